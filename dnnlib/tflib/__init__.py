@@ -1,0 +1,21 @@
+"""TensorFlow-1 graph style on current TensorFlow: sessions, networks, optimizers, summaries, ops.
+
+Importing this package switches TensorFlow's v2 behaviour off, once, before any graph exists: variable names,
+control flow and shapes then follow the TF1 rules that the published networks and pickles rely on.
+"""
+
+import tensorflow.compat.v1 as tf
+
+tf.disable_v2_behavior()
+
+# ruff: noqa: E402  (v2 behaviour has to be off before the modules below build anything)
+from . import autosummary, custom_ops, network, optimizer, random, tfutil
+from .custom_ops import get_plugin
+from .network import Network
+from .optimizer import Optimizer
+from .tfutil import *  # noqa: F403
+
+__all__ = [
+    'Network', 'Optimizer', 'autosummary', 'custom_ops', 'get_plugin', 'network', 'optimizer', 'random', 'tfutil',
+    *tfutil.__all__,
+]

@@ -1,0 +1,221 @@
+"""Sessions, variables and small expressions that everything else in tflib stands on."""
+
+import logging
+import os
+from typing import Any
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+logging.getLogger('tensorflow').setLevel(logging.ERROR)  # no deprecation notes for the graph-style API
+
+TfExpression = tf.Tensor | tf.Variable | tf.Operation
+TfExpressionEx = TfExpression | int | float | np.ndarray
+
+__all__ = [
+    'TfExpression', 'TfExpressionEx', 'run', 'is_tf_expression', 'shape_to_list', 'flatten', 'log2', 'exp2', 'lerp',
+    'lerp_clip', 'absolute_name_scope', 'absolute_variable_scope', 'init_tf', 'assert_tf_initialized',
+    'create_session', 'init_uninitialized_vars', 'set_vars', 'create_var_with_large_initial_value',
+    'convert_images_from_uint8', 'convert_images_to_uint8', 'erfinv',
+]
+
+DEFAULT_CONFIG = {
+    'rnd.np_random_seed': None,               # Seed of NumPy's global generator; None = leave it alone.
+    'rnd.tf_random_seed': 'auto',             # Graph seed; 'auto' = drawn from NumPy, None = leave it alone.
+    'env.TF_CPP_MIN_LOG_LEVEL': '1',          # 0 = everything, 1 = no infos, 2 = no warnings, 3 = no errors.
+    'graph_options.place_pruned_graph': True, # Place only the ops that a call needs.
+    'gpu_options.allow_growth': True,         # Take GPU memory as it is needed.
+    'allow_soft_placement': True,             # '/gpu:0' means the CPU where there is no GPU.
+}
+
+
+def run(*args, **kwargs) -> Any:
+    """Run operations or fetch tensors in the default session. Raises RuntimeError before `init_tf()`."""
+    assert_tf_initialized()
+    return tf.get_default_session().run(*args, **kwargs)
+
+
+def is_tf_expression(x: Any) -> bool:
+    """Is this a TensorFlow tensor, variable or operation?"""
+    return isinstance(x, (tf.Tensor, tf.Variable, tf.Operation))
+
+
+def shape_to_list(shape) -> list:
+    """Static shape as a list of int, None where unknown."""
+    return tf.TensorShape(shape).as_list()
+
+
+def flatten(x):
+    """Reshape to one dimension."""
+    with tf.name_scope('Flatten'):
+        return tf.reshape(x, [-1])
+
+
+def log2(x):
+    """Logarithm to base 2, elementwise."""
+    with tf.name_scope('Log2'):
+        return tf.log(x) * np.float32(1.0 / np.log(2.0))
+
+
+def exp2(x):
+    """2 to the power of x, elementwise."""
+    with tf.name_scope('Exp2'):
+        return tf.exp(x * np.float32(np.log(2.0)))
+
+
+def lerp(a, b, t):
+    """Linear interpolation from a (t = 0) to b (t = 1)."""
+    with tf.name_scope('Lerp'):
+        return a + (b - a) * t
+
+
+def lerp_clip(a, b, t):
+    """Linear interpolation from a to b with t clipped to [0, 1]."""
+    with tf.name_scope('LerpClip'):
+        return a + (b - a) * tf.clip_by_value(t, 0.0, 1.0)
+
+
+def erfinv(y):
+    """Inverse error function, elementwise."""
+    with tf.name_scope('ErfInv'):
+        return tf.math.erfinv(y)
+
+
+def absolute_name_scope(scope: str):
+    """Name scope of exactly this name, wherever it is entered."""
+    return tf.name_scope(scope + '/')
+
+
+def absolute_variable_scope(scope: str, **kwargs):
+    """Variable scope of exactly this name, without a name scope of its own. `kwargs`: e.g. `reuse`."""
+    return tf.variable_scope(tf.VariableScope(name=scope, **kwargs), auxiliary_name_scope=False)
+
+
+def _merged_config(config_dict):
+    """Defaults overridden by `config_dict`; a default for an environment variable yields to one that is set."""
+    config = {key: value for key, value in DEFAULT_CONFIG.items()
+              if not (key.startswith('env.') and key.split('.', 1)[1] in os.environ)}
+    return {**config, **(config_dict or {})}
+
+
+def init_tf(config_dict: dict | None = None) -> None:
+    """Seed, set the environment and install a default session. Does nothing if there is one already.
+
+    `config_dict` has dotted keys: 'rnd.np_random_seed', 'rnd.tf_random_seed', 'env.<NAME>' and any field of
+    tf.ConfigProto, such as 'gpu_options.allow_growth'.
+    """
+    if tf.get_default_session() is not None:
+        return
+    config = _merged_config(config_dict)
+    if config['rnd.np_random_seed'] is not None:
+        np.random.seed(config['rnd.np_random_seed'])
+    tf_seed = config['rnd.tf_random_seed']
+    if tf_seed == 'auto':
+        tf_seed = np.random.randint(1 << 31)
+    if tf_seed is not None:
+        tf.set_random_seed(tf_seed)
+    for key, value in config.items():
+        if key.startswith('env.'):
+            _, name = key.split('.')
+            os.environ[name] = str(value)
+    create_session(config, force_as_default=True)
+
+
+def assert_tf_initialized() -> None:
+    """Raise RuntimeError if there is no default session."""
+    if tf.get_default_session() is None:
+        raise RuntimeError('No default TensorFlow session found. Please call dnnlib.tflib.init_tf().')
+
+
+def create_session(config_dict: dict | None = None, force_as_default: bool = False) -> tf.Session:
+    """New session for the default graph, configured as in `init_tf`; seeds and environment are left alone."""
+    proto = tf.ConfigProto()
+    for key, value in _merged_config(config_dict).items():
+        *path, field = key.split('.')
+        if path and path[0] in ('rnd', 'env'):
+            continue
+        owner = proto
+        for part in path:
+            owner = getattr(owner, part)
+        setattr(owner, field, value)
+    session = tf.Session(config=proto)
+    if force_as_default:
+        default = session.as_default()
+        default.enforce_nesting = False
+        default.__enter__()
+    return session
+
+
+def _graph_tensor(name):
+    """Tensor of this name, or None if the default graph has none."""
+    try:
+        return tf.get_default_graph().get_tensor_by_name(name)
+    except KeyError:
+        return None
+
+
+def init_uninitialized_vars(target_vars: list | None = None) -> None:
+    """Initialize those variables (default: all global ones) that have no value yet.
+
+    Cheap to call often: the check of a variable is built and run once in its lifetime.
+    """
+    assert_tf_initialized()
+    checked, checks = [], []
+    for var in tf.global_variables() if target_vars is None else target_vars:
+        if _graph_tensor(var.name.split(':')[0] + '/IsVariableInitialized:0') is None:
+            with absolute_name_scope(var.name.split(':')[0]), tf.control_dependencies(None):
+                checks.append(tf.is_variable_initialized(var))
+            checked.append(var)
+    missing = [var for var, ready in zip(checked, run(checks), strict=True) if not ready] if checks else []
+    run([var.initializer for var in missing])
+
+
+def set_vars(var_to_value_dict: dict) -> None:
+    """Assign NumPy values to variables, in one session call and without adding constants to the graph.
+
+    Raises ValueError where a shape does not fit.
+    """
+    assert_tf_initialized()
+    setters, feed_dict = [], {}
+    for var, value in var_to_value_dict.items():
+        name = var.name.split(':')[0]
+        setter = _graph_tensor(name + '/setter:0')
+        if setter is None:
+            with absolute_name_scope(name), tf.control_dependencies(None):
+                placeholder = tf.placeholder(var.dtype.base_dtype, shape=var.shape, name='new_value')
+                setter = tf.assign(var, placeholder, name='setter')
+        setters.append(setter.op)
+        feed_dict[name + '/new_value:0'] = value
+    run(setters, feed_dict)
+
+
+def create_var_with_large_initial_value(initial_value: np.ndarray, *args, **kwargs) -> tf.Variable:
+    """tf.Variable with this value, which never becomes a constant of the graph (those are limited to 2 GB)."""
+    assert_tf_initialized()
+    assert isinstance(initial_value, np.ndarray)
+    zeros = tf.zeros(initial_value.shape, initial_value.dtype)
+    var = tf.Variable(zeros, *args, **kwargs)
+    set_vars({var: initial_value})
+    return var
+
+
+def convert_images_from_uint8(images, drange=[-1, 1], nhwc_to_nchw=False):
+    """uint8 [N,C,H,W] (or [N,H,W,C] with `nhwc_to_nchw`) -> float32 [N,C,H,W] in `drange`."""
+    images = tf.cast(images, tf.float32)
+    if nhwc_to_nchw:
+        images = tf.transpose(images, [0, 3, 1, 2])
+    return images * ((drange[1] - drange[0]) / 255) + drange[0]
+
+
+def convert_images_to_uint8(images, drange=[-1, 1], nchw_to_nhwc=False, shrink=1):
+    """float [N,C,H,W] in `drange` -> uint8, after averaging over `shrink` x `shrink` blocks; can be the
+    `output_transform` of `Network.run`. With `nchw_to_nhwc` the result is [N,H,W,C]."""
+    images = tf.cast(images, tf.float32)
+    images = tf.transpose(images, [0, 2, 3, 1])  # [N,C,H,W] -> [N,H,W,C]: the CPU pools this layout only
+    if shrink > 1:
+        size = [1, shrink, shrink, 1]
+        images = tf.nn.avg_pool(images, ksize=size, strides=size, padding='VALID')
+    scale = 255 / (drange[1] - drange[0])
+    images = images * scale + (0.5 - drange[0] * scale)
+    images = tf.saturate_cast(images, tf.uint8)
+    return images if nchw_to_nhwc else tf.transpose(images, [0, 3, 1, 2])
