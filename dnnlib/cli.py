@@ -1,0 +1,89 @@
+"""What the command-line scripts share: argument types, and errors as one line instead of a traceback."""
+
+import argparse
+import errno
+import math
+import os
+import re
+import sys
+
+import requests
+
+from dnnlib.util import UserError
+
+_FILE_TROUBLE = (errno.ENOSPC, errno.EACCES, errno.EROFS)
+
+
+def number_range(text: str) -> list[int]:
+    """Argparse type: '3-6' -> [3, 4, 5, 6], '1,2,7' -> [1, 2, 7]."""
+    limits = re.fullmatch(r'([0-9]+)-([0-9]+)', text)
+    try:
+        numbers = list(range(int(limits[1]), int(limits[2]) + 1)) if limits else [int(s) for s in text.split(',')]
+    except ValueError:
+        numbers = []
+    if not numbers:
+        raise argparse.ArgumentTypeError(f"expected numbers such as '1-5' or '1,2,7', not '{text}'")
+    return numbers
+
+
+def boolean(text: str) -> bool:
+    """Argparse type: yes, true, t, y, 1 or no, false, f, n, 0, in any case."""
+    if text.lower() in ('yes', 'true', 't', 'y', '1'):
+        return True
+    if text.lower() in ('no', 'false', 'f', 'n', '0'):
+        return False
+    raise argparse.ArgumentTypeError('Boolean value expected.')
+
+
+def comma_list(text: str) -> list[str]:
+    """Argparse type: 'a,b' -> ['a', 'b']; nothing or 'none' -> []."""
+    return [] if text.lower() in ('', 'none') else text.split(',')
+
+
+def int_at_least(minimum: int):
+    """Argparse type: a whole number that is not below `minimum`."""
+    def convert(text):
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or value < minimum:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at least {minimum}, not '{text}'")
+        return value
+    return convert
+
+
+def float_at_least(minimum: float):
+    """Argparse type: a finite number that is not below `minimum`."""
+    def convert(text):
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or value < minimum:
+            raise argparse.ArgumentTypeError(f"expected a number of at least {minimum}, not '{text}'")
+        return value
+    return convert
+
+
+def _fail(message, status):
+    print(message, file=sys.stderr)
+    sys.exit(status)
+
+
+def run_script(main) -> None:
+    """Call `main()`. What the user can mend ends the process with status 2 and one line on stderr, Ctrl-C with
+    status 130; anything else keeps its traceback."""
+    try:
+        main()
+    except UserError as error:
+        _fail(f'Error: {error}', 2)
+    except requests.RequestException as error:
+        _fail(f'Error: download failed: {error}', 2)
+    except OSError as error:
+        if error.errno not in _FILE_TROUBLE:
+            raise
+        reason = os.strerror(error.errno)
+        _fail(f'Error: {reason}' if error.filename is None else f'Error: {error.filename}: {reason}', 2)
+    except KeyboardInterrupt:
+        _fail('Interrupted.', 130)

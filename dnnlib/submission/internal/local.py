@@ -1,0 +1,21 @@
+"""The local target: the function runs at once, in this process."""
+
+import dataclasses
+
+
+@dataclasses.dataclass
+class TargetOptions:
+    """Options of the local target."""
+    do_not_copy_source_files: bool = False  # Leave out `src/` and `run.py`.
+
+
+def finalize_submit_config(submit_config, run_dir: str) -> None:
+    """Announce the run and set its directory."""
+    print('Local submit ', end='', flush=True)
+    submit_config.run_dir = run_dir
+
+
+def submit(submit_config, shown_run_dir: str, run) -> None:
+    """Say where the run writes, then call `run(submit_config)`."""
+    print(f'- run_dir: {shown_run_dir}')
+    run(submit_config)

@@ -1,0 +1,104 @@
+"""State of the run that is under way: its clock, its stop signal, and the file `run.txt`."""
+
+import datetime
+import os
+import pprint
+
+import dnnlib
+from dnnlib.util import atomic_write
+
+
+def _now():
+    """With a time zone, so that differences survive a change of the clocks."""
+    return datetime.datetime.now().astimezone()
+
+
+def _timestamp(time):
+    return time.replace(tzinfo=None).isoformat(sep=' ')
+
+
+class RunContext:
+    """One is open at a time; `RunContext.get()` finds it. Also a context manager, closed at the end."""
+
+    _open = None
+
+    def __init__(self, submit_config, config_module=None):
+        assert RunContext._open is None, 'there is an open RunContext already'
+        if config_module is not None:
+            print('RunContext.config_module parameter support has been removed.')
+        self.submit_config = submit_config
+        self.should_stop_flag = False
+        self.has_closed = False
+        self.start_time = _now()
+        self.last_update_time = self.start_time
+        self.last_update_interval = 0.0  # seconds
+        self.progress_monitor_file_path = None
+        self._description = {
+            'task_name': submit_config.task_name,
+            'host_name': submit_config.host_name,
+            'start_time': _timestamp(self.start_time),
+        }
+        self._write_description()
+        RunContext._open = self
+
+    def __enter__(self) -> 'RunContext':
+        return self
+
+    def __exit__(self, exc_type, exc_value, traceback) -> None:
+        self.close()
+
+    @staticmethod
+    def get() -> 'RunContext':
+        """The open context, or a new one for `dnnlib.submit_config`. RuntimeError outside a run."""
+        if RunContext._open is not None:
+            return RunContext._open
+        if dnnlib.submit_config is None:
+            raise RuntimeError('no run is active: start it with dnnlib.submit_run()')
+        return RunContext(dnnlib.submit_config)
+
+    @staticmethod
+    def close_any() -> None:
+        """Close the open context if there is one."""
+        if RunContext._open is not None:
+            RunContext._open.close()
+
+    def update(self, loss=0, cur_epoch=0, max_epoch=None) -> None:
+        """Measure the interval since the last update; a file `abort.txt` in the run directory is the signal to stop.
+
+        The arguments are published, and not used.
+        """
+        assert not self.has_closed
+        self.last_update_interval = self.get_time_since_last_update()
+        self.last_update_time = _now()
+        if os.path.exists(os.path.join(self.submit_config.run_dir, 'abort.txt')):
+            self.should_stop_flag = True
+
+    def should_stop(self) -> bool:
+        """Has `abort.txt` been seen?"""
+        return self.should_stop_flag
+
+    def get_time_since_start(self) -> float:
+        """Seconds since this context was made."""
+        return (_now() - self.start_time).total_seconds()
+
+    def get_time_since_last_update(self) -> float:
+        """Seconds since the last `update()`."""
+        return (_now() - self.last_update_time).total_seconds()
+
+    def get_last_update_interval(self) -> float:
+        """Seconds between the last two updates."""
+        return self.last_update_interval
+
+    def close(self) -> None:
+        """Add the time of stopping to `run.txt` and make room for the next context. Closing twice is harmless."""
+        if self.has_closed:
+            return
+        self.has_closed = True
+        if RunContext._open is self:
+            RunContext._open = None
+        self._description['stop_time'] = _timestamp(_now())
+        self._write_description()
+
+    def _write_description(self):
+        with atomic_write(os.path.join(self.submit_config.run_dir, 'run.txt'), 'w') as file:
+            pprint.pprint(self._description, stream=file)

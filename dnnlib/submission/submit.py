@@ -1,0 +1,275 @@
+"""Submitting a function: a fresh numbered run directory, its files, and the call itself."""
+
+import contextlib
+import copy
+import dataclasses
+import enum
+import inspect
+import os
+import pathlib
+import pickle
+import platform
+import pprint
+import re
+import time
+import traceback
+
+import numpy as np
+
+import dnnlib
+from dnnlib import util
+from dnnlib.submission.internal import local
+from dnnlib.submission.run_context import RunContext
+
+_TASK_NAME = r'^[a-zA-Z0-9][a-zA-Z0-9_.-]+$'
+
+_user_name_override = None
+
+
+class SubmitError(util.UserError, RuntimeError):
+    """A configuration that cannot run."""
+
+
+class SubmitTarget(enum.Enum):
+    """Where the function runs."""
+    LOCAL = 1
+
+
+class PathType(enum.Enum):
+    """How paths are written."""
+    WINDOWS = 1
+    LINUX = 2  # and everything else
+    AUTO = 3   # as on this machine
+
+
+@dataclasses.dataclass
+class PlatformExtras:
+    """Settings that depend on the platform."""
+    data_reader_buffer_size: int = 1 << 30  # bytes
+    data_reader_process_count: int = 0
+
+
+class SubmitConfig(util.EasyDict):
+    """What to run, where, and under which name."""
+
+    def __init__(self):
+        super().__init__()
+        self.run_dir_root = ''             # Where run directories are made; may contain <USERNAME>.
+        self.run_desc = ''                 # Description: part of the directory's name.
+        self.run_dir_ignore = [            # Patterns of names that are left out of the copy of the sources.
+            '__pycache__', '*.pyproj', '*.sln', '*.suo', '.cache', '.idea', '.vs', '.vscode', '_cudacache']
+        self.run_dir_extra_files = []      # Further files for the copy: (path, path below src/).
+        self.submit_target = SubmitTarget.LOCAL
+        self.num_gpus = 1
+        self.print_info = False            # Published, not used.
+        self.nvprof = False                # Published, not used.
+        self.local = local.TargetOptions()
+        self.datasets = []                 # Published, not used.
+        self.run_id = None                 # This and the following are filled in by submit_run().
+        self.run_name = None
+        self.run_dir = None
+        self.run_func_name = None
+        self.run_func_kwargs = None
+        self.user_name = None              # May be given.
+        self.task_name = None
+        self.host_name = 'localhost'
+        self.platform_extras = PlatformExtras()
+
+
+def _on_windows():
+    return platform.system() == 'Windows'
+
+
+def get_path_from_template(path_template: str, path_type: PathType = PathType.AUTO) -> str:
+    """Fill in <USERNAME> and write the path as the platform does; `~` stays as it is."""
+    windows = _on_windows() if path_type == PathType.AUTO else path_type == PathType.WINDOWS
+    pure_path = pathlib.PureWindowsPath if windows else pathlib.PurePosixPath
+    return str(pure_path(path_template.replace('<USERNAME>', get_user_name())))
+
+
+def get_template_from_path(path: str) -> str:
+    """Backslashes become slashes."""
+    return path.replace('\\', '/')
+
+
+def convert_path(path: str, path_type: PathType = PathType.AUTO) -> str:
+    """Write a path of any platform as another one does."""
+    return get_path_from_template(get_template_from_path(path), path_type)
+
+
+def set_user_name_override(name: str | None) -> None:
+    """Let `get_user_name()` return this; None ends that."""
+    global _user_name_override
+    _user_name_override = name
+
+
+def get_user_name() -> str:
+    """Name of the user of this process, 'unknown' if it has none."""
+    if _user_name_override is not None:
+        return _user_name_override
+    if _on_windows():
+        return os.getlogin()
+    try:
+        import pwd  # not on Windows
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except (ImportError, KeyError):
+        return 'unknown'
+
+
+def make_run_dir_path(*paths: str) -> str:
+    """Path below the run directory of the active run, or below the current directory if there is none."""
+    config = dnnlib.submit_config
+    if config is None or config.run_dir is None:
+        return os.path.join(os.getcwd(), *paths)
+    return os.path.join(config.run_dir, *paths)
+
+
+def _next_run_id(root):
+    """1 + the largest number that the name of a directory in `root` begins with; 0 if there is none."""
+    with os.scandir(root) as entries:
+        numbers = [re.match(r'[0-9]+', entry.name) for entry in entries if entry.is_dir()]
+    return max((int(number[0]) for number in numbers if number), default=-1) + 1
+
+
+def _create_run_dir(root, run_desc):
+    """Make the next run directory. Returns (run_id, run_name).
+
+    The number is claimed with a hidden directory first, because two processes with different descriptions would
+    not collide on the final name. Whoever holds the claim looks again: what others finished before it shows now.
+    """
+    run_id = _next_run_id(root)
+    while True:
+        claim = os.path.join(root, f'.{run_id:05d}')
+        try:
+            os.mkdir(claim)
+        except FileExistsError:
+            run_id += 1
+            continue
+        next_run_id = _next_run_id(root)
+        if next_run_id <= run_id:
+            break
+        os.rmdir(claim)
+        run_id = next_run_id
+    run_name = f'{run_id:05d}-{run_desc}'
+    run_dir = os.path.join(root, run_name)
+    if os.path.lexists(run_dir):
+        os.rmdir(claim)
+        raise SubmitError(f'The run dir already exists! ({run_dir})')
+    os.rename(claim, run_dir)
+    return run_id, run_name
+
+
+def _make_root(run_dir_root):
+    root = get_path_from_template(run_dir_root)
+    try:
+        os.makedirs(root, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SubmitError(f'{root}: cannot be the root of run directories: a file is in the way') from error
+    return root
+
+
+def _task_name(user_name, run_id, run_desc):
+    """Raises SubmitError for characters that do not belong in a task name."""
+    task_name = f'{user_name}-{run_id:05d}-{run_desc}'
+    if re.match(_TASK_NAME, task_name) is None:
+        raise SubmitError(f"submit_config.task_name must match the regex '{_TASK_NAME}', not '{task_name}'")
+    return task_name
+
+
+def _plain(value):
+    """Copy of a configuration with plain numbers for NumPy's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        result = copy.copy(value)
+        result.update({key: _plain(item) for key, item in value.items()})
+        return result
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
+
+
+def _write_config(submit_config):
+    plain_config = _plain(submit_config)
+    with util.atomic_write(os.path.join(submit_config.run_dir, 'submit_config.pkl')) as file:
+        pickle.dump(plain_config, file)
+    with util.atomic_write(os.path.join(submit_config.run_dir, 'submit_config.txt'), 'w') as file:
+        pprint.pprint(plain_config, stream=file, indent=4, width=200, compact=False)
+
+
+def _copy_sources(submit_config):
+    """Copy the launcher, and below src/ the tree that holds the run function, dnnlib and the extra files."""
+    depth = submit_config.run_func_name.count('.')
+    assert depth > 0, 'run_func_name must be the full name of a function in a module'
+    top = pathlib.Path(util.get_module_dir_by_obj_name(submit_config.run_func_name)).resolve()
+    for _ in range(depth - 1):
+        top = top.parent
+    ignores = submit_config.run_dir_ignore
+    package = os.path.dirname(dnnlib.__file__)
+    files = util.list_dir_recursively_with_ignore(str(top), ignores)
+    files += util.list_dir_recursively_with_ignore(package, ignores, add_base_to_relative=True)
+    files += submit_config.run_dir_extra_files or []
+    source_dir = os.path.join(submit_config.run_dir, 'src')
+    copies = [(path, os.path.join(source_dir, relative)) for path, relative in files]
+    launcher = os.path.join(os.path.dirname(local.__file__), 'run.py')
+    util.copy_files_and_create_dirs(copies + [(launcher, os.path.join(submit_config.run_dir, 'run.py'))])
+
+
+def _call_run_function(submit_config):
+    function = util.get_obj_by_name(submit_config.run_func_name)
+    assert callable(function), submit_config.run_func_name
+    kwargs = dict(submit_config.run_func_kwargs)
+    if 'submit_config' in inspect.signature(function).parameters:
+        kwargs['submit_config'] = submit_config
+    start = time.monotonic()
+    print(f'dnnlib: Running {submit_config.run_func_name}() on {submit_config.host_name}...')
+    function(**kwargs)
+    elapsed = util.format_time(time.monotonic() - start)
+    print(f'dnnlib: Finished {submit_config.run_func_name}() in {elapsed}.')
+
+
+def run_wrapper(submit_config: SubmitConfig) -> None:
+    """Call the run function with its output logged to `log.txt`.
+
+    Also when it raises, stdout and stderr are given back and the run is no longer the active one, so that the
+    process can go on; `log.txt` then ends with the traceback.
+    """
+    assert submit_config.submit_target == SubmitTarget.LOCAL
+    finished = pathlib.Path(submit_config.run_dir, '_finished.txt')
+    with contextlib.ExitStack() as clean_up:
+        logger = clean_up.enter_context(util.Logger(os.path.join(submit_config.run_dir, 'log.txt'), 'w'))
+        clean_up.callback(setattr, dnnlib, 'submit_config', None)
+        clean_up.callback(RunContext.close_any)
+        clean_up.callback(finished.touch)
+        dnnlib.submit_config = submit_config
+        try:
+            _call_run_function(submit_config)
+            RunContext.get()  # run.txt is there also if the function never asked for the context
+        except BaseException:
+            traceback.print_exc(file=logger.file)
+            raise
+
+
+def submit_run(submit_config: SubmitConfig, run_func_name: str, **run_func_kwargs) -> SubmitConfig:
+    """Make a run directory and run the function, given by its full name, with these keyword arguments.
+
+    Returns the completed copy of the configuration. Raises SubmitError for a configuration that cannot run, and
+    whatever the function raises.
+    """
+    submit_config = copy.deepcopy(submit_config)
+    assert submit_config.submit_target == SubmitTarget.LOCAL
+    if not submit_config.num_gpus:
+        raise SubmitError('submit_config.num_gpus must be set to a non-zero value')
+    if submit_config.user_name is None:
+        submit_config.user_name = get_user_name()
+    submit_config.run_func_name = run_func_name
+    submit_config.run_func_kwargs = run_func_kwargs
+    _task_name(submit_config.user_name, 0, submit_config.run_desc)  # before a directory is made
+    root = _make_root(submit_config.run_dir_root)
+    submit_config.run_id, submit_config.run_name = _create_run_dir(root, submit_config.run_desc)
+    submit_config.task_name = _task_name(submit_config.user_name, submit_config.run_id, submit_config.run_desc)
+    run_dir = os.path.join(root, submit_config.run_name)
+    local.finalize_submit_config(submit_config, run_dir)
+    _write_config(submit_config)
+    if not submit_config.local.do_not_copy_source_files:
+        _copy_sources(submit_config)
+    local.submit(submit_config, convert_path(run_dir), run_wrapper)
+    return submit_config

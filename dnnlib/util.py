@@ -1,0 +1,423 @@
+"""Small helpers by their published names: dictionaries, logs, look-up by name, files and downloads."""
+
+import contextlib
+import ctypes
+import errno
+import fnmatch
+import glob
+import hashlib
+import html
+import importlib
+import inspect
+import io
+import math
+import os
+import pickle
+import re
+import shutil
+import sys
+import tempfile
+import time
+import types
+import urllib.parse
+import uuid
+from typing import Any
+
+import numpy as np
+import requests
+
+_RETRY_DELAY_SECONDS = 0.5
+_TIMEOUT_SECONDS = 60  # without any data from the server
+_SMALL_BODY_BYTES = 8192  # longer bodies are data, shorter ones may be a page of Google Drive's
+
+_CTYPES = {
+    'uint8': ctypes.c_ubyte, 'uint16': ctypes.c_uint16, 'uint32': ctypes.c_uint32, 'uint64': ctypes.c_uint64,
+    'int8': ctypes.c_byte, 'int16': ctypes.c_int16, 'int32': ctypes.c_int32, 'int64': ctypes.c_int64,
+    'float32': ctypes.c_float, 'float64': ctypes.c_double,
+}
+_ANSWERS = {**dict.fromkeys(['y', 'yes', 't', 'true', 'on', '1'], 1),
+            **dict.fromkeys(['n', 'no', 'f', 'false', 'off', '0'], 0)}
+_SHORTHANDS = [  # applied in this order
+    (re.compile(r'^np\.'), 'numpy.'),
+    (re.compile(r'^tf\.'), 'tensorflow.'),
+    # Names such as tf.train.AdamOptimizer mean the TF1 API; full internal names stay as they are.
+    (re.compile(r'^tensorflow\.(?!compat\.|python\.)'), 'tensorflow.compat.v1.'),
+]
+
+_cache_dir_override = None
+
+
+class UserError(Exception):
+    """A mistake that the user can mend. The text is one clear line; scripts print it without a traceback."""
+
+
+class DownloadError(UserError, OSError):
+    """The server answered, but not with the file."""
+
+    def __init__(self, message, confirmation_url=None):
+        super().__init__(message)
+        self.confirmation_url = confirmation_url  # where the next attempt may succeed
+
+
+class EasyDict(dict):
+    """A dict whose items can also be read, written and deleted as attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        del self[name]
+
+
+class Logger:
+    """While open, copies everything printed to stdout and stderr to a file and to the stdout that it found.
+
+    Loggers nest, and may be closed in any order.
+    """
+
+    def __init__(self, file_name: str | None = None, file_mode: str = 'w', should_flush: bool = True):
+        self.file = None if file_name is None else open(file_name, file_mode, encoding='utf-8')  # noqa: SIM115
+        self.should_flush = should_flush
+        self.stdout = sys.stdout
+        self.stderr = sys.stderr
+        sys.stdout = sys.stderr = self
+
+    def __enter__(self) -> 'Logger':
+        return self
+
+    def __exit__(self, exc_type, exc_value, traceback) -> None:
+        self.close()
+
+    def _outputs(self):
+        file_is_open = self.file is not None and not self.file.closed
+        return [self.file, self.stdout] if file_is_open else [self.stdout]
+
+    def write(self, text: str) -> None:
+        """Write to the file, if there is one, and to the original stdout."""
+        if text == '':
+            return
+        for output in self._outputs():
+            output.write(text)
+        if self.should_flush:
+            self.flush()
+
+    def flush(self) -> None:
+        """Flush the file, if there is one, and the original stdout."""
+        for output in self._outputs():
+            output.flush()
+
+    def isatty(self) -> bool:
+        """Always False: libraries ask before they draw progress bars or colours."""
+        return False
+
+    def close(self) -> None:
+        """Flush, give stdout and stderr back unless somebody else has taken them since, close the file."""
+        try:
+            self.flush()
+        finally:
+            if sys.stdout is self:
+                sys.stdout = self.stdout
+            if sys.stderr is self:
+                sys.stderr = self.stderr
+            if self.file is not None:
+                self.file.close()
+
+
+def format_time(seconds: int | float) -> str:
+    """Seconds -> for example '5s', '1m 00s', '1h 00m 00s' or '1d 01h 01m'."""
+    total = round(float(seconds))
+    minutes, secs = divmod(total, 60)
+    hours, mins = divmod(minutes, 60)
+    days, hrs = divmod(hours, 24)
+    if total < 60:
+        return f'{total}s'
+    if total < 60 * 60:
+        return f'{minutes}m {secs:02}s'
+    if total < 24 * 60 * 60:
+        return f'{hours}h {mins:02}m {secs:02}s'
+    return f'{days}d {hrs:02}h {mins:02}m'
+
+
+def ask_yes_no(question: str) -> int:
+    """Ask on the console until the answer is a yes (-> 1) or a no (-> 0)."""
+    while True:
+        print(f'{question} [y/n]')
+        answer = input().strip().lower()
+        if answer in _ANSWERS:
+            return _ANSWERS[answer]
+
+
+def tuple_product(t: tuple) -> Any:
+    """Product of the elements; 1 for an empty tuple."""
+    return math.prod(t)
+
+
+def get_dtype_and_ctype(type_obj: Any) -> tuple[np.dtype, Any]:
+    """NumPy dtype and ctypes type for a type name or for an object that has one, such as np.float32.
+
+    Raises RuntimeError for an object without a name.
+    """
+    if isinstance(type_obj, str):
+        name = type_obj
+    elif hasattr(type_obj, '__name__'):
+        name = type_obj.__name__
+    elif hasattr(type_obj, 'name'):
+        name = type_obj.name
+    else:
+        raise RuntimeError('Cannot infer type name from input')
+    assert name in _CTYPES, name
+    dtype, ctype = np.dtype(name), _CTYPES[name]
+    assert dtype.itemsize == ctypes.sizeof(ctype)
+    return dtype, ctype
+
+
+def is_pickleable(obj: Any) -> bool:
+    """Can this object be pickled?"""
+    try:
+        pickle.dump(obj, io.BytesIO())
+    except Exception:  # whatever the object's own code raises
+        return False
+    return True
+
+
+def _import_and_look_up(module_name, local_name):
+    module = importlib.import_module(module_name)
+    get_obj_from_module(module, local_name)
+    return module, local_name
+
+
+def _import_unless_missing(module_name):
+    """Import; only the absence of this very module is not an error."""
+    try:
+        importlib.import_module(module_name)
+    except ImportError as error:
+        if not str(error).startswith(f"No module named '{module_name}'"):
+            raise
+
+
+def get_module_from_obj_name(obj_name: str) -> tuple[types.ModuleType, str]:
+    """'package.module.Class.function' -> (the module, 'Class.function').
+
+    `np.` stands for `numpy.`; `tf.` and `tensorflow.` for the TF1 API. If nothing is found, raises what says most
+    about the cause: the error inside a broken module, AttributeError for a missing name, else ImportError.
+    """
+    for pattern, replacement in _SHORTHANDS:
+        obj_name = pattern.sub(replacement, obj_name)
+    parts = obj_name.split('.')
+    candidates = [('.'.join(parts[:i]), '.'.join(parts[i:])) for i in range(len(parts), 0, -1)]
+    for candidate in candidates:
+        with contextlib.suppress(Exception):
+            return _import_and_look_up(*candidate)
+    for module_name, _ in candidates:
+        _import_unless_missing(module_name)
+    for candidate in candidates:
+        with contextlib.suppress(ImportError):
+            return _import_and_look_up(*candidate)
+    raise ImportError(obj_name)
+
+
+def get_obj_from_module(module: types.ModuleType, obj_name: str) -> Any:
+    """Follow a dotted name from the module; an empty name is the module itself."""
+    obj = module
+    for part in obj_name.split('.') if obj_name else []:
+        obj = getattr(obj, part)
+    return obj
+
+
+def get_obj_by_name(name: str) -> Any:
+    """Object of this fully qualified name; errors as in `get_module_from_obj_name`."""
+    return get_obj_from_module(*get_module_from_obj_name(name))
+
+
+def call_func_by_name(*args, func_name: str | None = None, **kwargs) -> Any:
+    """Call the function (or class) of this fully qualified name."""
+    assert func_name is not None
+    func = get_obj_by_name(func_name)
+    assert callable(func), func_name
+    return func(*args, **kwargs)
+
+
+def construct_class_by_name(*args, class_name: str | None = None, **kwargs) -> Any:
+    """Construct an object of the class of this fully qualified name."""
+    return call_func_by_name(*args, func_name=class_name, **kwargs)
+
+
+def get_module_dir_by_obj_name(obj_name: str) -> str:
+    """Directory of the source file that defines this object."""
+    module, _ = get_module_from_obj_name(obj_name)
+    return os.path.dirname(inspect.getfile(module))
+
+
+def is_top_level_function(obj: Any) -> bool:
+    """Is this a function or class that can be found by name in its module?"""
+    module = sys.modules.get(getattr(obj, '__module__', None))
+    return callable(obj) and module is not None and getattr(obj, '__name__', None) in vars(module)
+
+
+def get_top_level_function_name(obj: Any) -> str:
+    """Fully qualified name. Functions of the main script get the script's name, so that others can import them."""
+    assert is_top_level_function(obj)
+    module_name = obj.__module__
+    main_file = getattr(sys.modules['__main__'], '__file__', None)
+    if module_name == '__main__' and main_file is not None:
+        module_name = os.path.splitext(os.path.basename(main_file))[0]
+    return f'{module_name}.{obj.__name__}'
+
+
+def list_dir_recursively_with_ignore(dir_path: str, ignores: list[str] | None = None,
+                                     add_base_to_relative: bool = False) -> list[tuple[str, str]]:
+    """All files below a directory as (path, path relative to it), top down.
+
+    Files and directories whose name matches a pattern of `ignores` are left out. `add_base_to_relative` puts the
+    directory's own name in front of the relative paths.
+    """
+    assert os.path.isdir(dir_path), dir_path
+
+    def kept(names):
+        return [name for name in names if not any(fnmatch.fnmatch(name, pattern) for pattern in ignores or [])]
+
+    base = os.path.basename(os.path.normpath(dir_path)) if add_base_to_relative else ''
+    result = []
+    for root, dirs, files in os.walk(dir_path):
+        dirs[:] = kept(dirs)  # in place: os.walk descends into what is left
+        paths = [os.path.join(root, name) for name in kept(files)]
+        result += [(path, os.path.join(base, os.path.relpath(path, dir_path))) for path in paths]
+    return result
+
+
+def copy_files_and_create_dirs(files: list[tuple[str, str]]) -> None:
+    """Copy the contents of each (source, destination), making the directories that are missing."""
+    for source, destination in files:
+        os.makedirs(os.path.dirname(destination) or '.', exist_ok=True)
+        shutil.copyfile(source, destination)
+
+
+@contextlib.contextmanager
+def atomic_write(path, mode: str = 'wb'):
+    """Open a file that appears at `path` when the block ends without an error, complete, and never otherwise.
+
+    `mode` is 'wb' or 'w' (UTF-8). An OSError for want of space or of permission names `path`.
+    """
+    assert mode in ('wb', 'w'), mode
+    path = os.fspath(path)
+    temporary = os.path.join(os.path.dirname(path), f'.tmp-{uuid.uuid4().hex}')
+    try:
+        with open(temporary, mode.replace('w', 'x'), encoding=None if 'b' in mode else 'utf-8') as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+        if isinstance(error, OSError) and (error.filename == temporary or error.errno == errno.ENOSPC):
+            error.filename, error.filename2 = path, None
+        raise
+
+
+def set_cache_dir(path: str) -> None:
+    """Let `make_cache_dir_path` start from this directory."""
+    global _cache_dir_override
+    _cache_dir_override = path
+
+
+def make_cache_dir_path(*paths: str) -> str:
+    """Path below the cache directory: as set, else $DNNLIB_CACHE_DIR, else .cache/dnnlib in the home directory."""
+    if _cache_dir_override is not None:
+        return os.path.join(_cache_dir_override, *paths)
+    if 'DNNLIB_CACHE_DIR' in os.environ:
+        return os.path.join(os.environ['DNNLIB_CACHE_DIR'], *paths)
+    homes = [os.environ[name] for name in ('HOME', 'USERPROFILE') if name in os.environ]
+    return os.path.join((homes + [tempfile.gettempdir()])[0], '.cache', 'dnnlib', *paths)
+
+
+def is_url(obj: Any, allow_file_urls: bool = False) -> bool:
+    """Is this a string with a scheme and a host that contains a dot (or, if allowed, one that starts with file:///)?"""
+    if not isinstance(obj, str) or '://' not in obj:
+        return False
+    if allow_file_urls and obj.startswith('file:///'):
+        return True
+    try:
+        parsed = [urllib.parse.urlparse(address) for address in (obj, urllib.parse.urljoin(obj, '/'))]
+    except ValueError:
+        return False
+    return all(address.scheme and '.' in address.netloc for address in parsed)
+
+
+def _refuse_google_drive_pages(response, url):
+    """Raise DownloadError if this is one of Google Drive's pages about a file and not the file."""
+    try:
+        text = response.content.decode('utf-8')
+    except UnicodeDecodeError:
+        return
+    if 'download_warning' in response.headers.get('Set-Cookie', ''):
+        links = [html.unescape(piece) for piece in text.split('"') if 'export=download' in piece]
+        if len(links) == 1:
+            raise DownloadError('Google Drive virus checker nag', urllib.parse.urljoin(url, links[0]))
+    if 'Google Drive - Quota exceeded' in text:
+        raise DownloadError('Google Drive download quota exceeded -- please try again later')
+
+
+def _fetch(session, url):
+    """One attempt. Returns the response; raises OSError (also for HTTP errors) if it does not hold the file."""
+    response = session.get(url, timeout=_TIMEOUT_SECONDS)
+    response.raise_for_status()
+    if not response.content:
+        raise DownloadError('No data received')
+    if len(response.content) < _SMALL_BODY_BYTES:
+        _refuse_google_drive_pages(response, url)
+    return response
+
+
+def _download(url, num_attempts, verbose):
+    """-> (contents, file name that the server gives or else the URL)."""
+    def say(text, end=''):
+        if verbose:
+            print(text, end=end, flush=True)
+
+    say(f'Downloading {url} ...')
+    with requests.Session() as session:
+        for attempts_left in reversed(range(num_attempts)):
+            try:
+                response = _fetch(session, url)
+                break
+            except OSError as error:
+                if attempts_left == 0:
+                    say(' failed', end='\n')
+                    raise
+                url = getattr(error, 'confirmation_url', None) or url
+            say('.')
+            time.sleep(_RETRY_DELAY_SECONDS)
+    say(' done', end='\n')
+    name = re.search(r'filename="([^"]*)"', response.headers.get('Content-Disposition', ''))
+    return response.content, name[1] if name else url
+
+
+def open_url(url: str, cache_dir: str | None = None, num_attempts: int = 10, verbose: bool = True):
+    """Binary file object with the contents of a URL, kept in `cache_dir` if that is given.
+
+    The error of the last attempt is raised: `requests.RequestException` or `DownloadError`, both OSError.
+    """
+    assert is_url(url, allow_file_urls=True), url
+    assert num_attempts >= 1
+    if url.startswith('file:///'):
+        path = url.removeprefix('file:///')
+        return open(path if os.path.exists(path) else f'/{path}', 'rb')
+    key = hashlib.md5(url.encode('utf-8')).hexdigest()
+    if cache_dir is not None:
+        cached = glob.glob(os.path.join(glob.escape(cache_dir), f'{key}_*'))
+        if len(cached) == 1:
+            return open(cached[0], 'rb')
+    contents, name = _download(url, num_attempts, verbose)
+    if cache_dir is not None:
+        os.makedirs(cache_dir, exist_ok=True)
+        safe_name = re.sub(r'[^0-9a-zA-Z-._]', '_', name)[:200]  # file systems allow 255
+        with atomic_write(os.path.join(cache_dir, f'{key}_{safe_name}')) as file:
+            file.write(contents)
+    return io.BytesIO(contents)
