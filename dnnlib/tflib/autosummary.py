@@ -1,0 +1,170 @@
+"""Means over time for TensorBoard: record a value wherever it is at hand, write the mean now and then.
+
+    loss = autosummary('Loss/G', loss)                # in the graph: recorded whenever the result is evaluated
+    print(autosummary('Timing/sec_per_tick', 12.3))   # in Python: recorded at once
+    save_summaries(tf.summary.FileWriter(run_dir), step)
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from . import tfutil
+
+enable_custom_scalars = False  # Also write mean +- standard deviation and a layout for TensorBoard's custom scalars.
+
+_DTYPE = tf.float64
+_COLLECTION = 'dnnlib_autosummary'
+
+
+@dataclasses.dataclass
+class _State:
+    """What one graph has recorded. `accumulators`: name -> one [count, sum, sum of squares] per call site."""
+
+    accumulators: dict = dataclasses.field(default_factory=dict)
+    immediate: dict = dataclasses.field(default_factory=dict)  # name -> (update op, placeholder)
+    finalized: bool = False
+    merge_op: Any = None
+
+
+def _state():
+    """The state of the default graph, which lives and dies with that graph."""
+    collection = tf.get_collection_ref(_COLLECTION)
+    if not collection:
+        collection.append(_State())
+    return collection[0]
+
+
+def _name_id(name):
+    return name.replace('/', '_')
+
+
+def _moments(value):
+    """[count, sum, sum of squares] of a tensor of any shape; zeros if the sum is not finite. -> float64 [3]"""
+    value = tf.cast(value, _DTYPE)
+    moments = tf.stack([tf.size(value, out_type=_DTYPE), tf.reduce_sum(value), tf.reduce_sum(tf.square(value))])
+    return tf.where_v2(tf.is_finite(moments[1]), moments, tf.zeros_like(moments))
+
+
+def _accumulate(name, value, condition=True):
+    """Op that adds the moments of `value` to an accumulator made for this call."""
+    state = _state()
+    assert not state.finalized, f'summary {name!r} appears only after the summaries were finalized'
+    moments = _moments(value)
+    with tfutil.absolute_name_scope('Autosummary/' + _name_id(name)), tf.control_dependencies(None):
+        accumulator = tf.Variable(tf.zeros([3], _DTYPE), trainable=False)
+    state.accumulators.setdefault(name, []).append(accumulator)
+
+    def add_or_set():
+        # Values may come in before anyone has initialized the accumulator.
+        return tf.cond(tf.is_variable_initialized(accumulator),
+                       lambda: tf.assign_add(accumulator, moments).op,
+                       lambda: tf.assign(accumulator, moments).op)
+
+    if condition is True:
+        return add_or_set()
+    return tf.cond(condition, add_or_set, tf.no_op)
+
+
+def autosummary(name: str, value: tfutil.TfExpressionEx, passthru: tfutil.TfExpressionEx | None = None,
+                condition: tfutil.TfExpressionEx = True) -> tfutil.TfExpressionEx:
+    """Record `value` under `name`: a tensor of any shape, or a Python or NumPy number or array.
+
+    A tensor is recorded whenever the returned identity of it (or of `passthru`) is evaluated and the boolean
+    `condition` holds. Anything else is recorded at once in the default session and returned as it is. Values whose
+    sum is not finite count for nothing.
+    """
+    if not tfutil.is_tf_expression(value):
+        return _record_now(name, value, passthru, condition)
+    with tf.name_scope('summary_' + _name_id(name)), tf.device(value.device):
+        with tf.control_dependencies([_accumulate(name, value, condition)]):
+            return tf.identity(value if passthru is None else passthru)
+
+
+def _record_now(name, value, passthru, condition):
+    assert not tfutil.is_tf_expression(passthru) and not tfutil.is_tf_expression(condition)
+    if condition:
+        immediate = _state().immediate
+        if name not in immediate:
+            with tfutil.absolute_name_scope('summary_' + _name_id(name)), tf.device(None), \
+                    tf.control_dependencies(None):
+                placeholder = tf.placeholder(_DTYPE)
+                immediate[name] = _accumulate(name, placeholder), placeholder
+        update, placeholder = immediate[name]
+        tfutil.run(update, {placeholder: np.asarray(value, np.float64)})
+    return value if passthru is None else passthru
+
+
+def _take_moments(accumulators):
+    """[1, E[x], E[x^2]] over all accumulators (NaN if they are empty), and the op that then empties them."""
+    total = tf.add_n([tf.identity(accumulator) for accumulator in accumulators])
+    moments = total / total[0]
+    with tf.control_dependencies([moments]):
+        reset = tf.group(*[tf.assign(accumulator, tf.zeros([3], _DTYPE)) for accumulator in accumulators])
+    return moments, reset
+
+
+def finalize_autosummaries():
+    """Create the summary of every name. -> the layout for custom scalars, as a summary, if these are enabled.
+
+    Done once per graph; later calls do nothing. No new name may be recorded afterwards.
+    """
+    tfutil.assert_tf_initialized()
+    state = _state()
+    if state.finalized:
+        return None
+    state.finalized = True
+    tfutil.init_uninitialized_vars([var for group in state.accumulators.values() for var in group])
+    for name, accumulators in state.accumulators.items():
+        with tf.device(None), tf.control_dependencies(None):
+            with tfutil.absolute_name_scope('Autosummary/' + _name_id(name)):
+                moments, reset = _take_moments(accumulators)
+            with tf.name_scope(None), tf.control_dependencies([reset]):
+                _add_summaries(name, moments)
+    return _custom_scalar_layout(state.accumulators) if enable_custom_scalars else None
+
+
+def _add_summaries(name, moments):
+    mean = moments[1]
+    tf.summary.scalar(name, mean)
+    if enable_custom_scalars:
+        std = tf.sqrt(moments[2] - tf.square(mean))
+        tf.summary.scalar('xCustomScalars/' + name + '/margin_lo', mean - std)
+        tf.summary.scalar('xCustomScalars/' + name + '/margin_hi', mean + std)
+
+
+def _custom_scalar_layout(names):
+    """'Loss/scores/real' -> category 'Loss', chart 'scores', series 'real', drawn with its margin."""
+    from tensorboard.plugins.custom_scalar import layout_pb2
+    from tensorboard.plugins.custom_scalar import summary as custom_scalar
+
+    categories = {}
+    for name in sorted(names):
+        path = name.split('/')
+        category = path[0] if len(path) >= 2 else ''
+        chart = '/'.join(path[1:-1]) if len(path) >= 3 else path[-1]
+        categories.setdefault(category, {}).setdefault(chart, []).append(layout_pb2.MarginChartContent.Series(
+            value=name, lower=f'xCustomScalars/{name}/margin_lo', upper=f'xCustomScalars/{name}/margin_hi'))
+    return custom_scalar.pb(layout_pb2.Layout(category=[
+        layout_pb2.Category(title=category, chart=[
+            layout_pb2.Chart(title=chart, margin=layout_pb2.MarginChartContent(series=series))
+            for chart, series in charts.items()])
+        for category, charts in categories.items()]))
+
+
+def save_summaries(file_writer, global_step=None) -> None:
+    """Write every summary of the graph, the recorded means among them, and start new means.
+
+    The first call finalizes the summaries.
+    """
+    state = _state()
+    if state.merge_op is None:
+        layout = finalize_autosummaries()
+        if layout is not None:
+            file_writer.add_summary(layout)
+        with tf.device(None), tf.control_dependencies(None):
+            state.merge_op = tf.summary.merge_all()
+    if state.merge_op is not None:
+        file_writer.add_summary(tfutil.run(state.merge_op), global_step)

@@ -1,0 +1,323 @@
+"""Training steps over several devices, with gradient accumulation, loss scaling and skipping of overflows."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from ..util import get_obj_by_name
+from . import tfutil
+from .autosummary import autosummary
+
+
+@dataclasses.dataclass
+class _Device:
+    """What an Optimizer keeps for one device."""
+
+    name: str
+    optimizer: Any         # Instance of the underlying optimizer class.
+    loss_scaling_var: Any  # log2 of the factor on the loss; None without loss scaling.
+    gradients: dict = dataclasses.field(default_factory=dict)  # variable -> one gradient or None per registration
+
+
+@dataclasses.dataclass
+class _SharedState:
+    """What an Optimizer has in common with those that share its state."""
+
+    optimizers: dict = dataclasses.field(default_factory=dict)  # device name -> instance of the optimizer class
+    initialized: set = dataclasses.field(default_factory=set)   # variables of these that have their first value
+
+
+class Optimizer:
+    """One update of a list of variables from losses on one or more devices.
+
+    Call `register_gradients` for each loss, then `apply_updates` once for the op that makes a step. The step uses
+    the mean gradient over registrations, devices and accumulated minibatches; where that is not finite it is
+    skipped.
+    """
+
+    def __init__(
+        self,
+        name='Train',                           # In the graph and in the summaries.
+        tf_optimizer='tf.train.AdamOptimizer',  # Full name of the underlying optimizer class.
+        learning_rate=0.001,                    # Number or TensorFlow expression.
+        minibatch_multiplier=None,              # Evaluations per update, number or expression; None = 1.
+        share=None,                             # Optimizer whose state (moments, beta powers) to use.
+        use_loss_scaling=False,                 # Scale the loss by a factor that follows the overflows.
+        loss_scaling_init=64.0,                 # log2 of the factor at first,
+        loss_scaling_inc=0.0005,                # how much it grows with each good update
+        loss_scaling_dec=1.0,                   # and shrinks with each overflow.
+        report_mem_usage=False,                 # Without effect: TensorFlow has no op for this any more.
+        **kwargs,                               # For the underlying optimizer class.
+    ):
+        self.name = name
+        self.id = name.replace('/', '.')
+        self.scope = tf.get_default_graph().unique_name(self.id)
+        self.learning_rate = learning_rate
+        self.minibatch_multiplier = minibatch_multiplier
+        self.use_loss_scaling = use_loss_scaling
+        self.loss_scaling_init = loss_scaling_init
+        self.loss_scaling_inc = loss_scaling_inc
+        self.loss_scaling_dec = loss_scaling_dec
+        self.optimizer_class = get_obj_by_name(tf_optimizer)
+        self.optimizer_kwargs = dict(kwargs)
+        assert callable(self.optimizer_class)
+        self._devices = {}    # name -> _Device
+        self._shapes = None   # Of the variables: the same in every registration.
+        self._updates_applied = False
+        self._shared = _SharedState() if share is None else self._state_of(share)
+
+    def _state_of(self, other):
+        assert isinstance(other, Optimizer)
+        assert other.optimizer_class is self.optimizer_class, 'share: not the same optimizer class'
+        assert other.learning_rate is self.learning_rate, 'share: not the same learning rate object'
+        assert other.optimizer_kwargs == self.optimizer_kwargs, 'share: other optimizer arguments'
+        return other._shared
+
+    def _get_device(self, name):
+        """State of a device, made when that device is first named."""
+        name = tf.DeviceSpec.from_string(name).to_string()  # '/cpu:0' -> '/device:CPU:0', as tensors spell it
+        if name in self._devices:
+            return self._devices[name]
+        optimizers = self._shared.optimizers
+        with tfutil.absolute_name_scope(self.scope + '/Devices'), tf.device(name), tf.control_dependencies(None):
+            if name not in optimizers:
+                optimizers[name] = self.optimizer_class(
+                    name=f'{self.scope.replace("/", "_")}_opt{len(optimizers)}',
+                    learning_rate=self.learning_rate, **self.optimizer_kwargs)
+            scaling = None
+            if self.use_loss_scaling:
+                scaling = tf.Variable(np.float32(self.loss_scaling_init), trainable=False, name='loss_scaling_var')
+        self._devices[name] = _Device(name, optimizers[name], scaling)
+        return self._devices[name]
+
+    def register_gradients(self, loss, trainable_vars) -> None:
+        """Add the gradients of `loss` for a list or dict of variables, which live on the device of the loss.
+
+        Every call brings variables of the same shapes in the same order.
+        """
+        assert not self._updates_applied, 'register_gradients() comes before apply_updates()'
+        trainable_vars = list(trainable_vars.values() if isinstance(trainable_vars, dict) else trainable_vars)
+        assert trainable_vars, 'no variables to train'
+        assert all(var.device == loss.device for var in trainable_vars), 'variables on another device than the loss'
+        shapes = [tfutil.shape_to_list(var.shape) for var in trainable_vars]
+        self._shapes = self._shapes or shapes
+        assert shapes == self._shapes, 'variables of other shapes than in the first call'
+        device = self._get_device(loss.device)
+        with tf.name_scope(self.id + '_grad'), tf.device(loss.device):
+            loss = self.apply_loss_scaling(tf.cast(loss, tf.float32))
+            pairs = device.optimizer.compute_gradients(
+                loss, var_list=trainable_vars, gate_gradients=tf.train.Optimizer.GATE_NONE)
+        for gradient, var in pairs:
+            device.gradients.setdefault(var, []).append(gradient)
+
+    def apply_updates(self, allow_no_op=False) -> tf.Operation:
+        """Op that makes a step. Its state gets its initial values in the default session before this returns.
+
+        `allow_no_op`: where no gradients are registered, return an op that does nothing.
+        """
+        tfutil.assert_tf_initialized()
+        assert not self._updates_applied, 'apply_updates() is called once'
+        self._updates_applied = True
+        devices = [device for device in self._devices.values() if device.gradients]
+        if allow_no_op and not devices:
+            return tf.no_op(name='TrainingOp')
+        assert devices, 'no gradients are registered'
+        ops, new_vars = [], [device.loss_scaling_var for device in devices if self.use_loss_scaling]
+        for index, (device, gradients) in enumerate(zip(devices, self._sum_gradients(devices), strict=True)):
+            with tfutil.absolute_name_scope(f'{self.scope}/Apply{index}'), tf.device(device.name):
+                complete, updated, acc_vars = self._apply(device, gradients, 1.0 / len(devices))
+                ops.append(updated)
+                new_vars += acc_vars
+                if device is devices[-1]:
+                    ops += self._statistics(device, complete, updated)
+        tfutil.run([var.initializer for var in new_vars + self._new_optimizer_vars()])
+        return tf.group(*ops, name='TrainingOp')
+
+    def _sum_gradients(self, devices):
+        """Per device: one dense float32 gradient per variable, summed over devices, mean over registrations."""
+        gradients = []
+        for index, device in enumerate(devices):
+            with tfutil.absolute_name_scope(f'{self.scope}/Clean{index}'), tf.device(device.name):
+                gradients.append([_mean_gradient(var, grads) for var, grads in device.gradients.items()])
+        if len(devices) == 1:
+            return gradients
+        with tfutil.absolute_name_scope(self.scope + '/Broadcast'):
+            return _sum_over_devices(gradients, [device.name for device in devices])
+
+    def _apply(self, device, gradients, scale):
+        """Update with `scale` times the gradients, once all minibatches of the update are there.
+
+        -> (are they there now: bool or tensor, has the update been made: bool tensor, variables made for this)
+        """
+        if self.minibatch_multiplier is None:
+            return True, self._update_if_finite(device, gradients, scale), []
+        multiplier = tf.cast(self.minibatch_multiplier, tf.float32)
+        return _accumulate(gradients, multiplier,
+                           lambda sums: self._update_if_finite(device, sums, scale / multiplier))
+
+    def _update_if_finite(self, device, gradients, scale):
+        """Update with `scale` times the gradients, or with nothing if one is not finite. -> bool tensor: which"""
+        finite = _all_finite(gradients)
+
+        def update():
+            # Gradients come in with the factor of the loss; it goes here together with the divisor of the mean.
+            factor = self.undo_loss_scaling(tf.convert_to_tensor(scale))
+            return device.optimizer.apply_gradients([
+                (tf.cast(gradient * factor, var.dtype.base_dtype), var)
+                for gradient, var in zip(gradients, device.gradients, strict=True)])
+
+        with tf.control_dependencies([tf.cond(finite, update, tf.no_op)]):
+            if device.loss_scaling_var is None:
+                return tf.identity(finite)
+            change = tf.where(finite, self.loss_scaling_inc, -self.loss_scaling_dec)
+        with tf.control_dependencies([tf.assign_add(device.loss_scaling_var, change)]):
+            return tf.identity(finite)
+
+    def _statistics(self, device, complete, updated):
+        """Ops that record the learning rate, how often an update overflows, and the loss scaling."""
+        with tf.name_scope('Statistics'), tf.control_dependencies([updated]):
+            ops = [autosummary(self.id + '/learning_rate', tf.convert_to_tensor(self.learning_rate)),
+                   autosummary(self.id + '/overflow_frequency', tf.where(updated, 0.0, 1.0), condition=complete)]
+            if device.loss_scaling_var is not None:
+                ops.append(autosummary(self.id + '/loss_scaling_log2', device.loss_scaling_var.read_value()))
+        return ops
+
+    def _optimizer_vars(self):
+        return [var for device in self._devices.values() for var in device.optimizer.variables()]
+
+    def _new_optimizer_vars(self):
+        """Variables of the underlying optimizers that nobody has initialized yet."""
+        new_vars = [var for var in self._optimizer_vars() if var not in self._shared.initialized]
+        self._shared.initialized.update(new_vars)
+        return new_vars
+
+    def reset_optimizer_state(self) -> None:
+        """Set moments and beta powers back to their initial values, also for Optimizers that share them."""
+        tfutil.assert_tf_initialized()
+        tfutil.run([var.initializer for var in self._optimizer_vars()])
+
+    def get_loss_scaling_var(self, device) -> tf.Variable | None:
+        """Variable with log2 of the loss scaling on a device; None without loss scaling."""
+        return self._get_device(device).loss_scaling_var if self.use_loss_scaling else None
+
+    def apply_loss_scaling(self, value):
+        """`value` times the loss scaling of its device."""
+        assert tfutil.is_tf_expression(value)
+        if not self.use_loss_scaling:
+            return value
+        return value * tfutil.exp2(self.get_loss_scaling_var(value.device))
+
+    def undo_loss_scaling(self, value):
+        """`value` divided by the loss scaling of its device."""
+        assert tfutil.is_tf_expression(value)
+        if not self.use_loss_scaling:
+            return value
+        return value * tfutil.exp2(-self.get_loss_scaling_var(value.device))
+
+
+def _mean_gradient(var, gradients):
+    """Mean of a variable's gradients, of which disconnected ones (None) are 0. -> dense float32, shape of `var`"""
+    connected = [tf.cast(tf.convert_to_tensor(g), tf.float32) for g in gradients if g is not None]
+    if not connected:
+        return tf.zeros(var.shape)
+    total = tf.add_n(connected) if len(connected) > 1 else connected[0]
+    return total / len(gradients) if len(gradients) > 1 else total
+
+
+def _sum_over_devices(gradients, device_names):
+    """Elementwise sums over devices, given to each of them: [[gradient per variable] per device] -> the same."""
+    sums = []
+    for index, copies in enumerate(zip(*gradients, strict=True)):
+        # The devices take turns, so that the traffic is spread evenly.
+        with tf.device(device_names[index % len(device_names)]):
+            sums.append(tf.add_n(copies))
+    return [sums for _ in device_names]
+
+
+def _all_finite(gradients):
+    """Are all elements of all gradients finite? -> bool tensor []"""
+    with tf.name_scope('AllFinite'):
+        return tf.reduce_all(tf.stack([tf.reduce_all(tf.is_finite(gradient)) for gradient in gradients]))
+
+
+def _accumulate(gradients, multiplier, update):
+    """Sum the gradients of `multiplier` evaluations and hand the sums to `update` in the last of them.
+
+    `update(sums)` -> bool tensor, which is returned.
+    -> (is this the last evaluation: bool tensor, result of `update` or False: bool tensor, new variables)
+    """
+    with tf.control_dependencies(None):
+        count_var = tf.Variable(0.0, trainable=False, name='acc_count')
+        acc_vars = [tf.Variable(tf.zeros(g.shape), trainable=False, name='acc_sum') for g in gradients]
+    count = count_var + 1.0
+    is_first = tf.equal(count, 1.0)
+    is_last = count >= multiplier
+
+    def keep():
+        # The first evaluation overwrites what an earlier update left behind, so that nothing has to be cleared.
+        stored = tf.cond(is_first,
+                         lambda: tf.group(*[tf.assign(acc, g) for acc, g in zip(acc_vars, gradients, strict=True)]),
+                         lambda: tf.group(*[tf.assign_add(acc, g) for acc, g in zip(acc_vars, gradients, strict=True)]))
+        with tf.control_dependencies([stored, tf.assign(count_var, count)]):
+            return tf.constant(False)
+
+    def finish():
+        sums = tf.cond(is_first,
+                       lambda: [tf.identity(g) for g in gradients],
+                       lambda: [acc + g for acc, g in zip(acc_vars, gradients, strict=True)], strict=True)
+        with tf.control_dependencies([tf.assign(count_var, 0.0)]):
+            return tf.identity(update(sums))
+
+    return is_last, tf.cond(is_last, finish, keep), [count_var, *acc_vars]
+
+
+class SimpleAdam:
+    """Adam (Kingma and Ba 2015) in plain ops; equal to tf.train.AdamOptimizer."""
+
+    def __init__(self, name='Adam', learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):
+        self.name = name
+        self.learning_rate = learning_rate
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self._powers = None  # (beta1^t, beta2^t) after t steps
+        self._moments = {}   # variable -> (mean of the gradient, mean of its square), decaying
+
+    def variables(self) -> list:
+        """All variables of the optimizer's state."""
+        return [*(self._powers or []), *(var for pair in self._moments.values() for var in pair)]
+
+    def compute_gradients(self, loss, var_list, gate_gradients=tf.train.Optimizer.GATE_NONE) -> list:
+        """-> [(gradient or None, variable)]"""
+        assert gate_gradients == tf.train.Optimizer.GATE_NONE
+        return list(zip(tf.gradients(loss, var_list), var_list, strict=True))
+
+    def _create_state(self, variables):
+        with tf.control_dependencies(None):
+            if self._powers is None:
+                self._powers = tuple(tf.Variable(1.0, trainable=False, name=f'beta{i}_power') for i in (1, 2))
+            for var in variables:
+                if var not in self._moments:
+                    zeros = tf.zeros(var.shape, var.dtype.base_dtype)
+                    self._moments[var] = tuple(tf.Variable(zeros, trainable=False, name=name) for name in ('m', 'v'))
+
+    def apply_gradients(self, grads_and_vars) -> tf.Operation:
+        """Op that makes a step: with t steps made, this one among them,
+
+        m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
+        var -= learning_rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon).
+        """
+        with tf.name_scope(self.name):
+            self._create_state([var for _, var in grads_and_vars])
+            powers = [self._powers[0] * self.beta1, self._powers[1] * self.beta2]
+            rate = self.learning_rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
+            ops = [tf.assign(var, power) for var, power in zip(self._powers, powers, strict=True)]
+            for gradient, var in grads_and_vars:
+                m_var, v_var = self._moments[var]
+                m = self.beta1 * m_var + (1 - self.beta1) * gradient
+                v = self.beta2 * v_var + (1 - self.beta2) * tf.square(gradient)
+                step = tf.cast(rate, m.dtype) * m / (tf.sqrt(v) + self.epsilon)
+                ops += [tf.assign(m_var, m), tf.assign(v_var, v), tf.assign_sub(var, step)]
+            return tf.group(*ops)
