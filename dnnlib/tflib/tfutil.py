@@ -143,6 +143,7 @@ def create_session(config_dict: dict | None = None, force_as_default: bool = Fal
         default = session.as_default()
         default.enforce_nesting = False
         default.__enter__()
+        session.kept_default = default  # a context that nobody holds would be left at once
     return session
 
 

@@ -1,0 +1,25 @@
+"""Minibatch standard deviation (Progressive GAN, Section 3)."""
+
+import tensorflow.compat.v1 as tf
+
+from ..ops.conv2d import channel_axis
+
+
+def minibatch_stddev_layer(x, group_size=4, num_new_features=1, data_format='NCHW'):
+    """Append the standard deviation over groups of samples, averaged over pixels, as constant channels.
+
+    x [N,C,H,W] -> [N,C+num_new_features,H,W]. Group m of M = N/G holds the samples m, m+M, m+2M, ..., with
+    G = min(group_size, N); N must be a multiple of G, and C of num_new_features.
+    """
+    shape = x.shape.as_list()
+    axis = channel_axis(data_format)
+    group = tf.minimum(group_size, tf.shape(x)[0])
+    split = shape[1:axis] + [num_new_features, shape[axis] // num_new_features] + shape[axis + 1:]
+    y = tf.cast(tf.reshape(x, [group, -1, *split]), tf.float32)  # [G,M,F,C/F,H,W]
+    y -= tf.reduce_mean(y, axis=0, keepdims=True)
+    y = tf.sqrt(tf.reduce_mean(tf.square(y), axis=0) + 1e-8)  # [M,F,C/F,H,W]
+    y = tf.reduce_mean(y, axis=[a for a in range(1, 5) if a != axis])  # [M,F]
+    y = tf.tile(tf.cast(y, x.dtype), [group, 1])  # [N,F]: sample g*M+m gets the value of group m
+    pixels = tf.ones([1] + [1 if a == axis else shape[a] for a in range(1, 4)], x.dtype)
+    y = tf.reshape(y, [-1] + [num_new_features if a == axis else 1 for a in range(1, 4)]) * pixels
+    return tf.concat([x, y], axis=axis)

@@ -1,0 +1,64 @@
+"""Modulated convolution (StyleGAN2, Section 2.2)."""
+
+import tensorflow.compat.v1 as tf
+
+from ..ops.conv2d import change_layout, channel_axis, supports_grouped_training
+from .equalized import apply_bias_act, dense_layer, get_weight, resampled_conv2d
+
+
+def modulated_conv2d_layer(x, y, fmaps, kernel, up=False, down=False, demodulate=True, resample_kernel=None, gain=1,
+                           use_wscale=True, lrmul=1, fused_modconv=True, weight_var='weight',
+                           mod_weight_var='mod_weight', mod_bias_var='mod_bias', data_format='NCHW'):
+    """Convolution whose weights are scaled per sample by a style and renormalized (StyleGAN2, Eq. 1-3).
+
+    x [N,I,H,W], y [N,dlatent_size] -> [N,fmaps,H',W'], resampled by 2 with `up` or `down`. `fused_modconv` asks for
+    one grouped convolution with a weight per sample; where the device cannot train through that (any CPU), the equal
+    form that scales activations is used.
+    """
+    assert not (up and down)
+    assert kernel % 2 == 1
+    in_fmaps = x.shape.as_list()[channel_axis(data_format)]
+    w = get_weight([kernel, kernel, in_fmaps, fmaps], gain=gain, use_wscale=use_wscale, lrmul=lrmul,
+                   weight_var=weight_var)
+    s = dense_layer(y, fmaps=in_fmaps, weight_var=mod_weight_var)
+    s = apply_bias_act(s, bias_var=mod_bias_var) + 1  # the bias starts at 0, so +1 makes the first style neutral
+    s = tf.cast(s, w.dtype)
+    resample = dict(up=up, down=down, resample_kernel=resample_kernel, data_format=data_format)
+    convolve = _per_sample_weights if fused_modconv and supports_grouped_training(x) else _scaled_activations
+    return convolve(x, w, s, demodulate, resample)
+
+
+def _demodulation(w, s):
+    """d = 1 / sqrt(sum over a,b,i of (w * s)^2 + 1e-8) (Eq. 3). w [k,k,I,O], s [N,I] -> [N,O]."""
+    return tf.rsqrt(tf.matmul(tf.square(s), tf.reduce_sum(tf.square(w), axis=[0, 1])) + 1e-8)
+
+
+def _scaled_activations(x, w, s, demodulate, resample):
+    """The style scales the input channels and the demodulation the output channels; all samples share w."""
+    data_format = resample['data_format']
+    y = resampled_conv2d(x * _per_channel(s, x, data_format), tf.cast(w, x.dtype), **resample)
+    return y * _per_channel(_demodulation(w, s), y, data_format) if demodulate else y
+
+
+def _per_channel(scale, x, data_format):
+    """[N,C] -> [N,C,1,1] in the layout and dtype of x."""
+    scale = tf.cast(scale, x.dtype)
+    axes = [2, 3] if data_format == 'NCHW' else [1, 1]
+    for axis in axes:
+        scale = tf.expand_dims(scale, axis)
+    return scale
+
+
+def _per_sample_weights(x, w, s, demodulate, resample):
+    """One grouped convolution: the samples become groups of channels, each with its own weight."""
+    w = w[tf.newaxis] * s[:, tf.newaxis, tf.newaxis, :, tf.newaxis]  # [N,k,k,I,O]
+    if demodulate:
+        w *= tf.rsqrt(tf.reduce_sum(tf.square(w), axis=[1, 2, 3], keepdims=True) + 1e-8)  # [N,1,1,1,O]
+    data_format = resample['data_format']
+    _, k, _, in_fmaps, fmaps = w.shape.as_list()
+    w = tf.reshape(tf.transpose(w, [1, 2, 3, 0, 4]), [k, k, in_fmaps, -1])  # [N,k,k,I,O] -> [k,k,I,N*O]
+    x = change_layout(x, data_format, 'NCHW')
+    x = tf.reshape(x, [1, -1, *x.shape.as_list()[2:]])  # [N,I,H,W] -> [1,N*I,H,W]
+    x = resampled_conv2d(x, tf.cast(w, x.dtype), **{**resample, 'data_format': 'NCHW'})
+    x = tf.reshape(x, [-1, fmaps, *x.shape.as_list()[2:]])  # [1,N*O,H',W'] -> [N,O,H',W']
+    return change_layout(x, 'NCHW', data_format)

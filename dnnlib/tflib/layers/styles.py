@@ -1,0 +1,63 @@
+"""What is done to latents and dlatents: normalization, labels, tracking, style mixing, truncation."""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from .. import random
+from ..tfutil import is_tf_expression, lerp
+
+
+def normalize_latents(x, epsilon=1e-8):
+    """x / sqrt(mean(x^2) + epsilon) over the components (Progressive GAN, Section 4.2). x [N,C] -> [N,C]."""
+    return x * tf.rsqrt(tf.reduce_mean(tf.square(x), axis=1, keepdims=True) + epsilon)
+
+
+def concat_label_embedding(x, labels):
+    """Append a learned embedding as wide as x itself. x [N,C], labels [N,L] -> [N,2*C]."""
+    with tf.variable_scope('LabelConcat'):
+        shape = [labels.shape.as_list()[1], x.shape.as_list()[1]]
+        w = tf.get_variable('weight', shape=shape, initializer=tf.initializers.random_normal())
+        return tf.concat([x, tf.matmul(labels, tf.cast(w, x.dtype))], axis=1)
+
+
+def plain_number(x) -> bool:
+    """Is this neither None nor a TensorFlow expression?"""
+    return x is not None and not is_tf_expression(x)
+
+
+def track_dlatent_avg(dlatent_avg, dlatents, beta):
+    """The dlatents, with the side effect of moving the running mean of W towards this minibatch:
+    dlatent_avg <- lerp(batch mean, dlatent_avg, beta). dlatent_avg: variable [C]; dlatents [N,L,C] -> [N,L,C]."""
+    with tf.variable_scope('DlatentAvg'):
+        batch_avg = tf.reduce_mean(dlatents[:, 0], axis=0)
+        update = tf.assign(dlatent_avg, lerp(batch_avg, dlatent_avg, beta))
+        with tf.control_dependencies([update]):
+            return tf.identity(dlatents)
+
+
+def mix_styles(dlatents, other_dlatents, probability, num_active_layers):
+    """Style mixing (StyleGAN, Section 3.1): the layers from a random cutoff on take the other dlatents.
+
+    dlatents, other_dlatents [N,L,C]; `num_active_layers`: how many layers are in use, scalar int. One cutoff for the
+    whole minibatch: with this probability uniform in 1..num_active_layers-1, else num_active_layers.
+    """
+    layers = tf.range(dlatents.shape.as_list()[1])[tf.newaxis, :, tf.newaxis]  # [1,L,1]
+    cutoff = tf.cond(
+        random.uniform([], 0.0, 1.0) < probability,
+        lambda: random.uniform([], 1, num_active_layers, dtype=tf.int32),
+        lambda: num_active_layers)
+    keep = tf.broadcast_to(layers < cutoff, tf.shape(dlatents))
+    return tf.where(keep, dlatents, other_dlatents)
+
+
+def truncate(dlatents, dlatent_avg, psi, cutoff=None):
+    """Truncation trick (StyleGAN, Section 4.1): pull the first `cutoff` layers (None = all) towards the mean by psi.
+
+    dlatents [N,L,C], dlatent_avg [C]; psi and cutoff may be tensors.
+    """
+    layers = np.arange(dlatents.shape.as_list()[1])[np.newaxis, :, np.newaxis]  # [1,L,1]
+    ones = np.ones(layers.shape, np.float32)
+    psi = ones * psi
+    if cutoff is not None:
+        psi = tf.where(layers < cutoff, psi, ones)
+    return lerp(dlatent_avg, dlatents, psi)

@@ -1,0 +1,98 @@
+"""How a convolution runs on a device: the one place that knows which layouts and kernels exist where.
+
+GPUs are fastest with NCHW. TensorFlow's CPU kernels know NHWC only, forward and backward; grouped convolution has no
+CPU gradients at all. Networks ask `device_layout` once at their inputs and keep their tensors in that layout; tensors
+in the other layout still work here and cost two transposes per call.
+"""
+
+import functools
+
+import tensorflow.compat.v1 as tf
+
+
+@functools.cache
+def _has_gpu():
+    return bool(tf.config.list_physical_devices('GPU'))
+
+
+def device_layout(x) -> str:
+    """'NCHW' or 'NHWC': the layout in which the device of this tensor convolves."""
+    on_cpu = 'CPU' in (x.device or '').upper()
+    return 'NHWC' if on_cpu or not _has_gpu() else 'NCHW'
+
+
+def channel_axis(data_format: str) -> int:
+    """Axis of the channels of a rank-4 tensor."""
+    assert data_format in ('NCHW', 'NHWC')
+    return 1 if data_format == 'NCHW' else 3
+
+
+def spatial_axes(data_format: str) -> tuple[int, int]:
+    """Axes of height and width of a rank-4 tensor."""
+    return (2, 3) if channel_axis(data_format) == 1 else (1, 2)
+
+
+def change_layout(x, source: str, target: str):
+    """Transpose [N,C,H,W] <-> [N,H,W,C]; returns `x` itself where the layouts agree."""
+    if source == target:
+        return x
+    with tf.name_scope('_Layout'):  # the underscore keeps it out of Network.list_layers()
+        return tf.transpose(x, [0, 2, 3, 1] if target == 'NHWC' else [0, 3, 1, 2])
+
+
+def supports_grouped_training(x) -> bool:
+    """Does the device of this tensor have grouped convolutions with all their gradients?"""
+    return device_layout(x) == 'NCHW'
+
+
+def _in_device_layout(op):
+    """Give `op(x, w, ..., data_format)` a layout that the device has; the result returns to the caller's."""
+    @functools.wraps(op)
+    def wrapper(x, w, *args, data_format='NCHW', **kwargs):
+        channel_axis(data_format)
+        native = device_layout(x) if data_format == 'NCHW' else 'NHWC'
+        y = op(change_layout(x, data_format, native), w, *args, data_format=native, **kwargs)
+        return change_layout(y, native, data_format)
+    return wrapper
+
+
+def _strides(stride, data_format):
+    return [1, 1, stride, stride] if data_format == 'NCHW' else [1, stride, stride, 1]
+
+
+@_in_device_layout
+def conv2d(x, w, stride=1, padding='SAME', data_format='NCHW'):
+    """Correlation of images with w [kH,kW,I,O]; `padding` 'SAME' or 'VALID'.
+
+    x [N,C,H,W] (or NHWC) -> [N,O,H',W']. With C = G*I the convolution has G groups, outputs ordered by group.
+    """
+    return tf.nn.conv2d(x, w, strides=_strides(stride, data_format), padding=padding, data_format=data_format)
+
+
+@_in_device_layout
+def conv2d_transpose(x, w, stride=2, data_format='NCHW'):
+    """Transposed convolution without padding. w [k,k,O,G*I]: input channel i of group g adds
+    w[a,b,o,g*I+i] to output pixel (stride*y + a, stride*x + b), channel g*O+o.
+
+    x [N,G*I,H,W] (or NHWC) -> [N,G*O,(H-1)*stride+k,(W-1)*stride+k].
+    """
+    k, _, out_fmaps, in_fmaps = w.shape.as_list()
+    groups = x.shape.as_list()[channel_axis(data_format)] // in_fmaps
+    size = [(x.shape.as_list()[axis] - 1) * stride + k for axis in spatial_axes(data_format)]
+    fmaps = [groups * out_fmaps]
+    shape = [tf.shape(x)[0], *(fmaps + size if data_format == 'NCHW' else size + fmaps)]
+    return tf.nn.conv2d_transpose(x, w, output_shape=shape, strides=_strides(stride, data_format),
+                                  padding='VALID', data_format=data_format)
+
+
+@_in_device_layout
+def depthwise_conv2d(x, w, stride=1, data_format='NCHW'):
+    """Correlation of every channel with the same kernel w [kH,kW], without padding.
+
+    x [N,C,H,W] (or NHWC) -> [N,C,(H-kH)//stride+1,(W-kW)//stride+1].
+    """
+    axis = channel_axis(data_format)
+    fmaps = x.shape.as_list()[axis] or tf.shape(x)[axis]
+    w = tf.tile(w[:, :, tf.newaxis, tf.newaxis], [1, 1, fmaps, 1])  # [kH,kW] -> [kH,kW,C,1]
+    return tf.nn.depthwise_conv2d(x, w, strides=_strides(stride, data_format), padding='VALID',
+                                  data_format=data_format)

@@ -1,0 +1,63 @@
+"""Bias, activation and gain (StyleGAN2, Appendix B) on standard TensorFlow ops, differentiable to any order."""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from ...util import EasyDict
+
+
+def _activation(func, cuda_idx, ref='y', alpha=None, gain=1.0, zero_2nd_grad=False):
+    return EasyDict(func=func, def_alpha=alpha, def_gain=gain, cuda_idx=cuda_idx, ref=ref, zero_2nd_grad=zero_2nd_grad)
+
+
+activation_funcs = {
+    'linear': _activation(lambda x, **_: x, 1, zero_2nd_grad=True),
+    'relu': _activation(lambda x, **_: tf.nn.relu(x), 2, gain=np.sqrt(2), zero_2nd_grad=True),
+    'lrelu': _activation(lambda x, alpha, **_: tf.nn.leaky_relu(x, alpha), 3,
+                         alpha=0.2, gain=np.sqrt(2), zero_2nd_grad=True),
+    'tanh': _activation(lambda x, **_: tf.nn.tanh(x), 4),
+    'sigmoid': _activation(lambda x, **_: tf.nn.sigmoid(x), 5),
+    'elu': _activation(lambda x, **_: tf.nn.elu(x), 6),
+    'selu': _activation(lambda x, **_: tf.nn.selu(x), 7),
+    'softplus': _activation(lambda x, **_: tf.nn.softplus(x), 8),
+    'swish': _activation(lambda x, **_: tf.nn.sigmoid(x) * x, 9, ref='x', gain=np.sqrt(2)),
+}
+
+
+def fused_bias_act(x, b=None, axis=1, act='linear', alpha=None, gain=None, clamp=None, impl='cuda'):
+    """act(x + b) * gain, clamped.
+
+    x: any shape; b [x.shape[axis]] of the same dtype, or None; `act`: a key of `activation_funcs`, which also holds
+    the defaults of `alpha` and `gain` (sqrt(2) for relu, lrelu and swish); `clamp`: largest magnitude of the result
+    (StyleGAN2-ADA), None = unlimited. `impl` is 'cuda' or 'ref' and changes nothing. Same shape and dtype as x.
+    """
+    _check_impl(impl)
+    spec = activation_funcs[act]
+    alpha = spec.def_alpha if alpha is None else alpha
+    gain = spec.def_gain if gain is None else gain
+    if b is not None:
+        x = _add_bias(x, tf.convert_to_tensor(b), axis)
+    x = spec.func(x, alpha=alpha)
+    if gain != 1:
+        x = x * tf.constant(gain, x.dtype)
+    if clamp is not None:
+        limit = tf.constant(clamp, x.dtype)
+        x = tf.clip_by_value(x, -limit, limit)
+    return x
+
+
+def _check_impl(impl):
+    if impl not in ('cuda', 'ref'):
+        raise KeyError(impl)
+
+
+def _add_bias(x, b, axis):
+    """x + b along `axis`; an empty bias adds nothing."""
+    assert b.shape.rank == 1
+    if b.shape.as_list()[0] == 0:
+        return x
+    assert 0 <= axis < x.shape.rank
+    assert b.shape.as_list()[0] == x.shape.as_list()[axis]
+    if axis == x.shape.rank - 1:
+        return tf.nn.bias_add(x, b)  # its gradient is one fast reduction
+    return x + tf.reshape(b, [-1 if i == axis else 1 for i in range(x.shape.rank)])

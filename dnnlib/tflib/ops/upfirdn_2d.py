@@ -1,0 +1,191 @@
+"""Padded, up- and downsampled FIR filtering of images, alone and together with a convolution (StyleGAN2, Appendix B)."""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from .conv2d import channel_axis, conv2d, conv2d_transpose, depthwise_conv2d, spatial_axes
+from .fused_bias_act import _check_impl
+
+
+def upfirdn_2d(x, k, upx=1, upy=1, downx=1, downy=1, padx0=0, padx1=0, pady0=0, pady1=0, impl='cuda'):
+    """Insert zeros after every pixel, pad (or, where negative, crop), convolve with k, keep every down-th pixel.
+
+    x [major,H,W,minor], k: array [kH,kW] -> [major,H',W',minor] with
+    H' = (H*upy + pady0 + pady1 - kH) // downy + 1, W' likewise. True convolution: the kernel is flipped.
+    Differentiable with respect to x to any order; `impl` is 'cuda' or 'ref' and changes nothing.
+    """
+    _check_impl(impl)
+    assert all(isinstance(n, int) for n in (upx, upy, downx, downy, padx0, padx1, pady0, pady1))
+    k = np.asarray(k, dtype=np.float32)
+    return _upfirdn(x, k, up=(upy, upx), down=(downy, downx), pad=((pady0, pady1), (padx0, padx1)), data_format='NHWC')
+
+
+def filter_2d(x, k, gain=1, padding=0, data_format='NCHW', impl='cuda'):
+    """Filter with k, normalized to sum `gain`; same size, plus `padding` pixels on every side.
+
+    x [N,C,H,W] (or NHWC), k: taps [n] (separable) or [n,n].
+    """
+    k = _setup_kernel(k) * gain
+    n = len(k)
+    return _simple_upfirdn(x, k, pad0=n // 2 + padding, pad1=(n - 1) // 2 + padding, data_format=data_format, impl=impl)
+
+
+def upsample_2d(x, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl='cuda'):
+    """Upsample by `factor` with filter k (None = box: nearest neighbour), `padding` extra pixels on every side.
+
+    x [N,C,H,W] (or NHWC) -> [N,C,H*factor,W*factor].
+    """
+    k = _kernel_or_box(k, factor) * (gain * factor ** 2)
+    p = len(k) - factor
+    return _simple_upfirdn(x, k, up=factor, pad0=(p + 1) // 2 + factor - 1 + padding, pad1=p // 2 + padding,
+                           data_format=data_format, impl=impl)
+
+
+def downsample_2d(x, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl='cuda'):
+    """Filter with k (None = box: block means) and keep every factor-th pixel, `padding` extra pixels on every side.
+
+    x [N,C,H,W] (or NHWC) -> [N,C,H/factor,W/factor].
+    """
+    k = _kernel_or_box(k, factor) * gain
+    p = len(k) - factor
+    return _simple_upfirdn(x, k, down=factor, pad0=(p + 1) // 2 + padding * factor, pad1=p // 2 + padding * factor,
+                           data_format=data_format, impl=impl)
+
+
+def upsample_conv_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl='cuda'):
+    """`upsample_2d` followed by convolution with w, as one transposed convolution and one filter.
+
+    x [N,G*I,H,W] (or NHWC), w [c,c,I,G*O] -> [N,G*O,H*factor,W*factor]; k as in `upsample_2d`.
+    """
+    w = tf.convert_to_tensor(w)
+    c = _square_side(w)
+    k = _kernel_or_box(k, factor) * (gain * factor ** 2)
+    groups = x.shape.as_list()[channel_axis(data_format)] // w.shape.as_list()[2]
+    x = conv2d_transpose(x, _transposed_weight(w, groups), stride=factor, data_format=data_format)
+    p = len(k) - factor - (c - 1)
+    return _simple_upfirdn(x, k, pad0=(p + 1) // 2 + factor - 1 + padding, pad1=p // 2 + 1 + padding,
+                           data_format=data_format, impl=impl)
+
+
+def conv_downsample_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl='cuda'):
+    """Convolution with w followed by `downsample_2d`, as one filter and one strided convolution.
+
+    x [N,G*I,H,W] (or NHWC), w [c,c,I,G*O] -> [N,G*O,H/factor,W/factor]; k as in `downsample_2d`.
+    """
+    w = tf.convert_to_tensor(w)
+    c = _square_side(w)
+    k = _kernel_or_box(k, factor) * gain
+    p = len(k) - factor + (c - 1)
+    x = _simple_upfirdn(x, k, pad0=(p + 1) // 2 + padding * factor, pad1=p // 2 + padding * factor,
+                        data_format=data_format, impl=impl)
+    return conv2d(x, w, stride=factor, padding='VALID', data_format=data_format)
+
+
+def _square_side(w):
+    height, width = w.shape.as_list()[:2]
+    assert height == width
+    return height
+
+
+def _transposed_weight(w, groups):
+    """Weight of a convolution -> weight of the transposed convolution that acts on the zero-inserted image alike."""
+    c, _, in_fmaps, out_fmaps = w.shape.as_list()
+    w = w[::-1, ::-1]
+    if groups == 1:
+        return tf.transpose(w, [0, 1, 3, 2])  # [c,c,I,O] -> [c,c,O,I]
+    w = tf.reshape(w, [c, c, in_fmaps, groups, out_fmaps // groups])
+    w = tf.transpose(w, [0, 1, 4, 3, 2])  # [c,c,I,G,O] -> [c,c,O,G,I]
+    return tf.reshape(w, [c, c, out_fmaps // groups, groups * in_fmaps])
+
+
+def _setup_kernel(k):
+    """Taps [n] or [n,n] -> float32 [n,n] with sum 1."""
+    k = np.array(k, dtype=np.float32)
+    if k.ndim == 1:
+        k = np.outer(k, k)
+    k = k / np.sum(k)
+    assert k.ndim == 2
+    assert k.shape[0] == k.shape[1]
+    return k
+
+
+def _kernel_or_box(k, factor):
+    assert isinstance(factor, int)
+    assert factor >= 1
+    return _setup_kernel([1] * factor if k is None else k)
+
+
+def _simple_upfirdn(x, k, *, pad0, pad1, data_format, impl, up=1, down=1):
+    _check_impl(impl)
+    assert x.shape.rank == 4
+    return _upfirdn(x, k, up=(up, up), down=(down, down), pad=((pad0, pad1), (pad0, pad1)), data_format=data_format)
+
+
+def _upfirdn(x, k, up, down, pad, data_format):
+    """`upfirdn_2d` with pairs for (y, x), in either layout.
+
+    The gradient is the same operation with flipped kernel and exchanged factors, so gradients of any order run on
+    the forward kernel, which is several times faster than the depthwise gradient kernels.
+    """
+    size = [x.shape.as_list()[axis] for axis in spatial_axes(data_format)]
+    out_size = [(s * u + sum(p) - n) // d + 1 for s, u, d, p, n in zip(size, up, down, pad, k.shape, strict=True)]
+    grad_pad = tuple((n - p[0] - 1, s * u - o * d + p[0] - u + 1)
+                     for s, u, d, p, n, o in zip(size, up, down, pad, k.shape, out_size, strict=True))
+
+    @tf.custom_gradient
+    def apply(x):
+        def grad(dy):
+            return _upfirdn(dy, k[::-1, ::-1], up=down, down=up, pad=grad_pad, data_format=data_format)
+        return _upfirdn_forward(x, k, up, down, pad, data_format), grad
+
+    return apply(x)
+
+
+def _upfirdn_forward(x, k, up, down, pad, data_format):
+    x = _insert_zeros(x, up, data_format)
+    x = _pad_or_crop(x, pad, data_format)
+    kernel = tf.constant(np.ascontiguousarray(k[::-1, ::-1]), x.dtype)
+    if down[0] == down[1]:
+        return depthwise_conv2d(x, kernel, stride=down[0], data_format=data_format)
+    return _decimate(depthwise_conv2d(x, kernel, data_format=data_format), down, data_format)
+
+
+def _insert_zeros(x, up, data_format):
+    """up-1 zeros after every pixel. [N,C,H,W] -> [N,C,H*upy,W*upx]."""
+    if up == (1, 1):
+        return x
+    shape = x.shape.as_list()
+    axes = spatial_axes(data_format)
+    fine, paddings, merged = [], [], []
+    for axis, size in enumerate(shape):
+        factor = up[axes.index(axis)] if axis in axes else 1
+        size = tf.shape(x)[axis] if size is None else size
+        fine.append(size)
+        paddings.append([0, 0])
+        if factor > 1:
+            fine.append(1)
+            paddings.append([0, factor - 1])
+        merged.append(size * factor)
+    return tf.reshape(tf.pad(tf.reshape(x, fine), paddings), merged)  # [N,C,H,1,W,1] -> [N,C,H*upy,W*upx]
+
+
+def _pad_or_crop(x, pad, data_format):
+    axes = spatial_axes(data_format)
+    if any(n > 0 for pair in pad for n in pair):
+        paddings = [[0, 0]] * 4
+        for axis, pair in zip(axes, pad, strict=True):
+            paddings[axis] = [max(n, 0) for n in pair]
+        x = tf.pad(x, paddings)
+    if any(n < 0 for pair in pad for n in pair):
+        crop = [slice(None)] * 4
+        for axis, (before, after) in zip(axes, pad, strict=True):
+            crop[axis] = slice(max(-before, 0), x.shape.as_list()[axis] - max(-after, 0))
+        x = x[tuple(crop)]
+    return x
+
+
+def _decimate(x, down, data_format):
+    keep = [slice(None)] * 4
+    for axis, step in zip(spatial_axes(data_format), down, strict=True):
+        keep[axis] = slice(None, None, step)
+    return x[tuple(keep)]
