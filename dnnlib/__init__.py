@@ -11,11 +11,12 @@ from .submission.submit import (
     make_run_dir_path,
     submit_run,
 )
-from .util import EasyDict
+from .util import EasyDict, make_cache_dir_path
 
 submit_config: SubmitConfig | None = None  # The active configuration while a run function executes.
 
 __all__ = [
-    'EasyDict', 'PathType', 'RunContext', 'SubmitConfig', 'SubmitTarget', 'convert_path', 'get_path_from_template',
-    'make_run_dir_path', 'submission', 'submit_config', 'submit_run',
+    'EasyDict', 'PathType', 'RunContext', 'SubmitConfig', 'SubmitTarget', 'convert_path',
+    'get_path_from_template', 'make_cache_dir_path', 'make_run_dir_path', 'submission', 'submit_config',
+    'submit_run',
 ]

@@ -18,7 +18,8 @@ def number_range(text: str) -> list[int]:
     """Argparse type: '3-6' -> [3, 4, 5, 6], '1,2,7' -> [1, 2, 7]."""
     limits = re.fullmatch(r'([0-9]+)-([0-9]+)', text)
     try:
-        numbers = list(range(int(limits[1]), int(limits[2]) + 1)) if limits else [int(s) for s in text.split(',')]
+        numbers = range(int(limits[1]), int(limits[2]) + 1) if limits else map(int, text.split(','))
+        numbers = list(numbers)
     except ValueError:
         numbers = []
     if not numbers:
@@ -72,8 +73,8 @@ def _fail(message, status):
 
 
 def run_script(main) -> None:
-    """Call `main()`. What the user can mend ends the process with status 2 and one line on stderr, Ctrl-C with
-    status 130; anything else keeps its traceback."""
+    """Call `main()`. What the user can mend ends the process with status 2, Ctrl-C with status 130, both with
+    one line on stderr. Anything else keeps its traceback."""
     try:
         main()
     except UserError as error:

@@ -1,7 +1,6 @@
 """Small helpers by their published names: dictionaries, logs, look-up by name, files and downloads."""
 
 import contextlib
-import ctypes
 import errno
 import fnmatch
 import glob
@@ -30,11 +29,6 @@ _RETRY_DELAY_SECONDS = 0.5
 _TIMEOUT_SECONDS = 60  # without any data from the server
 _SMALL_BODY_BYTES = 8192  # longer bodies are data, shorter ones may be a page of Google Drive's
 
-_CTYPES = {
-    'uint8': ctypes.c_ubyte, 'uint16': ctypes.c_uint16, 'uint32': ctypes.c_uint32, 'uint64': ctypes.c_uint64,
-    'int8': ctypes.c_byte, 'int16': ctypes.c_int16, 'int32': ctypes.c_int32, 'int64': ctypes.c_int64,
-    'float32': ctypes.c_float, 'float64': ctypes.c_double,
-}
 _ANSWERS = {**dict.fromkeys(['y', 'yes', 't', 'true', 'on', '1'], 1),
             **dict.fromkeys(['n', 'no', 'f', 'false', 'off', '0'], 0)}
 _SHORTHANDS = [  # applied in this order
@@ -54,9 +48,7 @@ class UserError(Exception):
 class DownloadError(UserError, OSError):
     """The server answered, but not with the file."""
 
-    def __init__(self, message, confirmation_url=None):
-        super().__init__(message)
-        self.confirmation_url = confirmation_url  # where the next attempt may succeed
+    confirmation_url = None  # where the next attempt may succeed
 
 
 class EasyDict(dict):
@@ -76,16 +68,12 @@ class EasyDict(dict):
 
 
 class Logger:
-    """While open, copies everything printed to stdout and stderr to a file and to the stdout that it found.
-
-    Loggers nest, and may be closed in any order.
-    """
+    """While open, copies what goes to stdout or stderr to a file and to the former stdout. Loggers nest."""
 
     def __init__(self, file_name: str | None = None, file_mode: str = 'w', should_flush: bool = True):
         self.file = None if file_name is None else open(file_name, file_mode, encoding='utf-8')  # noqa: SIM115
         self.should_flush = should_flush
-        self.stdout = sys.stdout
-        self.stderr = sys.stderr
+        self.stdout, self.stderr = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = self
 
     def __enter__(self) -> 'Logger':
@@ -95,26 +83,19 @@ class Logger:
         self.close()
 
     def _outputs(self):
-        file_is_open = self.file is not None and not self.file.closed
-        return [self.file, self.stdout] if file_is_open else [self.stdout]
+        return [self.stdout] if self.file is None or self.file.closed else [self.file, self.stdout]
 
     def write(self, text: str) -> None:
         """Write to the file, if there is one, and to the original stdout."""
-        if text == '':
-            return
-        for output in self._outputs():
+        for output in self._outputs() if text else []:
             output.write(text)
-        if self.should_flush:
+        if text and self.should_flush:
             self.flush()
 
     def flush(self) -> None:
         """Flush the file, if there is one, and the original stdout."""
         for output in self._outputs():
             output.flush()
-
-    def isatty(self) -> bool:
-        """Always False: libraries ask before they draw progress bars or colours."""
-        return False
 
     def close(self) -> None:
         """Flush, give stdout and stderr back unless somebody else has taken them since, close the file."""
@@ -131,17 +112,14 @@ class Logger:
 
 def format_time(seconds: int | float) -> str:
     """Seconds -> for example '5s', '1m 00s', '1h 00m 00s' or '1d 01h 01m'."""
-    total = round(float(seconds))
-    minutes, secs = divmod(total, 60)
-    hours, mins = divmod(minutes, 60)
-    days, hrs = divmod(hours, 24)
-    if total < 60:
-        return f'{total}s'
-    if total < 60 * 60:
-        return f'{minutes}m {secs:02}s'
-    if total < 24 * 60 * 60:
-        return f'{hours}h {mins:02}m {secs:02}s'
-    return f'{days}d {hrs:02}h {mins:02}m'
+    s = round(float(seconds))
+    if s < 60:
+        return f'{s}s'
+    if s < 60 * 60:
+        return f'{s // 60}m {s % 60:02}s'
+    if s < 24 * 60 * 60:
+        return f'{s // 3600}h {s // 60 % 60:02}m {s % 60:02}s'
+    return f'{s // 86400}d {s // 3600 % 24:02}h {s // 60 % 60:02}m'
 
 
 def ask_yes_no(question: str) -> int:
@@ -163,18 +141,14 @@ def get_dtype_and_ctype(type_obj: Any) -> tuple[np.dtype, Any]:
 
     Raises RuntimeError for an object without a name.
     """
+    name = getattr(type_obj, '__name__', getattr(type_obj, 'name', None))
     if isinstance(type_obj, str):
         name = type_obj
-    elif hasattr(type_obj, '__name__'):
-        name = type_obj.__name__
-    elif hasattr(type_obj, 'name'):
-        name = type_obj.name
-    else:
+    if name is None:
         raise RuntimeError('Cannot infer type name from input')
-    assert name in _CTYPES, name
-    dtype, ctype = np.dtype(name), _CTYPES[name]
-    assert dtype.itemsize == ctypes.sizeof(ctype)
-    return dtype, ctype
+    assert re.fullmatch('u?int(8|16|32|64)|float(32|64)', name), name
+    dtype = np.dtype(name)
+    return dtype, np.ctypeslib.as_ctypes_type(dtype)
 
 
 def is_pickleable(obj: Any) -> bool:
@@ -204,8 +178,8 @@ def _import_unless_missing(module_name):
 def get_module_from_obj_name(obj_name: str) -> tuple[types.ModuleType, str]:
     """'package.module.Class.function' -> (the module, 'Class.function').
 
-    `np.` stands for `numpy.`; `tf.` and `tensorflow.` for the TF1 API. If nothing is found, raises what says most
-    about the cause: the error inside a broken module, AttributeError for a missing name, else ImportError.
+    `np.` stands for `numpy.`; `tf.` and `tensorflow.` for the TF1 API. If nothing is found, raises what tells
+    most: the error inside a broken module, AttributeError for a missing name, else ImportError.
     """
     for pattern, replacement in _SHORTHANDS:
         obj_name = pattern.sub(replacement, obj_name)
@@ -261,7 +235,7 @@ def is_top_level_function(obj: Any) -> bool:
 
 
 def get_top_level_function_name(obj: Any) -> str:
-    """Fully qualified name. Functions of the main script get the script's name, so that others can import them."""
+    """Fully qualified name. What the main script defines gets the script's name: others can import that."""
     assert is_top_level_function(obj)
     module_name = obj.__module__
     main_file = getattr(sys.modules['__main__'], '__file__', None)
@@ -274,13 +248,13 @@ def list_dir_recursively_with_ignore(dir_path: str, ignores: list[str] | None = 
                                      add_base_to_relative: bool = False) -> list[tuple[str, str]]:
     """All files below a directory as (path, path relative to it), top down.
 
-    Files and directories whose name matches a pattern of `ignores` are left out. `add_base_to_relative` puts the
-    directory's own name in front of the relative paths.
+    Files and directories whose name matches a pattern of `ignores` are left out. `add_base_to_relative` puts
+    the directory's own name in front of the relative paths.
     """
     assert os.path.isdir(dir_path), dir_path
 
     def kept(names):
-        return [name for name in names if not any(fnmatch.fnmatch(name, pattern) for pattern in ignores or [])]
+        return [name for name in names if not any(fnmatch.fnmatch(name, ignore) for ignore in ignores or [])]
 
     base = os.path.basename(os.path.normpath(dir_path)) if add_base_to_relative else ''
     result = []
@@ -328,17 +302,17 @@ def set_cache_dir(path: str) -> None:
 
 
 def make_cache_dir_path(*paths: str) -> str:
-    """Path below the cache directory: as set, else $DNNLIB_CACHE_DIR, else .cache/dnnlib in the home directory."""
-    if _cache_dir_override is not None:
-        return os.path.join(_cache_dir_override, *paths)
-    if 'DNNLIB_CACHE_DIR' in os.environ:
-        return os.path.join(os.environ['DNNLIB_CACHE_DIR'], *paths)
-    homes = [os.environ[name] for name in ('HOME', 'USERPROFILE') if name in os.environ]
-    return os.path.join((homes + [tempfile.gettempdir()])[0], '.cache', 'dnnlib', *paths)
+    """Path below the cache directory: the one set, else $DNNLIB_CACHE_DIR, else ~/.cache/dnnlib."""
+    env = os.environ
+    cache_dir = env.get('DNNLIB_CACHE_DIR') if _cache_dir_override is None else _cache_dir_override
+    if cache_dir is None:
+        home = env.get('HOME', env.get('USERPROFILE', tempfile.gettempdir()))
+        cache_dir = os.path.join(home, '.cache', 'dnnlib')
+    return os.path.join(cache_dir, *paths)
 
 
 def is_url(obj: Any, allow_file_urls: bool = False) -> bool:
-    """Is this a string with a scheme and a host that contains a dot (or, if allowed, one that starts with file:///)?"""
+    """Is this a string with a scheme and a host that contains a dot? `file:///...` passes only if allowed."""
     if not isinstance(obj, str) or '://' not in obj:
         return False
     if allow_file_urls and obj.startswith('file:///'):
@@ -359,13 +333,15 @@ def _refuse_google_drive_pages(response, url):
     if 'download_warning' in response.headers.get('Set-Cookie', ''):
         links = [html.unescape(piece) for piece in text.split('"') if 'export=download' in piece]
         if len(links) == 1:
-            raise DownloadError('Google Drive virus checker nag', urllib.parse.urljoin(url, links[0]))
+            nag = DownloadError('Google Drive virus checker nag')
+            nag.confirmation_url = urllib.parse.urljoin(url, links[0])
+            raise nag
     if 'Google Drive - Quota exceeded' in text:
         raise DownloadError('Google Drive download quota exceeded -- please try again later')
 
 
 def _fetch(session, url):
-    """One attempt. Returns the response; raises OSError (also for HTTP errors) if it does not hold the file."""
+    """One attempt. Returns the response; raises OSError, also for HTTP errors, if that is not the file."""
     response = session.get(url, timeout=_TIMEOUT_SECONDS)
     response.raise_for_status()
     if not response.content:
@@ -395,7 +371,7 @@ def _download(url, num_attempts, verbose):
             say('.')
             time.sleep(_RETRY_DELAY_SECONDS)
     say(' done', end='\n')
-    name = re.search(r'filename="([^"]*)"', response.headers.get('Content-Disposition', ''))
+    name = re.search(r'filename="([^"]+)"', response.headers.get('Content-Disposition', ''))
     return response.content, name[1] if name else url
 
 

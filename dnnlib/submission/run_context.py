@@ -63,10 +63,8 @@ class RunContext:
             RunContext._open.close()
 
     def update(self, loss=0, cur_epoch=0, max_epoch=None) -> None:
-        """Measure the interval since the last update; a file `abort.txt` in the run directory is the signal to stop.
-
-        The arguments are published, and not used.
-        """
+        """Measure the interval since the last update. A file `abort.txt` in the run directory is the signal
+        to stop. The arguments are published, and not used."""
         assert not self.has_closed
         self.last_update_interval = self.get_time_since_last_update()
         self.last_update_time = _now()
@@ -90,7 +88,7 @@ class RunContext:
         return self.last_update_interval
 
     def close(self) -> None:
-        """Add the time of stopping to `run.txt` and make room for the next context. Closing twice is harmless."""
+        """Add `stop_time` to `run.txt` and make room for the next context. Closing twice is harmless."""
         if self.has_closed:
             return
         self.has_closed = True

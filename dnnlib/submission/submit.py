@@ -134,8 +134,9 @@ def _next_run_id(root):
 def _create_run_dir(root, run_desc):
     """Make the next run directory. Returns (run_id, run_name).
 
-    The number is claimed with a hidden directory first, because two processes with different descriptions would
-    not collide on the final name. Whoever holds the claim looks again: what others finished before it shows now.
+    The number is claimed with a hidden directory first, because two processes with different descriptions
+    would not collide on the final name. Whoever holds the claim looks again: a process that held it before
+    has made its run directory by now.
     """
     run_id = _next_run_id(root)
     while True:
@@ -242,17 +243,19 @@ def run_wrapper(submit_config: SubmitConfig) -> None:
         dnnlib.submit_config = submit_config
         try:
             _call_run_function(submit_config)
-            RunContext.get()  # run.txt is there also if the function never asked for the context
+            if not os.path.exists(make_run_dir_path('run.txt')):
+                RunContext.get()  # the function never asked for the context: its file is due all the same
         except BaseException:
-            traceback.print_exc(file=logger.file)
+            with contextlib.suppress(OSError):  # a full disk must not hide what happened
+                traceback.print_exc(file=logger.file)
             raise
 
 
 def submit_run(submit_config: SubmitConfig, run_func_name: str, **run_func_kwargs) -> SubmitConfig:
     """Make a run directory and run the function, given by its full name, with these keyword arguments.
 
-    Returns the completed copy of the configuration. Raises SubmitError for a configuration that cannot run, and
-    whatever the function raises.
+    Returns the completed copy of the configuration. Raises SubmitError for a configuration that cannot run,
+    and whatever the function raises.
     """
     submit_config = copy.deepcopy(submit_config)
     assert submit_config.submit_target == SubmitTarget.LOCAL
@@ -264,9 +267,10 @@ def submit_run(submit_config: SubmitConfig, run_func_name: str, **run_func_kwarg
     submit_config.run_func_kwargs = run_func_kwargs
     _task_name(submit_config.user_name, 0, submit_config.run_desc)  # before a directory is made
     root = _make_root(submit_config.run_dir_root)
-    submit_config.run_id, submit_config.run_name = _create_run_dir(root, submit_config.run_desc)
-    submit_config.task_name = _task_name(submit_config.user_name, submit_config.run_id, submit_config.run_desc)
-    run_dir = os.path.join(root, submit_config.run_name)
+    run_id, run_name = _create_run_dir(root, submit_config.run_desc)
+    submit_config.run_id, submit_config.run_name = run_id, run_name
+    submit_config.task_name = _task_name(submit_config.user_name, run_id, submit_config.run_desc)
+    run_dir = os.path.join(root, run_name)
     local.finalize_submit_config(submit_config, run_dir)
     _write_config(submit_config)
     if not submit_config.local.do_not_copy_source_files:

@@ -14,7 +14,7 @@ from dnnlib.submission import submit  # noqa: E402
 
 
 def main():
-    """Run the function of the stored configuration. Raises SubmitError where arguments or configuration are missing."""
+    """Run the function of the stored configuration. Raises SubmitError if that or an argument is missing."""
     if len(sys.argv) < 4:
         raise submit.SubmitError('run.py needs three arguments: run_dir task_name host_name')
     run_dir, task_name, host_name = sys.argv[1:4]
