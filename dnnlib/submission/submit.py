@@ -234,16 +234,19 @@ def run_wrapper(submit_config: SubmitConfig) -> None:
     process can go on; `log.txt` then ends with the traceback.
     """
     assert submit_config.submit_target == SubmitTarget.LOCAL
-    finished = pathlib.Path(submit_config.run_dir, '_finished.txt')
+    run_dir = pathlib.Path(submit_config.run_dir)
+    finished, run_txt = run_dir / '_finished.txt', run_dir / 'run.txt'
+    for left_by_earlier_launch in (finished, run_txt):
+        left_by_earlier_launch.unlink(missing_ok=True)
     with contextlib.ExitStack() as clean_up:
-        logger = clean_up.enter_context(util.Logger(os.path.join(submit_config.run_dir, 'log.txt'), 'w'))
+        logger = clean_up.enter_context(util.Logger(str(run_dir / 'log.txt'), 'w'))
         clean_up.callback(setattr, dnnlib, 'submit_config', None)
         clean_up.callback(RunContext.close_any)
         clean_up.callback(finished.touch)
         dnnlib.submit_config = submit_config
         try:
             _call_run_function(submit_config)
-            if not os.path.exists(make_run_dir_path('run.txt')):
+            if not run_txt.exists():
                 RunContext.get()  # the function never asked for the context: its file is due all the same
         except BaseException:
             with contextlib.suppress(OSError):  # a full disk must not hide what happened

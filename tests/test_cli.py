@@ -1,0 +1,95 @@
+"""dnnlib.cli: argument types, and how scripts end."""
+
+import argparse
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from dnnlib import cli, util
+
+
+@pytest.mark.parametrize('text, numbers', [
+    ('1-5', [1, 2, 3, 4, 5]), ('7-7', [7]), ('1,2,7', [1, 2, 7]), ('3', [3]), ('-1,2', [-1, 2]),
+    ('6,6', [6, 6])])
+def test_number_range_accepts_ranges_and_lists(text, numbers):
+    assert cli.number_range(text) == numbers
+
+
+@pytest.mark.parametrize('text', ['', 'a', '5-1', '1-', '-', '1,', '1-2-3', '1-2,5', '1.5', ' 1-2'])
+def test_number_range_refuses_anything_else(text):
+    with pytest.raises(argparse.ArgumentTypeError, match='expected numbers'):
+        cli.number_range(text)
+
+
+def test_boolean_spellings():
+    assert all(cli.boolean(text) is True for text in ('yes', 'true', 't', 'y', '1', 'True', 'YES'))
+    assert all(cli.boolean(text) is False for text in ('no', 'false', 'f', 'n', '0', 'False', 'NO'))
+    for text in ('', 'on', '2'):
+        with pytest.raises(argparse.ArgumentTypeError, match='^Boolean value expected.$'):
+            cli.boolean(text)
+
+
+def test_comma_list_may_be_empty():
+    assert cli.comma_list('') == cli.comma_list('None') == cli.comma_list('none') == []
+    assert cli.comma_list('fid50k,ppl_wend') == ['fid50k', 'ppl_wend']
+
+
+def test_numbers_have_a_minimum():
+    assert cli.int_at_least(1)('1') == 1
+    assert cli.float_at_least(0)('0.5') == 0.5
+    for text in ('0', '-1', '1.5', 'x', ''):
+        with pytest.raises(argparse.ArgumentTypeError, match='whole number of at least 1'):
+            cli.int_at_least(1)(text)
+    for text in ('-0.1', 'nan', 'inf', 'x'):
+        with pytest.raises(argparse.ArgumentTypeError, match='number of at least 0'):
+            cli.float_at_least(0)(text)
+
+
+def test_types_explain_themselves_through_argparse(capsys):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--num-gpus', type=cli.int_at_least(1))
+    with pytest.raises(SystemExit) as caught:
+        parser.parse_args(['--num-gpus', '0'])
+    assert caught.value.code == 2
+    assert "argument --num-gpus: expected a whole number of at least 1, not '0'" in capsys.readouterr().err
+
+
+def raising(error):
+    def main():
+        raise error
+    return main
+
+
+@pytest.mark.parametrize('error, status, line', [
+    (util.UserError('data: no such folder'), 2, 'Error: data: no such folder'),
+    (util.DownloadError('No data received'), 2, 'Error: No data received'),
+    (requests.ConnectionError('no route'), 2, 'Error: download failed: no route'),
+    (OSError(errno.ENOSPC, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.ENOSPC)}'),
+    (OSError(errno.EACCES, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.EACCES)}'),
+    (OSError(errno.EROFS, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.EROFS)}'),
+    (OSError(errno.ENOSPC, 'x'), 2, f'Error: {os.strerror(errno.ENOSPC)}'),
+    (KeyboardInterrupt(), 130, 'Interrupted.'),
+])
+def test_what_the_user_can_mend_is_one_line(error, status, line, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.run_script(raising(error))
+    assert caught.value.code == status
+    assert capsys.readouterr() == ('', line + '\n')
+
+
+@pytest.mark.parametrize('error', [ValueError('bug'), FileNotFoundError(errno.ENOENT, 'x', 'file')])
+def test_other_errors_pass_through(error):
+    with pytest.raises(type(error)):
+        cli.run_script(raising(error))
+
+
+def test_a_script_ends_without_a_traceback():
+    code = ('from dnnlib import cli, util\n'
+            'def main():\n    raise util.UserError("--x: expected y")\n'
+            'cli.run_script(main)\n')
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (2, '', 'Error: --x: expected y\n')
