@@ -36,7 +36,8 @@ def change_layout(x, source: str, target: str):
     """Transpose [N,C,H,W] <-> [N,H,W,C]; returns `x` itself where the layouts agree."""
     if source == target:
         return x
-    with tf.name_scope('_Layout'):  # the underscore keeps it out of Network.list_layers()
+    inside_network = tf.get_default_graph().get_name_scope()
+    with tf.name_scope('_Layout' if inside_network else 'Layout'):  # the underscore hides it from list_layers()
         return tf.transpose(x, [0, 2, 3, 1] if target == 'NHWC' else [0, 3, 1, 2])
 
 

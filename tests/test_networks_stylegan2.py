@@ -1,0 +1,227 @@
+"""StyleGAN2's networks: golden outputs and gradients, variable tables, and that equal forms agree."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+import dnnlib.tflib as tflib
+from dnnlib.tflib.layers import modulated
+from dnnlib.tflib.layers.minibatch_stddev import minibatch_stddev_layer
+from dnnlib.tflib.layers.styles import mix_styles
+from dnnlib.tflib.ops import conv2d
+from tests.golden_figures import (
+    arrays,
+    assert_close,
+    assert_gradients_close,
+    figures,
+    fresh_session,
+    replaced_randomness,
+    set_golden_values,
+)
+from tests.golden_recipe import golden_input
+
+FUNCTIONS = ('training.networks_stylegan2.G_main', 'training.networks_stylegan2.D_stylegan2')
+CASES = [case for case in figures('networks_stylegan2')
+         if case['func'] in FUNCTIONS and 'revised' not in str(case['static'])]
+TABLES = [table for table in figures('variables_stylegan2')
+          if table['func_name'] in FUNCTIONS and 'revised' not in str(table['static_kwargs'])]
+
+
+def _case_inputs(case):
+    """Input arrays of a golden case, in the order of the network's inputs."""
+    values = []
+    for name, shape in zip(case['input_names'], case['input_shapes'], strict=True):
+        shape = [case['batch'], *shape[1:]]
+        if name == 'labels_in':
+            values.append(np.eye(max(shape[1], 1), dtype=np.float32)[np.arange(shape[0]) % max(shape[1], 1)][:, :shape[1]])
+        else:
+            values.append(golden_input(f'{case["name"]}/{name}', shape) * (0.5 if name == 'images_in' else 1.0))
+    return values
+
+
+def _build(case, **overrides):
+    net = tflib.Network('net', func_name=case['func'], **case['static'])
+    set_golden_values(net)
+    inputs = [tf.constant(value, tf.float32) for value in _case_inputs(case)]
+    with replaced_randomness():
+        outputs = net.get_output_for(*inputs, return_as_list=True, **{**case['run'], **overrides})
+    return net, inputs, outputs
+
+
+@pytest.mark.parametrize('case', CASES, ids=lambda case: case['name'])
+def test_golden_case_has_the_same_variables_outputs_and_gradients(case, session):
+    net, inputs, outputs = _build(case)
+    assert {name: var.shape.as_list() for name, var in net.vars.items()} == case['variables']
+    assert list(net.vars) == list(case['variables'])
+    assert list(net.trainables) == case['trainable']
+    assert net.input_names == case['input_names']
+    assert net.output_names == case['output_names']
+    assert net.output_shapes == case['output_shapes']
+
+    total = tf.add_n([tf.reduce_sum(out * golden_input(f'cotangent{i}', out.shape.as_list()))
+                      for i, out in enumerate(outputs)])
+    targets = {**net.trainables,
+               **{f'<{name}>': x for name, x in zip(net.input_names, inputs, strict=True) if x.shape[1] != 0}}
+    grads = dict(zip(targets, tf.gradients(total, list(targets.values())), strict=True))
+    assert [name for name, grad in grads.items() if grad is None and not name.startswith('<')] == case['no_grad']
+    grads = {name: grad for name, grad in grads.items() if grad is not None}
+    outputs, grads = session.run([outputs, grads])
+    for i, value in enumerate(outputs):
+        assert_close(value, arrays('networks_stylegan2')[f'{case["name"]}:out{i}'], case['name'])
+    assert_gradients_close(grads, case['grads'], case['name'])
+
+
+@pytest.mark.parametrize('table', TABLES, ids=lambda t: f'{t["func_name"].split(".")[-1]}-{t["static_kwargs"]}')
+def test_full_size_network_has_the_published_variables(table, monkeypatch, session):
+    monkeypatch.setattr(tflib.Network, 'reset_own_vars', lambda net: None)  # hundreds of MB that nobody looks at
+    net = tflib.Network('net', func_name=table['func_name'], **table['static_kwargs'])
+    assert {name: [var.shape.as_list(), var.trainable] for name, var in net.vars.items()} == table['variables']
+    assert sum(int(np.prod(var.shape.as_list())) for var in net.trainables.values()) == table['parameters']
+    assert net.input_names == table['input_names']
+    assert net.input_shapes == table['input_shapes']
+    assert net.output_shapes == table['output_shapes']
+
+
+SMALL = dict(resolution=16, fmap_base=128, fmap_max=8, latent_size=8, dlatent_size=8, mapping_fmaps=8,
+             mapping_layers=2)
+
+
+@pytest.fixture(scope='module')
+def generator():
+    """One small generator for the tests below."""
+    with fresh_session():
+        net = tflib.Network('G', func_name='training.networks_stylegan2.G_main', **SMALL)
+        set_golden_values(net)
+        yield net
+
+
+def _run(net, **kwargs):
+    return net.run(golden_input('latents', [3, 8]), None, **{'randomize_noise': False, 'truncation_psi': 1, **kwargs})
+
+
+@pytest.mark.parametrize('training', [False, True], ids=['forward', 'training'])
+def test_fused_and_unfused_modulated_convolution_agree(training, generator):
+    """As a user asks for them, images and gradients alike."""
+    latents = tf.constant(golden_input('latents', [3, 8]))
+    results = []
+    for fused in (False, True):
+        with replaced_randomness():
+            images = generator.get_output_for(latents, None, fused_modconv=fused, is_training=training)
+        grads = tf.gradients(tf.reduce_sum(tf.square(images)), list(generator.trainables.values()))
+        results.append(tflib.run([images, grads]))
+    assert_close(results[1][0], results[0][0], 'images', tolerance=1e-5)
+    for name, fused_grad, grad in zip(generator.trainables, results[1][1], results[0][1], strict=True):
+        assert_close(fused_grad, grad, name, tolerance=1e-4)
+
+
+@pytest.mark.parametrize(('kernel', 'demodulate', 'down'), [(3, True, False), (3, True, True), (1, False, False)])
+def test_grouped_convolution_with_weights_per_sample_equals_scaled_activations(kernel, demodulate, down, session):
+    """The form that GPUs use; its forward pass runs on the CPU as well."""
+    x = tf.constant(golden_input('x', [3, 4, 8, 8]))
+    w = tf.constant(golden_input('w', [kernel, kernel, 4, 6]))
+    s = tf.constant(golden_input('s', [3, 4]))
+    resample = dict(up=False, down=down, resample_kernel=[1, 3, 3, 1], data_format='NCHW')
+    grouped = modulated._per_sample_weights(x, w, s, demodulate, resample)
+    scaled = modulated._scaled_activations(x, w, s, demodulate, resample)
+    grouped, scaled = session.run([grouped, scaled])
+    assert_close(grouped, scaled, 'convolution', tolerance=1e-5)
+
+
+def test_demodulated_weights_have_unit_norm(session):
+    """An input that is one unit impulse shows the weights themselves."""
+    w = tf.constant(golden_input('w', [3, 3, 4, 6]))
+    s = tf.constant(golden_input('s', [2, 4]))
+    d = modulated._demodulation(w, s)
+    weights = w[tf.newaxis] * s[:, tf.newaxis, tf.newaxis, :, tf.newaxis] * d[:, tf.newaxis, tf.newaxis, tf.newaxis]
+    norms = session.run(tf.reduce_sum(tf.square(weights), axis=[1, 2, 3]))
+    np.testing.assert_allclose(norms, 1, rtol=1e-5)
+
+
+def test_both_layouts_inside_a_network_give_the_same_images_and_scores(monkeypatch):
+    """Channels first is what GPUs get; on the CPU every convolution then transposes, with the same result."""
+    results = []
+    for layout in ('NHWC', 'NCHW'):
+        with fresh_session(), monkeypatch.context() as patch:
+            patch.setattr('training.networks_stylegan2.device_layout', lambda x, layout=layout: layout)
+            patch.setattr(modulated, 'supports_grouped_training', lambda x: False)
+            G = tflib.Network('G', func_name=FUNCTIONS[0], architecture='skip', **SMALL)
+            D = tflib.Network('D', func_name=FUNCTIONS[1], resolution=16, fmap_base=128, fmap_max=8,
+                              architecture='skip')
+            set_golden_values(G)
+            set_golden_values(D)
+            images = _run(G)
+            results.append([images, D.run(images, None)])
+    for nchw, nhwc in zip(results[1], results[0], strict=True):
+        assert_close(nchw, nhwc, 'output', tolerance=1e-5)
+
+
+def test_a_network_transposes_at_its_edges_only():
+    with fresh_session() as session:
+        D = tflib.Network('D', func_name=FUNCTIONS[1], resolution=32, fmap_base=128, fmap_max=8)
+        transposes = [op for op in session.graph.get_operations() if op.type == 'Transpose' and op.name.startswith('D/')]
+        assert len(transposes) == 2, 'the images on their way in, the feature maps before the dense layer'
+        assert D.output_shape == [None, 1]
+
+
+def test_truncation_pulls_all_layers_or_the_first_ones_towards_the_mean(generator):
+    latents = tf.constant(golden_input('latents', [3, 8]))
+    kwargs = dict(randomize_noise=False, return_dlatents=True)
+    plain = generator.get_output_for(latents, None, truncation_psi=None, **kwargs)[1]
+    pulled = generator.get_output_for(latents, None, truncation_psi=0.3, **kwargs)[1]
+    first = generator.get_output_for(latents, None, truncation_psi=0.3, truncation_cutoff=2, **kwargs)[1]
+    plain, pulled, first, avg = tflib.run([plain, pulled, first, generator.vars['dlatent_avg']])
+    np.testing.assert_allclose(pulled, avg + (plain - avg) * 0.3, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(first[:, :2], pulled[:, :2])
+    np.testing.assert_allclose(first[:, 2:], plain[:, 2:], rtol=1e-5, atol=1e-6)
+
+
+def test_truncation_strength_may_be_a_tensor(generator):
+    by_tensor = tflib.run(generator.get_output_for(
+        tf.constant(golden_input('latents', [3, 8])), None, truncation_psi=tf.constant(0.5), randomize_noise=False))
+    np.testing.assert_allclose(by_tensor, _run(generator, truncation_psi=0.5), rtol=1e-4, atol=1e-5)
+
+
+def test_training_tracks_the_mean_of_w(session):
+    net = tflib.Network('G', func_name=FUNCTIONS[0], dlatent_avg_beta=0.75, **SMALL)
+    set_golden_values(net)
+    before = net.get_var('dlatent_avg')
+    latents = golden_input('latents', [4, 8])
+    w = net.components.mapping.run(latents, None)[:, 0]
+    session.run(net.get_output_for(tf.constant(latents), None, is_training=True))
+    expected = w.mean(axis=0) * 0.25 + before * 0.75
+    np.testing.assert_allclose(net.get_var('dlatent_avg'), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_style_mixing_draws_its_cutoff_uniformly_from_the_inner_layers(session):
+    dlatents = tf.zeros([1, 6, 1])
+    mixed = mix_styles(dlatents, tf.ones_like(dlatents), 0.5, 6)
+    cutoffs = np.array([int(6 - session.run(mixed).sum()) for _ in range(1000)])
+    counts = np.bincount(cutoffs, minlength=7)
+    assert counts[0] == 0
+    assert 420 < counts[6] < 580, 'half of the time nothing is mixed'
+    assert all(60 < n < 145 for n in counts[1:6]), counts
+
+
+def test_noise_changes_images_only_where_it_is_asked_for(generator):
+    np.testing.assert_array_equal(_run(generator), _run(generator))
+    noisy = [_run(generator, randomize_noise=True) for _ in range(2)]
+    assert np.abs(noisy[0] - noisy[1]).max() > 1e-3
+
+
+def test_minibatch_stddev_groups_strided_samples(session):
+    values = np.array([[0, 1], [4, 9], [16, 25], [36, 49]], np.float32)
+    for data_format, shape in (('NCHW', [4, 2, 1, 1]), ('NHWC', [4, 1, 1, 2])):
+        x = tf.constant(values.reshape(shape))
+        y = [minibatch_stddev_layer(x, group, features, data_format=data_format)
+             for group, features in ((2, 1), (2, 2), (4, 1), (8, 1))]
+        y = [out.reshape(4, -1)[:, 2:] for out in session.run(y)]
+        np.testing.assert_allclose(y[0], [[10], [18], [10], [18]])
+        np.testing.assert_allclose(y[1], [[8, 12], [16, 20], [8, 12], [16, 20]])
+        np.testing.assert_allclose(y[2], [[16.165152]] * 4, rtol=1e-6)
+        np.testing.assert_allclose(y[3], y[2])
+
+
+def test_layouts_follow_the_device(session):
+    assert conv2d.device_layout(tf.zeros([1])) == ('NCHW' if conv2d._has_gpu() else 'NHWC')
+    with tf.device('/cpu:0'):
+        assert conv2d.device_layout(tf.zeros([1])) == 'NHWC'
