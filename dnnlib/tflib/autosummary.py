@@ -1,7 +1,7 @@
 """Means over time for TensorBoard: record a value wherever it is at hand, write the mean now and then.
 
-    loss = autosummary('Loss/G', loss)                # in the graph: recorded whenever the result is evaluated
-    print(autosummary('Timing/sec_per_tick', 12.3))   # in Python: recorded at once
+    loss = autosummary('Loss/G', loss)               # in the graph: recorded when the result is evaluated
+    print(autosummary('Timing/sec_per_tick', 12.3))  # in Python: recorded at once
     save_summaries(tf.summary.FileWriter(run_dir), step)
 """
 
@@ -13,10 +13,10 @@ import tensorflow.compat.v1 as tf
 
 from . import tfutil
 
-enable_custom_scalars = False  # Also write mean +- standard deviation and a layout for TensorBoard's custom scalars.
+# Also write the mean -+ standard deviation, and a layout by which TensorBoard draws them as margins?
+enable_custom_scalars = False
 
 _DTYPE = tf.float64
-_COLLECTION = 'dnnlib_autosummary'
 
 
 @dataclasses.dataclass
@@ -31,7 +31,7 @@ class _State:
 
 def _state():
     """The state of the default graph, which lives and dies with that graph."""
-    collection = tf.get_collection_ref(_COLLECTION)
+    collection = tf.get_collection_ref(_State)  # no string as key: exports of the graph leave this out
     if not collection:
         collection.append(_State())
     return collection[0]
@@ -42,9 +42,10 @@ def _name_id(name):
 
 
 def _moments(value):
-    """[count, sum, sum of squares] of a tensor of any shape; zeros if the sum is not finite. -> float64 [3]"""
+    """Tensor of any shape -> float64 [3]: count, sum, sum of squares; zeros if the sum is not finite."""
     value = tf.cast(value, _DTYPE)
-    moments = tf.stack([tf.size(value, out_type=_DTYPE), tf.reduce_sum(value), tf.reduce_sum(tf.square(value))])
+    count = tf.cast(tf.size(value), _DTYPE)
+    moments = tf.stack([count, tf.reduce_sum(value), tf.reduce_sum(tf.square(value))])
     return tf.where_v2(tf.is_finite(moments[1]), moments, tf.zeros_like(moments))
 
 
@@ -65,21 +66,22 @@ def _accumulate(name, value, condition=True):
 
     if condition is True:
         return add_or_set()
-    return tf.cond(condition, add_or_set, tf.no_op)
+    return tf.cond(tf.convert_to_tensor(condition, tf.bool), add_or_set, tf.no_op)
 
 
 def autosummary(name: str, value: tfutil.TfExpressionEx, passthru: tfutil.TfExpressionEx | None = None,
                 condition: tfutil.TfExpressionEx = True) -> tfutil.TfExpressionEx:
     """Record `value` under `name`: a tensor of any shape, or a Python or NumPy number or array.
 
-    A tensor is recorded whenever the returned identity of it (or of `passthru`) is evaluated and the boolean
-    `condition` holds. Anything else is recorded at once in the default session and returned as it is. Values whose
-    sum is not finite count for nothing.
+    A tensor is recorded whenever the returned identity of it (or of `passthru`) is evaluated and `condition`
+    holds. Anything else is recorded at once in the default session, and returned as it is (or `passthru`).
+    Values whose sum is not finite are left out. New names are refused once the summaries are finalized.
     """
     if not tfutil.is_tf_expression(value):
         return _record_now(name, value, passthru, condition)
     with tf.name_scope('summary_' + _name_id(name)), tf.device(value.device):
-        with tf.control_dependencies([_accumulate(name, value, condition)]):
+        update = _accumulate(name, value, condition)
+        with tf.control_dependencies([update]):
             return tf.identity(value if passthru is None else passthru)
 
 
@@ -130,7 +132,8 @@ def _add_summaries(name, moments):
     mean = moments[1]
     tf.summary.scalar(name, mean)
     if enable_custom_scalars:
-        std = tf.sqrt(moments[2] - tf.square(mean))
+        variance = tf.maximum(moments[2] - tf.square(mean), 0)  # rounding can take it below 0
+        std = tf.sqrt(variance)
         tf.summary.scalar('xCustomScalars/' + name + '/margin_lo', mean - std)
         tf.summary.scalar('xCustomScalars/' + name + '/margin_hi', mean + std)
 

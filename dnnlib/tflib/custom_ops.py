@@ -1,6 +1,7 @@
-"""The published hook for CUDA plug-ins. The ops here use TensorFlow's own kernels, so that nothing is compiled."""
+"""The published entry point for CUDA plug-ins; the ops here use TensorFlow's own kernels and need none."""
 
-cuda_cache_path = None                # Options of the published module: accepted, without effect.
+# Options of the published module, for scripts that set them: without effect.
+cuda_cache_path = None
 cuda_cache_version_tag = 'v1'
 do_not_hash_included_headers = False
 verbose = True
@@ -8,6 +9,6 @@ compiler_bindir_search_path = []
 
 
 def get_plugin(cuda_file: str, extra_nvcc_options: list = []):
-    """Would compile and load a CUDA source; here it always raises RuntimeError."""
-    raise RuntimeError(f'Cannot build "{cuda_file}": No GPU devices found that CUDA plug-ins are compiled for. '
-                       'The ops in dnnlib.tflib.ops run on standard TensorFlow kernels and need no plug-in.')
+    """Raise RuntimeError: there is no compiled op library to return, on any machine."""
+    raise RuntimeError(f'Cannot load {cuda_file}: CUDA plug-ins are not supported. The ops in '
+                       'dnnlib.tflib.ops run on standard TensorFlow kernels and need none.')

@@ -18,23 +18,23 @@ class _Device:
     name: str
     optimizer: Any         # Instance of the underlying optimizer class.
     loss_scaling_var: Any  # log2 of the factor on the loss; None without loss scaling.
-    gradients: dict = dataclasses.field(default_factory=dict)  # variable -> one gradient or None per registration
+    gradients: dict = dataclasses.field(default_factory=dict)  # variable -> [gradient or None per loss]
 
 
 @dataclasses.dataclass
 class _SharedState:
     """What an Optimizer has in common with those that share its state."""
 
-    optimizers: dict = dataclasses.field(default_factory=dict)  # device name -> instance of the optimizer class
-    initialized: set = dataclasses.field(default_factory=set)   # variables of these that have their first value
+    optimizers: dict = dataclasses.field(default_factory=dict)  # device name -> underlying optimizer
+    initialized: set = dataclasses.field(default_factory=set)   # their variables that have an initial value
 
 
 class Optimizer:
     """One update of a list of variables from losses on one or more devices.
 
-    Call `register_gradients` for each loss, then `apply_updates` once for the op that makes a step. The step uses
-    the mean gradient over registrations, devices and accumulated minibatches; where that is not finite it is
-    skipped.
+    Call `register_gradients` for each loss, then `apply_updates` once for the op that makes a step. The step
+    follows the mean gradient over losses, devices and accumulated minibatches, and is skipped where that is
+    not finite.
     """
 
     def __init__(
@@ -81,15 +81,17 @@ class Optimizer:
         if name in self._devices:
             return self._devices[name]
         optimizers = self._shared.optimizers
-        with tfutil.absolute_name_scope(self.scope + '/Devices'), tf.device(name), tf.control_dependencies(None):
+        scaling_var = None
+        scope = self.scope + '/Devices'
+        with tfutil.absolute_name_scope(scope), tf.device(name), tf.control_dependencies(None):
             if name not in optimizers:
                 optimizers[name] = self.optimizer_class(
                     name=f'{self.scope.replace("/", "_")}_opt{len(optimizers)}',
                     learning_rate=self.learning_rate, **self.optimizer_kwargs)
-            scaling = None
             if self.use_loss_scaling:
-                scaling = tf.Variable(np.float32(self.loss_scaling_init), trainable=False, name='loss_scaling_var')
-        self._devices[name] = _Device(name, optimizers[name], scaling)
+                init = np.float32(self.loss_scaling_init)
+                scaling_var = tf.Variable(init, trainable=False, name='loss_scaling_var')
+        self._devices[name] = _Device(name, optimizers[name], scaling_var)
         return self._devices[name]
 
     def register_gradients(self, loss, trainable_vars) -> None:
@@ -100,7 +102,7 @@ class Optimizer:
         assert not self._updates_applied, 'register_gradients() comes before apply_updates()'
         trainable_vars = list(trainable_vars.values() if isinstance(trainable_vars, dict) else trainable_vars)
         assert trainable_vars, 'no variables to train'
-        assert all(var.device == loss.device for var in trainable_vars), 'variables on another device than the loss'
+        assert all(var.device == loss.device for var in trainable_vars), 'the loss is on another device'
         shapes = [tfutil.shape_to_list(var.shape) for var in trainable_vars]
         self._shapes = self._shapes or shapes
         assert shapes == self._shapes, 'variables of other shapes than in the first call'
@@ -136,7 +138,7 @@ class Optimizer:
         return tf.group(*ops, name='TrainingOp')
 
     def _sum_gradients(self, devices):
-        """Per device: one dense float32 gradient per variable, summed over devices, mean over registrations."""
+        """-> per device, a dense float32 gradient per variable: sum over devices, mean over registrations."""
         gradients = []
         for index, device in enumerate(devices):
             with tfutil.absolute_name_scope(f'{self.scope}/Clean{index}'), tf.device(device.name):
@@ -149,7 +151,7 @@ class Optimizer:
     def _apply(self, device, gradients, scale):
         """Update with `scale` times the gradients, once all minibatches of the update are there.
 
-        -> (are they there now: bool or tensor, has the update been made: bool tensor, variables made for this)
+        -> (are they there: bool or tensor, was the update made: bool tensor, variables created for this)
         """
         if self.minibatch_multiplier is None:
             return True, self._update_if_finite(device, gradients, scale), []
@@ -158,30 +160,33 @@ class Optimizer:
                            lambda sums: self._update_if_finite(device, sums, scale / multiplier))
 
     def _update_if_finite(self, device, gradients, scale):
-        """Update with `scale` times the gradients, or with nothing if one is not finite. -> bool tensor: which"""
+        """Update with `scale` times the gradients if they are finite. -> bool tensor: are they?"""
         finite = _all_finite(gradients)
+        scaling_var = device.loss_scaling_var
 
         def update():
-            # Gradients come in with the factor of the loss; it goes here together with the divisor of the mean.
-            factor = self.undo_loss_scaling(tf.convert_to_tensor(scale))
+            factor = scale if scaling_var is None else scale * tfutil.exp2(-scaling_var)
             return device.optimizer.apply_gradients([
-                (tf.cast(gradient * factor, var.dtype.base_dtype), var)
+                (tf.cast(_scaled(gradient, factor), var.dtype.base_dtype), var)
                 for gradient, var in zip(gradients, device.gradients, strict=True)])
 
         with tf.control_dependencies([tf.cond(finite, update, tf.no_op)]):
-            if device.loss_scaling_var is None:
+            if scaling_var is None:
                 return tf.identity(finite)
             change = tf.where(finite, self.loss_scaling_inc, -self.loss_scaling_dec)
-        with tf.control_dependencies([tf.assign_add(device.loss_scaling_var, change)]):
-            return tf.identity(finite)
+            with tf.control_dependencies([tf.assign_add(scaling_var, change)]):
+                return tf.identity(finite)
 
     def _statistics(self, device, complete, updated):
         """Ops that record the learning rate, how often an update overflows, and the loss scaling."""
         with tf.name_scope('Statistics'), tf.control_dependencies([updated]):
-            ops = [autosummary(self.id + '/learning_rate', tf.convert_to_tensor(self.learning_rate)),
-                   autosummary(self.id + '/overflow_frequency', tf.where(updated, 0.0, 1.0), condition=complete)]
+            learning_rate = tf.convert_to_tensor(self.learning_rate)
+            overflow = tf.where(updated, 0.0, 1.0)
+            ops = [autosummary(self.id + '/learning_rate', learning_rate),
+                   autosummary(self.id + '/overflow_frequency', overflow, condition=complete)]
             if device.loss_scaling_var is not None:
-                ops.append(autosummary(self.id + '/loss_scaling_log2', device.loss_scaling_var.read_value()))
+                log2 = device.loss_scaling_var.read_value()
+                ops.append(autosummary(self.id + '/loss_scaling_log2', log2))
         return ops
 
     def _optimizer_vars(self):
@@ -218,7 +223,7 @@ class Optimizer:
 
 
 def _mean_gradient(var, gradients):
-    """Mean of a variable's gradients, of which disconnected ones (None) are 0. -> dense float32, shape of `var`"""
+    """Mean of a variable's gradients as a dense float32 tensor; those that are None count as 0."""
     connected = [tf.cast(tf.convert_to_tensor(g), tf.float32) for g in gradients if g is not None]
     if not connected:
         return tf.zeros(var.shape)
@@ -226,8 +231,13 @@ def _mean_gradient(var, gradients):
     return total / len(gradients) if len(gradients) > 1 else total
 
 
+def _scaled(gradient, factor):
+    """`gradient` times a number or tensor; times 1.0 takes no time."""
+    return gradient if isinstance(factor, float) and factor == 1.0 else gradient * factor
+
+
 def _sum_over_devices(gradients, device_names):
-    """Elementwise sums over devices, given to each of them: [[gradient per variable] per device] -> the same."""
+    """[[gradient per variable] per device] -> the same, with every gradient summed over the devices."""
     sums = []
     for index, copies in enumerate(zip(*gradients, strict=True)):
         # The devices take turns, so that the traffic is spread evenly.
@@ -256,17 +266,17 @@ def _accumulate(gradients, multiplier, update):
     is_last = count >= multiplier
 
     def keep():
-        # The first evaluation overwrites what an earlier update left behind, so that nothing has to be cleared.
+        # The first evaluation overwrites what the last update left behind: nothing has to be cleared.
         stored = tf.cond(is_first,
-                         lambda: tf.group(*[tf.assign(acc, g) for acc, g in zip(acc_vars, gradients, strict=True)]),
-                         lambda: tf.group(*[tf.assign_add(acc, g) for acc, g in zip(acc_vars, gradients, strict=True)]))
+                         lambda: tf.group(*map(tf.assign, acc_vars, gradients)),
+                         lambda: tf.group(*map(tf.assign_add, acc_vars, gradients)))
         with tf.control_dependencies([stored, tf.assign(count_var, count)]):
             return tf.constant(False)
 
     def finish():
         sums = tf.cond(is_first,
-                       lambda: [tf.identity(g) for g in gradients],
-                       lambda: [acc + g for acc, g in zip(acc_vars, gradients, strict=True)], strict=True)
+                       lambda: gradients,
+                       lambda: list(map(tf.add, acc_vars, gradients)), strict=True)
         with tf.control_dependencies([tf.assign(count_var, 0.0)]):
             return tf.identity(update(sums))
 
@@ -301,7 +311,8 @@ class SimpleAdam:
             for var in variables:
                 if var not in self._moments:
                     zeros = tf.zeros(var.shape, var.dtype.base_dtype)
-                    self._moments[var] = tuple(tf.Variable(zeros, trainable=False, name=name) for name in ('m', 'v'))
+                    self._moments[var] = tuple(
+                        tf.Variable(zeros, trainable=False, name=name) for name in ('m', 'v'))
 
     def apply_gradients(self, grads_and_vars) -> tf.Operation:
         """Op that makes a step: with t steps made, this one among them,
