@@ -1,0 +1,341 @@
+"""Streaming images and labels from a folder of TFRecord files, one file per resolution."""
+
+import dataclasses
+import glob
+import math
+import os
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from google.protobuf.message import DecodeError
+
+import dnnlib
+import dnnlib.tflib as tflib
+from dnnlib.util import UserError
+
+MAX_PREFETCH_IMAGES = 4096  # tiny images would otherwise be read ahead by the million
+RECORD_FRAME_BYTES = 16     # what the TFRecord format adds to a record: its length and two checksums
+
+
+class TFRecordDataset:
+    """Images and labels of a folder that dataset_tool.py wrote, streamed into TensorFlow.
+
+    Needs a default session. Raises UserError, naming the file, for whatever is wrong with the folder.
+
+    Attributes: `shape` [C,H,W] at the full resolution, `dtype` 'uint8', `dynamic_range` [0, 255],
+    `resolution`, `resolution_log2`, `label_file` (path or None), `label_size` (0 = no labels), `label_dtype`,
+    `num_images` (None where the size of the file does not tell).
+    """
+
+    def __init__(self,
+        tfrecord_dir,               # Folder with one *.tfrecords file per resolution.
+        resolution      = None,     # Resolution of the images; None = the largest there is.
+        label_file      = None,     # Path, also below tfrecord_dir; None = the first *.labels file, if any.
+        max_label_size  = 0,        # 0 = no labels, 'full' = all components, <int> = the first so many.
+        max_images      = None,     # Use only the first so many images; None = all.
+        repeat          = True,     # Start again at the end.
+        shuffle_mb      = 4096,     # Shuffle within a window of so many MiB; 0 = off.
+        prefetch_mb     = 2048,     # Read ahead so many MiB, at most MAX_PREFETCH_IMAGES; 0 = off.
+        buffer_mb       = 256,      # Read buffer per file in MiB.
+        num_threads     = 2):       # Threads that parse records.
+
+        self.tfrecord_dir = tfrecord_dir
+        self.dtype = 'uint8'
+        self.dynamic_range = [0, 255]
+        files = [_inspect(path) for path in _record_paths(tfrecord_dir)]
+        self._files = _files_by_lod(files, resolution, tfrecord_dir)
+        self.shape = list(self._files[0].shape)
+        self.resolution = self.shape[1]
+        self.resolution_log2 = int(np.log2(self.resolution))
+        self.num_images = self._files[0].num_images
+        if None not in (self.num_images, max_images):
+            self.num_images = min(self.num_images, max_images)
+
+        self.label_file = _find_label_file(label_file, tfrecord_dir)
+        labels = _load_labels(self.label_file, max_label_size, self._files[0])
+        self._np_labels = labels[:max_images]
+        self.label_size = labels.shape[1]
+        self.label_dtype = labels.dtype.name
+
+        self._cur_minibatch = None
+        self._cur_lod = None
+        self._minibatch_np_expr = None
+        with tf.name_scope('Dataset'), tf.device('/cpu:0'):
+            self._build(max_images=max_images, repeat=repeat, shuffle_mb=shuffle_mb, prefetch_mb=prefetch_mb,
+                        buffer_mb=buffer_mb, num_threads=num_threads)
+
+    def _build(self, **stream_args):
+        """One iterator for all lods, with an initializer for each."""
+        self._minibatch_in = tf.placeholder(tf.int64, shape=[], name='minibatch_in')
+        if self.label_size > 0:
+            self._labels_var = tflib.create_var_with_large_initial_value(
+                self._np_labels, name='labels_var', trainable=False)
+            labels = tf.data.Dataset.from_tensor_slices(self._labels_var)
+        else:
+            labels = tf.data.Dataset.from_tensors(tf.zeros([0], self.label_dtype)).repeat()
+        self._iterator = tf.data.Iterator.from_structure(
+            (tf.uint8, tf.as_dtype(self.label_dtype)),
+            (tf.TensorShape([None, self.shape[0], None, None]), tf.TensorShape([None, self.label_size])))
+        self._init_ops = {}
+        for lod, file in self._files.items():
+            stream = _image_label_stream(file, labels, **stream_args).batch(self._minibatch_in)
+            self._init_ops[lod] = self._iterator.make_initializer(stream)
+
+    def close(self):
+        """Nothing to do; there for the sake of callers."""
+
+    def configure(self, minibatch_size, lod=0):
+        """Choose minibatch size and level of detail (rounded down; 0 = full resolution) of what follows. The
+        stream starts again if either has changed."""
+        lod = int(np.floor(lod))
+        assert minibatch_size >= 1 and lod in self._init_ops
+        if (minibatch_size, lod) != (self._cur_minibatch, self._cur_lod):
+            tflib.run(self._init_ops[lod], {self._minibatch_in: minibatch_size})
+            self._cur_minibatch = minibatch_size
+            self._cur_lod = lod
+
+    def get_minibatch_tf(self):
+        """Tensors of the next minibatch: images uint8 [N,C,H,W], labels [N,label_size], as configured."""
+        return self._iterator.get_next()
+
+    def get_minibatch_np(self, minibatch_size, lod=0):
+        """Configure, then read one minibatch into arrays: images uint8 [N,C,H,W], labels [N,label_size].
+
+        Raises tf.errors.OutOfRangeError at the end of a data set that does not repeat and UserError where a
+        file is damaged.
+        """
+        self.configure(minibatch_size, lod)
+        if self._minibatch_np_expr is None:
+            with tf.name_scope('Dataset'):
+                self._minibatch_np_expr = self.get_minibatch_tf()
+        try:
+            return tflib.run(self._minibatch_np_expr)
+        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+            raise describe_data_error(error, self) from error
+
+    def get_random_labels_tf(self, minibatch_size):
+        """Labels [minibatch_size, label_size], drawn with replacement at every evaluation."""
+        with tf.name_scope('Dataset'), tf.device('/cpu:0'):
+            if self.label_size == 0:
+                return tf.zeros([minibatch_size, 0], self.label_dtype)
+            num_labels = self._np_labels.shape[0]
+            return tf.gather(
+                self._labels_var, tflib.random.uniform([minibatch_size], 0, num_labels, dtype=tf.int32))
+
+    def get_random_labels_np(self, minibatch_size):
+        """Labels [minibatch_size, label_size], drawn with replacement by NumPy's global generator."""
+        if self.label_size == 0:
+            return np.zeros([minibatch_size, 0], self.label_dtype)
+        return self._np_labels[np.random.randint(self._np_labels.shape[0], size=[minibatch_size])]
+
+    @staticmethod
+    def parse_tfrecord_tf(record):
+        """Serialized record (string scalar) -> image, uint8 [C,H,W]."""
+        features = tf.parse_single_example(record, features={
+            'shape': tf.FixedLenFeature([3], tf.int64),
+            'data': tf.FixedLenFeature([], tf.string)})
+        data = tf.decode_raw(features['data'], tf.uint8)
+        return tf.reshape(data, features['shape'])  # [C*H*W] -> [C,H,W]
+
+    @staticmethod
+    def parse_tfrecord_np(record):
+        """Serialized record (bytes) -> image, uint8 [C,H,W]. Raises ValueError if it holds no image."""
+        try:
+            feature = tf.train.Example.FromString(record).features.feature
+        except DecodeError as error:
+            raise ValueError('the record is not a tf.train.Example') from error
+        shape = feature['shape'].int64_list.value
+        data = feature['data'].bytes_list.value
+        if len(shape) != 3 or min(shape) < 1 or len(data) != 1 or len(data[0]) != math.prod(shape):
+            num_bytes = sum(len(value) for value in data)
+            raise ValueError(f'the record holds no image: shape {list(shape)}, {num_bytes} bytes of data')
+        return np.frombuffer(data[0], np.uint8).reshape(shape).copy()  # [C*H*W] -> [C,H,W]
+
+
+def load_dataset(class_name=None, data_dir=None, verbose=False, **kwargs):
+    """Construct a data set class by name; where `tfrecord_dir` (below `data_dir`) is given, TFRecordDataset.
+
+    verbose: print what is streamed. kwargs: arguments of the class.
+    """
+    if 'tfrecord_dir' in kwargs:
+        class_name = class_name or f'{__name__}.TFRecordDataset'
+        if data_dir is not None:
+            kwargs['tfrecord_dir'] = os.path.join(data_dir, kwargs['tfrecord_dir'])
+    assert class_name is not None
+    if verbose:
+        print(f'Streaming data using {class_name}...')
+    training_set = dnnlib.util.call_func_by_name(func_name=class_name, **kwargs)
+    if verbose:
+        print('Dataset shape =', list(training_set.shape))
+        print('Dynamic range =', list(training_set.dynamic_range))
+        print('Label size    =', training_set.label_size)
+    return training_set
+
+
+def read_once(dataset, minibatch_size=16):
+    """Yield (image uint8 [C,H,W], label [label_size]), once through a data set that does not repeat."""
+    while True:
+        try:
+            images, labels = dataset.get_minibatch_np(minibatch_size)
+        except tf.errors.OutOfRangeError:
+            return
+        yield from zip(images, labels, strict=True)
+
+
+def describe_data_error(error, dataset):
+    """The exception to raise in place of a tf.errors.OpError that came up while `dataset` was streamed: a
+    UserError that names file and record where the file is damaged, `error` itself otherwise."""
+    from_stream = isinstance(error, tf.errors.DataLossError) or 'Iterator' in error.message
+    if not (from_stream and isinstance(dataset, TFRecordDataset)):
+        return error
+    file = dataset._files[dataset._cur_lod]
+    index = _damaged_record(file)
+    if index is None:
+        return error
+    return UserError(f'{file.path}: record {index} is damaged or cut off; '
+                     'copy the file again or create the data set again with dataset_tool.py')
+
+
+@dataclasses.dataclass(frozen=True)
+class _RecordFile:
+    """A *.tfrecords file as far as its size and its first record tell."""
+    path: str
+    num_bytes: int
+    shape: tuple           # [C,H,W]
+    num_images: int | None # None where the size of the file is no multiple of the first record's.
+
+
+def _record_paths(tfrecord_dir):
+    """Sorted paths of the *.tfrecords files in the folder; UserError if there are none."""
+    if not os.path.isdir(tfrecord_dir):
+        raise UserError(f'{tfrecord_dir}: the data set does not exist; create it with dataset_tool.py')
+    paths = sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.tfrecords')))
+    if not paths:
+        raise UserError(f'{tfrecord_dir}: there are no *.tfrecords files in this folder; '
+                        'create the data set with dataset_tool.py')
+    return paths
+
+
+def _inspect(path):
+    """_RecordFile of a path; UserError if the first record is no square image."""
+    try:
+        record = next(tf.python_io.tf_record_iterator(path), None)
+        shape = None if record is None else TFRecordDataset.parse_tfrecord_np(record).shape
+    except (tf.errors.OpError, ValueError) as error:
+        raise UserError(f'{path}: record 0 is damaged or cut off ({error}); '
+                        'copy the file again or create the data set again with dataset_tool.py') from error
+    if shape is None:
+        raise UserError(f'{path}: the file is empty; create the data set again with dataset_tool.py')
+    side = shape[1]
+    if shape[2] != side or side & (side - 1) != 0:
+        raise UserError(f'{path}: images are {shape[2]}x{side}; expected squares with a power of two as side')
+    num_bytes = os.path.getsize(path)
+    num_images, rest = divmod(num_bytes, len(record) + RECORD_FRAME_BYTES)
+    return _RecordFile(path, num_bytes, shape, num_images if rest == 0 else None)
+
+
+def _files_by_lod(files, resolution, tfrecord_dir):
+    """{lod: file} for `resolution` (None = the largest) and everything below it.
+
+    Raises UserError where a resolution from 4 on is missing or files do not belong together.
+    """
+    by_side = {}
+    for file in files:
+        if file.shape[1] in by_side:
+            raise UserError(f'{tfrecord_dir}: two files have resolution {file.shape[1]}: '
+                            f'{by_side[file.shape[1]].path} and {file.path}; keep one data set per folder')
+        by_side[file.shape[1]] = file
+    resolution = max(by_side) if resolution is None else int(resolution)
+    available = ', '.join(str(side) for side in sorted(by_side))
+    if resolution not in by_side:
+        raise UserError(f'{tfrecord_dir}: resolution {resolution} is not available; there are {available}')
+    by_lod = {}
+    for lod in range(int(np.log2(resolution)) - 1):
+        side = resolution >> lod
+        if side not in by_side:
+            raise UserError(f'{tfrecord_dir}: resolution {side} is missing; there are {available}, but all '
+                            f'from 4 to {resolution} are needed; create them with dataset_tool.py')
+        by_lod[lod] = by_side[side]
+        _check_same_images(by_lod[0], by_lod[lod])
+    return by_lod
+
+
+def _check_same_images(full, reduced):
+    """UserError if two files cannot be one set of images at two resolutions."""
+    if reduced.shape[0] != full.shape[0]:
+        raise UserError(f'{reduced.path}: images have {reduced.shape[0]} channels, but {full.path} has '
+                        f'{full.shape[0]}; create the data set again with dataset_tool.py')
+    if None not in (full.num_images, reduced.num_images) and reduced.num_images != full.num_images:
+        raise UserError(f'{reduced.path}: holds {reduced.num_images} images, but {full.path} holds '
+                        f'{full.num_images}; copy the files again or create them with dataset_tool.py')
+
+
+def _find_label_file(label_file, tfrecord_dir):
+    """Path of the label file or, where none is named and none is in the folder, None."""
+    if label_file is None:
+        return next(iter(sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.labels')))), None)
+    for path in (label_file, os.path.join(tfrecord_dir, label_file)):
+        if os.path.isfile(path):
+            return path
+    raise UserError(f'{label_file}: there is no such label file, neither as it stands nor in {tfrecord_dir}')
+
+
+def _load_labels(path, max_label_size, images):
+    """Labels [num_images, label_size] for the images of a _RecordFile; [0, 0] where none are wanted or there
+    is no file. Raises UserError if they do not fit."""
+    if max_label_size != 'full' and not (isinstance(max_label_size, int) and max_label_size >= 0):
+        raise UserError(f"max_label_size must be 'full' or an integer from 0 on, not {max_label_size!r}")
+    if path is None or max_label_size == 0:
+        return np.zeros([0, 0], np.float32)
+    try:
+        with open(path, 'rb') as file:
+            labels = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f'{path}: is not a readable label file ({error}); expected the content of a .npy '
+                        'file, as dataset_tool.py writes it') from error
+    if labels.ndim != 2 or labels.dtype.kind not in 'fiu':
+        raise UserError(f'{path}: labels are {labels.dtype} of shape {list(labels.shape)}; '
+                        'expected numbers of shape [images, components]')
+    if images.num_images is not None and labels.shape[0] != images.num_images:
+        raise UserError(f'{path}: holds {labels.shape[0]} labels, but {images.path} holds '
+                        f'{images.num_images} images; create the data set again with dataset_tool.py')
+    return labels if max_label_size == 'full' else labels[:, :max_label_size]
+
+
+def _num_items(megabytes, item_bytes):
+    """How many items make up so many MiB, rounded up."""
+    return ((megabytes << 20) - 1) // item_bytes + 1
+
+
+def _image_label_stream(file, labels, *, max_images, repeat, shuffle_mb, prefetch_mb, buffer_mb, num_threads):
+    """tf.data stream of single (image uint8 [C,H,W], label [label_size])."""
+    def parse(record):
+        return tf.ensure_shape(TFRecordDataset.parse_tfrecord_tf(record), file.shape)
+
+    image_bytes = math.prod(file.shape)
+    images = tf.data.TFRecordDataset(file.path, compression_type='', buffer_size=buffer_mb << 20)
+    if max_images is not None:
+        images = images.take(max_images)
+    images = images.map(parse, num_parallel_calls=num_threads)
+    stream = tf.data.Dataset.zip((images, labels))
+    if shuffle_mb > 0:
+        # A window wider than the file would only take memory.
+        stream = stream.shuffle(min(_num_items(shuffle_mb, image_bytes), file.num_bytes // image_bytes))
+    if repeat:
+        stream = stream.repeat()
+    if prefetch_mb > 0:
+        stream = stream.prefetch(min(_num_items(prefetch_mb, image_bytes), MAX_PREFETCH_IMAGES))
+    return stream
+
+
+def _damaged_record(file):
+    """Index of the first record that does not hold an image of the file's shape; None if all do."""
+    index = 0
+    try:
+        for record in tf.python_io.tf_record_iterator(file.path):
+            if TFRecordDataset.parse_tfrecord_np(record).shape != file.shape:
+                return index
+            index += 1
+    except (tf.errors.DataLossError, ValueError):
+        return index
+    return None
