@@ -300,7 +300,8 @@ def project(tmp_path, monkeypatch):
     package = tmp_path / 'project' / 'pack'
     package.mkdir(parents=True)
     (package / '__init__.py').touch()
-    (package / 'mod.py').write_text('def function(word):\n    print(word, __file__)\n')
+    (package / 'mod.py').write_text('from dnnlib.submission.submit import get_user_name\n\n\n'
+                                    'def function(word):\n    print(word, get_user_name(), __file__)\n')
     (package / 'notes.skip').touch()
     (tmp_path / 'extra.txt').write_text('extra')
     monkeypatch.syspath_prepend(tmp_path / 'project')
@@ -322,7 +323,7 @@ def test_sources_are_copied_and_can_be_launched_again(config, project, tmp_path)
     launch = [sys.executable, 'moved/run.py', 'moved', 'task', 'host']
     result = subprocess.run(launch, cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert 'dnnlib: Running pack.mod.function() on host...\nhello' in result.stdout
+    assert 'dnnlib: Running pack.mod.function() on host...\nhello user ' in result.stdout
     assert str(tmp_path / 'moved' / 'src') in result.stdout
     assert read(tmp_path / 'moved', 'log.txt') == result.stdout
     assert "'task_name': 'task'" in read(tmp_path / 'moved', 'run.txt')
