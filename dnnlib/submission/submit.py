@@ -215,13 +215,13 @@ def _copy_sources(submit_config):
 
 
 def _call_run_function(submit_config):
+    start = time.monotonic()
+    print(f'dnnlib: Running {submit_config.run_func_name}() on {submit_config.host_name}...')
     function = util.get_obj_by_name(submit_config.run_func_name)
     assert callable(function), submit_config.run_func_name
     kwargs = dict(submit_config.run_func_kwargs)
     if 'submit_config' in inspect.signature(function).parameters:
         kwargs['submit_config'] = submit_config
-    start = time.monotonic()
-    print(f'dnnlib: Running {submit_config.run_func_name}() on {submit_config.host_name}...')
     function(**kwargs)
     elapsed = util.format_time(time.monotonic() - start)
     print(f'dnnlib: Finished {submit_config.run_func_name}() in {elapsed}.')
