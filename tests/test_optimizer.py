@@ -151,10 +151,11 @@ def test_all_variables_may_be_disconnected(session):
     assert_values(session.run(var), START)
 
 
-def test_sparse_gradients_and_half_precision_variables_are_updated(session):
+@pytest.mark.parametrize('multiplier', [None, 1])
+def test_sparse_gradients_and_half_precision_variables_are_updated(session, multiplier):
     table = tf.Variable(np.ones([3, 2], np.float16))
     session.run(table.initializer)
-    optimizer = tflib.Optimizer(tf_optimizer=SGD, learning_rate=0.25)
+    optimizer = tflib.Optimizer(tf_optimizer=SGD, learning_rate=0.25, minibatch_multiplier=multiplier)
     optimizer.register_gradients(tf.reduce_sum(tf.gather(table, [0, 2, 2])), [table])
     session.run(optimizer.apply_updates())
     assert session.run(table).tolist() == [[0.75, 0.75], [1, 1], [0.5, 0.5]]

@@ -63,8 +63,8 @@ class Optimizer:
         self.optimizer_class = get_obj_by_name(tf_optimizer)
         self.optimizer_kwargs = dict(kwargs)
         assert callable(self.optimizer_class)
-        self._devices = {}    # name -> _Device
-        self._shapes = None   # Of the variables: the same in every registration.
+        self._devices = {}   # name -> _Device
+        self._shapes = None  # Of the variables: the same in every registration.
         self._updates_applied = False
         self._shared = _SharedState() if share is None else self._state_of(share)
 
@@ -228,6 +228,7 @@ def _mean_gradient(var, gradients):
     if not connected:
         return tf.zeros(var.shape)
     total = tf.add_n(connected) if len(connected) > 1 else connected[0]
+    total.set_shape(var.shape)  # sparse gradients do not know it
     return total / len(gradients) if len(gradients) > 1 else total
 
 
