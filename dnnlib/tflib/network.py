@@ -55,7 +55,7 @@ class Network:
         self.name = self.name or self._build_func_name
         assert re.fullmatch(r'[A-Za-z0-9_.\-]*', self.name), f'network name {self.name!r}'
         with tf.name_scope(None):
-            self.scope = tf.get_default_graph().unique_name(self.name, mark_as_used=False)
+            self.scope = tf.get_default_graph().unique_name(self.name)
 
         with tfutil.absolute_variable_scope(self.scope, reuse=False), tfutil.absolute_name_scope(self.scope), \
                 tf.control_dependencies(None):
