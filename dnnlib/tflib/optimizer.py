@@ -228,7 +228,6 @@ def _mean_gradient(var, gradients):
     if not connected:
         return tf.zeros(var.shape)
     total = tf.add_n(connected) if len(connected) > 1 else connected[0]
-    total.set_shape(var.shape)  # sparse gradients do not know it
     return total / len(gradients) if len(gradients) > 1 else total
 
 
