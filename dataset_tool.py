@@ -40,7 +40,10 @@ def extract(tfrecord_dir, output_dir):
     """Write all images as img00000000.png, img00000001.png and so on, in the order of the records."""
     dset = _open_dataset(tfrecord_dir)
     print(f'Extracting images to "{output_dir}"')
-    os.makedirs(output_dir, exist_ok=True)
+    try:
+        os.makedirs(output_dir, exist_ok=True)
+    except OSError as error:
+        raise UserError(f'{output_dir}: the folder cannot be created: {error.strerror}') from error
     progress = Progress(dset.num_images)
     count = 0
     for image, _ in dataset.read_once(dset):

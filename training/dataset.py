@@ -42,6 +42,8 @@ class TFRecordDataset:
         self.tfrecord_dir = tfrecord_dir
         self.dtype = 'uint8'
         self.dynamic_range = [0, 255]
+        if max_images is not None and max_images < 1:
+            raise UserError(f'max_images must be at least 1, not {max_images}')
         files = [_inspect(path) for path in _record_paths(tfrecord_dir)]
         self._files = _files_by_lod(files, resolution, tfrecord_dir)
         self.shape = list(self._files[0].shape)
@@ -201,8 +203,8 @@ class _RecordFile:
     """A *.tfrecords file as far as its size and its first record tell."""
     path: str
     num_bytes: int
-    shape: tuple           # [C,H,W]
-    num_images: int | None # None where the size of the file is no multiple of the first record's.
+    shape: tuple            # [C,H,W]
+    num_images: int | None  # None where the size of the file is no multiple of the first record's.
 
 
 def _record_paths(tfrecord_dir):
@@ -247,7 +249,7 @@ def _files_by_lod(files, resolution, tfrecord_dir):
         by_side[file.shape[1]] = file
     resolution = max(by_side) if resolution is None else int(resolution)
     available = ', '.join(str(side) for side in sorted(by_side))
-    if resolution not in by_side:
+    if resolution not in by_side or resolution < 4:
         raise UserError(f'{tfrecord_dir}: resolution {resolution} is not available; there are {available}')
     by_lod = {}
     for lod in range(int(np.log2(resolution)) - 1):

@@ -1,0 +1,372 @@
+"""training.dataset: what is streamed, and what is said about a data set that is damaged or missing."""
+
+import inspect
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+import dnnlib.tflib as tflib
+from dnnlib.util import UserError
+from training import dataset
+from training.dataset import TFRecordDataset, load_dataset
+from training.tfrecord_export import TFRecordExporter
+
+NUM_IMAGES = 10
+IN_ORDER = {'repeat': False, 'shuffle_mb': 0}
+
+images = np.random.RandomState(1).randint(0, 256, [NUM_IMAGES, 3, 8, 8]).astype(np.uint8)
+onehot = np.eye(4, dtype=np.float32)[np.arange(NUM_IMAGES) % 4]
+
+
+def write_data_set(path, pixels=images, labels=onehot):
+    with TFRecordExporter(str(path), len(pixels), print_progress=False) as exporter:
+        for image in pixels:
+            exporter.add_image(image)
+        if labels is not None:
+            exporter.add_labels(labels)
+    return str(path)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A good data set; nothing may be changed in it."""
+    return write_data_set(tmp_path_factory.mktemp('data') / 'set')
+
+
+@pytest.fixture
+def own_folder(tmp_path):
+    """A good data set for this test to damage."""
+    return write_data_set(tmp_path / 'set')
+
+
+def path_of(data_set, log2_side):
+    return os.path.join(data_set, f'set-r{log2_side:02d}.tfrecords')
+
+
+def rewrite(path, change):
+    """Replace the content of a file by `change(content)`."""
+    with open(path, 'rb') as file:
+        content = file.read()
+    with open(path, 'wb') as file:
+        file.write(change(content))
+
+
+def write_record(path, record):
+    with tf.python_io.TFRecordWriter(path) as writer:
+        writer.write(record)
+
+
+def example(shape, data):
+    return tf.train.Example(features=tf.train.Features(feature={
+        'shape': tf.train.Feature(int64_list=tf.train.Int64List(value=shape)),
+        'data': tf.train.Feature(bytes_list=tf.train.BytesList(value=data)),
+    })).SerializeToString()
+
+
+def test_arguments_and_defaults_are_the_published_ones():
+    parameters = list(inspect.signature(TFRecordDataset).parameters.values())
+    assert {parameter.name: parameter.default for parameter in parameters[1:]} == {
+        'resolution': None, 'label_file': None, 'max_label_size': 0, 'max_images': None, 'repeat': True,
+        'shuffle_mb': 4096, 'prefetch_mb': 2048, 'buffer_mb': 256, 'num_threads': 2}
+    assert parameters[0].name == 'tfrecord_dir'
+
+
+def test_attributes_describe_the_largest_resolution(module_session, folder):
+    data = TFRecordDataset(folder, max_label_size='full')
+    assert data.tfrecord_dir == folder
+    assert (data.shape, data.resolution, data.resolution_log2) == ([3, 8, 8], 8, 3)
+    assert (data.dtype, data.dynamic_range) == ('uint8', [0, 255])
+    assert data.label_file == os.path.join(folder, 'set-rxx.labels')
+    assert (data.label_size, data.label_dtype) == (4, 'float32')
+    assert data.num_images == NUM_IMAGES
+    data.close()
+
+
+def test_unshuffled_stream_keeps_the_order_of_records_and_ends_in_a_partial_minibatch(module_session, folder):
+    data = TFRecordDataset(folder, max_label_size='full', **IN_ORDER)
+    minibatches = [data.get_minibatch_np(4) for _ in range(3)]
+    assert [len(minibatch[0]) for minibatch in minibatches] == [4, 4, 2]
+    np.testing.assert_array_equal(np.concatenate([minibatch[0] for minibatch in minibatches]), images)
+    np.testing.assert_array_equal(np.concatenate([minibatch[1] for minibatch in minibatches]), onehot)
+    with pytest.raises(tf.errors.OutOfRangeError):
+        data.get_minibatch_np(4)
+
+
+def test_lod_is_rounded_down_and_picks_the_smaller_images(module_session, folder):
+    data = TFRecordDataset(folder, **IN_ORDER)
+    small, _ = data.get_minibatch_np(NUM_IMAGES, lod=1.7)
+    exact = images.reshape(NUM_IMAGES, 3, 4, 2, 4, 2).mean(axis=(3, 5))
+    np.testing.assert_array_equal(small, np.rint(exact))
+
+
+def test_stream_starts_again_only_when_minibatch_size_or_lod_change(module_session, folder):
+    data = TFRecordDataset(folder, **IN_ORDER)
+    np.testing.assert_array_equal(data.get_minibatch_np(3)[0], images[:3])
+    data.configure(3, 0.5)
+    np.testing.assert_array_equal(data.get_minibatch_np(3)[0], images[3:6])
+    data.configure(4)
+    np.testing.assert_array_equal(data.get_minibatch_np(4)[0], images[:4])
+    data.configure(4, 1)
+    data.configure(4, 0)
+    np.testing.assert_array_equal(data.get_minibatch_np(4)[0], images[:4])
+
+
+@pytest.mark.parametrize('minibatch_size, lod', [(0, 0), (1, 2), (1, -1)])
+def test_configure_refuses_what_does_not_exist(module_session, folder, minibatch_size, lod):
+    with pytest.raises(AssertionError):
+        TFRecordDataset(folder).configure(minibatch_size, lod)
+
+
+def test_default_stream_shuffles_and_repeats_with_each_image_once_a_round(module_session, folder):
+    data = TFRecordDataset(folder, max_label_size='full')
+    rounds = [data.get_minibatch_np(NUM_IMAGES) for _ in range(4)]
+    expected = {image.tobytes(): tuple(label) for image, label in zip(images, onehot, strict=True)}
+    for some, labels in rounds:
+        assert {image.tobytes(): tuple(label) for image, label in zip(some, labels, strict=True)} == expected
+    assert any(not np.array_equal(some, images) for some, _ in rounds)
+
+
+def test_minibatch_tensors_follow_the_configuration(module_session, folder):
+    data = TFRecordDataset(folder, max_label_size='full', **IN_ORDER)
+    tensors = data.get_minibatch_tf()
+    assert [tensor.shape.as_list() for tensor in tensors] == [[None, 3, None, None], [None, 4]]
+    data.configure(2)
+    values = tflib.run(tensors)
+    np.testing.assert_array_equal(values[0], images[:2])
+    np.testing.assert_array_equal(values[1], onehot[:2])
+
+
+def test_smaller_resolution_hides_the_larger_files(module_session, folder):
+    data = TFRecordDataset(folder, resolution=4, **IN_ORDER)
+    assert (data.shape, data.resolution_log2) == ([3, 4, 4], 2)
+    assert data.get_minibatch_np(2)[0].shape == (2, 3, 4, 4)
+
+
+def test_max_images_cuts_images_and_labels(module_session, folder):
+    data = TFRecordDataset(folder, max_label_size='full', max_images=3, **IN_ORDER)
+    some, labels = data.get_minibatch_np(8)
+    np.testing.assert_array_equal(some, images[:3])
+    np.testing.assert_array_equal(labels, onehot[:3])
+    assert data.num_images == 3
+    assert not data.get_random_labels_np(50)[:, 3].any()
+
+
+def test_read_once_yields_every_image_with_its_label(module_session, folder):
+    data = TFRecordDataset(folder, max_label_size='full', **IN_ORDER)
+    pairs = list(dataset.read_once(data, minibatch_size=4))
+    np.testing.assert_array_equal([image for image, _ in pairs], images)
+    np.testing.assert_array_equal([label for _, label in pairs], onehot)
+
+
+def test_max_label_size_keeps_the_first_components(module_session, folder):
+    data = TFRecordDataset(folder, max_label_size=3, **IN_ORDER)
+    assert data.label_size == 3
+    np.testing.assert_array_equal(data.get_minibatch_np(8)[1], onehot[:8, :3])
+
+
+def test_label_file_may_be_named_relative_to_the_data_set(module_session, own_folder):
+    np.save(os.path.join(own_folder, 'other.npy'), np.arange(NUM_IMAGES, dtype=np.int64)[:, np.newaxis])
+    data = TFRecordDataset(own_folder, label_file='other.npy', max_label_size='full', **IN_ORDER)
+    assert (data.label_file, data.label_dtype) == (os.path.join(own_folder, 'other.npy'), 'int64')
+    np.testing.assert_array_equal(data.get_minibatch_np(4)[1], [[0], [1], [2], [3]])
+
+
+def test_images_without_labels_have_labels_of_no_width(module_session, folder):
+    data = TFRecordDataset(folder, **IN_ORDER)
+    assert (data.label_size, data.label_dtype) == (0, 'float32')
+    assert data.get_minibatch_np(NUM_IMAGES)[1].shape == (NUM_IMAGES, 0)
+    assert data.get_random_labels_np(5).shape == (5, 0)
+    assert tflib.run(data.get_random_labels_tf(tf.constant(5))).shape == (5, 0)
+
+
+def test_random_labels_are_rows_of_the_label_file(module_session, folder):
+    data = TFRecordDataset(folder, max_label_size='full')
+    for labels in (data.get_random_labels_np(200), tflib.run(data.get_random_labels_tf(200))):
+        assert (labels.shape, labels.dtype) == ((200, 4), np.float32)
+        np.testing.assert_array_equal(labels.sum(axis=1), 1)
+        assert labels.any(axis=0).all()
+
+
+def test_random_labels_are_drawn_from_the_one_source_of_random_tensors(module_session, folder):
+    requests = []
+
+    def uniform(shape, **kwargs):
+        requests.append((shape, kwargs))
+        return tf.constant([1, 0, 6], tf.int32)
+
+    data = TFRecordDataset(folder, max_label_size='full')
+    with tflib.random.replaced(uniform=uniform):
+        labels = tflib.run(data.get_random_labels_tf(3))
+    np.testing.assert_array_equal(labels, onehot[[1, 0, 6]])
+    assert requests == [([3], {'minval': 0, 'maxval': NUM_IMAGES, 'dtype': tf.int32})]
+
+
+def test_labels_are_no_constant_of_the_graph(session, folder, monkeypatch):
+    many = np.random.RandomState(2).rand(NUM_IMAGES, 100000).astype(np.float32)
+    monkeypatch.setattr(dataset, '_load_labels', lambda *args: many)
+    TFRecordDataset(folder, max_label_size='full')
+    assert session.graph.as_graph_def().ByteSize() < 100000
+
+
+@pytest.mark.parametrize('megabytes, shuffled, prefetched', [
+    (1, 1366, 1366),      # 2^20 bytes / 768, rounded up
+    (100, 30000, 4096)])  # the whole file; the limit
+def test_buffers_end_with_the_file_or_at_a_limit(session, monkeypatch, megabytes, shuffled, prefetched):
+    sizes = {}
+
+    def spy(name):
+        method = getattr(tf.data.Dataset, name)
+
+        def call(stream, size):
+            sizes[name] = size
+            return method(stream, size)
+        monkeypatch.setattr(tf.data.Dataset, name, call)
+
+    spy('shuffle')
+    spy('prefetch')
+    dataset._image_label_stream(
+        dataset._RecordFile('unread', num_bytes=768 * 30000, shape=(3, 16, 16), num_images=1),
+        tf.data.Dataset.from_tensors(tf.zeros([0])),
+        max_images=None, repeat=True, shuffle_mb=megabytes, prefetch_mb=megabytes, buffer_mb=1, num_threads=2)
+    assert sizes == {'shuffle': shuffled, 'prefetch': prefetched}
+    assert all(type(size) is int for size in sizes.values())
+
+
+def test_records_parse_alike_in_numpy_and_tensorflow(module_session, folder):
+    record = next(tf.python_io.tf_record_iterator(path_of(folder, 3)))
+    np.testing.assert_array_equal(TFRecordDataset.parse_tfrecord_np(record), images[0])
+    parsed = tflib.run(TFRecordDataset.parse_tfrecord_tf(tf.constant(record)))
+    np.testing.assert_array_equal(parsed, images[0])
+
+
+def test_load_dataset_joins_the_folders_and_says_what_it_streams(module_session, folder, capsys):
+    data_dir, name = os.path.split(folder)
+    data = load_dataset(data_dir=data_dir, verbose=True, tfrecord_dir=name, max_label_size='full')
+    assert type(data) is TFRecordDataset
+    assert data.tfrecord_dir == folder
+    assert capsys.readouterr().out == (
+        'Streaming data using training.dataset.TFRecordDataset...\n'
+        'Dataset shape = [3, 8, 8]\nDynamic range = [0, 255]\nLabel size    = 4\n')
+
+
+def test_load_dataset_constructs_other_classes_by_name(capsys):
+    assert load_dataset(class_name='builtins.dict', size=3) == {'size': 3}
+    assert capsys.readouterr().out == ''
+    with pytest.raises(AssertionError):
+        load_dataset(size=3)
+
+
+def refused(folder, match, **kwargs):
+    """The data set is refused in one line, before TensorFlow has anything to do."""
+    with pytest.raises(UserError, match=match) as info:
+        TFRecordDataset(folder, **kwargs)
+    assert '\n' not in str(info.value)
+
+
+def test_missing_and_empty_folders_are_refused(tmp_path):
+    refused(str(tmp_path / 'none'), 'none: the data set does not exist; create it with dataset_tool.py')
+    refused(str(tmp_path), 'there are no .*tfrecords files')
+
+
+def test_resolutions_that_are_not_there_are_refused(own_folder):
+    for resolution in (16, 6, 2):
+        refused(own_folder, f'resolution {resolution} is not available; .* 4, 8$', resolution=resolution)
+    os.remove(path_of(own_folder, 2))
+    refused(own_folder, 'resolution 4 is missing; there are 8')
+
+
+def test_two_data_sets_in_one_folder_are_refused(own_folder):
+    shutil.copyfile(path_of(own_folder, 3), os.path.join(own_folder, 'b.tfrecords'))
+    refused(own_folder, 'two files have resolution 8: .*b.tfrecords and .*set-r03.tfrecords')
+
+
+def test_files_that_do_not_belong_together_are_refused(own_folder, tmp_path):
+    grey = write_data_set(tmp_path / 'grey' / 'set', images[:, :1])
+    os.replace(path_of(grey, 2), path_of(own_folder, 2))
+    refused(own_folder, 'set-r02.tfrecords: images have 1 channels, but .*set-r03.tfrecords has 3')
+
+
+def test_a_file_cut_off_between_two_records_is_refused(own_folder):
+    rewrite(path_of(own_folder, 3), lambda content: content[:len(content) // NUM_IMAGES * 7])
+    refused(own_folder, 'set-r02.tfrecords: holds 10 images, but .*set-r03.tfrecords holds 7')
+
+
+@pytest.mark.parametrize('record, match', [
+    (b'hello', 'set-r03.tfrecords: record 0 is damaged .*not a tf.train.Example'),
+    (example([3, 8, 8], []), r'record 0 is damaged .*shape \[3, 8, 8\], 0 bytes'),
+    (example([3, 8, 8], [b'123']), r'record 0 is damaged .*shape \[3, 8, 8\], 3 bytes'),
+    (example([8, 8], [bytes(64)]), 'record 0 is damaged'),
+    (example([-1, -8, 8], [bytes(64)]), 'record 0 is damaged'),
+    (example([1, 8, 4], [bytes(32)]), 'images are 4x8; expected squares'),
+    (example([1, 6, 6], [bytes(36)]), 'images are 6x6; expected .*power of two')])
+def test_files_whose_first_record_is_no_image_are_refused(own_folder, record, match):
+    write_record(path_of(own_folder, 3), record)
+    refused(own_folder, match)
+
+
+def test_empty_and_torn_files_are_refused(own_folder):
+    rewrite(path_of(own_folder, 3), lambda content: content[:100])
+    refused(own_folder, 'set-r03.tfrecords: record 0 is damaged or cut off')
+    rewrite(path_of(own_folder, 3), lambda content: b'')
+    refused(own_folder, 'set-r03.tfrecords: the file is empty')
+
+
+def test_labels_that_do_not_fit_are_refused(own_folder):
+    label_path = os.path.join(own_folder, 'set-rxx.labels')
+    for labels, match in [
+            (onehot[:9], 'set-rxx.labels: holds 9 labels, but .*set-r03.tfrecords holds 10 images'),
+            (onehot[:, 0], r'labels are float32 of shape \[10\]; expected'),
+            (np.array([['a']] * NUM_IMAGES), 'labels are <U1'),
+            (np.array([[None]] * NUM_IMAGES), 'is not a readable label file')]:
+        with open(label_path, 'wb') as file:
+            np.save(file, labels)
+        refused(own_folder, match, max_label_size='full')
+    rewrite(label_path, lambda content: content[:40])
+    refused(own_folder, 'set-rxx.labels: is not a readable label file', max_label_size='full')
+    refused(own_folder, 'none.npy: there is no such label file', label_file='none.npy')
+
+
+@pytest.mark.parametrize('kwargs', [{'max_label_size': -1}, {'max_label_size': 'all'}, {'max_images': 0}])
+def test_senseless_sizes_are_refused(folder, kwargs):
+    refused(folder, f'{next(iter(kwargs))} must be', **kwargs)
+
+
+def test_a_record_of_another_shape_is_named_when_it_is_read(module_session, own_folder):
+    with tf.python_io.TFRecordWriter(path_of(own_folder, 3)) as writer:
+        writer.write(example(images[0].shape, [images[0].tobytes()]))
+        writer.write(example([3, 4, 4], [bytes(48)]))
+    data = TFRecordDataset(own_folder, **IN_ORDER)
+    np.testing.assert_array_equal(data.get_minibatch_np(1)[0], images[:1])
+    with pytest.raises(UserError, match='set-r03.tfrecords: record 1 is damaged or cut off; copy the file'):
+        data.get_minibatch_np(1)
+
+
+def test_a_torn_record_is_named_when_it_is_read(module_session, own_folder):
+    rewrite(path_of(own_folder, 3), lambda content: content[:len(content) // 2 + 20])
+    data = TFRecordDataset(own_folder, **IN_ORDER)
+    np.testing.assert_array_equal(data.get_minibatch_np(5)[0], images[:5])
+    with pytest.raises(UserError, match='set-r03.tfrecords: record 5 is damaged or cut off'):
+        data.get_minibatch_np(5)
+
+
+def test_damage_is_named_for_those_who_run_the_stream_themselves(module_session, own_folder):
+    rewrite(path_of(own_folder, 2), lambda content: content[:400] + bytes([content[400] ^ 1]) + content[401:])
+    data = TFRecordDataset(own_folder)
+    data.configure(4, lod=1)
+    with pytest.raises(tf.errors.DataLossError) as info:
+        tflib.run(tf.cast(data.get_minibatch_tf()[0], tf.float32))
+    named = dataset.describe_data_error(info.value, data)
+    assert type(named) is UserError
+    assert str(named).startswith(f'{path_of(own_folder, 2)}: record 4 is damaged')
+
+
+def test_errors_that_are_not_the_data_sets_fault_stay_as_they_are(module_session, folder):
+    data = TFRecordDataset(folder)
+    data.configure(1)
+    for error in (tf.errors.InvalidArgumentError(None, None, 'loss is NaN'),
+                  tf.errors.DataLossError(None, None, 'elsewhere')):
+        assert dataset.describe_data_error(error, data) is error
+        assert dataset.describe_data_error(error, object()) is error
