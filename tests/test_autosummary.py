@@ -224,7 +224,7 @@ def test_custom_scalars_bring_margins_and_a_layout(flush, tmp_path, monkeypatch)
 def test_margins_of_a_constant_are_that_constant_despite_rounding(flush, monkeypatch):
     monkeypatch.setattr(tflib.autosummary, 'enable_custom_scalars', True)
     for _ in range(3):
-        autosummary('Loss/G', 0.1)  # in float64, the mean of the squares comes out below the square of the mean
+        autosummary('Loss/G', 0.1)  # the mean square is rounded to less than the squared mean
     np.testing.assert_allclose(list(flush().values()), 0.1, rtol=1e-6)
 
 
