@@ -4,8 +4,11 @@ Importing this package switches TensorFlow's v2 behaviour off, once, before any 
 control flow and shapes then follow the TF1 rules that the published networks and pickles rely on.
 """
 
+import logging
+
 import tensorflow.compat.v1 as tf
 
+logging.getLogger('tensorflow').setLevel(logging.ERROR)  # no deprecation notes for the graph-style API
 tf.disable_v2_behavior()
 
 # ruff: noqa: E402  (v2 behaviour has to be off before the modules below build anything)
@@ -16,6 +19,6 @@ from .optimizer import Optimizer
 from .tfutil import *  # noqa: F403
 
 __all__ = [
-    'Network', 'Optimizer', 'autosummary', 'custom_ops', 'get_plugin', 'network', 'optimizer', 'random', 'tfutil',
-    *tfutil.__all__,
+    'Network', 'Optimizer', 'autosummary', 'custom_ops', 'get_plugin', 'network', 'optimizer', 'random',
+    'tfutil', *tfutil.__all__,
 ]

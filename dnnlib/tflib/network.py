@@ -14,17 +14,17 @@ from . import network_pickle, network_report, network_run, tfutil
 class Network:
     """A parameterized function from tensors to tensors, defined by a build function.
 
-    The build function takes its inputs as positional parameters without default; they arrive without shape and it
-    calls `set_shape` on each. It makes its variables with `tf.get_variable`, keeps sub-networks in `components`, and
-    returns a tensor or a tuple. It is called once for the template graph, which creates the variables, and again for
-    every `get_output_for`, which uses them.
+    The build function takes its inputs as positional parameters without default; they arrive without shape
+    and it calls `set_shape` on each. It makes its variables with `tf.get_variable`, keeps sub-networks in
+    `components`, and returns a tensor or a tuple. It is called once for the template graph, which creates the
+    variables, and again for every `get_output_for`, which uses them.
     """
 
     def __init__(self, name: str | None = None, func_name=None, **static_kwargs):
-        """`func_name`: top-level function or its dotted name; `static_kwargs`: picklable, passed to every call of it.
+        """`func_name`: top-level function or its dotted name; `static_kwargs`: picklable, for all its calls.
 
-        `name` defaults to the function's own. Raises RuntimeError before `tflib.init_tf()` and ValueError where the
-        build function leaves shapes open.
+        `name` defaults to the function's own. Raises RuntimeError before `tflib.init_tf()` and ValueError
+        where the build function leaves shapes open.
         """
         tfutil.assert_tf_initialized()
         assert name is None or isinstance(name, str)
@@ -57,8 +57,8 @@ class Network:
         with tf.name_scope(None):
             self.scope = tf.get_default_graph().unique_name(self.name)
 
-        with tfutil.absolute_variable_scope(self.scope, reuse=False), tfutil.absolute_name_scope(self.scope), \
-                tf.control_dependencies(None):
+        with tfutil.absolute_variable_scope(self.scope, reuse=False), \
+                tfutil.absolute_name_scope(self.scope), tf.control_dependencies(None):
             self.input_templates = [tf.placeholder(tf.float32, name=name) for name in self.input_names]
             out_expr = self._build_func(*self.input_templates, **self.static_kwargs, is_template_graph=True,
                                         components=self.components)
@@ -85,13 +85,14 @@ class Network:
 
     def _list_variables(self) -> None:
         prefix = self.scope + '/'
-        self.own_vars = OrderedDict(
-            (var.name[len(prefix):].split(':')[0], var) for var in tf.global_variables() if var.name.startswith(prefix))
+        own_vars = [var for var in tf.global_variables() if var.name.startswith(prefix)]
+        self.own_vars = OrderedDict((var.name[len(prefix):].split(':')[0], var) for var in own_vars)
         self.vars = OrderedDict(self.own_vars)
         for component in self.components.values():
             self.vars.update((f'{component.name}/{name}', var) for name, var in component.vars.items())
         self.trainables = OrderedDict((name, var) for name, var in self.vars.items() if var.trainable)
-        self.var_global_to_local = OrderedDict((var.name.split(':')[0], name) for name, var in self.vars.items())
+        self.var_global_to_local = OrderedDict(
+            (var.name.split(':')[0], name) for name, var in self.vars.items())
 
     # Evaluation.
 
@@ -125,11 +126,11 @@ class Network:
     def run(self, *in_arrays, input_transform: dict | None = None, output_transform: dict | None = None,
             return_as_list: bool = False, print_progress: bool = False, minibatch_size: int | None = None,
             num_gpus: int = 1, assume_frozen: bool = False, **dynamic_kwargs):
-        """Evaluate on NumPy arrays, `minibatch_size` items per session call. -> array, tuple, or list of arrays.
+        """Evaluate on NumPy arrays, `minibatch_size` items per session call. -> array, or several of them.
 
         in_arrays: one per input, the first of them not None; None = zeros.
-        input_transform, output_transform: dict(func=<top-level function>, **kwargs) applied to the tensors, e.g.
-            dict(func=tflib.convert_images_to_uint8, nchw_to_nhwc=True).
+        input_transform, output_transform: dict(func=<top-level function>, **kwargs) applied to the tensors,
+            e.g. dict(func=tflib.convert_images_to_uint8, nchw_to_nhwc=True).
         num_gpus: split each minibatch evenly over this many devices.
         assume_frozen: use a copy of the variables made when the graph for these arguments is first built.
         """
@@ -153,7 +154,7 @@ class Network:
         tfutil.run([var.initializer for var in self.trainables.values()])
 
     def get_var_local_name(self, var_or_global_name) -> str:
-        """Local name of a variable, given itself or its global name. Raises KeyError if it is not of this network."""
+        """Local name of a variable, given itself or its global name. KeyError if it is not of this one."""
         name = var_or_global_name if isinstance(var_or_global_name, str) else var_or_global_name.name
         return self.var_global_to_local[name.split(':')[0]]
 
@@ -163,7 +164,7 @@ class Network:
 
     def get_var(self, var_or_local_name) -> np.ndarray:
         """Value of a variable."""
-        return self.find_var(var_or_local_name).eval()
+        return tfutil.run(self.find_var(var_or_local_name))
 
     def set_var(self, var_or_local_name, new_value) -> None:
         """Assign a value to a variable. Raises ValueError where the shape does not fit."""
@@ -184,34 +185,36 @@ class Network:
         return net
 
     def convert(self, new_func_name, new_name: str | None = None, **new_static_kwargs) -> 'Network':
-        """A network of another build function with the same static kwargs, updated by `new_static_kwargs`; values are
-        copied where names agree."""
+        """A network of another build function with the same static kwargs, updated by `new_static_kwargs`.
+        Values are copied where names agree."""
         static_kwargs = {**self.static_kwargs, **new_static_kwargs}
-        net = Network(name=new_name or self.name, func_name=new_func_name, **static_kwargs)
+        net = Network(new_name or self.name, new_func_name, **static_kwargs)
         net.copy_vars_from(self)
         return net
 
     def copy_own_vars_from(self, src_net: 'Network') -> None:
         """Copy own variables whose local names agree. Raises ValueError where shapes differ."""
-        self._copy(src_net, self.own_vars, src_net.own_vars)
+        self._copy(self.own_vars, src_net.own_vars)
 
     def copy_vars_from(self, src_net: 'Network') -> None:
-        """Copy variables whose local names agree, components included. Raises ValueError where shapes differ."""
-        self._copy(src_net, self.vars, src_net.vars)
+        """Copy all variables whose local names agree. Raises ValueError where shapes differ."""
+        self._copy(self.vars, src_net.vars)
 
     def copy_trainables_from(self, src_net: 'Network') -> None:
         """Copy trainable variables whose local names agree. Raises ValueError where shapes differ."""
-        self._copy(src_net, self.trainables, src_net.trainables)
+        self._copy(self.trainables, src_net.trainables)
 
     @staticmethod
-    def _copy(src_net, own, theirs) -> None:
+    def _copy(own, theirs) -> None:
         names = [name for name in own if name in theirs]
         values = tfutil.run([theirs[name] for name in names])
         tfutil.set_vars({own[name]: value for name, value in zip(names, values, strict=True)})
 
-    def setup_as_moving_average_of(self, src_net: 'Network', beta=0.99, beta_nontrainable=0.0) -> tf.Operation:
-        """Op that moves every variable towards the one of `src_net` with the same local name: var <- lerp(src, var, b),
-        b = `beta` for trainables (StyleGAN's generator average) and `beta_nontrainable` otherwise (0 = copy)."""
+    def setup_as_moving_average_of(self, src_net: 'Network', beta=0.99, beta_nontrainable=0.0):
+        """Op that moves every variable towards the one of `src_net` with the same local name.
+
+        var <- lerp(src, var, b): b is `beta` for trainables and `beta_nontrainable` otherwise (0 = copy).
+        """
         with tfutil.absolute_name_scope(self.scope + '/_MovingAvg'):
             updates = []
             for name, var in self.vars.items():

@@ -3,8 +3,6 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from . import tfutil
-
 SKIPPED_SCOPES = ('/Shape', '/strided_slice', '/Cast', '/concat', '/Assign')
 PASSIVE_OPS = ('Identity', 'Cast', 'Transpose')
 
@@ -12,15 +10,15 @@ PASSIVE_OPS = ('Identity', 'Cast', 'Transpose')
 def list_ops(net) -> list:
     """See `Network.list_ops`."""
     prefix = net.scope + '/'
-    names = ((op, op.name[len(net.scope):]) for op in tf.get_default_graph().get_operations()
-             if op.name.startswith(prefix))
-    return [op for op, name in names if '/_' not in name]
+    return [op for op in tf.get_default_graph().get_operations()
+            if op.name.startswith(prefix) and not op.name.startswith(prefix + '_')]
 
 
 def list_layers(net) -> list:
     """See `Network.list_layers`."""
     layers = []
-    _collect_layers(net, net.scope, list_ops(net), list(net.vars.items()), 0, layers)
+    ops = [op for op in list_ops(net) if op.outputs]
+    _collect_layers(net, net.scope, ops, list(net.vars.items()), 0, layers)
     return layers
 
 
@@ -29,7 +27,8 @@ def _collect_layers(net, scope, parent_ops, parent_vars, level, layers):
         return
     prefix = scope + '/'
     local = scope[len(net.scope) + 1:]
-    ops = _without_variable_internals([op for op in parent_ops if op.name == scope or op.name.startswith(prefix)])
+    ops = [op for op in parent_ops if op.name == scope or op.name.startswith(prefix)]
+    ops = _without_variable_internals(ops)
     variables = [(name, var) for name, var in parent_vars
                  if not local or name == local or name.startswith(local + '/')]
     if not ops and not variables:
@@ -82,5 +81,4 @@ def setup_weight_histograms(net, title):
         for local_name, var in net.trainables.items():
             *scopes, leaf = local_name.split('/')
             name = f'{title}_{leaf}/{"_".join(scopes)}' if scopes else f'{title}_toplevel/{leaf}'
-            with tfutil.absolute_name_scope(name):
-                tf.summary.histogram(name, var)
+            tf.summary.histogram(name, var)

@@ -9,18 +9,19 @@ from .. import util
 from . import tfutil
 
 
-def run(net, in_arrays, *, input_transform, output_transform, return_as_list, print_progress, minibatch_size, num_gpus,
-        assume_frozen, dynamic_kwargs):
+def run(net, in_arrays, *, output_transform, return_as_list, print_progress, minibatch_size, dynamic_kwargs,
+        **build_kwargs):
     """See `Network.run`."""
     assert len(in_arrays) == net.num_inputs
     assert not all(array is None for array in in_arrays)
-    for transform in (input_transform, output_transform):
-        assert transform is None or util.is_top_level_function(transform['func'])
+    assert minibatch_size is None or minibatch_size >= 1
     output_transform, dynamic_kwargs = _replace_legacy_kwargs(output_transform, dict(dynamic_kwargs))
-    key = _cache_key(dict(input_transform=input_transform, output_transform=output_transform, num_gpus=num_gpus,
-                          assume_frozen=assume_frozen, dynamic_kwargs=dynamic_kwargs))
+    build_kwargs.update(output_transform=output_transform, dynamic_kwargs=dynamic_kwargs)
+    for transform in (build_kwargs['input_transform'], output_transform):
+        assert transform is None or util.is_top_level_function(transform['func'])
+    key = _cache_key(build_kwargs)
     if key not in net._run_cache:
-        net._run_cache[key] = _build(net, input_transform, output_transform, num_gpus, assume_frozen, dynamic_kwargs)
+        net._run_cache[key] = _build(net, **build_kwargs)
     in_expr, out_expr = net._run_cache[key]
     outputs = _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress)
     if return_as_list:
@@ -60,7 +61,7 @@ def _apply_transform(transform, tensors):
 def _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress):
     num_items = in_arrays[0].shape[0]
     step = minibatch_size or max(num_items, 1)
-    outputs = [np.empty([num_items, *tfutil.shape_to_list(x.shape)[1:]], x.dtype.as_numpy_dtype) for x in out_expr]
+    outputs = [np.empty([num_items, *x.shape.as_list()[1:]], x.dtype.as_numpy_dtype) for x in out_expr]
     for begin in range(0, num_items, step):
         if print_progress:
             print(f'\r{begin} / {num_items}', end='', flush=True)
@@ -79,13 +80,13 @@ def _slice(array, shape, begin, end):
 
 
 def _cache_key(value):
-    """Text that is equal for equal arguments: sorted items of dicts, dotted names of functions, repr of the rest."""
+    """Text that is the same for the same arguments, whatever the order of the dicts in them."""
     def unwind(x):
         if isinstance(x, dict):
             return [(key, unwind(item)) for key, item in sorted(x.items())]
-        if callable(x):
-            return util.get_top_level_function_name(x)
-        return x
+        if isinstance(x, np.ndarray):  # NumPy's own text leaves out the middle of large arrays
+            return x.dtype, x.shape, x.tobytes()
+        return util.get_top_level_function_name(x) if callable(x) else x
     return repr(unwind(value))
 
 
@@ -116,9 +117,7 @@ def legacy_output_transform(*tensors, out_mul=1.0, out_add=0.0, out_shrink=1, ou
         if out_add != 0.0:
             x = x + out_add
         if out_shrink > 1:
-            size = [1, out_shrink, out_shrink, 1]
-            x = tf.nn.avg_pool(tf.transpose(x, [0, 2, 3, 1]), ksize=size, strides=size, padding='VALID')
-            x = tf.transpose(x, [0, 3, 1, 2])  # the CPU pools [N,H,W,C] only
+            x = tfutil.shrink_images(x, out_shrink)
         if out_dtype is not None:
             x = tf.round(x) if tf.as_dtype(out_dtype).is_integer else x
             x = tf.saturate_cast(x, out_dtype)

@@ -32,8 +32,8 @@ def uniform(shape, minval=0, maxval=None, dtype=tf.float32):
 
 @contextlib.contextmanager
 def replaced(**generators):
-    """Draw from other generators while the context is open: `replaced(normal=..., uniform=...)`, each with the
-    signature of the function that it replaces."""
+    """Draw from other generators while the context is open: `replaced(normal=..., uniform=...)`, each with
+    the signature of the function that it replaces."""
     unknown = set(generators) - set(_generators)
     if unknown:
         raise TypeError(f'no such generator: {", ".join(sorted(unknown))}; there are normal and uniform')

@@ -1,20 +1,17 @@
 """Sessions, variables and small expressions that everything else in tflib stands on."""
 
-import logging
 import os
 from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-logging.getLogger('tensorflow').setLevel(logging.ERROR)  # no deprecation notes for the graph-style API
-
 TfExpression = tf.Tensor | tf.Variable | tf.Operation
 TfExpressionEx = TfExpression | int | float | np.ndarray
 
 __all__ = [
-    'TfExpression', 'TfExpressionEx', 'run', 'is_tf_expression', 'shape_to_list', 'flatten', 'log2', 'exp2', 'lerp',
-    'lerp_clip', 'absolute_name_scope', 'absolute_variable_scope', 'init_tf', 'assert_tf_initialized',
+    'TfExpression', 'TfExpressionEx', 'run', 'is_tf_expression', 'shape_to_list', 'flatten', 'log2', 'exp2',
+    'lerp', 'lerp_clip', 'absolute_name_scope', 'absolute_variable_scope', 'init_tf', 'assert_tf_initialized',
     'create_session', 'init_uninitialized_vars', 'set_vars', 'create_var_with_large_initial_value',
     'convert_images_from_uint8', 'convert_images_to_uint8', 'erfinv',
 ]
@@ -31,8 +28,7 @@ DEFAULT_CONFIG = {
 
 def run(*args, **kwargs) -> Any:
     """Run operations or fetch tensors in the default session. Raises RuntimeError before `init_tf()`."""
-    assert_tf_initialized()
-    return tf.get_default_session().run(*args, **kwargs)
+    return default_session().run(*args, **kwargs)
 
 
 def is_tf_expression(x: Any) -> bool:
@@ -92,7 +88,7 @@ def absolute_variable_scope(scope: str, **kwargs):
 
 
 def _merged_config(config_dict):
-    """Defaults overridden by `config_dict`; a default for an environment variable yields to one that is set."""
+    """Defaults overridden by `config_dict`. Environment variables that are set win over the defaults."""
     config = {key: value for key, value in DEFAULT_CONFIG.items()
               if not (key.startswith('env.') and key.split('.', 1)[1] in os.environ)}
     return {**config, **(config_dict or {})}
@@ -121,10 +117,17 @@ def init_tf(config_dict: dict | None = None) -> None:
     create_session(config, force_as_default=True)
 
 
+def default_session() -> tf.Session:
+    """The session in use. Raises RuntimeError before `init_tf()`."""
+    session = tf.get_default_session()
+    if session is None:
+        raise RuntimeError('No default TensorFlow session found. Please call dnnlib.tflib.init_tf().')
+    return session
+
+
 def assert_tf_initialized() -> None:
     """Raise RuntimeError if there is no default session."""
-    if tf.get_default_session() is None:
-        raise RuntimeError('No default TensorFlow session found. Please call dnnlib.tflib.init_tf().')
+    default_session()
 
 
 def create_session(config_dict: dict | None = None, force_as_default: bool = False) -> tf.Session:
@@ -140,10 +143,8 @@ def create_session(config_dict: dict | None = None, force_as_default: bool = Fal
         setattr(owner, field, value)
     session = tf.Session(config=proto)
     if force_as_default:
-        default = session.as_default()
-        default.enforce_nesting = False
-        default.__enter__()
-        session.kept_default = default  # a context that nobody holds would be left at once
+        session.kept_default = session.as_default()  # a context that nobody holds would be left at once
+        session.kept_default.__enter__()
     return session
 
 
@@ -191,7 +192,7 @@ def set_vars(var_to_value_dict: dict) -> None:
 
 
 def create_var_with_large_initial_value(initial_value: np.ndarray, *args, **kwargs) -> tf.Variable:
-    """tf.Variable with this value, which never becomes a constant of the graph (those are limited to 2 GB)."""
+    """tf.Variable with this value, which is no constant of the graph: those are limited to 2 GB."""
     assert_tf_initialized()
     assert isinstance(initial_value, np.ndarray)
     zeros = tf.zeros(initial_value.shape, initial_value.dtype)
@@ -212,11 +213,18 @@ def convert_images_to_uint8(images, drange=[-1, 1], nchw_to_nhwc=False, shrink=1
     """float [N,C,H,W] in `drange` -> uint8, after averaging over `shrink` x `shrink` blocks; can be the
     `output_transform` of `Network.run`. With `nchw_to_nhwc` the result is [N,H,W,C]."""
     images = tf.cast(images, tf.float32)
-    images = tf.transpose(images, [0, 2, 3, 1])  # [N,C,H,W] -> [N,H,W,C]: the CPU pools this layout only
     if shrink > 1:
-        size = [1, shrink, shrink, 1]
-        images = tf.nn.avg_pool(images, ksize=size, strides=size, padding='VALID')
+        images = shrink_images(images, shrink)
+    if nchw_to_nhwc:
+        images = tf.transpose(images, [0, 2, 3, 1])
     scale = 255 / (drange[1] - drange[0])
     images = images * scale + (0.5 - drange[0] * scale)
-    images = tf.saturate_cast(images, tf.uint8)
-    return images if nchw_to_nhwc else tf.transpose(images, [0, 3, 1, 2])
+    return tf.saturate_cast(images, tf.uint8)
+
+
+def shrink_images(images, factor: int):
+    """Mean over blocks of `factor` x `factor` pixels of [N,C,H,W]; what is left at the edges is dropped."""
+    size = [1, factor, factor, 1]
+    images = tf.transpose(images, [0, 2, 3, 1])  # [N,C,H,W] -> [N,H,W,C]: the CPU pools this layout only
+    images = tf.nn.avg_pool(images, ksize=size, strides=size, padding='VALID')
+    return tf.transpose(images, [0, 3, 1, 2])
