@@ -11,7 +11,6 @@ import tensorflow.compat.v1 as tf
 logging.getLogger('tensorflow').setLevel(logging.ERROR)  # no deprecation notes for the graph-style API
 tf.disable_v2_behavior()
 
-# ruff: noqa: E402  (v2 behaviour has to be off before the modules below build anything)
 from . import autosummary, custom_ops, network, optimizer, random, tfutil
 from .custom_ops import get_plugin
 from .network import Network

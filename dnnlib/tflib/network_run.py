@@ -37,7 +37,7 @@ def _build(net, input_transform, output_transform, num_gpus, assume_frozen, dyna
             in_split = list(zip(*[tf.split(x, num_gpus) for x in in_expr], strict=True))
         out_split = []
         for gpu in range(num_gpus):
-            with tf.device(f'/gpu:{gpu}'):
+            with tfutil.device(gpu):
                 net_gpu = net.clone() if assume_frozen else net
                 inputs = _apply_transform(input_transform, in_split[gpu])
                 assert len(inputs) == net.num_inputs

@@ -12,7 +12,7 @@ TfExpressionEx = TfExpression | int | float | np.ndarray
 __all__ = [
     'TfExpression', 'TfExpressionEx', 'run', 'is_tf_expression', 'shape_to_list', 'flatten', 'log2', 'exp2',
     'lerp', 'lerp_clip', 'absolute_name_scope', 'absolute_variable_scope', 'init_tf', 'assert_tf_initialized',
-    'create_session', 'init_uninitialized_vars', 'set_vars', 'create_var_with_large_initial_value',
+    'create_session', 'device', 'init_uninitialized_vars', 'set_vars', 'create_var_with_large_initial_value',
     'convert_images_from_uint8', 'convert_images_to_uint8', 'erfinv',
 ]
 
@@ -85,6 +85,11 @@ def absolute_name_scope(scope: str):
 def absolute_variable_scope(scope: str, **kwargs):
     """Variable scope of exactly this name, without a name scope of its own. `kwargs`: e.g. `reuse`."""
     return tf.variable_scope(tf.VariableScope(name=scope, **kwargs), auxiliary_name_scope=False)
+
+
+def device(index: int):
+    """Device context of one GPU or, on a machine without any, of one CPU device."""
+    return tf.device(f'/{"gpu" if tf.config.list_physical_devices("GPU") else "cpu"}:{index}')
 
 
 def _merged_config(config_dict):

@@ -1,0 +1,174 @@
+"""The graph of one training iteration: real images, losses, updates of both networks and of the generator average."""
+
+from dataclasses import dataclass
+
+import tensorflow.compat.v1 as tf
+
+import dnnlib
+import dnnlib.tflib as tflib
+from training import misc
+
+
+@dataclass(frozen=True)
+class TrainInputs:
+    """Placeholders that are fed at every step."""
+    lod: tf.Tensor             # Level of detail, float32 [].
+    lrate: tf.Tensor           # Learning rate of both networks, float32 [].
+    minibatch_size: tf.Tensor  # Global minibatch, int32 [].
+    minibatch_gpu: tf.Tensor   # Images that a device processes at a time, int32 [].
+
+    def feed(self, sched):
+        """feed_dict for these settings of the schedule."""
+        return {self.lod: sched.lod, self.lrate: sched.G_lrate, self.minibatch_size: sched.minibatch_size,
+                self.minibatch_gpu: sched.minibatch_gpu}
+
+
+@dataclass(frozen=True)
+class TrainGraph:
+    """Ops of one training iteration, in the order in which they are run."""
+    inputs: TrainInputs
+    G_opt: tflib.Optimizer
+    D_opt: tflib.Optimizer
+    G_train: tf.Operation
+    G_reg: tf.Operation
+    D_train: tf.Operation
+    D_reg: tf.Operation
+    data_fetch: tf.Operation
+    Gs_update: tf.Operation
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """How a network is trained: its loss, its optimizer, and the interval of its regularizer in minibatches."""
+    loss_args: dict
+    opt_args: dict
+    reg_interval: int
+
+
+def process_reals(x, labels, lod, mirror_augment, drange_data, drange_net):
+    """Real images as the networks see them: dynamic range, mirroring, fade to the lower resolution, full size.
+
+    x uint8 [N,C,H,W] at level floor(lod), labels [N,L] -> x float32 [N,C,H*2^floor(lod),W*2^floor(lod)], labels.
+    """
+    with tf.name_scope('DynamicRange'):
+        x = misc.adjust_dynamic_range(tf.cast(x, tf.float32), drange_data, drange_net)
+    if mirror_augment:
+        with tf.name_scope('MirrorAugment'):
+            keep = tflib.random.uniform([tf.shape(x)[0]], 0.0, 1.0) < 0.5
+            x = tf.where(keep, x, tf.reverse(x, [3]))
+    with tf.name_scope('FadeLOD'):  # crossfade to the next lower level
+        s = tf.shape(x)
+        y = tf.reshape(x, [-1, s[1], s[2] // 2, 2, s[3] // 2, 2])  # [N,C,H,W] -> [N,C,H/2,2,W/2,2]
+        y = tf.tile(tf.reduce_mean(y, axis=[3, 5], keepdims=True), [1, 1, 1, 2, 1, 2])
+        x = tflib.lerp(x, tf.reshape(y, s), lod - tf.floor(lod))
+    with tf.name_scope('UpscaleLOD'):  # nearest neighbour, to the size that the networks expect
+        s = tf.shape(x)
+        factor = tf.cast(2 ** tf.floor(lod), tf.int32)
+        x = tf.tile(tf.reshape(x, [-1, s[1], s[2], 1, s[3], 1]), [1, 1, 1, factor, 1, factor])
+        x = tf.reshape(x, [-1, s[1], s[2] * factor, s[3] * factor])  # [N,C,H,f,W,f] -> [N,C,H*f,W*f]
+    return x, labels
+
+
+def build_train_graph(G, D, Gs, training_set, G_settings, D_settings, *, num_gpus, max_minibatch_gpu, accumulate,
+                      lazy_regularization, mirror_augment, drange_net, G_smoothing_kimg):
+    """Build the graph for networks that live on the first device, with a tower of losses on each device.
+
+    `max_minibatch_gpu`: the most images that a device processes at a time; `accumulate`: may a minibatch take several
+    rounds? Raises AssertionError for settings that do not fit together.
+    """
+    inputs = _make_inputs()
+    rounds = inputs.minibatch_size // (inputs.minibatch_gpu * num_gpus) if accumulate else None
+    make_optimizers = _lazy_optimizers if lazy_regularization else _plain_optimizers
+    G_opt, G_reg_opt = make_optimizers('G', G_settings, inputs.lrate, rounds)
+    D_opt, D_reg_opt = make_optimizers('D', D_settings, inputs.lrate, rounds)
+
+    data_fetch_ops = []
+    for gpu in range(num_gpus):
+        with tf.name_scope(f'GPU{gpu}'), tflib.device(gpu):
+            G_gpu = G if gpu == 0 else G.clone(G.name + '_shadow')
+            D_gpu = D if gpu == 0 else D.clone(D.name + '_shadow')
+            with tf.name_scope('DataFetch'):
+                reals, labels, fetch = _real_images(training_set, inputs, max_minibatch_gpu, mirror_augment, drange_net)
+                data_fetch_ops.append(fetch)
+            with tf.control_dependencies(_lod_assignments([G_gpu, D_gpu], inputs.lod)):
+                common = dict(G=G_gpu, D=D_gpu, training_set=training_set, minibatch_size=inputs.minibatch_gpu)
+                with tf.name_scope('G_loss'):
+                    G_loss = dnnlib.util.call_func_by_name(opt=G_opt, **common, **G_settings.loss_args)
+                with tf.name_scope('D_loss'):
+                    D_loss = dnnlib.util.call_func_by_name(opt=D_opt, reals=reals, labels=labels, **common,
+                                                           **D_settings.loss_args)
+            _register(G_opt, G_reg_opt, G_loss, G_gpu, G_settings)
+            _register(D_opt, D_reg_opt, D_loss, D_gpu, D_settings)
+
+    beta = 0.0
+    if G_smoothing_kimg > 0:
+        beta = 0.5 ** (tf.cast(inputs.minibatch_size, tf.float32) / (G_smoothing_kimg * 1000.0))
+    graph = TrainGraph(
+        inputs, G_opt, D_opt,
+        G_train=G_opt.apply_updates(), G_reg=_reg_op(G_reg_opt), D_train=D_opt.apply_updates(), D_reg=_reg_op(D_reg_opt),
+        data_fetch=tf.group(*data_fetch_ops), Gs_update=Gs.setup_as_moving_average_of(G, beta=beta))
+    tflib.init_uninitialized_vars()
+    return graph
+
+
+def _make_inputs():
+    with tf.name_scope('Inputs'), tf.device('/cpu:0'):
+        return TrainInputs(
+            lod=tf.placeholder(tf.float32, name='lod_in', shape=[]),
+            lrate=tf.placeholder(tf.float32, name='lrate_in', shape=[]),
+            minibatch_size=tf.placeholder(tf.int32, name='minibatch_size_in', shape=[]),
+            minibatch_gpu=tf.placeholder(tf.int32, name='minibatch_gpu_in', shape=[]))
+
+
+def _plain_optimizers(name, settings, lrate, rounds):
+    """One optimizer for loss and regularizer together."""
+    return tflib.Optimizer(name=f'Train{name}', learning_rate=lrate, minibatch_multiplier=rounds,
+                           **settings.opt_args), None
+
+
+def _lazy_optimizers(name, settings, lrate, rounds):
+    """Optimizers for the loss and for the regularizer, with common state.
+
+    The regularizer makes interval+1 updates out of every interval, so that learning rate and betas are adjusted to
+    keep the same pace (StyleGAN2, Appendix B).
+    """
+    c = settings.reg_interval / (settings.reg_interval + 1)
+    args = dict(settings.opt_args, minibatch_multiplier=rounds, learning_rate=lrate * c)
+    args.update((beta, args[beta] ** c) for beta in ('beta1', 'beta2') if beta in args)
+    train_opt = tflib.Optimizer(name=f'Train{name}', **args)
+    return train_opt, tflib.Optimizer(name=f'Reg{name}', share=train_opt, **args)
+
+
+def _real_images(training_set, inputs, max_minibatch_gpu, mirror_augment, drange_net):
+    """Variables that hold the current real images on this device, and the op that fills them.
+
+    Every loss of an iteration sees the same images until the op runs again. -> reals, labels, op.
+    """
+    shape = [max_minibatch_gpu, *training_set.shape]
+    reals_var = tf.Variable(name='reals', trainable=False, initial_value=tf.zeros(shape))
+    labels_var = tf.Variable(name='labels', trainable=False,
+                             initial_value=tf.zeros([max_minibatch_gpu, training_set.label_size]))
+    reals, labels = training_set.get_minibatch_tf()
+    reals, labels = process_reals(reals, labels, inputs.lod, mirror_augment, training_set.dynamic_range, drange_net)
+    n = inputs.minibatch_gpu  # may be less than the variables hold
+    fetch = tf.group(tf.assign(reals_var, tf.concat([reals, reals_var[n:]], axis=0)),
+                     tf.assign(labels_var, tf.concat([labels, labels_var[n:]], axis=0)))
+    return reals_var[:n], labels_var[:n], fetch
+
+
+def _lod_assignments(nets, lod):
+    return [tf.assign(net.own_vars['lod'], lod) for net in nets if 'lod' in net.own_vars]
+
+
+def _register(train_opt, reg_opt, loss_and_reg, net, settings):
+    """Register the gradients of a loss and its regularizer on one device."""
+    loss, reg = loss_and_reg
+    if reg is not None and reg_opt is None:
+        loss += reg
+    elif reg is not None:
+        reg_opt.register_gradients(tf.reduce_mean(reg * settings.reg_interval), net.trainables)
+    train_opt.register_gradients(tf.reduce_mean(loss), net.trainables)
+
+
+def _reg_op(reg_opt):
+    return tf.no_op() if reg_opt is None else reg_opt.apply_updates(allow_no_op=True)

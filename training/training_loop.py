@@ -1,0 +1,331 @@
+"""The training loop: sets up networks, data and logs, then iterates until enough images have been shown."""
+
+import contextlib
+import signal
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+import dnnlib
+import dnnlib.tflib as tflib
+from dnnlib.progress import Progress
+from dnnlib.tflib.autosummary import autosummary, save_summaries
+from metrics import metric_base
+from training import dataset, misc
+from training.schedule import training_schedule
+from training.train_graph import LossSettings, build_train_graph, process_reals
+
+__all__ = ['process_reals', 'training_loop', 'training_schedule']
+
+
+def training_loop(
+    G_args                  = {},       # Arguments of the generator.
+    D_args                  = {},       # Arguments of the discriminator.
+    G_opt_args              = {},       # Arguments of the generator's optimizer.
+    D_opt_args              = {},       # Arguments of the discriminator's optimizer.
+    G_loss_args             = {},       # Arguments of the generator's loss.
+    D_loss_args             = {},       # Arguments of the discriminator's loss.
+    dataset_args            = {},       # Arguments of dataset.load_dataset().
+    sched_args              = {},       # Arguments of training_schedule().
+    grid_args               = {},       # Arguments of misc.setup_snapshot_image_grid().
+    metric_arg_list         = [],       # Arguments of each metric.
+    tf_config               = {},       # Settings of tflib.init_tf().
+    data_dir                = None,     # Folder that holds the data sets.
+    G_smoothing_kimg        = 10.0,     # Half-life of the average of the generator's weights. 0 = no averaging.
+    minibatch_repeats       = 4,        # Minibatches between two looks at the schedule.
+    lazy_regularization     = True,     # Regularize in steps of their own?
+    G_reg_interval          = 4,        # Minibatches between regularizations of the generator.
+    D_reg_interval          = 16,       # Minibatches between regularizations of the discriminator.
+    reset_opt_for_new_lod   = True,     # Reset the optimizers when new layers come in?
+    total_kimg              = 25000,    # Length of the training, in thousands of real images shown.
+    mirror_augment          = False,    # Mirror real images at random?
+    drange_net              = [-1,1],   # Value range of the images inside the networks.
+    image_snapshot_ticks    = 50,       # Ticks between pictures of generated images. None = never.
+    network_snapshot_ticks  = 50,       # Ticks between network pickles. None = never.
+    save_tf_graph           = False,    # Write the graph into the TensorBoard file?
+    save_weight_histograms  = False,    # Write histograms of the weights into the TensorBoard file?
+    resume_pkl              = None,     # Network pickle (G, D, Gs) to go on from. None = start afresh.
+    resume_kimg             = 0.0,      # Progress to start from; matters for the schedule.
+    resume_time             = 0.0,      # Seconds to add to the reported time.
+    resume_with_new_nets    = False):   # Build the networks from their arguments and copy what fits from resume_pkl?
+    """Train G and D; pictures, pickles and logs go to the run directory. Ends early, in good order, when a file
+    `abort.txt` appears there or on Ctrl-C; the latter writes a last snapshot and raises KeyboardInterrupt."""
+    num_gpus = dnnlib.submit_config.num_gpus
+    tflib.init_tf(tf_config)
+    data_dir = dnnlib.convert_path(data_dir)
+    training_set = dataset.load_dataset(data_dir=data_dir, verbose=True, **dataset_args)
+    grid = _Grid(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
+    misc.save_image_grid(grid.reals, dnnlib.make_run_dir_path('reals.png'), drange=training_set.dynamic_range,
+                         grid_size=grid.size)
+    with tflib.device(0):
+        G, D, Gs = _make_networks(G_args, D_args, training_set, resume_pkl, resume_with_new_nets)
+    G.print_layers()
+    D.print_layers()
+    grid.latents = np.random.randn(np.prod(grid.size), *G.input_shape[1:])
+    final_sched = training_schedule(cur_nimg=total_kimg * 1000, training_set=training_set, **sched_args)
+    grid.save_fakes(Gs, 'fakes_init.png', minibatch_size=final_sched.minibatch_gpu)
+
+    print('Building TensorFlow graph...')
+    sched = training_schedule(cur_nimg=int(resume_kimg * 1000), training_set=training_set, **sched_args)
+    graph = build_train_graph(
+        G, D, Gs, training_set,
+        LossSettings(G_loss_args, G_opt_args, G_reg_interval), LossSettings(D_loss_args, D_opt_args, D_reg_interval),
+        num_gpus=num_gpus, max_minibatch_gpu=sched.minibatch_gpu,
+        accumulate=_accumulates(training_set, sched_args, num_gpus), lazy_regularization=lazy_regularization,
+        mirror_augment=mirror_augment, drange_net=drange_net, G_smoothing_kimg=G_smoothing_kimg)
+
+    print('Initializing logs...')
+    summary_log = tf.summary.FileWriter(dnnlib.make_run_dir_path())
+    if save_tf_graph:
+        summary_log.add_graph(tf.get_default_graph())
+    if save_weight_histograms:
+        G.setup_weight_histograms()
+        D.setup_weight_histograms()
+    metrics = metric_base.MetricGroup(metric_arg_list)
+
+    print(f'Training for {int(total_kimg)} kimg...\n')
+    reporter = _Reporter(G, D, Gs, grid, metrics, summary_log, image_snapshot_ticks, network_snapshot_ticks,
+                         resume_time, dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config))
+    reg_intervals = (G_reg_interval, D_reg_interval) if lazy_regularization else (None, None)
+    trainer = _Trainer(graph, training_set, num_gpus, *reg_intervals, cur_nimg=int(resume_kimg * 1000))
+    with _interrupt_after_iteration() as interrupted:
+        _iterate(trainer, reporter, interrupted, sched_args, total_kimg, minibatch_repeats, reset_opt_for_new_lod)
+    if interrupted:
+        print(f'Stopped. {reporter.save_networks(f"network-snapshot-{trainer.cur_nimg // 1000:06d}.pkl")} '
+              'holds the networks; --resume-pkl goes on from it.')
+    else:
+        reporter.save_networks('network-final.pkl')
+    summary_log.close()
+    training_set.close()
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+def _iterate(trainer, reporter, interrupted, sched_args, total_kimg, minibatch_repeats, reset_opt_for_new_lod):
+    """Train until `total_kimg`, `abort.txt` or Ctrl-C, with a report at every tick."""
+    prev_lod = -1.0
+    tick_start_nimg = trainer.cur_nimg
+    progress = Progress(total_kimg, unit='kimg', start=trainer.cur_nimg / 1000)
+    while trainer.cur_nimg < total_kimg * 1000 and not reporter.should_stop() and not interrupted:
+        sched = training_schedule(cur_nimg=trainer.cur_nimg, training_set=trainer.training_set, **sched_args)
+        if reset_opt_for_new_lod and _new_layers(prev_lod, sched.lod):
+            trainer.reset_optimizers()
+        prev_lod = sched.lod
+        trainer.start(sched)
+        for _ in range(minibatch_repeats):
+            trainer.train_minibatch(sched)
+        progress.show(trainer.cur_nimg / 1000)
+        done = trainer.cur_nimg >= total_kimg * 1000
+        if reporter.cur_tick < 0 or trainer.cur_nimg >= tick_start_nimg + sched.tick_kimg * 1000 or done:
+            reporter.report(trainer.cur_nimg, (trainer.cur_nimg - tick_start_nimg) / 1000, sched, done)
+            tick_start_nimg = trainer.cur_nimg
+
+
+def _new_layers(prev_lod, lod):
+    """Has the set of layers in use changed?"""
+    return np.floor(lod) != np.floor(prev_lod) or np.ceil(lod) != np.ceil(prev_lod)
+
+
+def _accumulates(training_set, sched_args, num_gpus):
+    """Does any phase of the schedule take several rounds per minibatch?"""
+    for res_log2 in range(2, training_set.resolution_log2 + 1):
+        level = dnnlib.EasyDict(resolution_log2=res_log2)
+        sched = training_schedule(cur_nimg=0, training_set=level, **{**sched_args, 'lod_initial_resolution': None})
+        if sched.minibatch_size > sched.minibatch_gpu * num_gpus:
+            return True
+    return False
+
+
+def _make_networks(G_args, D_args, training_set, resume_pkl, resume_with_new_nets):
+    """-> G, D, Gs: new, loaded, or new with the variables of the loaded ones."""
+    if resume_pkl is None or resume_with_new_nets:
+        print('Constructing networks...')
+        shape = dict(num_channels=training_set.shape[0], resolution=training_set.shape[1],
+                     label_size=training_set.label_size)
+        G = tflib.Network('G', **shape, **G_args)
+        D = tflib.Network('D', **shape, **D_args)
+        Gs = G.clone('Gs')
+    if resume_pkl is not None:
+        print(f'Loading networks from "{resume_pkl}"...')
+        loaded = misc.load_pkl(resume_pkl)
+        if not resume_with_new_nets:
+            return loaded
+        for net, source in zip((G, D, Gs), loaded, strict=True):
+            net.copy_vars_from(source)
+    return G, D, Gs
+
+
+@contextlib.contextmanager
+def _interrupt_after_iteration():
+    """Ctrl-C lets the iteration finish: it puts an entry into the list. A second one interrupts at once."""
+    interrupted = []
+
+    def note(signum, frame):
+        if interrupted:
+            raise KeyboardInterrupt
+        interrupted.append(signum)
+        print('\nInterrupted: finishing this iteration and saving. Press Ctrl-C again to leave at once.', flush=True)
+
+    try:
+        previous = signal.signal(signal.SIGINT, note)
+    except ValueError:  # not the main thread: signals are somebody else's business
+        yield interrupted
+        return
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@dataclass
+class _Grid:
+    """The images of the snapshots."""
+    size: tuple         # Columns, rows.
+    reals: np.ndarray   # [N,C,H,W]
+    labels: np.ndarray  # [N,label_size]
+    drange_net: list    # Value range of generated images.
+    latents: np.ndarray = None  # [N,latent_size]
+
+    def save_fakes(self, Gs, name, minibatch_size):
+        """Generate the images and write them into the run directory."""
+        fakes = Gs.run(self.latents, self.labels, is_validation=True, minibatch_size=minibatch_size)
+        misc.save_image_grid(fakes, dnnlib.make_run_dir_path(name), drange=self.drange_net, grid_size=self.size)
+
+
+class _Trainer:
+    """Runs the ops of the training graph in their order and counts."""
+
+    def __init__(self, graph, training_set, num_gpus, G_reg_interval, D_reg_interval, cur_nimg):
+        """`G_reg_interval`, `D_reg_interval`: in minibatches; None = no steps for the regularizers alone."""
+        self.graph = graph
+        self.training_set = training_set
+        self.num_gpus = num_gpus
+        self.G_reg_interval = G_reg_interval
+        self.D_reg_interval = D_reg_interval
+        self.cur_nimg = cur_nimg
+        self.minibatch_counter = 0
+        self.feed_dict = {}
+
+    def reset_optimizers(self):
+        """Forget Adam's moments, which belong to other layers."""
+        self.graph.G_opt.reset_optimizer_state()
+        self.graph.D_opt.reset_optimizer_state()
+
+    def start(self, sched):
+        """Use these settings for the minibatches that follow."""
+        assert sched.minibatch_size % (sched.minibatch_gpu * self.num_gpus) == 0
+        self.training_set.configure(sched.minibatch_gpu, sched.lod)
+        self.feed_dict = self.graph.inputs.feed(sched)
+
+    def train_minibatch(self, sched):
+        """One update of each network, with regularization where it is due."""
+        rounds = sched.minibatch_size // (sched.minibatch_gpu * self.num_gpus)
+        G_reg = self._due(self.G_reg_interval)
+        D_reg = self._due(self.D_reg_interval)
+        self.cur_nimg += sched.minibatch_size
+        self.minibatch_counter += 1
+        try:
+            if rounds == 1:
+                self._single_round(G_reg, D_reg)
+            else:
+                self._accumulate(rounds, G_reg, D_reg)
+        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+            raise dataset.describe_data_error(error, self.training_set) from error
+
+    def _due(self, interval):
+        return interval is not None and self.minibatch_counter % interval == 0
+
+    def _run(self, *ops):
+        tflib.run(ops, self.feed_dict)
+
+    def _single_round(self, G_reg, D_reg):
+        self._run(self.graph.G_train, self.graph.data_fetch)
+        if G_reg:
+            self._run(self.graph.G_reg)
+        self._run(self.graph.D_train, self.graph.Gs_update)
+        if D_reg:
+            self._run(self.graph.D_reg)
+
+    def _accumulate(self, rounds, G_reg, D_reg):
+        for _ in range(rounds):
+            self._run(self.graph.G_train)
+        for _ in range(rounds if G_reg else 0):
+            self._run(self.graph.G_reg)
+        self._run(self.graph.Gs_update)
+        for _ in range(rounds):
+            self._run(self.graph.data_fetch)
+            self._run(self.graph.D_train)
+        for _ in range(rounds if D_reg else 0):
+            self._run(self.graph.D_reg)
+
+
+class _Reporter:
+    """What happens at a tick: a line on the console, TensorBoard values, pictures, pickles and metrics."""
+
+    def __init__(self, G, D, Gs, grid, metrics, summary_log, image_snapshot_ticks, network_snapshot_ticks, resume_time,
+                 metric_args):
+        self.networks = G, D, Gs
+        self.grid = grid
+        self.metrics = metrics
+        self.summary_log = summary_log
+        self.image_snapshot_ticks = image_snapshot_ticks
+        self.network_snapshot_ticks = network_snapshot_ticks
+        self.resume_time = resume_time
+        self.metric_args = metric_args
+        self.cur_tick = -1
+        self.context = dnnlib.RunContext.get()
+        self.context.update()
+        self.maintenance_time = self.context.get_last_update_interval()
+
+    def should_stop(self):
+        """Is there an `abort.txt` in the run directory?"""
+        return self.context.should_stop()
+
+    def report(self, cur_nimg, tick_kimg, sched, done):
+        """Finish a tick of `tick_kimg` thousand images."""
+        self.cur_tick += 1
+        tick_time = self.context.get_time_since_last_update()
+        self._print_line(cur_nimg, tick_kimg, tick_time, sched)
+        if self._snapshot_due(self.image_snapshot_ticks, done):
+            self.grid.save_fakes(self.networks[2], f'fakes{cur_nimg // 1000:06d}.png', sched.minibatch_gpu)
+        if self._snapshot_due(self.network_snapshot_ticks, done):
+            pkl = self.save_networks(f'network-snapshot-{cur_nimg // 1000:06d}.pkl')
+            self.metrics.run(pkl, run_dir=dnnlib.make_run_dir_path(), **self.metric_args)
+        self.metrics.update_autosummaries()
+        save_summaries(self.summary_log, cur_nimg)
+        self.context.update(f'{sched.lod:.2f}', cur_epoch=cur_nimg // 1000)
+        self.maintenance_time = self.context.get_last_update_interval() - tick_time
+
+    def save_networks(self, name):
+        """Write (G, D, Gs) into the run directory. -> path."""
+        path = dnnlib.make_run_dir_path(name)
+        misc.save_pkl(self.networks, path)
+        return path
+
+    def _snapshot_due(self, interval_ticks, done):
+        return interval_ticks is not None and (done or self.cur_tick % interval_ticks == 0)
+
+    def _print_line(self, cur_nimg, tick_kimg, tick_time, sched):
+        total_time = self.context.get_time_since_start() + self.resume_time
+        print('tick %-5d kimg %-8.1f lod %-5.2f minibatch %-4d time %-12s sec/tick %-7.1f sec/kimg %-7.2f '
+              'maintenance %-6.1f gpumem %.1f' % (
+                  autosummary('Progress/tick', self.cur_tick),
+                  autosummary('Progress/kimg', cur_nimg / 1000.0),
+                  autosummary('Progress/lod', sched.lod),
+                  autosummary('Progress/minibatch', sched.minibatch_size),
+                  dnnlib.util.format_time(autosummary('Timing/total_sec', total_time)),
+                  autosummary('Timing/sec_per_tick', tick_time),
+                  autosummary('Timing/sec_per_kimg', tick_time / tick_kimg),
+                  autosummary('Timing/maintenance_sec', self.maintenance_time),
+                  autosummary('Resources/peak_gpu_mem_gb', _peak_gpu_memory() / 2 ** 30)), flush=True)
+        autosummary('Timing/total_hours', total_time / (60.0 * 60.0))
+        autosummary('Timing/total_days', total_time / (24.0 * 60.0 * 60.0))
+
+
+def _peak_gpu_memory():
+    """Most bytes that were in use on the first GPU; 0 without one."""
+    if not tf.config.list_physical_devices('GPU'):
+        return 0
+    return tf.config.experimental.get_memory_info('GPU:0')['peak']
