@@ -14,9 +14,10 @@ import PIL.Image
 
 import dnnlib.tflib as tflib
 from dnnlib import cli
+from dnnlib.progress import Progress
 from dnnlib.util import UserError, atomic_write
 from training import dataset, misc
-from training.tfrecord_export import Progress, TFRecordExporter
+from training.tfrecord_export import TFRecordExporter
 
 WINDOW = 'dataset_tool'
 ESC_KEY = 27
@@ -44,7 +45,7 @@ def extract(tfrecord_dir, output_dir):
         os.makedirs(output_dir, exist_ok=True)
     except OSError as error:
         raise UserError(f'{output_dir}: the folder cannot be created: {error.strerror}') from error
-    progress = Progress(dset.num_images)
+    progress = Progress(dset.num_images, 'images')
     count = 0
     for image, _ in dataset.read_once(dset):
         progress.show(count)

@@ -14,9 +14,9 @@ import tensorflow.compat.v1 as tf
 
 import dataset_tool
 from dnnlib import cli
+from dnnlib.progress import Progress
 from dnnlib.util import UserError
-from training import tfrecord_export
-from training.tfrecord_export import Progress, TFRecordExporter
+from training.tfrecord_export import TFRecordExporter
 
 FASHION = pathlib.Path(__file__).parent.parent / 'data' / 'fashion-mnist'
 IMAGES_GZ, LABELS_GZ = 'train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz'
@@ -205,27 +205,15 @@ def test_a_failure_at_the_very_end_brings_the_earlier_data_set_back(tmp_path, mo
     assert contents(folder) == before
 
 
-def test_progress_tells_the_time_left(monkeypatch, capsys):
-    now = [100.0]
-    monkeypatch.setattr(tfrecord_export.time, 'monotonic', lambda: now[0])
-    progress = Progress(400)
-    progress.show(0)
-    for done in range(10, 101, 10):
-        now[0] += 5
-        progress.show(done)
-    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-    assert lines[0] == '20 / 400, about 3m 10s left'
-    assert len(lines) == 5  # one every 10 seconds where the output is no terminal
-
-
-def test_progress_stays_in_one_line_on_a_terminal(monkeypatch, capsys):
-    monkeypatch.setattr(sys.stdout, 'isatty', lambda: True, raising=False)
-    progress = Progress(None)
-    progress.show(0)
-    progress.show(10)
-    assert capsys.readouterr().out.split() == ['0', '10']
-    progress.show(20)
-    assert capsys.readouterr().out == f'{"20":40s}\r'
+def test_progress_is_told_every_so_many_images(tmp_path, monkeypatch, capsys):
+    told = []
+    monkeypatch.setattr(Progress, 'show', lambda progress, done: told.append(done))
+    with TFRecordExporter(str(tmp_path / 'set'), 25) as exporter:
+        for _ in range(25):
+            exporter.add_image(np.zeros([1, 4, 4], np.uint8))
+    assert told == [0, 10, 20]
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        f'Creating dataset "{tmp_path / "set"}"', 'Flushing data...', 'Added 25 images.']
 
 
 def test_embedded_images_become_a_data_set_in_shuffled_order(tmp_path, session, capsys):

@@ -5,44 +5,15 @@ import glob
 import os
 import re
 import shutil
-import sys
 import tempfile
-import time
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from dnnlib.util import UserError, format_time
+from dnnlib.progress import Progress
+from dnnlib.util import UserError
 
 ORDER_SEED = 123
-SECONDS_BETWEEN_LINES = 10  # of progress, where the output is no terminal
-
-
-class Progress:
-    """Says how many images are done and how long the rest will take. `expected_images` None = unknown."""
-
-    def __init__(self, expected_images):
-        self._expected_images = expected_images
-        self._start_time = self._line_time = time.monotonic()
-
-    def show(self, done_images):
-        """Print the state: on a terminal always in the same line, elsewhere a line now and then."""
-        now = time.monotonic()
-        on_terminal = sys.stdout.isatty()
-        if not on_terminal and now - self._line_time < SECONDS_BETWEEN_LINES:
-            return
-        self._line_time = now
-        text = self._text(done_images, now - self._start_time)
-        print(f'{text:40s}', end='\r' if on_terminal else '\n', flush=True)
-
-    def _text(self, done_images, seconds):
-        if self._expected_images is None:
-            return f'{done_images}'
-        text = f'{done_images} / {self._expected_images}'
-        if done_images == 0:
-            return text
-        seconds_left = seconds * max(self._expected_images / done_images - 1, 0)
-        return f'{text}, about {format_time(seconds_left)} left'
 
 
 class TFRecordExporter:
@@ -69,7 +40,7 @@ class TFRecordExporter:
         self.tfr_writers = []       # From full resolution down to 4x4.
         self.print_progress = print_progress
         self.progress_interval = progress_interval
-        self._progress = Progress(expected_images)
+        self._progress = Progress(expected_images, 'images')
         self._say(f'Creating dataset "{tfrecord_dir}"')
         with self._errors_named():
             os.makedirs(tfrecord_dir, exist_ok=True)
