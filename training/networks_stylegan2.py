@@ -142,7 +142,7 @@ def G_mapping(
 
     if dlatent_broadcast is not None:
         with tf.variable_scope('Broadcast'):
-            x = tf.tile(x[:, tf.newaxis], [1, dlatent_broadcast, 1])  # [N,C] -> [N,L,C]
+            x = tf.broadcast_to(x[:, tf.newaxis], [tf.shape(x)[0], dlatent_broadcast, x.shape[1]])  # [N,L,C]
     assert x.dtype == tf.as_dtype(dtype)
     return tf.identity(x, name='dlatents_out')
 
@@ -193,7 +193,7 @@ def _const_input(style, fmaps):
     with tf.variable_scope('Const'):
         x = tf.get_variable('const', shape=[1, fmaps, 4, 4], initializer=tf.initializers.random_normal())
         x = change_layout(tf.cast(x, style.dlatents.dtype), 'NCHW', style.data_format)
-        return tf.tile(x, [tf.shape(style.dlatents)[0], 1, 1, 1])
+        return tf.broadcast_to(x, [tf.shape(style.dlatents)[0], *x.shape.as_list()[1:]])
 
 
 def _synthesis_layer(x, style, layer_idx, fmaps, up=False):

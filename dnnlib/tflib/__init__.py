@@ -5,7 +5,11 @@ control flow and shapes then follow the TF1 rules that the published networks an
 """
 
 import logging
+import os
 
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # read when TensorFlow loads; its warnings are for its makers
+
+# ruff: noqa: E402  (the environment has to be set before TensorFlow loads, and v2 to be off before the modules below)
 import tensorflow.compat.v1 as tf
 
 logging.getLogger('tensorflow').setLevel(logging.ERROR)  # no deprecation notes for the graph-style API

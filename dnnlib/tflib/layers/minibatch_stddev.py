@@ -19,7 +19,8 @@ def minibatch_stddev_layer(x, group_size=4, num_new_features=1, data_format='NCH
     y -= tf.reduce_mean(y, axis=0, keepdims=True)
     y = tf.sqrt(tf.reduce_mean(tf.square(y), axis=0) + 1e-8)  # [M,F,C/F,H,W]
     y = tf.reduce_mean(y, axis=[a for a in range(1, 5) if a != axis])  # [M,F]
-    y = tf.tile(tf.cast(y, x.dtype), [group, 1])  # [N,F]: sample g*M+m gets the value of group m
-    pixels = tf.ones([1] + [1 if a == axis else shape[a] for a in range(1, 4)], x.dtype)
-    y = tf.reshape(y, [-1] + [num_new_features if a == axis else 1 for a in range(1, 4)]) * pixels
+    y = tf.reshape(tf.cast(y, x.dtype), [1, -1] + [num_new_features if a == axis else 1 for a in range(1, 4)])
+    new_shape = [num_new_features if a == axis else shape[a] for a in range(1, 4)]
+    y = tf.broadcast_to(y, [group, tf.shape(y)[1], *new_shape])  # [G,M,F,H,W]
+    y = tf.reshape(y, [-1, *new_shape])  # sample g*M+m gets the value of group m
     return tf.concat([x, y], axis=axis)

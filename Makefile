@@ -1,0 +1,43 @@
+# Targets: setup, demo, test, lint. Needs Python 3.11+ and make, nothing else.
+
+PYTHON   ?= python3
+KIMG     ?= 56
+WORKERS  ?= 2
+VENV     := .venv
+RUN      := $(VENV)/bin/python
+DEMO     := demo
+NETWORK   = $$(ls -t $(DEMO)/training/*/network-final.pkl | head -n 1)
+
+.PHONY: setup demo test lint clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[test,tensorboard]'
+	touch $@
+
+# Data set -> training -> pictures, with the public scripts. KIMG: thousands of images to train on.
+demo: setup
+	$(RUN) dataset_tool.py create_mnist $(DEMO)/datasets/fashion-mnist data/fashion-mnist
+	$(RUN) run_training.py --result-dir=$(DEMO)/training --data-dir=$(DEMO)/datasets --dataset=fashion-mnist \
+	  --config=config-f --metrics=none --total-kimg=$(KIMG) --gamma=0.05 --lrate=0.003 --smoothing-kimg=1 \
+	  --fmap-base=2048 --fmap-max=64 --minibatch-size=16 --minibatch-gpu=16 --tick-kimg=4 --snapshot-ticks=2
+	$(RUN) run_generator.py generate-images --result-dir=$(DEMO)/pictures --network=$(NETWORK) \
+	  --seeds=1-16 --truncation-psi=1.0 --grid=4x4
+	$(RUN) run_generator.py style-mixing-example --result-dir=$(DEMO)/pictures --network=$(NETWORK) \
+	  --row-seeds=1-5 --col-seeds=6-10 --col-styles=0-2 --truncation-psi=1.0
+	@echo
+	@echo 'Training, with pictures of its progress:  '$$(ls -td $(DEMO)/training/*/ | head -n 1)
+	@echo '16 uncurated images, all in one:          '$$(ls -t $(DEMO)/pictures/*-generate-images/grid.png | head -n 1)
+	@echo 'Styles mixed:                             '$$(ls -t $(DEMO)/pictures/*-style-mixing-example/grid.png | head -n 1)
+
+test: setup
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests
+
+lint: setup
+	$(VENV)/bin/ruff check .
+
+clean:
+	rm -rf $(DEMO) build *.egg-info .pytest_cache .ruff_cache
