@@ -17,7 +17,7 @@ def list_ops(net) -> list:
 def list_layers(net) -> list:
     """See `Network.list_layers`."""
     layers = []
-    ops = [op for op in list_ops(net) if op.outputs]
+    ops = [op for op in list_ops(net) if op.outputs and '/_' not in op.name[len(net.scope):]]
     _collect_layers(net, net.scope, ops, list(net.vars.items()), 0, layers)
     return layers
 

@@ -82,9 +82,9 @@ def absolute_name_scope(scope: str):
     return tf.name_scope(scope + '/')
 
 
-def absolute_variable_scope(scope: str, **kwargs):
-    """Variable scope of exactly this name, without a name scope of its own. `kwargs`: e.g. `reuse`."""
-    return tf.variable_scope(tf.VariableScope(name=scope, **kwargs), auxiliary_name_scope=False)
+def absolute_variable_scope(scope: str, reuse=None, **kwargs):
+    """Variable scope of exactly this name, without a name scope of its own. `kwargs`: of tf.VariableScope."""
+    return tf.variable_scope(tf.VariableScope(reuse, name=scope, **kwargs), auxiliary_name_scope=False)
 
 
 def device(index: int):
@@ -173,8 +173,8 @@ def init_uninitialized_vars(target_vars: list | None = None) -> None:
             with absolute_name_scope(var.name.split(':')[0]), tf.control_dependencies(None):
                 checks.append(tf.is_variable_initialized(var))
             checked.append(var)
-    missing = [var for var, ready in zip(checked, run(checks), strict=True) if not ready] if checks else []
-    run([var.initializer for var in missing])
+    if checks:
+        run([var.initializer for var, ready in zip(checked, run(checks), strict=True) if not ready])
 
 
 def set_vars(var_to_value_dict: dict) -> None:
