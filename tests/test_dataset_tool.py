@@ -205,6 +205,22 @@ def test_a_failure_at_the_very_end_brings_the_earlier_data_set_back(tmp_path, mo
     assert contents(folder) == before
 
 
+def test_nothing_in_between_passes_for_a_data_set(tmp_path, monkeypatch):
+    folder = export(tmp_path / 'set', grey[:, np.newaxis], labels=np.zeros([5, 1]))
+    states = []
+    replace = os.replace
+
+    def watched_replace(source, target):
+        replace(source, target)
+        states.append({path.name for path in folder.glob('set-*')})
+
+    monkeypatch.setattr(os, 'replace', watched_replace)
+    export(folder, np.zeros([2, 3, 16, 16], np.uint8))
+    assert len(states) == 6  # 3 files out, 3 in
+    assert all('set-r02.tfrecords' not in state for state in states[:-1])
+    assert states[-1] == {'set-r02.tfrecords', 'set-r03.tfrecords', 'set-r04.tfrecords'}
+
+
 def test_progress_is_told_every_so_many_images(tmp_path, monkeypatch, capsys):
     told = []
     monkeypatch.setattr(Progress, 'show', lambda progress, done: told.append(done))

@@ -145,18 +145,19 @@ class TFRecordExporter:
             self.tfr_writers.pop().close()
 
     def _move_into_place(self):
-        """Exchange the earlier data set for the new one; at no time is a mixture of the two in the folder."""
-        names = sorted(os.listdir(self._work_dir), reverse=True)  # 4x4 last: without it nothing can be read
+        """Exchange the earlier data set for the new one. The 4x4 file, without which nothing can be read, goes
+        first and comes last: at no time is there a part or a mixture that passes for a data set."""
+        names = sorted(os.listdir(self._work_dir), reverse=True)
         earlier_dir = os.path.join(self._work_dir, 'earlier')
         os.mkdir(earlier_dir)
         earlier, _ = self._data_files()
         try:
-            _move(earlier, self.tfrecord_dir, earlier_dir)
+            _move(sorted(earlier), self.tfrecord_dir, earlier_dir)
             _move(names, self._work_dir, self.tfrecord_dir)
         except BaseException:
             _move([name for name in names if not os.path.exists(os.path.join(self._work_dir, name))],
                   self.tfrecord_dir, self._work_dir)
-            _move(os.listdir(earlier_dir), earlier_dir, self.tfrecord_dir)
+            _move(sorted(os.listdir(earlier_dir), reverse=True), earlier_dir, self.tfrecord_dir)
             raise
 
     def _discard(self):
