@@ -145,8 +145,8 @@ class TFRecordExporter:
             self.tfr_writers.pop().close()
 
     def _move_into_place(self):
-        """Exchange the earlier data set for the new one. The 4x4 file, without which nothing can be read, goes
-        first and comes last: at no time is there a part or a mixture that passes for a data set."""
+        """Exchange the earlier data set for the new one. The 4x4 file, without which nothing can be read,
+        goes first and comes last: there is never a part or a mixture that passes for a data set."""
         names = sorted(os.listdir(self._work_dir), reverse=True)
         earlier_dir = os.path.join(self._work_dir, 'earlier')
         os.mkdir(earlier_dir)
