@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 import dnnlib.tflib as tflib
 from dnnlib.tflib import tfutil
 from tests.golden_figures import fresh_session
+from tests.small_networks import graph_ops
 
 
 @pytest.fixture
@@ -20,10 +21,6 @@ def no_session():
         if session is not None:
             session.kept_default.__exit__(None, None, None)
             session.close()
-
-
-def graph_ops():
-    return {op.name for op in tf.get_default_graph().get_operations()}
 
 
 def test_every_use_of_a_session_says_how_to_get_one(no_session):

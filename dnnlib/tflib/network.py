@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from .. import util
-from . import network_pickle, network_report, network_run, tfutil
+from . import network_report, network_run, network_state, tfutil
 
 
 class Network:
@@ -244,15 +244,27 @@ class Network:
     # Pickling.
 
     def __getstate__(self) -> dict:
-        return network_pickle.network_state(self)
+        return network_state.get_state(self)
 
     def __setstate__(self, state: dict) -> None:
+        tfutil.set_vars(self.build_from_state(state))
+
+    def build_from_state(self, state: dict) -> dict:
+        """Become the network of this state. -> {variable: value}, which the caller assigns.
+
+        Raises UserError where the state does not fit, and RuntimeError before `tflib.init_tf()`.
+        """
         tfutil.assert_tf_initialized()
-        self._build_func = network_pickle.find_build_func(state)
+        network_state.check(state)
+        self._build_func = network_state.build_func(state)
         self._build_func_name = state['build_func_name']
         self._build_module_src = state['build_module_src']
         self.name = state['name']
         self.static_kwargs = util.EasyDict(state['static_kwargs'])
-        self.components = util.EasyDict(state.get('components', {}))
-        self._init_graph()
-        tfutil.set_vars(network_pickle.checked_values(self, state))
+        self.components = util.EasyDict(state['components'])
+        try:
+            self._init_graph()
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise util.UserError(f'network {self.name!r}: {self._build_func_name} does not accept the stored '
+                                 f'arguments {dict(self.static_kwargs)} ({error})') from error
+        return network_state.checked_values(self, state)

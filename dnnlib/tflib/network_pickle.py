@@ -1,69 +1,160 @@
-"""The pickle format of networks (version 4): reading without executing anything inside, and writing."""
+"""Pickle files of networks: reading without executing anything inside, and writing.
+
+A stream fills inert stand-ins first. Arrays and networks are made when the whole of it is known to be sound.
+"""
 
 import collections
-import importlib
 import io
 import pickle
+import re
+import struct
 
 import numpy as np
 
 from .. import util
 from ..submission import submit
 from ..submission.internal import local
-from . import tfutil
+from . import network_state, tfutil
+from .network import Network
 
-STATE_VERSION = 4
-READABLE_VERSIONS = (2, 3, 4)
 PROTOCOL = 4  # newer protocols are closed to the readers of the published code
 
-# Build functions by the name that a pickle holds. Names stand for our own functions: stored source text is not run.
-BUILD_FUNCTIONS = {
-    'G_main': 'training.networks_stylegan2.G_main',
-    'G_mapping': 'training.networks_stylegan2.G_mapping',
-    'G_synthesis_stylegan2': 'training.networks_stylegan2.G_synthesis_stylegan2',
-    'D_stylegan2': 'training.networks_stylegan2.D_stylegan2',
-}
+_DAMAGE = (  # what the unpickler raises where the bytes make no sense
+    pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError, MemoryError, OverflowError,
+    RecursionError, TypeError, ValueError, struct.error)
 
-_NUMPY_NAMES = {
-    ('numpy', 'ndarray'), ('numpy', 'dtype'),
-    *((f'numpy.{core}.multiarray', name) for core in ('core', '_core') for name in ('_reconstruct', 'scalar')),
-    *((f'numpy.{core}.numeric', '_frombuffer') for core in ('core', '_core')),
-}
-_SUBMIT_NAMES = {
+
+class _StoredNetwork:
+    """A network, still without graph and variables."""
+
+    state = None
+
+    def __setstate__(self, state):
+        network_state.check(state)
+        self.state = state
+
+
+class _StoredDtype:
+    """Element type of an array. A real one would take its flags, which NumPy trusts, from the stream."""
+
+    def __init__(self, text, *_flags):
+        if not isinstance(text, str) or not re.fullmatch(r'[<>=|]?[biuf][0-9]{1,2}', text):
+            raise util.UserError(f'refused: an array of type {text!r}; arrays of numbers can be read')
+        self.numpy = np.dtype(text)
+
+    def __setstate__(self, state):
+        self.numpy = self.numpy.newbyteorder(state[1])
+
+
+class _StoredArray:
+    """An array. The stream makes it empty and then sets its state."""
+
+    numpy = None
+
+    def __init__(self, *_type_shape_dtype):
+        pass
+
+    def __setstate__(self, state):
+        _, shape, dtype, is_fortran, data = state
+        self.numpy = _array(data, dtype, shape, 'F' if is_fortran else 'C')
+
+
+def _array(data, dtype, shape, order='C'):
+    if isinstance(data, str):  # bytes of Python 2
+        data = data.encode('latin1')
+    return np.ndarray(shape, dtype.numpy, data, order=order).copy(order=order)
+
+
+def _scalar(dtype, data):
+    return _array(data, dtype, ())[()]
+
+
+def _encode(text, encoding):
+    """Up to protocol 2, bytes are text in the stream."""
+    if encoding != 'latin1':
+        raise util.UserError(f'refused: text in the encoding {encoding!r}')
+    return text.encode('latin1')
+
+
+_GLOBALS = {
+    ('dnnlib.tflib.network', 'Network'): _StoredNetwork,
+    ('dnnlib.util', 'EasyDict'): util.EasyDict,
     ('dnnlib.submission.submit', 'SubmitConfig'): submit.SubmitConfig,
     ('dnnlib.submission.submit', 'SubmitTarget'): submit.SubmitTarget,
     ('dnnlib.submission.submit', 'PlatformExtras'): submit.PlatformExtras,
     ('dnnlib.submission.internal.local', 'TargetOptions'): local.TargetOptions,
+    ('collections', 'OrderedDict'): collections.OrderedDict,
     ('builtins', 'range'): range,
+    ('_codecs', 'encode'): _encode,
+    ('numpy', 'ndarray'): _StoredArray,
+    ('numpy', 'dtype'): _StoredDtype,
+    **{(f'numpy.{core}.multiarray', '_reconstruct'): _StoredArray for core in ('core', '_core')},
+    **{(f'numpy.{core}.multiarray', 'scalar'): _scalar for core in ('core', '_core')},
+    **{(f'numpy.{core}.numeric', '_frombuffer'): _array for core in ('core', '_core')},
 }
 
 
-class _NetworkUnpickler(pickle.Unpickler):
-    """Resolves what files of networks and run settings need, and refuses every other name."""
+class _Unpickler(pickle.Unpickler):
+    """Resolves the names that files of networks and of run settings need, and refuses every other."""
 
     def find_class(self, module, name):
-        if name == 'Network' and module in ('dnnlib.tflib.network', 'tfutil', 'network'):
-            return importlib.import_module('dnnlib.tflib.network').Network
-        if (module, name) == ('dnnlib.util', 'EasyDict'):
-            return util.EasyDict
-        if (module, name) == ('collections', 'OrderedDict'):
-            return collections.OrderedDict
-        if (module, name) == ('_codecs', 'encode'):
-            return _encode_latin1
-        if (module, name) in _NUMPY_NAMES:
-            module = module.replace('numpy.core', 'numpy._core')
-            return getattr(importlib.import_module(module), name)
-        if (module, name) in _SUBMIT_NAMES:
-            return _SUBMIT_NAMES[module, name]
-        raise util.UserError(f'refused: the pickle asks for {module}.{name}, which no network or run settings need')
+        if (module, name) not in _GLOBALS:
+            raise util.UserError(f'refused: the file asks for {module}.{name}; neither networks nor run '
+                                 'settings need that')
+        return _GLOBALS[module, name]
 
 
-def _encode_latin1(text, encoding):
-    """Byte strings of pickle protocols up to 2."""
-    return text.encode('latin1' if encoding not in ('latin1', 'ascii', 'utf-8') else encoding)
+class _Builder:
+    """Replaces the stand-ins in an object; `values` collects {variable: value} of the networks made."""
+
+    def __init__(self):
+        self.values = {}
+        self._done = {}  # id of a stand-in: (it, what it became), so that what was shared stays shared
+
+    def __call__(self, obj):
+        if id(obj) not in self._done:
+            self._done[id(obj)] = obj, self._build(obj)
+        return self._done[id(obj)][1]
+
+    def _build(self, obj):
+        if isinstance(obj, _StoredNetwork):
+            net = Network.__new__(Network)
+            self.values.update(net.build_from_state(self(obj.state)))
+            return net
+        if isinstance(obj, _StoredArray):
+            return obj.numpy
+        if isinstance(obj, dict):
+            obj.update({key: self(item) for key, item in obj.items()})
+        if type(obj) in (list, tuple):
+            return type(obj)(map(self, obj))
+        return obj
 
 
-class _NetworkPickler(pickle._Pickler):
+def load(stream):
+    """Read networks, tuples of networks, arrays or run settings.
+
+    Raises UserError where the stream is damaged or asks for anything else. Nothing inside it is executed, and
+    no variable is assigned before everything has been checked.
+    """
+    name = getattr(stream, 'name', 'network pickle')
+    builder = _Builder()
+    try:
+        stored = _Unpickler(stream, encoding='latin1').load()
+    except util.UserError as error:
+        raise util.UserError(f'{name}: {error}') from error
+    except _DAMAGE as error:
+        raise util.UserError(f'{name}: not a readable network pickle ({error}); if it is one, it was cut '
+                             'off: copy or download it again') from error
+    try:
+        result = builder(stored)
+    except (util.UserError, RecursionError) as error:
+        raise util.UserError(f'{name}: {error}') from error
+    if builder.values:
+        tfutil.set_vars(builder.values)
+    return result
+
+
+class _Pickler(pickle._Pickler):
     """Writes NumPy's functions under the names of NumPy 1, which every version reads."""
 
     def save_global(self, obj, name=None):
@@ -77,63 +168,8 @@ class _NetworkPickler(pickle._Pickler):
         self.memoize(obj)
 
 
-def load(stream):
-    """Read networks, tuples of networks, arrays or run settings. Raises UserError where the file is damaged or asks
-    for anything else; nothing inside it is executed."""
-    try:
-        return _NetworkUnpickler(stream, encoding='latin1').load()
-    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, ValueError, TypeError) as error:
-        name = getattr(stream, 'name', 'the stream')
-        raise util.UserError(f'{name} is not a readable network pickle: {error}; it may be cut off, download or copy '
-                             f'it again') from error
-
-
 def dump(obj, stream) -> None:
     """Write `obj` so that the published code, old NumPy included, can read it."""
-    buffer = io.BytesIO()  # the stream gets whole blocks: the pure-Python pickler writes a few bytes at a time
-    _NetworkPickler(buffer, protocol=PROTOCOL).dump(obj)
+    buffer = io.BytesIO()  # the stream gets one block: this pickler writes a few bytes at a time
+    _Pickler(buffer, protocol=PROTOCOL).dump(obj)
     stream.write(buffer.getbuffer())
-
-
-def network_state(net) -> dict:
-    """The state of a network as version 4 stores it; sub-networks hold their variables themselves."""
-    values = tfutil.run(list(net.own_vars.values()))
-    return {
-        'version': STATE_VERSION,
-        'name': net.name,
-        'static_kwargs': dict(net.static_kwargs),
-        'components': dict(net.components),
-        'build_module_src': net._build_module_src,
-        'build_func_name': net._build_func_name,
-        'variables': list(zip(net.own_vars, values, strict=True)),
-    }
-
-
-def find_build_func(state: dict):
-    """Our build function for a stored network. Raises UserError for an unknown version or function."""
-    version, name = state.get('version'), state.get('build_func_name')
-    if version not in READABLE_VERSIONS:
-        raise util.UserError(f'network pickle of version {version!r}; versions 2 to 4 can be read')
-    if name not in BUILD_FUNCTIONS:
-        known = ', '.join(BUILD_FUNCTIONS)
-        raise util.UserError(f'network {state.get("name")!r} (version {version}) is built by {name!r}, which is not '
-                             f'among the known functions: {known}')
-    return util.get_obj_by_name(BUILD_FUNCTIONS[name])
-
-
-def checked_values(net, state: dict) -> dict:
-    """{variable: stored value}, after names, dtypes and shapes have been compared with the graph."""
-    stored = dict(state['variables'])
-    if set(stored) != set(net.own_vars):
-        missing = sorted(set(net.own_vars) - set(stored))
-        surplus = sorted(set(stored) - set(net.own_vars))
-        raise util.UserError(f'network {net.name!r}: the stored variables do not fit {net._build_func_name}: '
-                             f'missing {missing or "none"}, surplus {surplus or "none"}')
-    values = {}
-    for name, var in net.own_vars.items():
-        value = np.asarray(stored[name])
-        if value.dtype.kind not in 'fiub' or list(value.shape) != var.shape.as_list():
-            raise util.UserError(f'network {net.name!r}: variable {name} is stored as {value.dtype} '
-                                 f'{list(value.shape)}, expected {var.shape.as_list()}')
-        values[var] = value
-    return values

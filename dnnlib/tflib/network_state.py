@@ -1,0 +1,84 @@
+"""What a pickle stores of a network (version 4), and how a network is found again from it."""
+
+import numpy as np
+
+from .. import util
+from . import tfutil
+
+VERSION = 4
+READABLE_VERSIONS = (4,)
+
+# Build functions by the name that is stored: they are our own, stored source text is not executed.
+BUILD_FUNCTIONS = {
+    'G_main': 'training.networks_stylegan2.G_main',
+    'G_mapping': 'training.networks_stylegan2.G_mapping',
+    'G_synthesis_stylegan2': 'training.networks_stylegan2.G_synthesis_stylegan2',
+    'D_stylegan2': 'training.networks_stylegan2.D_stylegan2',
+}
+FIELDS = {
+    'name': str,
+    'static_kwargs': dict,
+    'components': dict,         # sub-networks by their keys
+    'build_module_src': str,    # source text of the module of the build function, kept as it was found
+    'build_func_name': str,
+    'variables': list,          # own variables as (local name, value)
+}
+
+
+def get_state(net) -> dict:
+    """The state of a network; its sub-networks hold their variables themselves."""
+    values = tfutil.run(list(net.own_vars.values()))
+    return {
+        'version': VERSION,
+        'name': net.name,
+        'static_kwargs': dict(net.static_kwargs),
+        'components': dict(net.components),
+        'build_module_src': net._build_module_src,
+        'build_func_name': net._build_func_name,
+        'variables': list(zip(net.own_vars, values, strict=True)),
+    }
+
+
+def check(state) -> None:
+    """Raise UserError unless this is the state of a network that can be built."""
+    if not isinstance(state, dict):
+        raise util.UserError(f'a network without state ({type(state).__name__}); the file is damaged')
+    version, name = state.get('version'), state.get('build_func_name')
+    if not isinstance(version, int) or version not in READABLE_VERSIONS:
+        raise util.UserError(f'network of version {version!r}; can be read: {READABLE_VERSIONS}')
+    for field, kind in FIELDS.items():
+        if not isinstance(state.get(field), kind):
+            raise util.UserError(f'network {state.get("name")!r}: {field} should be a {kind.__name__}, is '
+                                 f'{type(state.get(field)).__name__}; the file is damaged')
+    if not all(isinstance(item, (tuple, list)) and len(item) == 2 for item in state['variables']):
+        raise util.UserError(f'network {state["name"]!r}: variables should be pairs; the file is damaged')
+    if name not in BUILD_FUNCTIONS:
+        raise util.UserError(f'network {state["name"]!r} is built by {name!r}, which is not among the known '
+                             f'functions: {", ".join(BUILD_FUNCTIONS)}')
+
+
+def build_func(state: dict):
+    """Our build function for a network whose state has been checked."""
+    return util.get_obj_by_name(BUILD_FUNCTIONS[state['build_func_name']])
+
+
+def checked_values(net, state: dict) -> dict:
+    """{variable: stored value}. Raises UserError where components, names, types or shapes do not fit."""
+    stored = dict(state['variables'])
+    _compare(net, 'variables', set(net.own_vars), set(stored))
+    _compare(net, 'components', set(net.components), set(state['components']))
+    values = {}
+    for name, var in net.own_vars.items():
+        value = np.asarray(stored[name])
+        if value.dtype.kind not in 'biuf' or list(value.shape) != var.shape.as_list():
+            raise util.UserError(f'network {net.name!r}: variable {name} is stored as {value.dtype} '
+                                 f'{list(value.shape)}, expected {var.shape.as_list()}')
+        values[var] = value
+    return values
+
+
+def _compare(net, what, expected, found):
+    missing, surplus = sorted(expected - found), sorted(map(str, found - expected))
+    if missing or surplus:
+        raise util.UserError(f'network {net.name!r}: the stored {what} do not fit {net._build_func_name}: '
+                             f'missing {missing or "none"}, surplus {surplus or "none"}')
