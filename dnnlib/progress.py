@@ -9,8 +9,8 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 class Progress:
-    """Shows `done / total unit, time left`: on a terminal in one line that is overwritten, elsewhere as a plain line
-    every SECONDS_BETWEEN_LINES seconds."""
+    """Shows how much is done and the time left: on a terminal in one line that is overwritten, elsewhere as
+    plain lines."""
 
     def __init__(self, total, unit='', start=0):
         """`total` None = unknown; `start`: what was done before."""

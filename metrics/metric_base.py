@@ -1,4 +1,4 @@
-"""Metrics as the training loop sees them: groups that are run on a network pickle and report into the logs."""
+"""Metrics as the training loop sees them: groups that evaluate a network pickle."""
 
 import dnnlib
 

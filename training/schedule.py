@@ -8,7 +8,7 @@ from dnnlib import EasyDict
 def training_schedule(
     cur_nimg,                               # Images shown so far.
     training_set,                           # Data set, or anything with `resolution_log2`.
-    lod_initial_resolution = None,          # Image resolution at the beginning. None = no progressive growing.
+    lod_initial_resolution = None,          # Resolution at the beginning. None = no progressive growing.
     lod_training_kimg = 600,                # Thousands of images to show before doubling the resolution.
     lod_transition_kimg = 600,              # Thousands of images over which new layers fade in.
     minibatch_size_base = 32,               # Global minibatch.
@@ -21,11 +21,11 @@ def training_schedule(
     D_lrate_dict = {},                      # Resolution -> learning rate, where it differs.
     lrate_rampup_kimg = 0,                  # Thousands of images over which the learning rates rise from 0.
     tick_kimg_base = 4,                     # Thousands of images between progress reports.
-    tick_kimg_dict = {8: 28, 16: 24, 32: 20, 64: 16, 128: 12, 256: 8, 512: 6, 1024: 4}): # Resolution -> kimg per tick.
-    """Settings in force after `cur_nimg` images.
+    tick_kimg_dict = {8: 28, 16: 24, 32: 20, 64: 16, 128: 12, 256: 8, 512: 6, 1024: 4}): # By resolution.
+    """Settings in force after `cur_nimg` images, as a pure function.
 
-    -> EasyDict of kimg, lod (0 = full resolution, fractional while layers fade in), resolution, minibatch_size,
-    minibatch_gpu, G_lrate, D_lrate, tick_kimg. A pure function.
+    -> EasyDict of kimg, lod (0 = full resolution, fractional while layers fade in), resolution,
+    minibatch_size, minibatch_gpu, G_lrate, D_lrate, tick_kimg.
     """
     s = EasyDict(kimg=cur_nimg / 1000.0)
     s.lod = _level_of_detail(s.kimg, training_set.resolution_log2, lod_initial_resolution, lod_training_kimg,

@@ -1,11 +1,11 @@
-"""The graph of one training iteration: real images, losses, updates of both networks and of the generator average."""
+"""The graph of one training iteration: real images, losses, and updates of all networks."""
 
 from dataclasses import dataclass
 
 import tensorflow.compat.v1 as tf
 
-import dnnlib
 import dnnlib.tflib as tflib
+from dnnlib.util import call_func_by_name
 from training import misc
 
 
@@ -39,16 +39,16 @@ class TrainGraph:
 
 @dataclass(frozen=True)
 class LossSettings:
-    """How a network is trained: its loss, its optimizer, and the interval of its regularizer in minibatches."""
-    loss_args: dict
-    opt_args: dict
-    reg_interval: int
+    """How a network is trained."""
+    loss_args: dict    # For the loss function, `func_name` included.
+    opt_args: dict     # For the optimizer.
+    reg_interval: int  # Minibatches between regularizations, if these are steps of their own.
 
 
 def process_reals(x, labels, lod, mirror_augment, drange_data, drange_net):
-    """Real images as the networks see them: dynamic range, mirroring, fade to the lower resolution, full size.
+    """Real images as the networks see them: value range, mirroring, fade to the lower resolution, full size.
 
-    x uint8 [N,C,H,W] at level floor(lod), labels [N,L] -> x float32 [N,C,H*2^floor(lod),W*2^floor(lod)], labels.
+    x uint8 [N,C,H,W] at level l = floor(lod), labels [N,L] -> x float32 [N,C,H*2^l,W*2^l], labels.
     """
     with tf.name_scope('DynamicRange'):
         x = misc.adjust_dynamic_range(tf.cast(x, tf.float32), drange_data, drange_net)
@@ -69,12 +69,19 @@ def process_reals(x, labels, lod, mirror_augment, drange_data, drange_net):
     return x, labels
 
 
-def build_train_graph(G, D, Gs, training_set, G_settings, D_settings, *, num_gpus, max_minibatch_gpu, accumulate,
-                      lazy_regularization, mirror_augment, drange_net, G_smoothing_kimg):
-    """Build the graph for networks that live on the first device, with a tower of losses on each device.
+def build_train_graph(G, D, Gs, training_set, *,
+    G_settings,             # LossSettings of the generator.
+    D_settings,             # LossSettings of the discriminator.
+    num_gpus,               # Devices; each gets a tower of losses.
+    max_minibatch_gpu,      # The most images that a device processes at a time.
+    accumulate,             # May a minibatch take several rounds?
+    lazy_regularization,    # Regularize in steps of their own?
+    mirror_augment,         # Mirror real images at random?
+    drange_net,             # Value range of the images inside the networks.
+    G_smoothing_kimg):      # Half-life of the average of the generator's weights. 0 = none.
+    """Build the ops of a training iteration and initialize their variables.
 
-    `max_minibatch_gpu`: the most images that a device processes at a time; `accumulate`: may a minibatch take several
-    rounds? Raises AssertionError for settings that do not fit together.
+    G, D and Gs live on the first device. -> TrainGraph.
     """
     inputs = _make_inputs()
     rounds = inputs.minibatch_size // (inputs.minibatch_gpu * num_gpus) if accumulate else None
@@ -82,21 +89,25 @@ def build_train_graph(G, D, Gs, training_set, G_settings, D_settings, *, num_gpu
     G_opt, G_reg_opt = make_optimizers('G', G_settings, inputs.lrate, rounds)
     D_opt, D_reg_opt = make_optimizers('D', D_settings, inputs.lrate, rounds)
 
-    data_fetch_ops = []
+    fetch_ops = []
     for gpu in range(num_gpus):
         with tf.name_scope(f'GPU{gpu}'), tflib.device(gpu):
             G_gpu = G if gpu == 0 else G.clone(G.name + '_shadow')
             D_gpu = D if gpu == 0 else D.clone(D.name + '_shadow')
             with tf.name_scope('DataFetch'):
-                reals, labels, fetch = _real_images(training_set, inputs, max_minibatch_gpu, mirror_augment, drange_net)
-                data_fetch_ops.append(fetch)
+                reals_in = training_set.get_minibatch_tf()
+                reals_in = process_reals(
+                    *reals_in, inputs.lod, mirror_augment, training_set.dynamic_range, drange_net)
+                reals, labels, fetch_op = _hold_images(
+                    *reals_in, training_set, max_minibatch_gpu, inputs.minibatch_gpu)
+                fetch_ops.append(fetch_op)
             with tf.control_dependencies(_lod_assignments([G_gpu, D_gpu], inputs.lod)):
-                common = dict(G=G_gpu, D=D_gpu, training_set=training_set, minibatch_size=inputs.minibatch_gpu)
+                args = dict(G=G_gpu, D=D_gpu, training_set=training_set, minibatch_size=inputs.minibatch_gpu)
                 with tf.name_scope('G_loss'):
-                    G_loss = dnnlib.util.call_func_by_name(opt=G_opt, **common, **G_settings.loss_args)
+                    G_loss = call_func_by_name(**args, opt=G_opt, **G_settings.loss_args)
                 with tf.name_scope('D_loss'):
-                    D_loss = dnnlib.util.call_func_by_name(opt=D_opt, reals=reals, labels=labels, **common,
-                                                           **D_settings.loss_args)
+                    args.update(reals=reals, labels=labels)
+                    D_loss = call_func_by_name(**args, opt=D_opt, **D_settings.loss_args)
             _register(G_opt, G_reg_opt, G_loss, G_gpu, G_settings)
             _register(D_opt, D_reg_opt, D_loss, D_gpu, D_settings)
 
@@ -105,8 +116,9 @@ def build_train_graph(G, D, Gs, training_set, G_settings, D_settings, *, num_gpu
         beta = 0.5 ** (tf.cast(inputs.minibatch_size, tf.float32) / (G_smoothing_kimg * 1000.0))
     graph = TrainGraph(
         inputs, G_opt, D_opt,
-        G_train=G_opt.apply_updates(), G_reg=_reg_op(G_reg_opt), D_train=D_opt.apply_updates(), D_reg=_reg_op(D_reg_opt),
-        data_fetch=tf.group(*data_fetch_ops), Gs_update=Gs.setup_as_moving_average_of(G, beta=beta))
+        G_train=G_opt.apply_updates(), G_reg=_reg_op(G_reg_opt),
+        D_train=D_opt.apply_updates(), D_reg=_reg_op(D_reg_opt),
+        data_fetch=tf.group(*fetch_ops), Gs_update=Gs.setup_as_moving_average_of(G, beta=beta))
     tflib.init_uninitialized_vars()
     return graph
 
@@ -129,7 +141,7 @@ def _plain_optimizers(name, settings, lrate, rounds):
 def _lazy_optimizers(name, settings, lrate, rounds):
     """Optimizers for the loss and for the regularizer, with common state.
 
-    The regularizer makes interval+1 updates out of every interval, so that learning rate and betas are adjusted to
+    The regularizer makes interval + 1 updates out of every interval: learning rate and betas are adjusted to
     keep the same pace (StyleGAN2, Appendix B).
     """
     c = settings.reg_interval / (settings.reg_interval + 1)
@@ -139,21 +151,21 @@ def _lazy_optimizers(name, settings, lrate, rounds):
     return train_opt, tflib.Optimizer(name=f'Reg{name}', share=train_opt, **args)
 
 
-def _real_images(training_set, inputs, max_minibatch_gpu, mirror_augment, drange_net):
-    """Variables that hold the current real images on this device, and the op that fills them.
+def _hold_images(new_reals, new_labels, training_set, max_minibatch_gpu, minibatch_gpu):
+    """Keep real images in variables, so that every loss of an iteration sees the same ones.
 
-    Every loss of an iteration sees the same images until the op runs again. -> reals, labels, op.
+    -> reals [minibatch_gpu,C,H,W], labels [minibatch_gpu,L], and the op that replaces them by the new ones.
+    The variables have room for `max_minibatch_gpu`; what is beyond the current minibatch stays as it is.
     """
-    shape = [max_minibatch_gpu, *training_set.shape]
-    reals_var = tf.Variable(name='reals', trainable=False, initial_value=tf.zeros(shape))
-    labels_var = tf.Variable(name='labels', trainable=False,
-                             initial_value=tf.zeros([max_minibatch_gpu, training_set.label_size]))
-    reals, labels = training_set.get_minibatch_tf()
-    reals, labels = process_reals(reals, labels, inputs.lod, mirror_augment, training_set.dynamic_range, drange_net)
-    n = inputs.minibatch_gpu  # may be less than the variables hold
-    fetch = tf.group(tf.assign(reals_var, tf.concat([reals, reals_var[n:]], axis=0)),
-                     tf.assign(labels_var, tf.concat([labels, labels_var[n:]], axis=0)))
-    return reals_var[:n], labels_var[:n], fetch
+    with tf.control_dependencies(None):
+        zeros = tf.zeros([max_minibatch_gpu, *training_set.shape])
+        reals_var = tf.Variable(zeros, trainable=False, name='reals')
+        zeros = tf.zeros([max_minibatch_gpu, training_set.label_size])
+        labels_var = tf.Variable(zeros, trainable=False, name='labels')
+    fetch_op = tf.group(
+        tf.assign(reals_var, tf.concat([new_reals, reals_var[minibatch_gpu:]], axis=0)),
+        tf.assign(labels_var, tf.concat([new_labels, labels_var[minibatch_gpu:]], axis=0)))
+    return reals_var[:minibatch_gpu], labels_var[:minibatch_gpu], fetch_op
 
 
 def _lod_assignments(nets, lod):

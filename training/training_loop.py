@@ -2,8 +2,6 @@
 
 import contextlib
 import signal
-import time
-from dataclasses import dataclass
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -11,9 +9,9 @@ import tensorflow.compat.v1 as tf
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.progress import Progress
-from dnnlib.tflib.autosummary import autosummary, save_summaries
 from metrics import metric_base
 from training import dataset, misc
+from training.reporting import Reporter, SnapshotGrid
 from training.schedule import training_schedule
 from training.train_graph import LossSettings, build_train_graph, process_reals
 
@@ -33,7 +31,7 @@ def training_loop(
     metric_arg_list         = [],       # Arguments of each metric.
     tf_config               = {},       # Settings of tflib.init_tf().
     data_dir                = None,     # Folder that holds the data sets.
-    G_smoothing_kimg        = 10.0,     # Half-life of the average of the generator's weights. 0 = no averaging.
+    G_smoothing_kimg        = 10.0,     # Half-life of the average of the generator's weights. 0 = none.
     minibatch_repeats       = 4,        # Minibatches between two looks at the schedule.
     lazy_regularization     = True,     # Regularize in steps of their own?
     G_reg_interval          = 4,        # Minibatches between regularizations of the generator.
@@ -49,32 +47,37 @@ def training_loop(
     resume_pkl              = None,     # Network pickle (G, D, Gs) to go on from. None = start afresh.
     resume_kimg             = 0.0,      # Progress to start from; matters for the schedule.
     resume_time             = 0.0,      # Seconds to add to the reported time.
-    resume_with_new_nets    = False):   # Build the networks from their arguments and copy what fits from resume_pkl?
-    """Train G and D; pictures, pickles and logs go to the run directory. Ends early, in good order, when a file
-    `abort.txt` appears there or on Ctrl-C; the latter writes a last snapshot and raises KeyboardInterrupt."""
+    resume_with_new_nets    = False):   # Build new networks and copy what fits from resume_pkl?
+    """Train G and D; pictures, pickles and logs go to the run directory.
+
+    Ends early, in good order, when a file `abort.txt` appears there, or on Ctrl-C; the latter writes a last
+    snapshot and raises KeyboardInterrupt.
+    """
     num_gpus = dnnlib.submit_config.num_gpus
     tflib.init_tf(tf_config)
     data_dir = dnnlib.convert_path(data_dir)
     training_set = dataset.load_dataset(data_dir=data_dir, verbose=True, **dataset_args)
-    grid = _Grid(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
-    misc.save_image_grid(grid.reals, dnnlib.make_run_dir_path('reals.png'), drange=training_set.dynamic_range,
-                         grid_size=grid.size)
+    grid = SnapshotGrid(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
+    grid.save_reals('reals.png', drange=training_set.dynamic_range)
     with tflib.device(0):
         G, D, Gs = _make_networks(G_args, D_args, training_set, resume_pkl, resume_with_new_nets)
     G.print_layers()
     D.print_layers()
     grid.latents = np.random.randn(np.prod(grid.size), *G.input_shape[1:])
-    final_sched = training_schedule(cur_nimg=total_kimg * 1000, training_set=training_set, **sched_args)
-    grid.save_fakes(Gs, 'fakes_init.png', minibatch_size=final_sched.minibatch_gpu)
+    final_sched = training_schedule(total_kimg * 1000, training_set, **sched_args)
+    grid.save_fakes('fakes_init.png', Gs, minibatch_size=final_sched.minibatch_gpu)
 
     print('Building TensorFlow graph...')
-    sched = training_schedule(cur_nimg=int(resume_kimg * 1000), training_set=training_set, **sched_args)
+    cur_nimg = int(resume_kimg * 1000)
     graph = build_train_graph(
         G, D, Gs, training_set,
-        LossSettings(G_loss_args, G_opt_args, G_reg_interval), LossSettings(D_loss_args, D_opt_args, D_reg_interval),
-        num_gpus=num_gpus, max_minibatch_gpu=sched.minibatch_gpu,
-        accumulate=_accumulates(training_set, sched_args, num_gpus), lazy_regularization=lazy_regularization,
-        mirror_augment=mirror_augment, drange_net=drange_net, G_smoothing_kimg=G_smoothing_kimg)
+        G_settings=LossSettings(G_loss_args, G_opt_args, G_reg_interval),
+        D_settings=LossSettings(D_loss_args, D_opt_args, D_reg_interval),
+        num_gpus=num_gpus,
+        max_minibatch_gpu=training_schedule(cur_nimg, training_set, **sched_args).minibatch_gpu,
+        accumulate=_accumulates(training_set, sched_args, num_gpus),
+        lazy_regularization=lazy_regularization, mirror_augment=mirror_augment, drange_net=drange_net,
+        G_smoothing_kimg=G_smoothing_kimg)
 
     print('Initializing logs...')
     summary_log = tf.summary.FileWriter(dnnlib.make_run_dir_path())
@@ -86,15 +89,17 @@ def training_loop(
     metrics = metric_base.MetricGroup(metric_arg_list)
 
     print(f'Training for {int(total_kimg)} kimg...\n')
-    reporter = _Reporter(G, D, Gs, grid, metrics, summary_log, image_snapshot_ticks, network_snapshot_ticks,
-                         resume_time, dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config))
+    metric_args = dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config)
+    reporter = Reporter((G, D, Gs), grid, summary_log, metrics, metric_args, image_snapshot_ticks,
+                        network_snapshot_ticks, resume_time)
     reg_intervals = (G_reg_interval, D_reg_interval) if lazy_regularization else (None, None)
-    trainer = _Trainer(graph, training_set, num_gpus, *reg_intervals, cur_nimg=int(resume_kimg * 1000))
+    trainer = _Trainer(graph, training_set, num_gpus, *reg_intervals, cur_nimg)
     with _interrupt_after_iteration() as interrupted:
-        _iterate(trainer, reporter, interrupted, sched_args, total_kimg, minibatch_repeats, reset_opt_for_new_lod)
+        _iterate(trainer, reporter, interrupted, sched_args, total_kimg, minibatch_repeats,
+                 reset_opt_for_new_lod)
     if interrupted:
-        print(f'Stopped. {reporter.save_networks(f"network-snapshot-{trainer.cur_nimg // 1000:06d}.pkl")} '
-              'holds the networks; --resume-pkl goes on from it.')
+        path = reporter.save_networks(f'network-snapshot-{trainer.cur_nimg // 1000:06d}.pkl')
+        print(f'Stopped. {path} holds the networks; --resume-pkl goes on from it.')
     else:
         reporter.save_networks('network-final.pkl')
     summary_log.close()
@@ -103,13 +108,14 @@ def training_loop(
         raise KeyboardInterrupt
 
 
-def _iterate(trainer, reporter, interrupted, sched_args, total_kimg, minibatch_repeats, reset_opt_for_new_lod):
+def _iterate(trainer, reporter, interrupted, sched_args, total_kimg, minibatch_repeats,
+             reset_opt_for_new_lod):
     """Train until `total_kimg`, `abort.txt` or Ctrl-C, with a report at every tick."""
     prev_lod = -1.0
     tick_start_nimg = trainer.cur_nimg
     progress = Progress(total_kimg, unit='kimg', start=trainer.cur_nimg / 1000)
     while trainer.cur_nimg < total_kimg * 1000 and not reporter.should_stop() and not interrupted:
-        sched = training_schedule(cur_nimg=trainer.cur_nimg, training_set=trainer.training_set, **sched_args)
+        sched = training_schedule(trainer.cur_nimg, trainer.training_set, **sched_args)
         if reset_opt_for_new_lod and _new_layers(prev_lod, sched.lod):
             trainer.reset_optimizers()
         prev_lod = sched.lod
@@ -130,9 +136,9 @@ def _new_layers(prev_lod, lod):
 
 def _accumulates(training_set, sched_args, num_gpus):
     """Does any phase of the schedule take several rounds per minibatch?"""
+    full_resolution = {**sched_args, 'lod_initial_resolution': None}
     for res_log2 in range(2, training_set.resolution_log2 + 1):
-        level = dnnlib.EasyDict(resolution_log2=res_log2)
-        sched = training_schedule(cur_nimg=0, training_set=level, **{**sched_args, 'lod_initial_resolution': None})
+        sched = training_schedule(0, dnnlib.EasyDict(resolution_log2=res_log2), **full_resolution)
         if sched.minibatch_size > sched.minibatch_gpu * num_gpus:
             return True
     return False
@@ -166,7 +172,7 @@ def _interrupt_after_iteration():
         if interrupted:
             raise KeyboardInterrupt
         interrupted.append(signum)
-        print('\nInterrupted: finishing this iteration and saving. Press Ctrl-C again to leave at once.', flush=True)
+        print('\nInterrupted: finishing the iteration, then saving. Ctrl-C again leaves at once.', flush=True)
 
     try:
         previous = signal.signal(signal.SIGINT, note)
@@ -177,21 +183,6 @@ def _interrupt_after_iteration():
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, previous)
-
-
-@dataclass
-class _Grid:
-    """The images of the snapshots."""
-    size: tuple         # Columns, rows.
-    reals: np.ndarray   # [N,C,H,W]
-    labels: np.ndarray  # [N,label_size]
-    drange_net: list    # Value range of generated images.
-    latents: np.ndarray = None  # [N,latent_size]
-
-    def save_fakes(self, Gs, name, minibatch_size):
-        """Generate the images and write them into the run directory."""
-        fakes = Gs.run(self.latents, self.labels, is_validation=True, minibatch_size=minibatch_size)
-        misc.save_image_grid(fakes, dnnlib.make_run_dir_path(name), drange=self.drange_net, grid_size=self.size)
 
 
 class _Trainer:
@@ -259,73 +250,3 @@ class _Trainer:
             self._run(self.graph.D_train)
         for _ in range(rounds if D_reg else 0):
             self._run(self.graph.D_reg)
-
-
-class _Reporter:
-    """What happens at a tick: a line on the console, TensorBoard values, pictures, pickles and metrics."""
-
-    def __init__(self, G, D, Gs, grid, metrics, summary_log, image_snapshot_ticks, network_snapshot_ticks, resume_time,
-                 metric_args):
-        self.networks = G, D, Gs
-        self.grid = grid
-        self.metrics = metrics
-        self.summary_log = summary_log
-        self.image_snapshot_ticks = image_snapshot_ticks
-        self.network_snapshot_ticks = network_snapshot_ticks
-        self.resume_time = resume_time
-        self.metric_args = metric_args
-        self.cur_tick = -1
-        self.context = dnnlib.RunContext.get()
-        self.context.update()
-        self.maintenance_time = self.context.get_last_update_interval()
-
-    def should_stop(self):
-        """Is there an `abort.txt` in the run directory?"""
-        return self.context.should_stop()
-
-    def report(self, cur_nimg, tick_kimg, sched, done):
-        """Finish a tick of `tick_kimg` thousand images."""
-        self.cur_tick += 1
-        tick_time = self.context.get_time_since_last_update()
-        self._print_line(cur_nimg, tick_kimg, tick_time, sched)
-        if self._snapshot_due(self.image_snapshot_ticks, done):
-            self.grid.save_fakes(self.networks[2], f'fakes{cur_nimg // 1000:06d}.png', sched.minibatch_gpu)
-        if self._snapshot_due(self.network_snapshot_ticks, done):
-            pkl = self.save_networks(f'network-snapshot-{cur_nimg // 1000:06d}.pkl')
-            self.metrics.run(pkl, run_dir=dnnlib.make_run_dir_path(), **self.metric_args)
-        self.metrics.update_autosummaries()
-        save_summaries(self.summary_log, cur_nimg)
-        self.context.update(f'{sched.lod:.2f}', cur_epoch=cur_nimg // 1000)
-        self.maintenance_time = self.context.get_last_update_interval() - tick_time
-
-    def save_networks(self, name):
-        """Write (G, D, Gs) into the run directory. -> path."""
-        path = dnnlib.make_run_dir_path(name)
-        misc.save_pkl(self.networks, path)
-        return path
-
-    def _snapshot_due(self, interval_ticks, done):
-        return interval_ticks is not None and (done or self.cur_tick % interval_ticks == 0)
-
-    def _print_line(self, cur_nimg, tick_kimg, tick_time, sched):
-        total_time = self.context.get_time_since_start() + self.resume_time
-        print('tick %-5d kimg %-8.1f lod %-5.2f minibatch %-4d time %-12s sec/tick %-7.1f sec/kimg %-7.2f '
-              'maintenance %-6.1f gpumem %.1f' % (
-                  autosummary('Progress/tick', self.cur_tick),
-                  autosummary('Progress/kimg', cur_nimg / 1000.0),
-                  autosummary('Progress/lod', sched.lod),
-                  autosummary('Progress/minibatch', sched.minibatch_size),
-                  dnnlib.util.format_time(autosummary('Timing/total_sec', total_time)),
-                  autosummary('Timing/sec_per_tick', tick_time),
-                  autosummary('Timing/sec_per_kimg', tick_time / tick_kimg),
-                  autosummary('Timing/maintenance_sec', self.maintenance_time),
-                  autosummary('Resources/peak_gpu_mem_gb', _peak_gpu_memory() / 2 ** 30)), flush=True)
-        autosummary('Timing/total_hours', total_time / (60.0 * 60.0))
-        autosummary('Timing/total_days', total_time / (24.0 * 60.0 * 60.0))
-
-
-def _peak_gpu_memory():
-    """Most bytes that were in use on the first GPU; 0 without one."""
-    if not tf.config.list_physical_devices('GPU'):
-        return 0
-    return tf.config.experimental.get_memory_info('GPU:0')['peak']

@@ -1,0 +1,82 @@
+"""The training schedule and the configurations, as published."""
+
+import pytest
+
+from dnnlib import EasyDict
+from training.configs import CONFIGS, config_settings
+from training.schedule import training_schedule
+
+FFHQ = EasyDict(resolution_log2=10)
+GROWING = dict(lod_initial_resolution=8, minibatch_size_dict={8: 256, 16: 128, 32: 64, 64: 32},
+               minibatch_gpu_dict={8: 32, 16: 16, 32: 8, 64: 4}, G_lrate_base=0.001,
+               G_lrate_dict={128: 0.0015, 256: 0.002, 512: 0.003, 1024: 0.003})
+
+
+def test_without_growing_everything_is_constant():
+    for nimg in (0, 10_000_000):
+        sched = training_schedule(nimg, FFHQ)
+        assert (sched.lod, sched.resolution, sched.minibatch_size, sched.minibatch_gpu) == (0, 1024, 32, 4)
+        assert (sched.G_lrate, sched.D_lrate, sched.tick_kimg) == (0.002, 0.002, 4)
+        assert sched.kimg == nimg / 1000
+
+
+@pytest.mark.parametrize(('kimg', 'lod', 'resolution'), [
+    (0, 7, 8), (599, 7, 8), (900, 6.5, 16), (1200, 6, 16), (1800, 6, 16), (2100, 5.5, 32), (8399, 1 / 600, 1024),
+    (8400, 0, 1024), (25000, 0, 1024),
+])
+def test_growing_alternates_between_training_and_fading(kimg, lod, resolution):
+    sched = training_schedule(kimg * 1000, FFHQ, **GROWING)
+    assert sched.lod == pytest.approx(lod)
+    assert sched.resolution == resolution
+
+
+def test_tables_by_resolution_override_the_base():
+    sched = training_schedule(0, FFHQ, **GROWING)
+    assert (sched.minibatch_size, sched.minibatch_gpu, sched.G_lrate, sched.tick_kimg) == (256, 32, 0.001, 28)
+    sched = training_schedule(25_000_000, FFHQ, **GROWING)
+    assert (sched.minibatch_size, sched.minibatch_gpu, sched.G_lrate, sched.tick_kimg) == (32, 4, 0.003, 4)
+
+
+def test_phases_without_length_start_at_full_resolution_or_stay_where_they_are():
+    assert training_schedule(0, FFHQ, lod_initial_resolution=1024, lod_training_kimg=0, lod_transition_kimg=0).lod == 0
+    assert training_schedule(10 ** 8, FFHQ, lod_initial_resolution=8, lod_training_kimg=0, lod_transition_kimg=0).lod == 7
+
+
+def test_learning_rates_rise_from_zero():
+    assert training_schedule(0, FFHQ, lrate_rampup_kimg=10).G_lrate == 0
+    assert training_schedule(5000, FFHQ, lrate_rampup_kimg=10).D_lrate == pytest.approx(0.001)
+    assert training_schedule(20000, FFHQ, lrate_rampup_kimg=10).D_lrate == pytest.approx(0.002)
+
+
+def test_config_f_has_the_published_settings():
+    assert config_settings('config-f') == {
+        'G_args': {'func_name': 'training.networks_stylegan2.G_main'},
+        'D_args': {'func_name': 'training.networks_stylegan2.D_stylegan2'},
+        'G_opt_args': {'beta1': 0.0, 'beta2': 0.99, 'epsilon': 1e-8},
+        'D_opt_args': {'beta1': 0.0, 'beta2': 0.99, 'epsilon': 1e-8},
+        'G_loss_args': {'func_name': 'training.loss.G_logistic_ns_pathreg'},
+        'D_loss_args': {'func_name': 'training.loss.D_logistic_r1', 'gamma': 10},
+        'sched_args': {'G_lrate_base': 0.002, 'D_lrate_base': 0.002, 'minibatch_size_base': 32,
+                       'minibatch_gpu_base': 4},
+        'grid_args': {'size': '8k', 'layout': 'random'},
+        'tf_config': {'rnd.np_random_seed': 1000},
+        'image_snapshot_ticks': 10,
+        'network_snapshot_ticks': 10,
+    }
+
+
+@pytest.mark.parametrize('G', ['orig', 'resnet', 'skip'])
+@pytest.mark.parametrize('D', ['orig', 'resnet', 'skip'])
+def test_variants_of_config_e_differ_in_their_architectures_alone(G, D):
+    base, variant = config_settings('config-e'), config_settings(f'config-e-G{G}-D{D}')
+    assert base['G_args']['fmap_base'] == base['D_args']['fmap_base'] == 8192
+    assert base['D_loss_args']['gamma'] == 100
+    assert variant['G_args'].pop('architecture') == G
+    assert variant['D_args'].pop('architecture') == D
+    assert variant == base
+
+
+def test_settings_of_one_configuration_cannot_leak_into_another():
+    config_settings('config-f')['G_args']['fmap_base'] = 1
+    assert 'fmap_base' not in config_settings('config-f')['G_args']
+    assert 'fmap_base' not in CONFIGS['config-f']

@@ -1,0 +1,109 @@
+"""What a training run tells and leaves behind: tick lines, TensorBoard values, pictures, pickles, metrics."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+import dnnlib
+from dnnlib.tflib.autosummary import autosummary, save_summaries
+from training import misc
+
+TICK_LINE = ('tick %-5d kimg %-8.1f lod %-5.2f minibatch %-4d time %-12s sec/tick %-7.1f sec/kimg %-7.2f '
+             'maintenance %-6.1f gpumem %.1f')
+
+
+@dataclass
+class SnapshotGrid:
+    """The images of the snapshots: the same latents and labels throughout a run."""
+    size: tuple          # Columns, rows.
+    reals: np.ndarray    # [N,C,H,W]
+    labels: np.ndarray   # [N,label_size]
+    drange_net: list     # Value range of generated images.
+    latents: np.ndarray = None  # [N,latent_size]
+
+    def save_reals(self, name, drange):
+        """Write the real images, whose values are in `drange`, into the run directory."""
+        misc.save_image_grid(self.reals, dnnlib.make_run_dir_path(name), drange=drange, grid_size=self.size)
+
+    def save_fakes(self, name, Gs, minibatch_size):
+        """Generate the images and write them into the run directory."""
+        fakes = Gs.run(self.latents, self.labels, is_validation=True, minibatch_size=minibatch_size)
+        path = dnnlib.make_run_dir_path(name)
+        misc.save_image_grid(fakes, path, drange=self.drange_net, grid_size=self.size)
+
+
+class Reporter:
+    """Ends each tick with a line on the console and whatever is due."""
+
+    def __init__(self,
+        networks,                   # G, D, Gs.
+        grid,                       # SnapshotGrid.
+        summary_log,                # tf.summary.FileWriter.
+        metrics,                    # metric_base.MetricGroup.
+        metric_args,                # Keyword arguments for its run().
+        image_snapshot_ticks,       # Ticks between pictures. None = never.
+        network_snapshot_ticks,     # Ticks between pickles, each of which the metrics evaluate. None = never.
+        resume_time):               # Seconds to add to the reported time.
+        self.networks = networks
+        self.grid = grid
+        self.summary_log = summary_log
+        self.metrics = metrics
+        self.metric_args = metric_args
+        self.image_snapshot_ticks = image_snapshot_ticks
+        self.network_snapshot_ticks = network_snapshot_ticks
+        self.resume_time = resume_time
+        self.cur_tick = -1
+        self.context = dnnlib.RunContext.get()
+        self.context.update()
+        self.maintenance_time = self.context.get_last_update_interval()
+
+    def should_stop(self):
+        """Was there an `abort.txt` in the run directory at the last tick?"""
+        return self.context.should_stop()
+
+    def report(self, cur_nimg, tick_kimg, sched, done):
+        """Finish a tick of `tick_kimg` thousand images."""
+        self.cur_tick += 1
+        tick_time = self.context.get_time_since_last_update()
+        self._print_line(cur_nimg, tick_kimg, tick_time, sched)
+        if self._snapshot_due(self.image_snapshot_ticks, done):
+            self.grid.save_fakes(f'fakes{cur_nimg // 1000:06d}.png', self.networks[-1], sched.minibatch_gpu)
+        if self._snapshot_due(self.network_snapshot_ticks, done):
+            pkl = self.save_networks(f'network-snapshot-{cur_nimg // 1000:06d}.pkl')
+            self.metrics.run(pkl, run_dir=dnnlib.make_run_dir_path(), **self.metric_args)
+        self.metrics.update_autosummaries()
+        save_summaries(self.summary_log, cur_nimg)
+        self.context.update(f'{sched.lod:.2f}', cur_epoch=cur_nimg // 1000)
+        self.maintenance_time = self.context.get_last_update_interval() - tick_time
+
+    def save_networks(self, name):
+        """Write (G, D, Gs) into the run directory. -> path."""
+        path = dnnlib.make_run_dir_path(name)
+        misc.save_pkl(self.networks, path)
+        return path
+
+    def _snapshot_due(self, interval_ticks, done):
+        return interval_ticks is not None and (done or self.cur_tick % interval_ticks == 0)
+
+    def _print_line(self, cur_nimg, tick_kimg, tick_time, sched):
+        total_time = self.context.get_time_since_start() + self.resume_time
+        print(TICK_LINE % (
+            autosummary('Progress/tick', self.cur_tick),
+            autosummary('Progress/kimg', cur_nimg / 1000.0),
+            autosummary('Progress/lod', sched.lod),
+            autosummary('Progress/minibatch', sched.minibatch_size),
+            dnnlib.util.format_time(autosummary('Timing/total_sec', total_time)),
+            autosummary('Timing/sec_per_tick', tick_time),
+            autosummary('Timing/sec_per_kimg', tick_time / tick_kimg),
+            autosummary('Timing/maintenance_sec', self.maintenance_time),
+            autosummary('Resources/peak_gpu_mem_gb', _peak_gpu_memory() / 2 ** 30)), flush=True)
+        autosummary('Timing/total_hours', total_time / (60.0 * 60.0))
+        autosummary('Timing/total_days', total_time / (24.0 * 60.0 * 60.0))
+
+
+def _peak_gpu_memory():
+    """Most bytes that were in use on the first GPU; 0 without one."""
+    if not tf.config.list_physical_devices('GPU'):
+        return 0
+    return tf.config.experimental.get_memory_info('GPU:0')['peak']
