@@ -48,10 +48,13 @@ def assert_close(actual, expected, name, tolerance=VALUE_TOLERANCE):
 
 
 def gradient_figures(gradients):
-    """{name: gradient} -> {name: [norm, dot with the direction of that name]}, as the golden files hold them."""
-    return {name: [float(np.linalg.norm(np.asarray(value, np.float64))),
-                   float(np.sum(np.asarray(value, np.float64) * golden_input(f'direction/{name}', value.shape)))]
-            for name, value in gradients.items()}
+    """{name: gradient} -> {name: [norm, dot with the direction of that name]}, as in the golden files."""
+    result = {}
+    for name, value in gradients.items():
+        value = np.asarray(value, np.float64)
+        direction = golden_input(f'direction/{name}', value.shape)
+        result[name] = [float(np.linalg.norm(value)), float(np.sum(value * direction))]
+    return result
 
 
 def assert_gradients_close(gradients, expected, name, tolerance=GRADIENT_TOLERANCE):
@@ -63,6 +66,11 @@ def assert_gradients_close(gradients, expected, name, tolerance=GRADIENT_TOLERAN
         assert abs(actual[key][0] - norm) <= allowed, f'{name}: norm for {key}: {actual[key][0]} != {norm}'
         # The dot product with a random direction of n entries has the scale of the norm.
         assert abs(actual[key][1] - dot) <= 3 * allowed, f'{name}: dot for {key}: {actual[key][1]} != {dot}'
+
+
+def one_hot(count, size):
+    """The labels of the golden runs [count, size]: row i has class i % size; width 0 without labels."""
+    return np.eye(max(size, 1), dtype=np.float32)[np.arange(count) % max(size, 1)][:, :size]
 
 
 def set_golden_values(network, prefix=''):

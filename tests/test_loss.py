@@ -11,18 +11,15 @@ from tests.golden_figures import (
     assert_gradients_close,
     figures,
     fresh_session,
+    one_hot,
     replaced_randomness,
     set_golden_values,
 )
 from tests.golden_recipe import golden_input
+from training import loss as losses
 
 NETWORKS = figures('losses_stylegan2')['networks']
 CASES = figures('losses_stylegan2')['cases']
-
-
-def one_hot(count, size):
-    """Row i has class i % size; width 0 without labels."""
-    return np.eye(max(size, 1), dtype=np.float32)[np.arange(count) % max(size, 1)][:, :size]
 
 
 class OneHotLabels:
@@ -59,8 +56,8 @@ def _build(case, G, D):
 
 
 def _gradients(value, net):
-    grads = zip(net.trainables, tf.gradients(tf.reduce_mean(value), list(net.trainables.values())), strict=True)
-    return {name: grad for name, grad in grads if grad is not None}
+    grads = tf.gradients(tf.reduce_mean(value), list(net.trainables.values()))
+    return {name: grad for name, grad in zip(net.trainables, grads, strict=True) if grad is not None}
 
 
 @pytest.mark.parametrize(
@@ -96,14 +93,12 @@ def _check_running_mean_of_path_lengths(reg, case):
 
 def test_path_length_of_a_linear_generator_is_known(session):
     """images = w * dlatents: J^T y has the length |w| * |y|, whatever the latents."""
-    from training import loss
-
     class Linear:
         output_shape = [None, 1, 4, 4]
 
     dlatents = tf.constant(golden_input('w', [64, 1, 16]))
     images = tf.reshape(dlatents[:, 0] * 3.0, [64, 1, 4, 4])
-    lengths = session.run(loss._path_lengths(Linear, images, dlatents))
+    lengths = session.run(losses._path_lengths(Linear, images, dlatents))
     # |y| of 16 normal numbers / sqrt(16) is 1 on average, to about 1/sqrt(2 * 16).
     assert abs(lengths.mean() - 3.0) < 0.4
     assert lengths.std() < 1.0

@@ -15,6 +15,7 @@ from tests.golden_figures import (
     assert_gradients_close,
     figures,
     fresh_session,
+    one_hot,
     replaced_randomness,
     set_golden_values,
 )
@@ -30,12 +31,12 @@ TABLES = [table for table in figures('variables_stylegan2')
 def _case_inputs(case):
     """Input arrays of a golden case, in the order of the network's inputs."""
     values = []
-    for name, shape in zip(case['input_names'], case['input_shapes'], strict=True):
-        shape = [case['batch'], *shape[1:]]
+    for name, (_, *shape) in zip(case['input_names'], case['input_shapes'], strict=True):
         if name == 'labels_in':
-            values.append(np.eye(max(shape[1], 1), dtype=np.float32)[np.arange(shape[0]) % max(shape[1], 1)][:, :shape[1]])
+            values.append(one_hot(case['batch'], shape[0]))
         else:
-            values.append(golden_input(f'{case["name"]}/{name}', shape) * (0.5 if name == 'images_in' else 1.0))
+            value = golden_input(f'{case["name"]}/{name}', [case['batch'], *shape])
+            values.append(value * 0.5 if name == 'images_in' else value)
     return values
 
 
@@ -63,7 +64,7 @@ def test_golden_case_has_the_same_variables_outputs_and_gradients(case, session)
     targets = {**net.trainables,
                **{f'<{name}>': x for name, x in zip(net.input_names, inputs, strict=True) if x.shape[1] != 0}}
     grads = dict(zip(targets, tf.gradients(total, list(targets.values())), strict=True))
-    assert [name for name, grad in grads.items() if grad is None and not name.startswith('<')] == case['no_grad']
+    assert [name for name in net.trainables if grads[name] is None] == case['no_grad']
     grads = {name: grad for name, grad in grads.items() if grad is not None}
     outputs, grads = session.run([outputs, grads])
     for i, value in enumerate(outputs):
@@ -71,11 +72,13 @@ def test_golden_case_has_the_same_variables_outputs_and_gradients(case, session)
     assert_gradients_close(grads, case['grads'], case['name'])
 
 
-@pytest.mark.parametrize('table', TABLES, ids=lambda t: f'{t["func_name"].split(".")[-1]}-{t["static_kwargs"]}')
+@pytest.mark.parametrize(
+    'table', TABLES, ids=lambda table: f'{table["func_name"].split(".")[-1]}-{table["static_kwargs"]}')
 def test_full_size_network_has_the_published_variables(table, monkeypatch, session):
-    monkeypatch.setattr(tflib.Network, 'reset_own_vars', lambda net: None)  # hundreds of MB that nobody looks at
+    monkeypatch.setattr(tflib.Network, 'reset_own_vars', lambda net: None)  # hundreds of MB, seen by nobody
     net = tflib.Network('net', func_name=table['func_name'], **table['static_kwargs'])
-    assert {name: [var.shape.as_list(), var.trainable] for name, var in net.vars.items()} == table['variables']
+    variables = {name: [var.shape.as_list(), var.trainable] for name, var in net.vars.items()}
+    assert variables == table['variables']
     assert sum(int(np.prod(var.shape.as_list())) for var in net.trainables.values()) == table['parameters']
     assert net.input_names == table['input_names']
     assert net.input_shapes == table['input_shapes']
@@ -96,7 +99,8 @@ def generator():
 
 
 def _run(net, **kwargs):
-    return net.run(golden_input('latents', [3, 8]), None, **{'randomize_noise': False, 'truncation_psi': 1, **kwargs})
+    kwargs = {'randomize_noise': False, 'truncation_psi': 1, **kwargs}
+    return net.run(golden_input('latents', [3, 8]), None, **kwargs)
 
 
 @pytest.mark.parametrize('training', [False, True], ids=['forward', 'training'])
@@ -114,8 +118,10 @@ def test_fused_and_unfused_modulated_convolution_agree(training, generator):
         assert_close(fused_grad, grad, name, tolerance=1e-4)
 
 
-@pytest.mark.parametrize(('kernel', 'demodulate', 'down'), [(3, True, False), (3, True, True), (1, False, False)])
-def test_grouped_convolution_with_weights_per_sample_equals_scaled_activations(kernel, demodulate, down, session):
+@pytest.mark.parametrize(
+    ('kernel', 'demodulate', 'down'), [(3, True, False), (3, True, True), (1, False, False)])
+def test_grouped_convolution_with_weights_per_sample_equals_scaled_activations(
+        kernel, demodulate, down, session):
     """The form that GPUs use; its forward pass runs on the CPU as well."""
     x = tf.constant(golden_input('x', [3, 4, 8, 8]))
     w = tf.constant(golden_input('w', [kernel, kernel, 4, 6]))
@@ -132,7 +138,7 @@ def test_demodulated_weights_have_unit_norm(session):
     w = tf.constant(golden_input('w', [3, 3, 4, 6]))
     s = tf.constant(golden_input('s', [2, 4]))
     d = modulated._demodulation(w, s)
-    weights = w[tf.newaxis] * s[:, tf.newaxis, tf.newaxis, :, tf.newaxis] * d[:, tf.newaxis, tf.newaxis, tf.newaxis]
+    weights = tf.einsum('yxio,ni,no->nyxio', w, s, d)
     norms = session.run(tf.reduce_sum(tf.square(weights), axis=[1, 2, 3]))
     np.testing.assert_allclose(norms, 1, rtol=1e-5)
 
@@ -158,7 +164,8 @@ def test_both_layouts_inside_a_network_give_the_same_images_and_scores(monkeypat
 def test_a_network_transposes_at_its_edges_only():
     with fresh_session() as session:
         D = tflib.Network('D', func_name=FUNCTIONS[1], resolution=32, fmap_base=128, fmap_max=8)
-        transposes = [op for op in session.graph.get_operations() if op.type == 'Transpose' and op.name.startswith('D/')]
+        ops = [op for op in session.graph.get_operations() if op.name.startswith('D/')]
+        transposes = [op for op in ops if op.type == 'Transpose']
         assert len(transposes) == 2, 'the images on their way in, the feature maps before the dense layer'
         assert D.output_shape == [None, 1]
 
@@ -176,8 +183,9 @@ def test_truncation_pulls_all_layers_or_the_first_ones_towards_the_mean(generato
 
 
 def test_truncation_strength_may_be_a_tensor(generator):
+    latents = tf.constant(golden_input('latents', [3, 8]))
     by_tensor = tflib.run(generator.get_output_for(
-        tf.constant(golden_input('latents', [3, 8])), None, truncation_psi=tf.constant(0.5), randomize_noise=False))
+        latents, None, truncation_psi=tf.constant(0.5), randomize_noise=False))
     np.testing.assert_allclose(by_tensor, _run(generator, truncation_psi=0.5), rtol=1e-4, atol=1e-5)
 
 

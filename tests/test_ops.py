@@ -1,5 +1,6 @@
-"""Bias and activation, FIR resampling and its convolutions: golden values and gradients of first and second order."""
+"""Bias and activation, FIR resampling and its convolutions: golden values and gradients of two orders."""
 
+import functools
 import re
 
 import numpy as np
@@ -20,9 +21,10 @@ def _case_inputs(case):
     """Inputs and keyword arguments of a golden case."""
     name, kwargs = case['name'], dict(case['kwargs'])
     if name.startswith('fused_bias_act'):
-        keys = {'2d': ('a2/x', 'a2/b', 1), 'axis3': ('a3/x', 'a2/b', 1)}.get(name.split('-')[-1], ('act/x', 'act/b', 2))
-        inputs = [golden_input(keys[0], case['inputs'][0]) * keys[2]]
-        return inputs + [golden_input(keys[1], shape) for shape in case['inputs'][1:]], kwargs
+        variants = {'2d': ('a2/x', 'a2/b', 1), 'axis3': ('a3/x', 'a2/b', 1)}
+        x_key, b_key, scale = variants.get(name.split('-')[-1], ('act/x', 'act/b', 2))
+        inputs = [golden_input(x_key, case['inputs'][0]) * scale]
+        return inputs + [golden_input(b_key, shape) for shape in case['inputs'][1:]], kwargs
     if name.startswith('upfirdn_2d'):
         return [golden_input('fir/x', case['inputs'][0])], {**kwargs, 'k': golden_input('k2d', [3, 4])}
     inputs = [golden_input('rs/' + kwargs['data_format'], case['inputs'][0])]
@@ -53,13 +55,14 @@ def test_every_golden_case_has_the_same_value_and_gradients(session):
             dot = np.sum(grad * golden_input(f'direction{i}', grad.shape), dtype=np.float64)
             np.testing.assert_allclose(norm, case['grad_norms'][i], rtol=1e-4, err_msg=name)
             np.testing.assert_allclose(dot, case['grad_dots'][i], atol=1e-3 * norm, err_msg=name)
-        norms = [np.linalg.norm(g) for g in second]
-        np.testing.assert_allclose(norms, case.get('second_order_norms', []), rtol=1e-3, atol=1e-5, err_msg=name)
+        norms, expected = [np.linalg.norm(g) for g in second], case.get('second_order_norms', [])
+        np.testing.assert_allclose(norms, expected, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize(('function', 'args', 'rows'), [
     (upfirdn_2d.filter_2d, (X4, K1331),
-     '.5625 1.1875 1.75 1.875 1.796875 3.5 4.6875 4.703125 3.625 6.75 8.5 8.125 4.546875 8.3125 10.1875 9.515625'),
+     '.5625 1.1875 1.75 1.875 1.796875 3.5 4.6875 4.703125 '
+     '3.625 6.75 8.5 8.125 4.546875 8.3125 10.1875 9.515625'),
     (upfirdn_2d.upsample_2d, (X2, K1331),
      '.5625 .9375 1.3125 1.125 1.125 1.75 2.25 1.875 1.875 2.75 3.25 2.625 1.6875 2.4375 2.8125 2.25'),
     (upfirdn_2d.upsample_2d, (X2,), '1 1 2 2 1 1 2 2 3 3 4 4 3 3 4 4'),
@@ -76,8 +79,8 @@ def test_resampling_of_small_images_gives_the_published_numbers(function, args, 
 
 
 def test_upfirdn_inserts_zeros_pads_crops_and_decimates_in_that_order(session):
-    y = upfirdn_2d.upfirdn_2d(tf.constant(X4.reshape(1, 4, 4, 1)), [[1, 2], [3, 4]], upx=2, downy=2, padx0=1, padx1=-1,
-                              pady1=1)
+    x = tf.constant(X4.reshape(1, 4, 4, 1))
+    y = upfirdn_2d.upfirdn_2d(x, [[1, 2], [3, 4]], upx=2, downy=2, padx0=1, padx1=-1, pady1=1)
     expected = [[8, 14, 12, 20, 16, 26, 20], [40, 62, 44, 68, 48, 74, 52]]
     np.testing.assert_allclose(session.run(y)[0, :, :, 0], expected)
 
@@ -101,7 +104,8 @@ def test_upfirdn_agrees_with_a_direct_sum_for_uneven_factors_and_kernels(session
 def test_gradients_of_upfirdn_of_any_order_are_exact(session):
     """Against a dense matrix: the op is linear, so its Jacobian is what it does to unit images."""
     x = tf.constant(golden_input('jac/x', [1, 4, 5, 1]))
-    op = lambda t: upfirdn_2d.upfirdn_2d(t, golden_input('jac/k', [3, 2]), upx=2, downy=2, padx0=1, pady0=2, pady1=-1)
+    op = functools.partial(upfirdn_2d.upfirdn_2d, k=golden_input('jac/k', [3, 2]), upx=2, downy=2, padx0=1,
+                           pady0=2, pady1=-1)
     units = tf.constant(np.eye(20, dtype=np.float32).reshape(20, 4, 5, 1))
     matrix = session.run(op(units)).reshape(20, -1)
     y = op(x)
@@ -134,19 +138,18 @@ def test_padding_grows_or_crops_the_output(function, padding, session):
 
 @pytest.mark.parametrize('function', [upfirdn_2d.upsample_conv_2d, upfirdn_2d.conv_downsample_2d])
 def test_grouped_weights_act_on_each_group_alone(function, session):
-    x = golden_input('group/x', [1, 4, 8, 8])
-    w = golden_input('group/w', [3, 3, 2, 6])
-    parts = [function(tf.constant(x[:, 2 * g:2 * g + 2]), tf.constant(w[..., 3 * g:3 * g + 3]), K1331)
-             for g in range(2)]
-    expected = session.run(tf.concat(parts, axis=1))
+    x = tf.constant(golden_input('group/x', [1, 4, 8, 8]))
+    w = tf.constant(golden_input('group/w', [3, 3, 2, 6]))
+    x_groups = tf.split(x, 2, axis=1)
+    parts = [function(*group, K1331) for group in zip(x_groups, tf.split(w, 2, axis=3), strict=True)]
     if function is upfirdn_2d.conv_downsample_2d:
-        actual = session.run(function(tf.constant(x), tf.constant(w), K1331))
+        y = function(x, w, K1331)
     else:  # the CPU has no grouped transposed convolution: apply the rearranged weight group by group
-        w_t = upfirdn_2d._transposed_weight(tf.constant(w), groups=2)
-        t = [conv2d.conv2d_transpose(tf.constant(x[:, 2 * g:2 * g + 2]), w_t[..., 2 * g:2 * g + 2]) for g in range(2)]
+        w_groups = tf.split(upfirdn_2d._transposed_weight(w, groups=2), 2, axis=3)
+        t = [conv2d.conv2d_transpose(*group) for group in zip(x_groups, w_groups, strict=True)]
         k = upfirdn_2d._setup_kernel(K1331) * 4
-        actual = session.run(upfirdn_2d._simple_upfirdn(tf.concat(t, 1), k, pad0=1, pad1=1, data_format='NCHW',
-                                                        impl='ref'))
+        y = upfirdn_2d._simple_upfirdn(tf.concat(t, 1), k, pad0=1, pad1=1, data_format='NCHW', impl='ref')
+    actual, expected = session.run([y, tf.concat(parts, axis=1)])
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 

@@ -1,7 +1,7 @@
 """Losses and regularizers of StyleGAN2: each returns (loss, reg), reg being None where there is none.
 
-loss is [minibatch, 1], reg is [minibatch]. The caller takes means over all elements, so that adding them broadcasts
-without changing the result. Scores and penalties are recorded for TensorBoard.
+loss is [minibatch, 1], reg is [minibatch]. The caller takes means over all elements, so that adding them
+broadcasts without changing the result. Scores and penalties are recorded for TensorBoard.
 """
 
 import numpy as np
@@ -69,7 +69,7 @@ def G_wgan(G, D, opt, training_set, minibatch_size):
 
 
 def G_logistic_ns_pathreg(G, D, opt, training_set, minibatch_size,
-    pl_minibatch_shrink = 2,                # Draw a minibatch this much smaller for the regularizer. 1 = share the main one.
+    pl_minibatch_shrink = 2,                # The regularizer has a minibatch this much smaller. 1 = shared.
     pl_decay = 0.01,                        # Weight of the current lengths in their running mean.
     pl_weight = 2.0):                       # Weight of the regularizer.
     """Non-saturating logistic loss with path length regularization (StyleGAN2, Section 3.2, Eq. 4)."""

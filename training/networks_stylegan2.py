@@ -1,4 +1,4 @@
-"""Networks of StyleGAN2 (Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020)."""
+"""Networks of StyleGAN2 (Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN")."""
 
 from dataclasses import dataclass
 
@@ -13,17 +13,18 @@ from dnnlib.tflib.layers.modulated import modulated_conv2d_layer
 from dnnlib.tflib.layers.styles import (
     concat_label_embedding,
     mix_styles,
-    normalize_latents as normalize,
     plain_number,
     track_dlatent_avg,
     truncate,
 )
-from dnnlib.tflib.ops.conv2d import change_layout, device_layout
+from dnnlib.tflib.layers.styles import normalize_latents as normalize
+from dnnlib.tflib.ops.conv2d import change_layout, device_layout, spatial_axes
 from dnnlib.tflib.ops.upfirdn_2d import downsample_2d, upsample_2d
 
 __all__ = [
-    'D_stylegan2', 'G_main', 'G_mapping', 'G_synthesis_stylegan2', 'apply_bias_act', 'conv2d_layer', 'dense_layer',
-    'get_weight', 'minibatch_stddev_layer', 'modulated_conv2d_layer', 'naive_downsample_2d', 'naive_upsample_2d',
+    'D_stylegan2', 'G_main', 'G_mapping', 'G_synthesis_stylegan2', 'apply_bias_act', 'conv2d_layer',
+    'dense_layer', 'get_weight', 'minibatch_stddev_layer', 'modulated_conv2d_layer', 'naive_downsample_2d',
+    'naive_upsample_2d',
 ]
 
 
@@ -46,20 +47,20 @@ def G_main(
     truncation_cutoff = None,               # Number of layers to which it applies. None = all.
     truncation_psi_val = None,              # Value of truncation_psi during validation.
     truncation_cutoff_val = None,           # Value of truncation_cutoff during validation.
-    dlatent_avg_beta = 0.995,               # Decay of the running mean of W during training. None = not tracked.
+    dlatent_avg_beta = 0.995,               # Decay of the running mean of W in training. None = not tracked.
     style_mixing_prob = 0.9,                # Probability of mixing styles during training. None = off.
     is_training = False,                    # Track W and mix styles?
     is_validation = False,                  # Use the truncation values for validation?
     return_dlatents = False,                # Return the dlatents as well as the images?
     is_template_graph = False,              # Set by Network: the graph that creates the variables.
     components = dnnlib.EasyDict(),         # Sub-networks, kept between calls.
-    mapping_func = 'G_mapping',             # Name of the build function of the mapping network, in this module.
-    synthesis_func = 'G_synthesis_stylegan2', # Name of the build function of the synthesis network.
+    mapping_func = 'G_mapping',             # Build function of the mapping network: a name in this module.
+    synthesis_func = 'G_synthesis_stylegan2', # Build function of the synthesis network, likewise.
     **kwargs):                              # Passed to both sub-networks.
     """Generator: latents -> dlatents -> images [minibatch, num_channels, resolution, resolution].
 
-    Returns `images_out`, or (images_out, dlatents) with `return_dlatents`; these are the dlatents after style mixing
-    and truncation, from which the images are made.
+    Returns `images_out`, or (images_out, dlatents) with `return_dlatents`; these are the dlatents after style
+    mixing and truncation, from which the images are made.
     """
     assert not is_training or not is_validation
     assert isinstance(components, dnnlib.EasyDict)
@@ -116,7 +117,7 @@ def G_mapping(
     latent_size = 512,                      # Z dimensionality.
     label_size = 0,                         # Label dimensionality, 0 = no labels.
     dlatent_size = 512,                     # W dimensionality.
-    dlatent_broadcast = None,               # Repeat W for this many layers: [minibatch, layers, dlatent_size]. None = no.
+    dlatent_broadcast = None,               # Repeat W for this many layers. None = one W without that axis.
     mapping_layers = 8,                     # Number of layers.
     mapping_fmaps = 512,                    # Width of the layers in between.
     mapping_lrmul = 0.01,                   # Learning rate multiplier of the layers.
@@ -161,7 +162,7 @@ class _Fmaps:
 
 @dataclass(frozen=True)
 class _Style:
-    """What the layers of a synthesis network have in common. `dlatents` [N,L,C], `noise`: one tensor a layer."""
+    """What the layers of a synthesis network share. `dlatents` [N,L,C], `noise`: one tensor a layer."""
     dlatents: tf.Tensor
     noise: list
     nonlinearity: str
@@ -197,23 +198,26 @@ def _const_input(style, fmaps):
 
 
 def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
-    """Modulated 3x3 convolution, noise, bias, activation (StyleGAN2, Figure 2c). x [N,C,H,W] -> [N,fmaps,H',W']."""
+    """Modulated 3x3 convolution, noise, bias, activation (StyleGAN2, Figure 2c).
+
+    x [N,C,H,W] -> [N,fmaps,H,W], twice as large with `up`.
+    """
     x = modulated_conv2d_layer(
         x, style.dlatents[:, layer_idx], fmaps=fmaps, kernel=3, up=up, resample_kernel=style.resample_kernel,
         fused_modconv=style.fused_modconv, data_format=style.data_format)
-    height, width = x.shape.as_list()[2:] if style.data_format == 'NCHW' else x.shape.as_list()[1:3]
+    height, width = (x.shape.as_list()[axis] for axis in spatial_axes(style.data_format))
     noise = style.noise[layer_idx]
     if style.randomize_noise:
         noise = tflib.random.normal([tf.shape(x)[0], 1, height, width], dtype=x.dtype)
     if style.data_format == 'NHWC':
-        noise = tf.reshape(noise, [-1, height, width, 1])  # [N,1,H,W] -> [N,H,W,1]: one channel, so no transpose
+        noise = tf.reshape(noise, [-1, height, width, 1])  # [N,1,H,W] -> [N,H,W,1], one channel: no transpose
     strength = tf.get_variable('noise_strength', shape=[], initializer=tf.initializers.zeros())
     x += noise * tf.cast(strength, x.dtype)
     return apply_bias_act(x, act=style.nonlinearity, data_format=style.data_format)
 
 
 def _to_rgb(x, y, style, layer_idx, num_channels):
-    """Image of the feature maps x, added to the image y if there is any. x [N,C,H,W] -> [N,num_channels,H,W]."""
+    """Image of the feature maps x, plus the image y if there is one. x [N,C,H,W] -> [N,num_channels,H,W]."""
     with tf.variable_scope('ToRGB'):
         t = modulated_conv2d_layer(
             x, style.dlatents[:, layer_idx], fmaps=num_channels, kernel=1, demodulate=False,
@@ -223,7 +227,7 @@ def _to_rgb(x, y, style, layer_idx, num_channels):
 
 
 def _synthesis_block(x, style, res_log2, fmaps, architecture):
-    """Two layers at resolution 2^res_log2, the first of which doubles it. x [N,C,H,W] -> [N,fmaps,2*H,2*W]."""
+    """Two layers at resolution 2^res_log2; the first one doubles it. x [N,C,H,W] -> [N,fmaps,2*H,2*W]."""
     t = x
     with tf.variable_scope('Conv0_up'):
         x = _synthesis_layer(x, style, layer_idx=res_log2 * 2 - 5, fmaps=fmaps, up=True)
@@ -238,7 +242,7 @@ def _synthesis_block(x, style, res_log2, fmaps, architecture):
 
 
 def G_synthesis_stylegan2(
-    dlatents_in,                            # Input: disentangled latents (W) [minibatch, num_layers, dlatent_size].
+    dlatents_in,                            # Input: dlatents (W) [minibatch, num_layers, dlatent_size].
     dlatent_size = 512,                     # W dimensionality.
     num_channels = 3,                       # Number of output color channels.
     resolution = 1024,                      # Output resolution.
@@ -251,7 +255,7 @@ def G_synthesis_stylegan2(
     nonlinearity = 'lrelu',                 # Activation: 'relu', 'lrelu', etc.
     dtype = 'float32',                      # Data type of activations and output.
     resample_kernel = [1, 3, 3, 1],         # Low-pass filter of the resampling. None = box.
-    fused_modconv = True,                   # Modulated convolution with per-sample weights, where the device can?
+    fused_modconv = True,                   # Modulate weights per sample, where the device can train so?
     **_kwargs):                             # Ignored: keywords for the other sub-network.
     """Synthesis network: W -> images [minibatch, num_channels, resolution, resolution] (configs E and F)."""
     assert architecture in ('orig', 'skip', 'resnet')
@@ -308,7 +312,7 @@ def _from_rgb(x, y, critic, fmaps):
 
 
 def _critic_block(x, critic, fmaps, out_fmaps, architecture):
-    """Two layers, the second of which halves the resolution. x [N,C,H,W] -> [N,out_fmaps,H/2,W/2]."""
+    """Two layers; the second one halves the resolution. x [N,C,H,W] -> [N,out_fmaps,H/2,W/2]."""
     t = x
     with tf.variable_scope('Conv0'):
         x = _critic_conv(x, critic, fmaps=fmaps, kernel=3)
@@ -328,7 +332,8 @@ def _critic_tail(x, labels, critic, nf, mbstd_group_size, mbstd_num_features):
     with tf.variable_scope('4x4'):
         if mbstd_group_size > 1:
             with tf.variable_scope('MinibatchStddev'):
-                x = minibatch_stddev_layer(x, mbstd_group_size, mbstd_num_features, data_format=critic.data_format)
+                x = minibatch_stddev_layer(x, mbstd_group_size, mbstd_num_features,
+                                           data_format=critic.data_format)
         with tf.variable_scope('Conv'):
             x = _critic_conv(x, critic, fmaps=nf(1), kernel=3)
         with tf.variable_scope('Dense0'):
@@ -340,7 +345,7 @@ def _critic_tail(x, labels, critic, nf, mbstd_group_size, mbstd_num_features):
 
 
 def D_stylegan2(
-    images_in,                              # First input: images [minibatch, num_channels, resolution, resolution].
+    images_in,                              # First input: images [minibatch, channels, height, width].
     labels_in,                              # Second input: labels [minibatch, label_size].
     num_channels = 3,                       # Number of input color channels.
     resolution = 1024,                      # Input resolution.
@@ -351,8 +356,8 @@ def D_stylegan2(
     fmap_max = 512,                         # Maximum number of feature maps in any layer.
     architecture = 'resnet',                # 'orig', 'skip' or 'resnet'.
     nonlinearity = 'lrelu',                 # Activation: 'relu', 'lrelu', etc.
-    mbstd_group_size = 4,                   # Group size of the minibatch standard deviation layer, 1 = no such layer.
-    mbstd_num_features = 1,                 # Number of features of the minibatch standard deviation layer.
+    mbstd_group_size = 4,                   # Group size of the minibatch standard deviation, 1 = no layer.
+    mbstd_num_features = 1,                 # Number of features of the minibatch standard deviation.
     dtype = 'float32',                      # Data type of activations and output.
     resample_kernel = [1, 3, 3, 1],         # Low-pass filter of the resampling. None = box.
     **_kwargs):                             # Ignored.

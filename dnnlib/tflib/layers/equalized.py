@@ -11,8 +11,8 @@ from ..ops.upfirdn_2d import conv_downsample_2d, upsample_conv_2d
 def get_weight(shape, gain=1, use_wscale=True, lrmul=1, weight_var='weight'):
     """Variable of this shape, scaled so that gain / sqrt(fan_in) is the standard deviation at the start.
 
-    fan_in = product of all dimensions but the last. With `use_wscale` the variable starts at N(0, 1) / lrmul and the
-    scale is applied at every use, which gives all layers the same learning speed; otherwise it starts scaled.
+    fan_in = product of all dimensions but the last. With `use_wscale` the variable starts at N(0, 1) / lrmul
+    and is scaled at every use, which gives all layers the same learning speed; otherwise it starts scaled.
     -> float32 [*shape].
     """
     fan_in = np.prod(shape[:-1])
@@ -30,14 +30,16 @@ def dense_layer(x, fmaps, gain=1, use_wscale=True, lrmul=1, weight_var='weight',
     if x.shape.rank > 2:
         x = change_layout(x, data_format, 'NCHW')
         x = tf.reshape(x, [-1, np.prod(x.shape.as_list()[1:])])  # [N,C,H,W] -> [N,C*H*W]
-    w = get_weight([x.shape.as_list()[1], fmaps], gain=gain, use_wscale=use_wscale, lrmul=lrmul, weight_var=weight_var)
+    shape = [x.shape.as_list()[1], fmaps]
+    w = get_weight(shape, gain=gain, use_wscale=use_wscale, lrmul=lrmul, weight_var=weight_var)
     return tf.matmul(x, tf.cast(w, x.dtype))
 
 
 def resampled_conv2d(x, w, up=False, down=False, resample_kernel=None, data_format='NCHW'):
-    """Convolution with w [k,k,I,O], after upsampling or before downsampling by 2, filtered with `resample_kernel`.
+    """Convolution with w [k,k,I,O], after upsampling or before downsampling by 2.
 
-    x [N,I,H,W] -> [N,O,H',W'], H' = 2*H with `up`, H/2 with `down`, else H.
+    x [N,I,H,W] -> [N,O,H',W'], H' = 2*H with `up`, H/2 with `down`, else H. The low-pass filter of the
+    resampling is `resample_kernel`, None = box.
     """
     if up:
         return upsample_conv_2d(x, w, k=resample_kernel, data_format=data_format)
@@ -46,9 +48,9 @@ def resampled_conv2d(x, w, up=False, down=False, resample_kernel=None, data_form
     return conv2d(x, w, data_format=data_format)
 
 
-def conv2d_layer(x, fmaps, kernel, up=False, down=False, resample_kernel=None, gain=1, use_wscale=True, lrmul=1,
-                 weight_var='weight', data_format='NCHW'):
-    """Convolution without bias, alone or with resampling by 2 (`resampled_conv2d`). x [N,C,H,W] -> [N,fmaps,H',W']."""
+def conv2d_layer(x, fmaps, kernel, up=False, down=False, resample_kernel=None, gain=1, use_wscale=True,
+                 lrmul=1, weight_var='weight', data_format='NCHW'):
+    """`resampled_conv2d` with an odd kernel of its own, without bias. x [N,C,H,W] -> [N,fmaps,H',W']."""
     assert not (up and down)
     assert kernel % 2 == 1
     shape = [kernel, kernel, x.shape.as_list()[channel_axis(data_format)], fmaps]
@@ -60,5 +62,6 @@ def conv2d_layer(x, fmaps, kernel, up=False, down=False, resample_kernel=None, g
 def apply_bias_act(x, act='linear', alpha=None, gain=None, lrmul=1, bias_var='bias', data_format='NCHW'):
     """Add a bias per channel (zeros at the start), apply the activation and its gain. Same shape as x."""
     axis = channel_axis(data_format) if x.shape.rank == 4 else 1
-    b = tf.get_variable(bias_var, shape=[x.shape.as_list()[axis]], initializer=tf.initializers.zeros()) * lrmul
+    shape = [x.shape.as_list()[axis]]
+    b = tf.get_variable(bias_var, shape=shape, initializer=tf.initializers.zeros()) * lrmul
     return fused_bias_act(x, b=tf.cast(b, x.dtype), axis=axis, act=act, alpha=alpha, gain=gain)

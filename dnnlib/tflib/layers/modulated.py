@@ -6,14 +6,14 @@ from ..ops.conv2d import change_layout, channel_axis, supports_grouped_training
 from .equalized import apply_bias_act, dense_layer, get_weight, resampled_conv2d
 
 
-def modulated_conv2d_layer(x, y, fmaps, kernel, up=False, down=False, demodulate=True, resample_kernel=None, gain=1,
-                           use_wscale=True, lrmul=1, fused_modconv=True, weight_var='weight',
+def modulated_conv2d_layer(x, y, fmaps, kernel, up=False, down=False, demodulate=True, resample_kernel=None,
+                           gain=1, use_wscale=True, lrmul=1, fused_modconv=True, weight_var='weight',
                            mod_weight_var='mod_weight', mod_bias_var='mod_bias', data_format='NCHW'):
     """Convolution whose weights are scaled per sample by a style and renormalized (StyleGAN2, Eq. 1-3).
 
-    x [N,I,H,W], y [N,dlatent_size] -> [N,fmaps,H',W'], resampled by 2 with `up` or `down`. `fused_modconv` asks for
-    one grouped convolution with a weight per sample; where the device cannot train through that (any CPU), the equal
-    form that scales activations is used.
+    x [N,I,H,W], y [N,dlatent_size] -> [N,fmaps,H',W'], resampled by 2 with `up` or `down`. `fused_modconv`
+    asks for one grouped convolution with a weight per sample; where the device cannot train through that (any
+    CPU), the equal form that scales activations is used.
     """
     assert not (up and down)
     assert kernel % 2 == 1
@@ -21,10 +21,11 @@ def modulated_conv2d_layer(x, y, fmaps, kernel, up=False, down=False, demodulate
     w = get_weight([kernel, kernel, in_fmaps, fmaps], gain=gain, use_wscale=use_wscale, lrmul=lrmul,
                    weight_var=weight_var)
     s = dense_layer(y, fmaps=in_fmaps, weight_var=mod_weight_var)
-    s = apply_bias_act(s, bias_var=mod_bias_var) + 1  # the bias starts at 0, so +1 makes the first style neutral
+    s = apply_bias_act(s, bias_var=mod_bias_var) + 1  # the bias starts at 0: the first style is neutral
     s = tf.cast(s, w.dtype)
     resample = dict(up=up, down=down, resample_kernel=resample_kernel, data_format=data_format)
-    convolve = _per_sample_weights if fused_modconv and supports_grouped_training(x) else _scaled_activations
+    grouped = fused_modconv and supports_grouped_training(x)
+    convolve = _per_sample_weights if grouped else _scaled_activations
     return convolve(x, w, s, demodulate, resample)
 
 
@@ -42,11 +43,9 @@ def _scaled_activations(x, w, s, demodulate, resample):
 
 def _per_channel(scale, x, data_format):
     """[N,C] -> [N,C,1,1] in the layout and dtype of x."""
-    scale = tf.cast(scale, x.dtype)
-    axes = [2, 3] if data_format == 'NCHW' else [1, 1]
-    for axis in axes:
-        scale = tf.expand_dims(scale, axis)
-    return scale
+    fmaps = scale.shape.as_list()[1]
+    shape = [-1, fmaps, 1, 1] if data_format == 'NCHW' else [-1, 1, 1, fmaps]
+    return tf.reshape(tf.cast(scale, x.dtype), shape)
 
 
 def _per_sample_weights(x, w, s, demodulate, resample):

@@ -26,8 +26,8 @@ def plain_number(x) -> bool:
 
 
 def track_dlatent_avg(dlatent_avg, dlatents, beta):
-    """The dlatents, with the side effect of moving the running mean of W towards this minibatch:
-    dlatent_avg <- lerp(batch mean, dlatent_avg, beta). dlatent_avg: variable [C]; dlatents [N,L,C] -> [N,L,C]."""
+    """The dlatents [N,L,C] unchanged, moving the running mean of W towards this minibatch when evaluated:
+    dlatent_avg <- lerp(batch mean, dlatent_avg, beta). dlatent_avg: variable [C]."""
     with tf.variable_scope('DlatentAvg'):
         batch_avg = tf.reduce_mean(dlatents[:, 0], axis=0)
         update = tf.assign(dlatent_avg, lerp(batch_avg, dlatent_avg, beta))
@@ -38,8 +38,9 @@ def track_dlatent_avg(dlatent_avg, dlatents, beta):
 def mix_styles(dlatents, other_dlatents, probability, num_active_layers):
     """Style mixing (StyleGAN, Section 3.1): the layers from a random cutoff on take the other dlatents.
 
-    dlatents, other_dlatents [N,L,C]; `num_active_layers`: how many layers are in use, scalar int. One cutoff for the
-    whole minibatch: with this probability uniform in 1..num_active_layers-1, else num_active_layers.
+    dlatents, other_dlatents [N,L,C] -> [N,L,C]; `num_active_layers`: how many layers are in use, scalar int.
+    One cutoff for the whole minibatch: with this probability uniform in 1..num_active_layers-1, else
+    num_active_layers.
     """
     layers = tf.range(dlatents.shape.as_list()[1])[tf.newaxis, :, tf.newaxis]  # [1,L,1]
     cutoff = tf.cond(
@@ -51,9 +52,10 @@ def mix_styles(dlatents, other_dlatents, probability, num_active_layers):
 
 
 def truncate(dlatents, dlatent_avg, psi, cutoff=None):
-    """Truncation trick (StyleGAN, Section 4.1): pull the first `cutoff` layers (None = all) towards the mean by psi.
+    """Truncation trick (StyleGAN, Section 4.1): dlatent_avg + psi * (dlatents - dlatent_avg).
 
-    dlatents [N,L,C], dlatent_avg [C]; psi and cutoff may be tensors.
+    dlatents [N,L,C], dlatent_avg [C] -> [N,L,C]. Only the first `cutoff` layers change, None = all. psi and
+    cutoff may be tensors.
     """
     layers = np.arange(dlatents.shape.as_list()[1])[np.newaxis, :, np.newaxis]  # [1,L,1]
     ones = np.ones(layers.shape, np.float32)

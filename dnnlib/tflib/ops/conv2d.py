@@ -1,8 +1,8 @@
 """How a convolution runs on a device: the one place that knows which layouts and kernels exist where.
 
-GPUs are fastest with NCHW. TensorFlow's CPU kernels know NHWC only, forward and backward; grouped convolution has no
-CPU gradients at all. Networks ask `device_layout` once at their inputs and keep their tensors in that layout; tensors
-in the other layout still work here and cost two transposes per call.
+GPUs are fastest with NCHW. TensorFlow's CPU kernels know NHWC only, forward and backward; grouped convolution
+has no CPU gradients at all. Networks ask `device_layout` once at their inputs and keep their tensors in that
+layout; tensors in the other layout still work here and cost two transposes per call.
 """
 
 import functools
@@ -37,7 +37,8 @@ def change_layout(x, source: str, target: str):
     if source == target:
         return x
     inside_network = tf.get_default_graph().get_name_scope()
-    with tf.name_scope('_Layout' if inside_network else 'Layout'):  # the underscore hides it from list_layers()
+    # The underscore hides the scope from list_layers(); at top level TensorFlow does not accept it.
+    with tf.name_scope('_Layout' if inside_network else 'Layout'):
         return tf.transpose(x, [0, 2, 3, 1] if target == 'NHWC' else [0, 3, 1, 2])
 
 

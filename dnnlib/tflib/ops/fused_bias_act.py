@@ -1,4 +1,4 @@
-"""Bias, activation and gain (StyleGAN2, Appendix B) on standard TensorFlow ops, differentiable to any order."""
+"""Bias, activation and gain (StyleGAN2, Appendix B) in standard ops, differentiable to any order."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -7,7 +7,8 @@ from ...util import EasyDict
 
 
 def _activation(func, cuda_idx, ref='y', alpha=None, gain=1.0, zero_2nd_grad=False):
-    return EasyDict(func=func, def_alpha=alpha, def_gain=gain, cuda_idx=cuda_idx, ref=ref, zero_2nd_grad=zero_2nd_grad)
+    return EasyDict(func=func, def_alpha=alpha, def_gain=gain, cuda_idx=cuda_idx, ref=ref,
+                    zero_2nd_grad=zero_2nd_grad)
 
 
 activation_funcs = {
@@ -27,9 +28,10 @@ activation_funcs = {
 def fused_bias_act(x, b=None, axis=1, act='linear', alpha=None, gain=None, clamp=None, impl='cuda'):
     """act(x + b) * gain, clamped.
 
-    x: any shape; b [x.shape[axis]] of the same dtype, or None; `act`: a key of `activation_funcs`, which also holds
-    the defaults of `alpha` and `gain` (sqrt(2) for relu, lrelu and swish); `clamp`: largest magnitude of the result
-    (StyleGAN2-ADA), None = unlimited. `impl` is 'cuda' or 'ref' and changes nothing. Same shape and dtype as x.
+    x: any shape; b [x.shape[axis]] of the same dtype, or None -> shape and dtype of x. `act`: a key of
+    `activation_funcs`, which has the defaults of `alpha` and `gain` too (sqrt(2) for relu, lrelu and swish);
+    `clamp`: largest magnitude of the result (StyleGAN2-ADA), None = unlimited. `impl` is 'cuda' or 'ref' and
+    changes nothing; KeyError for another one or an unknown `act`.
     """
     _check_impl(impl)
     spec = activation_funcs[act]

@@ -1,4 +1,4 @@
-"""Padded, up- and downsampled FIR filtering of images, alone and together with a convolution (StyleGAN2, Appendix B)."""
+"""FIR filtering with padding, up- and downsampling, alone and with a convolution (StyleGAN2, Appendix B)."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -8,7 +8,7 @@ from .fused_bias_act import _check_impl
 
 
 def upfirdn_2d(x, k, upx=1, upy=1, downx=1, downy=1, padx0=0, padx1=0, pady0=0, pady1=0, impl='cuda'):
-    """Insert zeros after every pixel, pad (or, where negative, crop), convolve with k, keep every down-th pixel.
+    """Insert zeros after each pixel, pad (crop where negative), convolve with k, keep every down-th pixel.
 
     x [major,H,W,minor], k: array [kH,kW] -> [major,H',W',minor] with
     H' = (H*upy + pady0 + pady1 - kH) // downy + 1, W' likewise. True convolution: the kernel is flipped.
@@ -17,23 +17,25 @@ def upfirdn_2d(x, k, upx=1, upy=1, downx=1, downy=1, padx0=0, padx1=0, pady0=0, 
     _check_impl(impl)
     assert all(isinstance(n, int) for n in (upx, upy, downx, downy, padx0, padx1, pady0, pady1))
     k = np.asarray(k, dtype=np.float32)
-    return _upfirdn(x, k, up=(upy, upx), down=(downy, downx), pad=((pady0, pady1), (padx0, padx1)), data_format='NHWC')
+    pad = ((pady0, pady1), (padx0, padx1))
+    return _upfirdn(x, k, up=(upy, upx), down=(downy, downx), pad=pad, data_format='NHWC')
 
 
 def filter_2d(x, k, gain=1, padding=0, data_format='NCHW', impl='cuda'):
     """Filter with k, normalized to sum `gain`; same size, plus `padding` pixels on every side.
 
-    x [N,C,H,W] (or NHWC), k: taps [n] (separable) or [n,n].
+    x [N,C,H,W] (or NHWC) -> [N,C,H+2*padding,W+2*padding]; k: taps [n] (separable) or [n,n].
     """
     k = _setup_kernel(k) * gain
     n = len(k)
-    return _simple_upfirdn(x, k, pad0=n // 2 + padding, pad1=(n - 1) // 2 + padding, data_format=data_format, impl=impl)
+    return _simple_upfirdn(x, k, pad0=n // 2 + padding, pad1=(n - 1) // 2 + padding, data_format=data_format,
+                           impl=impl)
 
 
 def upsample_2d(x, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl='cuda'):
-    """Upsample by `factor` with filter k (None = box: nearest neighbour), `padding` extra pixels on every side.
+    """Upsample by `factor` with filter k (None = box: nearest neighbour).
 
-    x [N,C,H,W] (or NHWC) -> [N,C,H*factor,W*factor].
+    x [N,C,H,W] (or NHWC) -> [N,C,H*factor,W*factor], plus `padding` pixels on every side.
     """
     k = _kernel_or_box(k, factor) * (gain * factor ** 2)
     p = len(k) - factor
@@ -42,14 +44,14 @@ def upsample_2d(x, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl
 
 
 def downsample_2d(x, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl='cuda'):
-    """Filter with k (None = box: block means) and keep every factor-th pixel, `padding` extra pixels on every side.
+    """Filter with k (None = box: block means) and keep every factor-th pixel.
 
-    x [N,C,H,W] (or NHWC) -> [N,C,H/factor,W/factor].
+    x [N,C,H,W] (or NHWC) -> [N,C,H/factor,W/factor], plus `padding` pixels on every side.
     """
     k = _kernel_or_box(k, factor) * gain
     p = len(k) - factor
-    return _simple_upfirdn(x, k, down=factor, pad0=(p + 1) // 2 + padding * factor, pad1=p // 2 + padding * factor,
-                           data_format=data_format, impl=impl)
+    return _simple_upfirdn(x, k, down=factor, pad0=(p + 1) // 2 + padding * factor,
+                           pad1=p // 2 + padding * factor, data_format=data_format, impl=impl)
 
 
 def upsample_conv_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl='cuda'):
@@ -88,14 +90,17 @@ def _square_side(w):
 
 
 def _transposed_weight(w, groups):
-    """Weight of a convolution -> weight of the transposed convolution that acts on the zero-inserted image alike."""
+    """Weight with which a transposed convolution does what w [c,c,I,G*O] does to the zero-inserted image.
+
+    -> [c,c,O,G*I], as `conv2d_transpose` takes it.
+    """
     c, _, in_fmaps, out_fmaps = w.shape.as_list()
     w = w[::-1, ::-1]
     if groups == 1:
         return tf.transpose(w, [0, 1, 3, 2])  # [c,c,I,O] -> [c,c,O,I]
-    w = tf.reshape(w, [c, c, in_fmaps, groups, out_fmaps // groups])
+    w = tf.reshape(w, [c, c, in_fmaps, groups, out_fmaps // groups])  # [c,c,I,G*O] -> [c,c,I,G,O]
     w = tf.transpose(w, [0, 1, 4, 3, 2])  # [c,c,I,G,O] -> [c,c,O,G,I]
-    return tf.reshape(w, [c, c, out_fmaps // groups, groups * in_fmaps])
+    return tf.reshape(w, [c, c, out_fmaps // groups, groups * in_fmaps])  # [c,c,O,G,I] -> [c,c,O,G*I]
 
 
 def _setup_kernel(k):
@@ -118,19 +123,17 @@ def _kernel_or_box(k, factor):
 def _simple_upfirdn(x, k, *, pad0, pad1, data_format, impl, up=1, down=1):
     _check_impl(impl)
     assert x.shape.rank == 4
-    return _upfirdn(x, k, up=(up, up), down=(down, down), pad=((pad0, pad1), (pad0, pad1)), data_format=data_format)
+    return _upfirdn(x, k, up=(up, up), down=(down, down), pad=((pad0, pad1),) * 2, data_format=data_format)
 
 
 def _upfirdn(x, k, up, down, pad, data_format):
     """`upfirdn_2d` with pairs for (y, x), in either layout.
 
-    The gradient is the same operation with flipped kernel and exchanged factors, so gradients of any order run on
-    the forward kernel, which is several times faster than the depthwise gradient kernels.
+    The gradient is the same operation with flipped kernel and exchanged factors. Thus gradients of any order
+    run on the forward kernel, which is several times faster than the depthwise gradient kernels.
     """
     size = [x.shape.as_list()[axis] for axis in spatial_axes(data_format)]
-    out_size = [(s * u + sum(p) - n) // d + 1 for s, u, d, p, n in zip(size, up, down, pad, k.shape, strict=True)]
-    grad_pad = tuple((n - p[0] - 1, s * u - o * d + p[0] - u + 1)
-                     for s, u, d, p, n, o in zip(size, up, down, pad, k.shape, out_size, strict=True))
+    grad_pad = tuple(_gradient_padding(*axis) for axis in zip(size, k.shape, up, down, pad, strict=True))
 
     @tf.custom_gradient
     def apply(x):
@@ -139,6 +142,12 @@ def _upfirdn(x, k, up, down, pad, data_format):
         return _upfirdn_forward(x, k, up, down, pad, data_format), grad
 
     return apply(x)
+
+
+def _gradient_padding(size, taps, up, down, pad):
+    """Padding along one axis with which the gradient of `upfirdn_2d` has the size of its input again."""
+    out_size = (size * up + sum(pad) - taps) // down + 1
+    return taps - pad[0] - 1, size * up - out_size * down + pad[0] - up + 1
 
 
 def _upfirdn_forward(x, k, up, down, pad, data_format):
@@ -154,19 +163,14 @@ def _insert_zeros(x, up, data_format):
     """up-1 zeros after every pixel. [N,C,H,W] -> [N,C,H*upy,W*upx]."""
     if up == (1, 1):
         return x
-    shape = x.shape.as_list()
-    axes = spatial_axes(data_format)
-    fine, paddings, merged = [], [], []
-    for axis, size in enumerate(shape):
-        factor = up[axes.index(axis)] if axis in axes else 1
-        size = tf.shape(x)[axis] if size is None else size
-        fine.append(size)
-        paddings.append([0, 0])
-        if factor > 1:
-            fine.append(1)
-            paddings.append([0, factor - 1])
-        merged.append(size * factor)
-    return tf.reshape(tf.pad(tf.reshape(x, fine), paddings), merged)  # [N,C,H,1,W,1] -> [N,C,H*upy,W*upx]
+    shape = [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape.as_list())]
+    y_axis, x_axis = spatial_axes(data_format)
+    before, (height, width), after = shape[:y_axis], shape[y_axis:x_axis + 1], shape[x_axis + 1:]
+    paddings = [[0, 0]] * 6
+    paddings[y_axis + 1], paddings[x_axis + 2] = [0, up[0] - 1], [0, up[1] - 1]
+    x = tf.reshape(x, [*before, height, 1, width, 1, *after])  # [N,C,H,W] -> [N,C,H,1,W,1]
+    x = tf.pad(x, paddings)  # [N,C,H,upy,W,upx]
+    return tf.reshape(x, [*before, height * up[0], width * up[1], *after])
 
 
 def _pad_or_crop(x, pad, data_format):
