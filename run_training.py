@@ -29,14 +29,6 @@ valid metrics:
 WHOLE = cli.int_at_least(1)
 REAL = cli.float_at_least(0)
 
-
-def grid_size(text):
-    """Argparse type: '1080p', '4k' or '8k'."""
-    if text not in ('1080p', '4k', '8k'):
-        raise argparse.ArgumentTypeError(f"expected 1080p, 4k or 8k, not '{text}'")
-    return text
-
-
 # Flags beyond the published ones: type, default as the help shows it, help, and the settings of the training
 # loop that a value goes to. A flag that is not given changes nothing.
 OWN_FLAGS = {
@@ -55,7 +47,8 @@ OWN_FLAGS = {
     'smoothing-kimg': (REAL, '10', 'half-life of the average of the generator', ['G_smoothing_kimg']),
     'snapshot-ticks': (WHOLE, '10', 'ticks between snapshots of images and networks',
                        ['image_snapshot_ticks', 'network_snapshot_ticks']),
-    'grid-size':      (grid_size, '8k', 'size of the snapshot images: 1080p, 4k or 8k', ['grid_args.size']),
+    'grid-size':      (cli.one_of('1080p', '4k', '8k'), '8k', '1080p, 4k or 8k: size of the snapshot images',
+                       ['grid_args.size']),
     'seed':           (cli.int_at_least(0), '1000', 'seed of all random numbers',
                        ['tf_config.rnd.np_random_seed']),
     'resume-pkl':     (str, 'none', 'network pickle (G, D, Gs) to go on from', ['resume_pkl']),
@@ -110,7 +103,7 @@ def validate(args):
 
 
 def run_settings(args):
-    """Arguments of the training loop that the command line stands for."""
+    """Arguments of the training loop. Raises UserError unless a minibatch splits into equal rounds."""
     settings = merged(config_settings(args.config), {
         'data_dir': args.data_dir,
         'dataset_args': {'tfrecord_dir': args.dataset},
@@ -127,15 +120,12 @@ def run_settings(args):
         for place in places if value is not None else []:
             group, _, key = place.partition('.')
             settings = merged(settings, {group: {key: value} if key else value})
-    return settings
-
-
-def check_minibatch(sched, num_gpus):
-    """Raise UserError unless a minibatch splits into equal rounds over all GPUs."""
-    size, per_round = sched['minibatch_size_base'], sched['minibatch_gpu_base'] * num_gpus
+    sched = settings['sched_args']
+    size, per_round = sched['minibatch_size_base'], sched['minibatch_gpu_base'] * args.num_gpus
     if size % per_round != 0:
         raise UserError(f'--minibatch-size={size} must be a multiple of {per_round}, which is '
                         '--minibatch-gpu times --num-gpus')
+    return settings
 
 
 def main(argv=None):
@@ -143,7 +133,6 @@ def main(argv=None):
     args = make_parser().parse_args(argv)
     validate(args)
     settings = run_settings(args)
-    check_minibatch(settings['sched_args'], args.num_gpus)
     sc = dnnlib.SubmitConfig()
     sc.num_gpus = args.num_gpus
     sc.submit_target = dnnlib.SubmitTarget.LOCAL

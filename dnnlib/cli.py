@@ -41,6 +41,15 @@ def comma_list(text: str) -> list[str]:
     return [] if text.lower() in ('', 'none') else text.split(',')
 
 
+def one_of(*choices: str):
+    """Argparse type: one of these words."""
+    def convert(text):
+        if text not in choices:
+            raise argparse.ArgumentTypeError(f"expected one of {', '.join(choices)}, not '{text}'")
+        return text
+    return convert
+
+
 def int_at_least(minimum: int):
     """Argparse type: a whole number that is not below `minimum`."""
     def convert(text):

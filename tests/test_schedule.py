@@ -21,8 +21,8 @@ def test_without_growing_everything_is_constant():
 
 
 @pytest.mark.parametrize(('kimg', 'lod', 'resolution'), [
-    (0, 7, 8), (599, 7, 8), (900, 6.5, 16), (1200, 6, 16), (1800, 6, 16), (2100, 5.5, 32), (8399, 1 / 600, 1024),
-    (8400, 0, 1024), (25000, 0, 1024),
+    (0, 7, 8), (599, 7, 8), (900, 6.5, 16), (1200, 6, 16), (1800, 6, 16), (2100, 5.5, 32),
+    (8399, 1 / 600, 1024), (8400, 0, 1024), (25000, 0, 1024),
 ])
 def test_growing_alternates_between_training_and_fading(kimg, lod, resolution):
     sched = training_schedule(kimg * 1000, FFHQ, **GROWING)
@@ -38,8 +38,9 @@ def test_tables_by_resolution_override_the_base():
 
 
 def test_phases_without_length_start_at_full_resolution_or_stay_where_they_are():
-    assert training_schedule(0, FFHQ, lod_initial_resolution=1024, lod_training_kimg=0, lod_transition_kimg=0).lod == 0
-    assert training_schedule(10 ** 8, FFHQ, lod_initial_resolution=8, lod_training_kimg=0, lod_transition_kimg=0).lod == 7
+    no_phases = dict(lod_training_kimg=0, lod_transition_kimg=0)
+    assert training_schedule(0, FFHQ, lod_initial_resolution=1024, **no_phases).lod == 0
+    assert training_schedule(10 ** 8, FFHQ, lod_initial_resolution=8, **no_phases).lod == 7
 
 
 def test_learning_rates_rise_from_zero():

@@ -16,13 +16,16 @@ from dnnlib.util import UserError
 from tests.golden_figures import arrays, figures, fresh_session, replaced_randomness, set_golden_values
 from tests.golden_recipe import golden_input, golden_value
 from training import misc, training_loop
+from training.reporting import Reporter
 from training.tfrecord_export import TFRecordExporter
+from training.training_loop import process_reals
 
-TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4, dlatent_size=4,
-              mapping_fmaps=4, mapping_layers=1)
+TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
+              dlatent_size=4, mapping_fmaps=4, mapping_layers=1)
 TINY_D = dict(func_name='training.networks_stylegan2.D_stylegan2', fmap_base=32, fmap_max=4)
 REGULARIZED = dict(G_loss_args=dict(func_name='training.loss.G_logistic_ns_pathreg'),
                    D_loss_args=dict(func_name='training.loss.D_logistic_r1'))
+NO_SNAPSHOTS = dict(image_snapshot_ticks=None, network_snapshot_ticks=None)
 
 
 @pytest.fixture(scope='module')
@@ -42,9 +45,9 @@ def _submit(data_dir, result_dir, **kwargs):
     sc.run_dir_root = str(result_dir)
     sc.run_desc = 'test'
     sc.local.do_not_copy_source_files = True
+    adam = dict(beta1=0.0, beta2=0.99, epsilon=1e-8)
     args = dict(data_dir=str(data_dir), dataset_args=dict(tfrecord_dir='tiny', shuffle_mb=0),
-                G_opt_args=dict(beta1=0.0, beta2=0.99, epsilon=1e-8), D_opt_args=dict(beta1=0.0, beta2=0.99, epsilon=1e-8),
-                grid_args=dict(size='1080p', layout='random'))
+                G_opt_args=adam, D_opt_args=adam, grid_args=dict(size='1080p', layout='random'))
     with fresh_session():
         dnnlib.submit_run(sc, 'training.training_loop.training_loop', **{**args, **kwargs})
     return pathlib.Path(sorted(pathlib.Path(result_dir).glob('0*-test'))[-1])
@@ -99,7 +102,7 @@ def test_golden_run_ends_with_the_same_variables(name, data_dir, tmp_path):
             np.testing.assert_array_equal(actual[key], start, err_msg=key)
         else:
             errors[key] = np.linalg.norm(actual[key].astype(np.float64) - final) / figure['update_norm']
-    # Adam amplifies rounding: these are the limits of a correct loop, far below what a wrong order or beta gives.
+    # Adam amplifies rounding: these are the limits of a correct loop; a wrong order or beta gives far more.
     assert np.median(list(errors.values())) < 0.04
     assert max(errors.values()) < 0.20, max(errors, key=errors.get)
 
@@ -139,11 +142,12 @@ def test_tensorboard_reads_progress_and_losses(finished_run):
 
 
 def test_the_last_snapshot_holds_what_was_trained(finished_run):
-    start = _network_values(finished_run / 'network-final.pkl')
-    assert any(np.abs(start[key] - start[key.replace('Gs/', 'G/', 1)]).max() > 0 for key in start if key.startswith('Gs/'))
-    last = sorted(finished_run.glob('network-snapshot-*.pkl'))[-1]
-    snapshot = _network_values(last)
-    assert all(np.array_equal(snapshot[key], start[key]) for key in start)
+    final = _network_values(finished_run / 'network-final.pkl')
+    average = {key: value for key, value in final.items() if key.startswith('Gs/')}
+    assert any(np.abs(value - final['G/' + key.removeprefix('Gs/')]).max() > 0
+               for key, value in average.items()), 'the average is not G itself'
+    snapshot = _network_values(sorted(finished_run.glob('network-snapshot-*.pkl'))[-1])
+    assert all(np.array_equal(snapshot[key], value) for key, value in final.items())
 
 
 def test_resuming_with_new_nets_copies_what_fits(finished_run, data_dir, tmp_path):
@@ -157,9 +161,8 @@ def test_resuming_with_new_nets_copies_what_fits(finished_run, data_dir, tmp_pat
 
 
 def test_regularizing_in_every_step_trains_too(data_dir, tmp_path):
-    run_dir = _small_run(data_dir, tmp_path, lazy_regularization=False, image_snapshot_ticks=None, **REGULARIZED,
-                         network_snapshot_ticks=None, mirror_augment=True, save_weight_histograms=True,
-                         save_tf_graph=True)
+    run_dir = _small_run(data_dir, tmp_path, lazy_regularization=False, mirror_augment=True,
+                         save_weight_histograms=True, save_tf_graph=True, **NO_SNAPSHOTS, **REGULARIZED)
     assert all(np.isfinite(value).all() for value in _network_values(run_dir / 'network-final.pkl').values())
 
 
@@ -174,7 +177,7 @@ def test_ctrl_c_finishes_the_iteration_saves_and_stops(data_dir, tmp_path, monke
     monkeypatch.setattr(training_loop._Trainer, 'train_minibatch', interrupt_at_the_third)
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        _small_run(data_dir, tmp_path, image_snapshot_ticks=None, network_snapshot_ticks=None)
+        _small_run(data_dir, tmp_path, **NO_SNAPSHOTS)
     run_dir = next(tmp_path.glob('0*-test'))
     assert 'network-snapshot-000000.pkl holds the networks' in capsys.readouterr().out
     assert len(_network_values(run_dir / 'network-snapshot-000000.pkl')) > 0
@@ -183,14 +186,14 @@ def test_ctrl_c_finishes_the_iteration_saves_and_stops(data_dir, tmp_path, monke
 
 
 def test_abort_txt_ends_the_run_at_the_next_tick(data_dir, tmp_path, monkeypatch):
-    original = training_loop._Reporter.report
+    original = Reporter.report
 
     def abort_at_the_first(reporter, *args):
         pathlib.Path(dnnlib.make_run_dir_path('abort.txt')).touch()
         original(reporter, *args)
 
-    monkeypatch.setattr(training_loop._Reporter, 'report', abort_at_the_first)
-    run_dir = _small_run(data_dir, tmp_path, image_snapshot_ticks=None, network_snapshot_ticks=None)
+    monkeypatch.setattr(Reporter, 'report', abort_at_the_first)
+    run_dir = _small_run(data_dir, tmp_path, **NO_SNAPSHOTS)
     assert (run_dir / 'log.txt').read_text().count('\ntick ') == 1
     assert (run_dir / 'network-final.pkl').exists()
 
@@ -221,17 +224,20 @@ def test_a_data_file_that_is_cut_off_ends_training_with_one_line(data_dir, tmp_p
     records = tmp_path / 'tiny' / 'tiny-r04.tfrecords'
     records.write_bytes(records.read_bytes()[:len(records.read_bytes()) // 2])
     with pytest.raises(UserError, match='tiny-r04.tfrecords'):
-        _small_run(tmp_path, tmp_path / 'results', total_kimg=0.1, image_snapshot_ticks=None, network_snapshot_ticks=None)
+        _small_run(tmp_path, tmp_path / 'results', total_kimg=0.1, **NO_SNAPSHOTS)
 
 
 def test_process_reals_fades_scales_and_mirrors(session):
     x = golden_input('reals', [2, 1, 4, 4]) * 50 + 128
     labels = tf.zeros([2, 0])
     kwargs = dict(drange_data=[0, 255], drange_net=[-1, 1])
-    plain, faded, coarse = (training_loop.process_reals(tf.constant(x), labels, tf.constant(lod), False, **kwargs)[0]
-                            for lod in (0.0, 0.25, 1.0))
+
+    def process(lod, mirror_augment):
+        return process_reals(tf.constant(x), labels, tf.constant(lod), mirror_augment, **kwargs)[0]
+
+    plain, faded, coarse = (process(lod, mirror_augment=False) for lod in (0.0, 0.25, 1.0))
     with replaced_randomness():
-        mirrored = training_loop.process_reals(tf.constant(x), labels, tf.constant(0.0), True, **kwargs)[0]
+        mirrored = process(0.0, mirror_augment=True)
     plain, faded, coarse, mirrored = session.run([plain, faded, coarse, mirrored])
     expected = x / 127.5 - 1
     blocks = np.kron(expected.reshape(2, 1, 2, 2, 2, 2).mean(axis=(3, 5)), np.ones([2, 2]))

@@ -9,7 +9,7 @@ import os
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # read when TensorFlow loads; its warnings are for its makers
 
-# ruff: noqa: E402  (the environment has to be set before TensorFlow loads, and v2 to be off before the modules below)
+# ruff: noqa: E402  (the environment comes before TensorFlow, and v2 is off before the modules below)
 import tensorflow.compat.v1 as tf
 
 logging.getLogger('tensorflow').setLevel(logging.ERROR)  # no deprecation notes for the graph-style API
