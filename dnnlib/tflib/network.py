@@ -172,16 +172,27 @@ class Network:
 
     def clone(self, name: str | None = None, **new_static_kwargs) -> 'Network':
         """A new network of the same kind with variables of its own, holding the same values."""
+        net = self._clone_graph(name or self.name, new_static_kwargs)
+        net.copy_vars_from(self)
+        return net
+
+    def _clone_graph(self, name, new_static_kwargs):
+        """A clone that has initial values only where there may be none to copy: every first call of a session
+        takes time in a large graph."""
         net = object.__new__(Network)
         net._build_func = self._build_func
         net._build_func_name = self._build_func_name
         net._build_module_src = self._build_module_src
-        net.name = name or self.name
+        net.name = name
         net.static_kwargs = util.EasyDict({**self.static_kwargs, **new_static_kwargs})
         net.components = util.EasyDict()
+        if new_static_kwargs:
+            net._init_graph()
+            net.reset_own_vars()
+            return net
+        for key, component in self.components.items():
+            net.components[key] = component._clone_graph(component.name, {})
         net._init_graph()
-        net.reset_own_vars()
-        net.copy_vars_from(self)
         return net
 
     def convert(self, new_func_name, new_name: str | None = None, **new_static_kwargs) -> 'Network':
