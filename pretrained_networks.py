@@ -1,0 +1,65 @@
+"""Loading networks from files and URLs, and the list of the published StyleGAN2 networks."""
+
+import os
+import weakref
+
+import dnnlib
+import dnnlib.tflib as tflib
+from dnnlib.util import UserError
+from training import misc
+
+BASE_URL = 'https://nvlabs-fi-cdn.nvidia.com/stylegan2/networks/'
+
+_CONFIGS = {'stylegan2-car': 'abcdef', 'stylegan2-cat': 'af', 'stylegan2-church': 'af',
+            'stylegan2-ffhq': 'abcdef', 'stylegan2-horse': 'af'}
+_TABLE2 = ('stylegan2-car', 'stylegan2-ffhq')
+_ARCHITECTURES = ('orig', 'resnet', 'skip')
+_FILES = [
+    *(f'{name}-config-{config}.pkl' for name, configs in _CONFIGS.items() for config in configs),
+    *(f'table2/{name}-config-e-G{G}-D{D}.pkl'
+      for name in _TABLE2 for G in _ARCHITECTURES for D in _ARCHITECTURES),
+]
+gdrive_urls = {f'gdrive:networks/{file}': BASE_URL + file for file in _FILES}
+
+_loaded = weakref.WeakKeyDictionary()  # {session: {path or URL: (G, D, Gs)}}: networks live in one session
+
+
+def get_path_or_url(path_or_gdrive_path: str) -> str:
+    """URL of a published network given by its `gdrive:` key; anything else is returned as it is."""
+    return gdrive_urls.get(path_or_gdrive_path, path_or_gdrive_path)
+
+
+def check_path(path_or_gdrive_path: str) -> None:
+    """Raise UserError for a file that does not exist or an unknown `gdrive:` key; URLs pass."""
+    path = get_path_or_url(path_or_gdrive_path)
+    if dnnlib.util.is_url(path, allow_file_urls=True) or os.path.isfile(path):
+        return
+    if path.startswith('gdrive:'):
+        raise UserError(f'{path}: not among the published networks, such as {next(iter(gdrive_urls))}')
+    raise UserError(f'{path}: no such file; expected a network pickle: a path, a URL or a gdrive: key')
+
+
+def load_networks(path_or_gdrive_path: str):
+    """(G, D, Gs) of a training snapshot or of a published network, loaded once per session.
+
+    Installs a session if there is none. Raises UserError if the file is missing, damaged or another one.
+    """
+    check_path(path_or_gdrive_path)
+    path_or_url = get_path_or_url(path_or_gdrive_path)
+    tflib.init_tf()
+    cache = _loaded.setdefault(tflib.tfutil.default_session(), {})
+    if path_or_url not in cache:
+        networks = misc.load_pkl(path_or_url)
+        if not isinstance(networks, tuple) or [type(net) for net in networks] != [tflib.Network] * 3:
+            raise UserError(f'{path_or_url}: expected three networks (G, D, Gs), as training snapshots hold')
+        cache[path_or_url] = networks
+    return cache[path_or_url]
+
+
+def load_generator(network_pkl):
+    """Gs of a network pickle. Raises UserError if what it draws are not images."""
+    print(f'Loading networks from "{network_pkl}"...')
+    _, _, Gs = load_networks(network_pkl)
+    if len(Gs.output_shape) != 4 or Gs.output_shape[1] not in (1, 3):
+        raise UserError(f'{network_pkl}: Gs returns {Gs.output_shape}, expected images of 1 or 3 channels')
+    return Gs

@@ -1,0 +1,270 @@
+"""run_generator.py and pretrained_networks.py: files, seeds, style mixing, errors; golden images."""
+
+import runpy
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import dnnlib
+import dnnlib.tflib as tflib
+import pretrained_networks
+import run_generator
+from dnnlib.util import UserError
+from tests.golden_figures import arrays, assert_close, figures, fresh_session, set_golden_values
+from tests.small_networks import SMALL_G
+from training import generation, misc
+
+G_MAIN = 'training.networks_stylegan2.G_main'
+D_STYLEGAN2 = 'training.networks_stylegan2.D_stylegan2'
+NUM_LAYERS = 6  # of a network of resolution 16
+UINT8 = dict(func=tflib.convert_images_to_uint8, nchw_to_nhwc=True)
+
+
+@pytest.fixture(scope='module', params=[3, 1], ids=['rgb', 'grey'])
+def network_pkl(request, module_session, tmp_path_factory):
+    """File of (G, D, Gs) that draw small images."""
+    shape = dict(num_channels=request.param, resolution=16, fmap_base=64, fmap_max=8)
+    G = tflib.Network('G', func_name=G_MAIN, latent_size=8, dlatent_size=8, mapping_fmaps=8, **shape)
+    D = tflib.Network('D', func_name=D_STYLEGAN2, **shape)
+    Gs = G.clone('Gs')
+    set_golden_values(Gs)
+    path = str(tmp_path_factory.mktemp('networks') / 'network-final.pkl')
+    misc.save_pkl((G, D, Gs), path)
+    return path
+
+
+def run(command, network_pkl, result_dir, *flags):
+    """Call the script. -> (folder that it wrote, Gs as it was left)."""
+    flags = [command, f'--network={network_pkl}', f'--result-dir={result_dir}', *flags]
+    run_generator.main(flags)
+    run_dir = sorted(result_dir.iterdir())[-1]
+    assert run_dir.name.endswith(f'-{command}')
+    assert not list(run_dir.glob('.tmp*'))
+    return run_dir, pretrained_networks.load_networks(network_pkl)[2]
+
+
+def read_png(path, Gs):
+    """-> [H,W,C] of a picture in the mode that belongs to the network."""
+    with PIL.Image.open(path) as image:
+        assert (image.format, image.mode) == ('PNG', {1: 'L', 3: 'RGB'}[Gs.output_shape[1]])
+        return np.asarray(image).reshape(image.height, image.width, -1)
+
+
+def assert_same_picture(actual, expected):
+    """Sums in another order may round a pixel to its neighbour value."""
+    assert actual.shape == expected.shape
+    assert np.abs(actual.astype(int) - expected).max() <= 1
+
+
+def picture_of_seed(Gs, seed, psi):
+    """What `generate-images` draws, step by step."""
+    rnd = np.random.RandomState(seed)
+    z = rnd.randn(1, 8)
+    for layer_idx, size in enumerate([4, 8, 8, 16, 16]):
+        Gs.set_var(f'G_synthesis/noise{layer_idx}', rnd.randn(1, 1, size, size))
+    return Gs.run(z, None, truncation_psi=psi, randomize_noise=False, output_transform=UINT8)[0]
+
+
+# generate-images
+
+def test_every_seed_has_its_picture(network_pkl, tmp_path, capsys):
+    run_dir, Gs = run('generate-images', network_pkl, tmp_path, '--seeds=5,12345,7', '--truncation-psi=0.7')
+    assert {path.name for path in run_dir.glob('*.png')} == {'seed0005.png', 'seed12345.png', 'seed0007.png'}
+    pictures = [read_png(run_dir / f'seed{seed:04d}.png', Gs) for seed in (5, 12345, 7)]
+    for seed, picture in zip((5, 12345, 7), pictures, strict=True):
+        assert_same_picture(picture, picture_of_seed(Gs, seed, 0.7))
+    assert np.abs(pictures[0].astype(int) - pictures[2]).max() > 20
+    printed = capsys.readouterr().out.splitlines()
+    lines = [f'Loading networks from "{network_pkl}"...', 'Generating image for seed 5 (0/3) ...',
+             'Generating image for seed 12345 (1/3) ...', 'Generating image for seed 7 (2/3) ...']
+    assert [line for line in printed if line in lines] == lines
+    assert not (run_dir / 'src').exists()
+
+
+def test_truncation_is_half_unless_given(network_pkl, tmp_path):
+    run_dir, Gs = run('generate-images', network_pkl, tmp_path, '--seeds=1')
+    picture = read_png(run_dir / 'seed0001.png', Gs)
+    assert_same_picture(picture, picture_of_seed(Gs, 1, 0.5))
+    assert np.abs(picture.astype(int) - picture_of_seed(Gs, 1, 1.0)).max() > 5
+
+
+def test_a_grid_holds_all_pictures_row_by_row(network_pkl, tmp_path):
+    run_dir, Gs = run('generate-images', network_pkl, tmp_path, '--seeds=0-4', '--grid=3x2')
+    grid = read_png(run_dir / 'grid.png', Gs)
+    assert grid.shape[:2] == (32, 48)
+    for seed in range(5):
+        y, x = seed // 3 * 16, seed % 3 * 16
+        np.testing.assert_array_equal(grid[y:y + 16, x:x + 16], read_png(run_dir / f'seed000{seed}.png', Gs))
+    assert not grid[16:, 32:].any()
+
+
+def test_no_grid_unless_asked_for(network_pkl, tmp_path):
+    run_dir, _ = run('generate-images', network_pkl, tmp_path, '--seeds=0')
+    assert [path.name for path in run_dir.glob('*.png')] == ['seed0000.png']
+
+
+# style-mixing-example
+
+def mixed_picture(Gs, row, col, layers, psi):
+    """What `style-mixing-example` draws, step by step."""
+    w = [Gs.components.mapping.run(np.random.RandomState(seed).randn(1, 8), None)[0] for seed in (row, col)]
+    w = [Gs.get_var('dlatent_avg') * (1 - psi) + x * psi for x in w]
+    w[0][layers] = w[1][layers]
+    return Gs.components.synthesis.run(w[0][np.newaxis], randomize_noise=False, output_transform=UINT8)[0]
+
+
+def test_columns_lend_their_styles_to_rows(network_pkl, tmp_path, capsys):
+    run_dir, Gs = run('style-mixing-example', network_pkl, tmp_path, '--row-seeds=1,2', '--col-seeds=3,4,1',
+                      '--col-styles=0,2', '--truncation-psi=0.8')
+    names = ['1-1', '2-2', '3-3', '4-4', '1-3', '1-4', '2-3', '2-4', '2-1']
+    assert {path.stem for path in run_dir.glob('*.png')} == {*names, 'grid'}
+    pictures = {name: read_png(run_dir / f'{name}.png', Gs) for name in names}
+    for name, picture in pictures.items():
+        row, col = map(int, name.split('-'))
+        assert_same_picture(picture, mixed_picture(Gs, row, col, [0, 2], 0.8))
+    assert np.abs(pictures['2-3'].astype(int) - pictures['2-4']).max() > 5
+
+    grid = read_png(run_dir / 'grid.png', Gs)
+    rows = [[None, '3-3', '4-4', '1-1'], ['1-1', '1-3', '1-4', '1-1'], ['2-2', '2-3', '2-4', '2-1']]
+    pictures[None] = np.zeros_like(picture)
+    rows = [np.concatenate([pictures[name] for name in row], axis=1) for row in rows]
+    np.testing.assert_array_equal(grid, np.concatenate(rows))
+
+    lines = ['Generating W vectors...', 'Generating images...', 'Generating style-mixed images...',
+             'Saving images...', 'Saving image grid...']
+    assert [line for line in capsys.readouterr().out.splitlines() if line in lines] == lines
+
+
+def test_default_styles_stop_at_the_last_layer(network_pkl, tmp_path):
+    run_dir, Gs = run('style-mixing-example', network_pkl, tmp_path, '--row-seeds=1', '--col-seeds=2')
+    assert_same_picture(read_png(run_dir / '1-2.png', Gs), mixed_picture(Gs, 1, 2, range(NUM_LAYERS), 0.5))
+    assert list(run_generator.existing_styles(None, 18)) == [0, 1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize('styles, absent', [('0-6', 6), ('-1,2', -1), ('0,17', 17)])
+def test_absent_layers_are_refused_when_asked_for(styles, absent, network_pkl, tmp_path):
+    with pytest.raises(UserError, match=f'^--col-styles: there is no layer {absent}; this network has 0-5'):
+        run('style-mixing-example', network_pkl, tmp_path, '--row-seeds=1', '--col-seeds=2',
+            f'--col-styles={styles}')
+
+
+# Errors
+
+def test_a_missing_subcommand_is_named():
+    with pytest.raises(UserError, match='^missing subcommand.  Re-run with --help for usage.$'):
+        run_generator.main([])
+
+
+@pytest.mark.parametrize('flags, message', [
+    (['--seeds=-1,2'], 'seeds must be from 0 to 4294967295, not -1 to 2'),
+    (['--seeds=4294967296'], 'seeds must be from 0 to 4294967295'),
+    (['--seeds=1', '--truncation-psi=nan'], '--truncation-psi must be a number, not nan'),
+    (['--seeds=1-5', '--grid=2x2'], '--grid=2x2: too small for 5 images'),
+    (['--seeds=1', '--network=gone.pkl'], 'gone.pkl: no such file; expected a network pickle'),
+    (['--seeds=1', '--network=gdrive:networks/stylegan2-x.pkl'], 'not among the published networks')])
+def test_mistakes_are_found_before_a_folder_is_made(flags, message, tmp_path):
+    network, results = tmp_path / 'network.pkl', tmp_path / 'results'
+    network.touch()
+    with pytest.raises(UserError, match=message):
+        run('generate-images', network, results, *flags)
+    assert not results.exists()
+
+
+@pytest.mark.parametrize('flag', [
+    '--seeds=', '--seeds=5-1', '--seeds=x', '--grid=4', '--grid=0x4', '--grid=4x-1', '--truncation-psi=x'])
+def test_malformed_values_are_explained_by_the_parser(flag, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run_generator.main(['generate-images', '--network=x', '--seeds=1', flag])
+    assert caught.value.code == 2
+    assert f'argument {flag.split("=")[0]}: ' in capsys.readouterr().err
+
+
+def test_a_file_that_holds_no_networks_is_named(tmp_path, module_session):
+    path = tmp_path / 'network.pkl'
+    for data, message in ((b'x', 'not a readable network pickle'), (b'N.', 'expected three networks'),
+                          (b'(K\x01K\x02K\x03t.', 'expected three networks')):
+        path.write_bytes(data)
+        with pytest.raises(UserError, match=f'^{path}: {message}'):
+            run('generate-images', path, tmp_path / 'results', '--seeds=1')
+        assert dnnlib.submit_config is None
+
+
+def test_only_networks_that_draw_grey_or_colour_images_are_used(tmp_path):
+    with fresh_session():
+        G = tflib.Network('G', num_channels=2, **SMALL_G)
+        path = str(tmp_path / 'network.pkl')
+        misc.save_pkl((G, G, G), path)
+        with pytest.raises(UserError, match=r'Gs returns \[None, 2, 8, 8\], expected images of 1 or 3'):
+            pretrained_networks.load_generator(path)
+
+
+def test_the_script_reports_a_mistake_in_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['run_generator.py'])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(run_generator.__file__, run_name='__main__')
+    assert caught.value.code == 2
+    assert capsys.readouterr() == ('', 'Error: missing subcommand.  Re-run with --help for usage.\n')
+
+
+# pretrained_networks
+
+def test_published_networks_have_keys():
+    urls = pretrained_networks.gdrive_urls
+    assert len(urls) == 36
+    assert len(set(urls.values())) == 36
+    base = 'https://nvlabs-fi-cdn.nvidia.com/stylegan2/networks/'
+    for file in ('stylegan2-ffhq-config-f.pkl', 'stylegan2-car-config-b.pkl', 'stylegan2-church-config-a.pkl',
+                 'table2/stylegan2-ffhq-config-e-Gresnet-Dorig.pkl'):
+        assert pretrained_networks.get_path_or_url(f'gdrive:networks/{file}') == base + file
+        pretrained_networks.check_path(f'gdrive:networks/{file}')
+    assert 'gdrive:networks/stylegan2-cat-config-b.pkl' not in urls
+    assert pretrained_networks.get_path_or_url('some/file.pkl') == 'some/file.pkl'
+
+
+def test_networks_are_loaded_once_per_session(network_pkl, module_session):
+    networks = pretrained_networks.load_networks(network_pkl)
+    assert pretrained_networks.load_networks(network_pkl) is networks
+    with fresh_session() as session:
+        others = pretrained_networks.load_networks(network_pkl)
+        assert not set(others) & set(networks)
+        assert others[2].input_templates[0].graph is session.graph
+    assert pretrained_networks.load_networks(network_pkl) is networks
+
+
+def test_a_published_key_is_loaded_from_its_url(network_pkl, monkeypatch):
+    asked = []
+
+    def open_url(url, cache_dir):
+        asked.append((url, cache_dir))
+        return open(network_pkl, 'rb')
+
+    monkeypatch.setattr(dnnlib.util, 'open_url', open_url)
+    with fresh_session():
+        _, _, Gs = pretrained_networks.load_networks('gdrive:networks/stylegan2-cat-config-f.pkl')
+        assert Gs.name == 'Gs'
+    url = 'https://nvlabs-fi-cdn.nvidia.com/stylegan2/networks/stylegan2-cat-config-f.pkl'
+    assert asked == [(url, '.stylegan2-cache')]
+
+
+# Golden images
+
+def test_full_width_images_from_seeds_are_the_published_ones():
+    case = next(case for case in figures('generate_stylegan2')
+                if (case['tag'], case['seed'], case['psi']) == ('config-f-256', 6600, 0.5))
+    with fresh_session():
+        Gs = tflib.Network('Gs', func_name=case['func'], **case['static'])
+        set_golden_values(Gs)
+        latents = generation.inputs_from_seed(Gs, case['seed'])
+        floats = Gs.run(latents, None, truncation_psi=case['psi'], randomize_noise=False)[0]
+        picture = generation.images_from_latents(Gs, latents, case['psi'])[0].transpose(1, 2, 0)
+    small = floats.reshape(3, 32, 8, 32, 8).mean(axis=(2, 4))
+    key = 'config-f-256:seed6600:psi0.5'
+    assert_close(small, arrays('generate_stylegan2')[f'{key}:float32x32'], 'averaged image')
+    statistics = [floats.mean(), floats.std(), np.abs(floats).max()]
+    expected = [case[f'float_{name}'] for name in ('mean', 'std', 'absmax')]
+    np.testing.assert_allclose(statistics, expected, rtol=1e-4)
+    assert picture.shape == tuple(case['shape'][1:])
+    assert_same_picture(picture[:64, :64], arrays('generate_stylegan2')[f'{key}:uint8corner64'])
+    assert abs(int(picture.sum()) - case['uint8_sum']) < 1e-5 * case['uint8_sum']
