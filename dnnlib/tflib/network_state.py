@@ -45,7 +45,8 @@ def check(state) -> None:
         raise util.UserError(f'a network without state ({type(state).__name__}); the file is damaged')
     version, name = state.get('version'), state.get('build_func_name')
     if not isinstance(version, int) or version not in READABLE_VERSIONS:
-        raise util.UserError(f'network of version {version!r}; can be read: {READABLE_VERSIONS}')
+        readable = ', '.join(map(str, READABLE_VERSIONS))
+        raise util.UserError(f'network of version {version!r}; can be read: {readable}')
     for field, kind in FIELDS.items():
         if not isinstance(state.get(field), kind):
             raise util.UserError(f'network {state.get("name")!r}: {field} should be a {kind.__name__}, is '
