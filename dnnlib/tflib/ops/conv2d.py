@@ -48,12 +48,12 @@ def supports_grouped_training(x) -> bool:
 
 
 def _in_device_layout(op):
-    """Give `op(x, w, ..., data_format)` a layout that the device has; the result returns to the caller's."""
+    """Give `op(x, ..., data_format)` a layout that the device has; the result returns to the caller's."""
     @functools.wraps(op)
-    def wrapper(x, w, *args, data_format='NCHW', **kwargs):
+    def wrapper(x, *args, data_format='NCHW', **kwargs):
         channel_axis(data_format)
         native = device_layout(x) if data_format == 'NCHW' else 'NHWC'
-        y = op(change_layout(x, data_format, native), w, *args, data_format=native, **kwargs)
+        y = op(change_layout(x, data_format, native), *args, data_format=native, **kwargs)
         return change_layout(y, native, data_format)
     return wrapper
 
@@ -72,19 +72,21 @@ def conv2d(x, w, stride=1, padding='SAME', data_format='NCHW'):
 
 
 @_in_device_layout
-def conv2d_transpose(x, w, stride=2, data_format='NCHW'):
-    """Transposed convolution without padding. w [k,k,O,G*I]: input channel i of group g adds
-    w[a,b,o,g*I+i] to output pixel (stride*y + a, stride*x + b), channel g*O+o.
+def conv2d_transpose(x, w, stride=2, padding='VALID', data_format='NCHW'):
+    """Transposed convolution. w [k,k,O,G*I]: input channel i of group g adds w[a,b,o,g*I+i] to output pixel
+    (stride*y + a, stride*x + b), channel g*O+o.
 
-    x [N,G*I,H,W] (or NHWC) -> [N,G*O,(H-1)*stride+k,(W-1)*stride+k].
+    x [N,G*I,H,W] (or NHWC) -> [N,G*O,(H-1)*stride+k,(W-1)*stride+k], cropped around the middle to
+    [N,G*O,H*stride,W*stride] with `padding` 'SAME'.
     """
     k, _, out_fmaps, in_fmaps = w.shape.as_list()
     groups = x.shape.as_list()[channel_axis(data_format)] // in_fmaps
-    size = [(x.shape.as_list()[axis] - 1) * stride + k for axis in spatial_axes(data_format)]
+    overhang = k - stride if padding == 'VALID' else 0
+    size = [x.shape.as_list()[axis] * stride + overhang for axis in spatial_axes(data_format)]
     fmaps = [groups * out_fmaps]
     shape = [tf.shape(x)[0], *(fmaps + size if data_format == 'NCHW' else size + fmaps)]
     return tf.nn.conv2d_transpose(x, w, output_shape=shape, strides=_strides(stride, data_format),
-                                  padding='VALID', data_format=data_format)
+                                  padding=padding, data_format=data_format)
 
 
 @_in_device_layout
@@ -98,3 +100,13 @@ def depthwise_conv2d(x, w, stride=1, data_format='NCHW'):
     w = tf.tile(w[:, :, tf.newaxis, tf.newaxis], [1, 1, fmaps, 1])  # [kH,kW] -> [kH,kW,C,1]
     return tf.nn.depthwise_conv2d(x, w, strides=_strides(stride, data_format), padding='VALID',
                                   data_format=data_format)
+
+
+@_in_device_layout
+def average_pool(x, factor, data_format='NCHW'):
+    """Mean over blocks of factor x factor pixels; what is left over at the end is dropped.
+
+    x [N,C,H,W] (or NHWC) -> [N,C,H//factor,W//factor].
+    """
+    size = _strides(factor, data_format)
+    return tf.nn.avg_pool(x, ksize=size, strides=size, padding='VALID', data_format=data_format)

@@ -103,15 +103,20 @@ def _transposed_weight(w, groups):
     return tf.reshape(w, [c, c, out_fmaps // groups, groups * in_fmaps])  # [c,c,O,G,I] -> [c,c,O,G*I]
 
 
-def _setup_kernel(k):
-    """Taps [n] or [n,n] -> float32 [n,n] with sum 1."""
+def _kernel_of_taps(k):
+    """Taps [n] (separable) or [n,m] -> float32 [n,n] or [n,m]."""
     k = np.array(k, dtype=np.float32)
     if k.ndim == 1:
         k = np.outer(k, k)
-    k = k / np.sum(k)
     assert k.ndim == 2
-    assert k.shape[0] == k.shape[1]
     return k
+
+
+def _setup_kernel(k):
+    """Taps [n] or [n,n] -> float32 [n,n] with sum 1."""
+    k = _kernel_of_taps(k)
+    assert k.shape[0] == k.shape[1]
+    return k / np.sum(k)
 
 
 def _kernel_or_box(k, factor):
