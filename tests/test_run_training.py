@@ -53,7 +53,8 @@ def test_gamma_overrides_the_weight_of_the_config(data_dir, submitted):
 def test_own_flags_reach_their_settings(data_dir, submitted):
     _main(data_dir, '--config=config-f', '--metrics=None', '--fmap-base=512', '--fmap-max=64',
           '--mapping-layers=4', '--minibatch-size=16', '--minibatch-gpu=8', '--lrate=0.003',
-          '--tick-kimg=0.5', '--smoothing-kimg=1', '--snapshot-ticks=2', '--grid-size=4k', '--seed=5', '--resume-kimg=3')
+          '--tick-kimg=0.5', '--smoothing-kimg=1', '--snapshot-ticks=2', '--grid-size=4k', '--seed=5',
+          '--resume-kimg=3')
     settings = submitted[0][2]
     assert settings['G_args'] == {
         'func_name': 'training.networks_stylegan2.G_main', 'fmap_base': 512, 'fmap_max': 64,

@@ -7,7 +7,8 @@ control flow and shapes then follow the TF1 rules that the published networks an
 import logging
 import os
 
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # read when TensorFlow loads; its warnings are for its makers
+# Read when TensorFlow loads; its warnings are for its makers.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
 # ruff: noqa: E402  (the environment comes before TensorFlow, and v2 is off before the modules below)
 import tensorflow.compat.v1 as tf
