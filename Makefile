@@ -1,7 +1,7 @@
 # Targets: setup, demo, test, lint. Needs Python 3.11+ and make, nothing else.
 
 PYTHON   ?= python3
-KIMG     ?= 56
+KIMG     ?= 100
 WORKERS  ?= 2
 VENV     := .venv
 RUN      := $(VENV)/bin/python
@@ -22,8 +22,9 @@ $(VENV)/.ready: setup.cfg pyproject.toml
 demo: setup
 	$(RUN) dataset_tool.py create_mnist $(DEMO)/datasets/fashion-mnist data/fashion-mnist
 	$(RUN) run_training.py --result-dir=$(DEMO)/training --data-dir=$(DEMO)/datasets --dataset=fashion-mnist \
-	  --config=config-f --metrics=none --total-kimg=$(KIMG) --gamma=0.05 --lrate=0.003 --smoothing-kimg=1 \
-	  --fmap-base=2048 --fmap-max=64 --minibatch-size=16 --minibatch-gpu=16 --tick-kimg=4 --snapshot-ticks=2
+	  --config=config-f --metrics=none --total-kimg=$(KIMG) --gamma=0.01 --lrate=0.004 --smoothing-kimg=1 \
+	  --fmap-base=512 --fmap-max=64 --mapping-layers=2 --minibatch-size=16 --minibatch-gpu=16 \
+	  --tick-kimg=5 --snapshot-ticks=4
 	$(RUN) run_generator.py generate-images --result-dir=$(DEMO)/pictures --network=$(NETWORK) \
 	  --seeds=1-16 --truncation-psi=1.0 --grid=4x4
 	$(RUN) run_generator.py style-mixing-example --result-dir=$(DEMO)/pictures --network=$(NETWORK) \

@@ -17,7 +17,7 @@ EXAMPLES = """examples:
 
   # Train a narrow network on Fashion-MNIST on a CPU
   python run_training.py --data-dir=datasets --dataset=fashion-mnist --config=config-f --metrics=none \\
-    --gamma=0.05 --fmap-base=512 --fmap-max=64 --minibatch-size=16 --minibatch-gpu=16 --total-kimg=100
+    --gamma=0.01 --fmap-base=512 --fmap-max=64 --minibatch-size=16 --minibatch-gpu=16 --total-kimg=100
 
 valid configs:
   {configs}
