@@ -1,5 +1,7 @@
 """StyleGAN2's networks: golden outputs and gradients, variable tables, and that equal forms agree."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -20,6 +22,7 @@ from tests.golden_figures import (
     set_golden_values,
 )
 from tests.golden_recipe import golden_input
+from tests.gpu_form import built_for_gpus, compiled
 
 FUNCTIONS = ('training.networks_stylegan2.G_main', 'training.networks_stylegan2.D_stylegan2')
 CASES = [case for case in figures('networks_stylegan2')
@@ -118,19 +121,27 @@ def test_fused_and_unfused_modulated_convolution_agree(training, generator):
         assert_close(fused_grad, grad, name, tolerance=1e-4)
 
 
-@pytest.mark.parametrize(
-    ('kernel', 'demodulate', 'down'), [(3, True, False), (3, True, True), (1, False, False)])
-def test_grouped_convolution_with_weights_per_sample_equals_scaled_activations(
-        kernel, demodulate, down, session):
-    """The form that GPUs use; its forward pass runs on the CPU as well."""
-    x = tf.constant(golden_input('x', [3, 4, 8, 8]))
-    w = tf.constant(golden_input('w', [kernel, kernel, 4, 6]))
-    s = tf.constant(golden_input('s', [3, 4]))
-    resample = dict(up=False, down=down, resample_kernel=[1, 3, 3, 1], data_format='NCHW')
-    grouped = modulated._per_sample_weights(x, w, s, demodulate, resample)
-    scaled = modulated._scaled_activations(x, w, s, demodulate, resample)
-    grouped, scaled = session.run([grouped, scaled])
-    assert_close(grouped, scaled, 'convolution', tolerance=1e-5)
+@pytest.mark.parametrize('resample', ['same size', 'up', 'down'])
+def test_grouped_convolution_with_weights_per_sample_equals_scaled_activations(resample, session):
+    """The form that GPUs use, with its gradients; the number of samples is known at run time only."""
+    x = tf.placeholder_with_default(golden_input('x', [3, 4, 8, 8]), [None, 4, 8, 8])
+    w = tf.constant(golden_input('w', [3, 3, 4, 6]))
+    s = tf.placeholder_with_default(golden_input('s', [3, 4]), [None, 4])
+    kwargs = dict(up=resample == 'up', down=resample == 'down', resample_kernel=[1, 3, 3, 1],
+                  data_format='NCHW')
+
+    def with_gradients(convolve, x, w, s):
+        y = convolve(x, w, s, True, kwargs)
+        return y, *tf.gradients(tf.reduce_sum(y ** 3), [x, w, s])
+
+    def grouped(x, w, s):
+        with built_for_gpus():
+            return with_gradients(modulated._per_sample_weights, x, w, s)
+
+    scaled = with_gradients(modulated._scaled_activations, x, w, s)
+    actual, expected = session.run([compiled(grouped)(x, w, s), scaled])
+    for name, grouped_value, value in zip(('y', 'dx', 'dw', 'ds'), actual, expected, strict=True):
+        assert_close(grouped_value, value, name, tolerance=1e-5)
 
 
 def test_demodulated_weights_have_unit_norm(session):
@@ -143,22 +154,25 @@ def test_demodulated_weights_have_unit_norm(session):
     np.testing.assert_allclose(norms, 1, rtol=1e-5)
 
 
-def test_both_layouts_inside_a_network_give_the_same_images_and_scores(monkeypatch):
-    """Channels first is what GPUs get; on the CPU every convolution then transposes, with the same result."""
+def test_networks_built_for_gpus_give_the_same_images_and_scores():
+    """Channels first, and one grouped convolution for the whole minibatch in every layer of the generator."""
     results = []
-    for layout in ('NHWC', 'NCHW'):
-        with fresh_session(), monkeypatch.context() as patch:
-            patch.setattr('training.networks_stylegan2.device_layout', lambda x, layout=layout: layout)
-            patch.setattr(modulated, 'supports_grouped_training', lambda x: False)
+    for gpu, context in ((False, contextlib.nullcontext()), (True, built_for_gpus())):
+        with fresh_session() as session, context:
             G = tflib.Network('G', func_name=FUNCTIONS[0], architecture='skip', **SMALL)
             D = tflib.Network('D', func_name=FUNCTIONS[1], resolution=16, fmap_base=128, fmap_max=8,
                               architecture='skip')
             set_golden_values(G)
             set_golden_values(D)
-            images = _run(G)
-            results.append([images, D.run(images, None)])
-    for nchw, nhwc in zip(results[1], results[0], strict=True):
-        assert_close(nchw, nhwc, 'output', tolerance=1e-5)
+
+            def evaluate(latents, G=G, D=D):
+                images = G.get_output_for(latents, None, randomize_noise=False)
+                return images, D.get_output_for(images, None)
+
+            latents = tf.placeholder_with_default(golden_input('latents', [3, 8]), [None, 8])
+            results.append(session.run((compiled(evaluate) if gpu else evaluate)(latents)))
+    for gpu, cpu in zip(results[1], results[0], strict=True):
+        assert_close(gpu, cpu, 'output', tolerance=1e-5)
 
 
 def test_a_network_transposes_at_its_edges_only():

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from dnnlib.tflib.ops import conv2d, fused_bias_act, upfirdn_2d
+from dnnlib.tflib.ops import fused_bias_act, upfirdn_2d
 from tests.golden_figures import arrays, assert_close, figures
 from tests.golden_recipe import golden_input
+from tests.gpu_form import built_for_gpus, compiled
 
 X4 = np.arange(1, 17, dtype=np.float32).reshape(1, 1, 4, 4)
 X2 = np.arange(1, 5, dtype=np.float32).reshape(1, 1, 2, 2)
@@ -140,16 +141,14 @@ def test_padding_grows_or_crops_the_output(function, padding, session):
 def test_grouped_weights_act_on_each_group_alone(function, session):
     x = tf.constant(golden_input('group/x', [1, 4, 8, 8]))
     w = tf.constant(golden_input('group/w', [3, 3, 2, 6]))
-    x_groups = tf.split(x, 2, axis=1)
-    parts = [function(*group, K1331) for group in zip(x_groups, tf.split(w, 2, axis=3), strict=True)]
-    if function is upfirdn_2d.conv_downsample_2d:
-        y = function(x, w, K1331)
-    else:  # the CPU has no grouped transposed convolution: apply the rearranged weight group by group
-        w_groups = tf.split(upfirdn_2d._transposed_weight(w, groups=2), 2, axis=3)
-        t = [conv2d.conv2d_transpose(*group) for group in zip(x_groups, w_groups, strict=True)]
-        k = upfirdn_2d._setup_kernel(K1331) * 4
-        y = upfirdn_2d._simple_upfirdn(tf.concat(t, 1), k, pad0=1, pad1=1, data_format='NCHW', impl='ref')
-    actual, expected = session.run([y, tf.concat(parts, axis=1)])
+    groups = zip(tf.split(x, 2, axis=1), tf.split(w, 2, axis=3), strict=True)
+    parts = [function(*group, K1331) for group in groups]
+
+    def grouped(x, w):
+        with built_for_gpus():
+            return function(x, w, K1331)
+
+    actual, expected = session.run([compiled(grouped)(x, w), tf.concat(parts, axis=1)])
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 

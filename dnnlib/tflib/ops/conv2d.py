@@ -32,6 +32,11 @@ def spatial_axes(data_format: str) -> tuple[int, int]:
     return (2, 3) if channel_axis(data_format) == 1 else (1, 2)
 
 
+def dims(x) -> list:
+    """Shape of a tensor as a list: an int where the size is static, else a scalar tensor."""
+    return [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape.as_list())]
+
+
 def change_layout(x, source: str, target: str):
     """Transpose [N,C,H,W] <-> [N,H,W,C]; returns `x` itself where the layouts agree."""
     if source == target:
@@ -72,18 +77,17 @@ def conv2d(x, w, stride=1, padding='SAME', data_format='NCHW'):
 
 
 @_in_device_layout
-def conv2d_transpose(x, w, stride=2, padding='VALID', data_format='NCHW'):
+def conv2d_transpose(x, w, stride=2, padding='VALID', fmaps=None, data_format='NCHW'):
     """Transposed convolution. w [k,k,O,G*I]: input channel i of group g adds w[a,b,o,g*I+i] to output pixel
-    (stride*y + a, stride*x + b), channel g*O+o.
+    (stride*y + a, stride*x + b), channel g*O+o. `fmaps` = G*O tells the number of groups; None = 1.
 
     x [N,G*I,H,W] (or NHWC) -> [N,G*O,(H-1)*stride+k,(W-1)*stride+k], cropped around the middle to
     [N,G*O,H*stride,W*stride] with `padding` 'SAME'.
     """
-    k, _, out_fmaps, in_fmaps = w.shape.as_list()
-    groups = x.shape.as_list()[channel_axis(data_format)] // in_fmaps
+    k, _, out_fmaps, _ = w.shape.as_list()
     overhang = k - stride if padding == 'VALID' else 0
     size = [x.shape.as_list()[axis] * stride + overhang for axis in spatial_axes(data_format)]
-    fmaps = [groups * out_fmaps]
+    fmaps = [out_fmaps if fmaps is None else fmaps]
     shape = [tf.shape(x)[0], *(fmaps + size if data_format == 'NCHW' else size + fmaps)]
     return tf.nn.conv2d_transpose(x, w, output_shape=shape, strides=_strides(stride, data_format),
                                   padding=padding, data_format=data_format)
@@ -95,8 +99,7 @@ def depthwise_conv2d(x, w, stride=1, data_format='NCHW'):
 
     x [N,C,H,W] (or NHWC) -> [N,C,(H-kH)//stride+1,(W-kW)//stride+1].
     """
-    axis = channel_axis(data_format)
-    fmaps = x.shape.as_list()[axis] or tf.shape(x)[axis]
+    fmaps = dims(x)[channel_axis(data_format)]
     w = tf.tile(w[:, :, tf.newaxis, tf.newaxis], [1, 1, fmaps, 1])  # [kH,kW] -> [kH,kW,C,1]
     return tf.nn.depthwise_conv2d(x, w, strides=_strides(stride, data_format), padding='VALID',
                                   data_format=data_format)

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from .conv2d import channel_axis, conv2d, conv2d_transpose, depthwise_conv2d, spatial_axes
+from .conv2d import channel_axis, conv2d, conv2d_transpose, depthwise_conv2d, dims, spatial_axes
 from .fused_bias_act import _check_impl
 
 
@@ -62,8 +62,10 @@ def upsample_conv_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='NCH
     w = tf.convert_to_tensor(w)
     c = _square_side(w)
     k = _kernel_or_box(k, factor) * (gain * factor ** 2)
-    groups = x.shape.as_list()[channel_axis(data_format)] // w.shape.as_list()[2]
-    x = conv2d_transpose(x, _transposed_weight(w, groups), stride=factor, data_format=data_format)
+    in_fmaps, out_fmaps = dims(w)[2:]
+    groups = dims(x)[channel_axis(data_format)] // in_fmaps  # a tensor where samples are groups
+    x = conv2d_transpose(x, _transposed_weight(w, groups), stride=factor, fmaps=out_fmaps,
+                         data_format=data_format)
     p = len(k) - factor - (c - 1)
     return _simple_upfirdn(x, k, pad0=(p + 1) // 2 + factor - 1 + padding, pad1=p // 2 + 1 + padding,
                            data_format=data_format, impl=impl)
@@ -94,9 +96,9 @@ def _transposed_weight(w, groups):
 
     -> [c,c,O,G*I], as `conv2d_transpose` takes it.
     """
-    c, _, in_fmaps, out_fmaps = w.shape.as_list()
+    c, _, in_fmaps, out_fmaps = dims(w)
     w = w[::-1, ::-1]
-    if groups == 1:
+    if isinstance(groups, int) and groups == 1:
         return tf.transpose(w, [0, 1, 3, 2])  # [c,c,I,O] -> [c,c,O,I]
     w = tf.reshape(w, [c, c, in_fmaps, groups, out_fmaps // groups])  # [c,c,I,G*O] -> [c,c,I,G,O]
     w = tf.transpose(w, [0, 1, 4, 3, 2])  # [c,c,I,G,O] -> [c,c,O,G,I]
@@ -168,7 +170,7 @@ def _insert_zeros(x, up, data_format):
     """up-1 zeros after every pixel. [N,C,H,W] -> [N,C,H*upy,W*upx]."""
     if up == (1, 1):
         return x
-    shape = [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape.as_list())]
+    shape = dims(x)
     y_axis, x_axis = spatial_axes(data_format)
     before, (height, width), after = shape[:y_axis], shape[y_axis:x_axis + 1], shape[x_axis + 1:]
     paddings = [[0, 0]] * 6
