@@ -28,7 +28,7 @@ demo: setup
 	$(RUN) run_generator.py generate-images --result-dir=$(DEMO)/pictures --network=$(NETWORK) \
 	  --seeds=1-16 --truncation-psi=1.0 --grid=4x4
 	$(RUN) run_generator.py style-mixing-example --result-dir=$(DEMO)/pictures --network=$(NETWORK) \
-	  --row-seeds=1-5 --col-seeds=6-10 --col-styles=0-2 --truncation-psi=1.0
+	  --row-seeds=1-5 --col-seeds=6-10 --col-styles=0-1 --truncation-psi=1.0
 	@echo
 	@echo 'Training, with pictures of its progress:  '$$(ls -td $(DEMO)/training/*/ | head -n 1)
 	@echo '16 uncurated images, all in one:          '$$(ls -t $(DEMO)/pictures/*-generate-images/grid.png | head -n 1)
