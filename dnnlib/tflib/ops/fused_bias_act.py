@@ -5,6 +5,14 @@ import tensorflow.compat.v1 as tf
 
 from ...util import EasyDict
 
+_SELU_SCALE = 1.0507009873554805
+_SELU_ALPHA = 1.6732632423543772
+
+
+def _selu(x, **_):
+    """Not tf.nn.selu, whose slope at 0 is that of the left branch."""
+    return tf.where(x >= 0, x, tf.nn.elu(x) * _SELU_ALPHA) * _SELU_SCALE
+
 
 def _activation(func, cuda_idx, ref='y', alpha=None, gain=1.0, zero_2nd_grad=False):
     return EasyDict(func=func, def_alpha=alpha, def_gain=gain, cuda_idx=cuda_idx, ref=ref,
@@ -19,7 +27,7 @@ activation_funcs = {
     'tanh': _activation(lambda x, **_: tf.nn.tanh(x), 4),
     'sigmoid': _activation(lambda x, **_: tf.nn.sigmoid(x), 5),
     'elu': _activation(lambda x, **_: tf.nn.elu(x), 6),
-    'selu': _activation(lambda x, **_: tf.nn.selu(x), 7),
+    'selu': _activation(_selu, 7),
     'softplus': _activation(lambda x, **_: tf.nn.softplus(x), 8),
     'swish': _activation(lambda x, **_: tf.nn.sigmoid(x) * x, 9, ref='x', gain=np.sqrt(2)),
 }
@@ -34,6 +42,7 @@ def fused_bias_act(x, b=None, axis=1, act='linear', alpha=None, gain=None, clamp
     changes nothing; KeyError for another one or an unknown `act`.
     """
     _check_impl(impl)
+    x = tf.convert_to_tensor(x)
     spec = activation_funcs[act]
     alpha = spec.def_alpha if alpha is None else alpha
     gain = spec.def_gain if gain is None else gain
@@ -60,6 +69,6 @@ def _add_bias(x, b, axis):
         return x
     assert 0 <= axis < x.shape.rank
     assert b.shape.as_list()[0] == x.shape.as_list()[axis]
-    if axis == x.shape.rank - 1:
+    if 0 < axis == x.shape.rank - 1:
         return tf.nn.bias_add(x, b)  # its gradient is one fast reduction
     return x + tf.reshape(b, [-1 if i == axis else 1 for i in range(x.shape.rank)])

@@ -16,7 +16,9 @@ def upfirdn_2d(x, k, upx=1, upy=1, downx=1, downy=1, padx0=0, padx1=0, pady0=0, 
     """
     _check_impl(impl)
     assert all(isinstance(n, int) for n in (upx, upy, downx, downy, padx0, padx1, pady0, pady1))
-    k = np.asarray(k, dtype=np.float32)
+    x, k = tf.convert_to_tensor(x), np.asarray(k, dtype=np.float32)
+    assert x.shape.rank == 4
+    assert k.ndim == 2
     pad = ((pady0, pady1), (padx0, padx1))
     return _upfirdn(x, k, up=(upy, upx), down=(downy, downx), pad=pad, data_format='NHWC')
 
@@ -59,7 +61,7 @@ def upsample_conv_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='NCH
 
     x [N,G*I,H,W] (or NHWC), w [c,c,I,G*O] -> [N,G*O,H*factor,W*factor]; k as in `upsample_2d`.
     """
-    w = tf.convert_to_tensor(w)
+    x, w = tf.convert_to_tensor(x), tf.convert_to_tensor(w)
     c = _square_side(w)
     k = _kernel_or_box(k, factor) * (gain * factor ** 2)
     in_fmaps, out_fmaps = dims(w)[2:]
@@ -76,7 +78,7 @@ def conv_downsample_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='N
 
     x [N,G*I,H,W] (or NHWC), w [c,c,I,G*O] -> [N,G*O,H/factor,W/factor]; k as in `downsample_2d`.
     """
-    w = tf.convert_to_tensor(w)
+    x, w = tf.convert_to_tensor(x), tf.convert_to_tensor(w)
     c = _square_side(w)
     k = _kernel_or_box(k, factor) * gain
     p = len(k) - factor + (c - 1)
@@ -129,6 +131,7 @@ def _kernel_or_box(k, factor):
 
 def _simple_upfirdn(x, k, *, pad0, pad1, data_format, impl, up=1, down=1):
     _check_impl(impl)
+    x = tf.convert_to_tensor(x)
     assert x.shape.rank == 4
     return _upfirdn(x, k, up=(up, up), down=(down, down), pad=((pad0, pad1),) * 2, data_format=data_format)
 
