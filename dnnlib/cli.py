@@ -50,30 +50,26 @@ def one_of(*choices: str):
     return convert
 
 
-def int_at_least(minimum: int):
-    """Argparse type: a whole number that is not below `minimum`."""
+def _at_least(minimum, kind, name):
     def convert(text):
         try:
-            value = int(text)
+            value = kind(text)
         except ValueError:
-            value = None
-        if value is None or value < minimum:
-            raise argparse.ArgumentTypeError(f"expected a whole number of at least {minimum}, not '{text}'")
+            value = math.nan
+        if not minimum <= value < math.inf:
+            raise argparse.ArgumentTypeError(f"expected a {name} of at least {minimum}, not '{text}'")
         return value
     return convert
+
+
+def int_at_least(minimum: int):
+    """Argparse type: a whole number that is not below `minimum`."""
+    return _at_least(minimum, int, 'whole number')
 
 
 def float_at_least(minimum: float):
     """Argparse type: a finite number that is not below `minimum`."""
-    def convert(text):
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value) or value < minimum:
-            raise argparse.ArgumentTypeError(f"expected a number of at least {minimum}, not '{text}'")
-        return value
-    return convert
+    return _at_least(minimum, float, 'number')
 
 
 def _fail(message, status):

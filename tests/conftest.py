@@ -6,7 +6,9 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
 import pytest  # noqa: E402
 
-from tests.golden_figures import fresh_session  # noqa: E402
+import dnnlib.tflib as tflib  # noqa: E402
+from tests import small_networks  # noqa: E402
+from tests.golden_figures import fresh_session, set_golden_values  # noqa: E402
 
 
 @pytest.fixture
@@ -21,3 +23,17 @@ def module_session():
     """One graph and session for all tests of a module: building graphs is what takes time."""
     with fresh_session() as opened:
         yield opened
+
+
+@pytest.fixture(scope='module')
+def net(module_session):
+    """A network of `small_networks.affine`."""
+    return tflib.Network('net', func_name=small_networks.affine, scale=2.0)
+
+
+@pytest.fixture(scope='module')
+def generator(module_session):
+    """A small generator with sub-networks."""
+    G = tflib.Network('G', **small_networks.SMALL_G)
+    set_golden_values(G)
+    return G

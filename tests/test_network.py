@@ -6,7 +6,6 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from tests.golden_figures import set_golden_values
 from tests.golden_recipe import golden_input
 from tests.small_networks import AFFINE_X, SMALL_G, X, Y, affine, double, graph_ops, twice
 
@@ -37,18 +36,6 @@ def no_input(x_in=None, **_kwargs):
 
 def list_output(x_in, **_kwargs):
     return [twice(x_in)]
-
-
-@pytest.fixture(scope='module')
-def net(module_session):
-    return tflib.Network('net', func_name=affine, scale=2.0)
-
-
-@pytest.fixture(scope='module')
-def generator(module_session):
-    G = tflib.Network('G', **SMALL_G)
-    set_golden_values(G)
-    return G
 
 
 def test_a_network_knows_its_inputs_outputs_and_variables(net):

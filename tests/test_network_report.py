@@ -1,22 +1,11 @@
 """What a network tells about itself: operations, layers, the printed table, histograms."""
 
-import pytest
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from tests.golden_figures import fresh_session
 from tests.golden_recipe import golden_input
-from tests.small_networks import SMALL_G, affine, double
-
-
-@pytest.fixture(scope='module')
-def net(module_session):
-    return tflib.Network('net', func_name=affine, scale=2.0)
-
-
-@pytest.fixture(scope='module')
-def generator(module_session):
-    return tflib.Network('G', **SMALL_G)
+from tests.small_networks import affine, double
 
 
 def test_operations_are_those_of_the_template_without_helpers(generator):

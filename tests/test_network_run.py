@@ -6,9 +6,8 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.tflib import network_run, tfutil
-from tests.golden_figures import set_golden_values
 from tests.golden_recipe import golden_input
-from tests.small_networks import AFFINE_X, SMALL_G, X, Y, affine, graph_ops, twice
+from tests.small_networks import AFFINE_X, X, Y, affine, graph_ops, twice
 
 
 def add_to_all(*tensors, amount):
@@ -17,18 +16,6 @@ def add_to_all(*tensors, amount):
 
 def sum_pair(x, y):
     return x + y
-
-
-@pytest.fixture(scope='module')
-def net(module_session):
-    return tflib.Network('net', func_name=affine, scale=2.0)
-
-
-@pytest.fixture(scope='module')
-def generator(module_session):
-    G = tflib.Network('G', **SMALL_G)
-    set_golden_values(G)
-    return G
 
 
 def test_run_returns_a_tuple_a_list_or_one_array(net):
