@@ -74,8 +74,9 @@ def make_parser():
     add('--gamma', type=REAL, help="weight of R1 (default: the config's)")
     add('--mirror-augment', default=False, type=cli.boolean, metavar='BOOL',
         help='mirror real images at random (default: false)')
-    add('--metrics', default='fid50k', type=cli.comma_list, metavar='LIST',
-        help="metrics to evaluate at network snapshots, separated by commas, or 'none' (default: fid50k)")
+    add('--metrics', type=cli.comma_list, metavar='LIST',
+        help="metrics to evaluate at network snapshots, separated by commas, or 'none' (default: fid50k, "
+             'without which this version goes on)')
     own = parser.add_argument_group('flags beyond the published ones')
     for name, (value_type, default, text, _) in OWN_FLAGS.items():
         own.add_argument(f'--{name}', type=value_type, metavar='X', help=f'{text} (default: {default})')
@@ -88,7 +89,7 @@ def validate(args):
         raise UserError(f'--data-dir={args.data_dir}: dataset root directory does not exist.')
     if args.config not in CONFIGS:
         raise UserError(f'--config value must be one of:  {", ".join(CONFIGS)}')
-    for metric in args.metrics:
+    for metric in args.metrics or []:
         if metric not in metric_defaults:
             known = ', '.join([*sorted(metric_defaults), 'none'])
             raise UserError(f"unknown metric '{metric}'; --metrics takes {known} in this version")
@@ -109,7 +110,7 @@ def run_settings(args):
         'dataset_args': {'tfrecord_dir': args.dataset},
         'total_kimg': args.total_kimg,
         'mirror_augment': args.mirror_augment,
-        'metric_arg_list': [metric_defaults[name] for name in args.metrics],
+        'metric_arg_list': [metric_defaults[name] for name in args.metrics or []],
     })
     if args.gamma is not None:
         settings['D_loss_args']['gamma'] = args.gamma
@@ -133,6 +134,8 @@ def main(argv=None):
     args = make_parser().parse_args(argv)
     validate(args)
     settings = run_settings(args)
+    if args.metrics is None:
+        print('Without --metrics, fid50k would be evaluated; this version has no metrics and goes on without.')
     sc = dnnlib.SubmitConfig()
     sc.num_gpus = args.num_gpus
     sc.submit_target = dnnlib.SubmitTarget.LOCAL

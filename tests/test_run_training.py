@@ -50,6 +50,12 @@ def test_gamma_overrides_the_weight_of_the_config(data_dir, submitted):
     assert settings['total_kimg'] == 7
 
 
+def test_the_default_metric_is_named_and_left_out(data_dir, submitted, capsys):
+    _main(data_dir, '--config=config-f')
+    assert submitted[0][2]['metric_arg_list'] == []
+    assert 'fid50k' in capsys.readouterr().out
+
+
 def test_own_flags_reach_their_settings(data_dir, submitted):
     _main(data_dir, '--config=config-f', '--metrics=None', '--fmap-base=512', '--fmap-max=64',
           '--mapping-layers=4', '--minibatch-size=16', '--minibatch-gpu=8', '--lrate=0.003',
