@@ -135,7 +135,7 @@ def main(argv=None):
     validate(args)
     settings = run_settings(args)
     if args.metrics is None:
-        print('Without --metrics, fid50k would be evaluated; this version has no metrics and goes on without.')
+        print('The default metric, fid50k, is not part of this version: training goes on without it.')
     sc = dnnlib.SubmitConfig()
     sc.num_gpus = args.num_gpus
     sc.submit_target = dnnlib.SubmitTarget.LOCAL
