@@ -8,20 +8,20 @@ import pytest  # noqa: E402
 
 import dnnlib.tflib as tflib  # noqa: E402
 from tests import small_networks  # noqa: E402
-from tests.golden_figures import fresh_session, set_golden_values  # noqa: E402
+from tests.golden_figures import QUICK, fresh_session, set_golden_values  # noqa: E402
 
 
 @pytest.fixture
 def session():
     """A fresh graph with a default session for this test."""
-    with fresh_session() as opened:
+    with fresh_session(QUICK) as opened:
         yield opened
 
 
 @pytest.fixture(scope='module')
 def module_session():
     """One graph and session for all tests of a module: building graphs is what takes time."""
-    with fresh_session() as opened:
+    with fresh_session(QUICK) as opened:
         yield opened
 
 

@@ -17,6 +17,9 @@ FOLDER = pathlib.Path(__file__).parent / 'golden'
 VALUE_TOLERANCE = 1e-4     # of the largest reference value
 GRADIENT_TOLERANCE = 1e-3  # of the gradient's norm
 
+# Session settings of most tests: to optimize a graph takes longer than to run it once.
+QUICK = {'graph_options.rewrite_options.disable_meta_optimizer': True}
+
 
 @functools.cache
 def figures(name):
@@ -80,9 +83,9 @@ def set_golden_values(network, prefix=''):
 
 
 @contextlib.contextmanager
-def fresh_session():
-    """A graph of its own with a default session; both are gone afterwards."""
-    with tf.Graph().as_default(), tflib.create_session().as_default() as session:
+def fresh_session(config=None):
+    """A graph of its own with a default session; both are gone afterwards. `config`: as of init_tf()."""
+    with tf.Graph().as_default(), tflib.create_session(config).as_default() as session:
         tf.set_random_seed(1)
         yield session
         session.close()

@@ -10,7 +10,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 
 import dnnlib.tflib as tflib
 from dnnlib.tflib.autosummary import autosummary, finalize_autosummaries, save_summaries
-from tests.golden_figures import fresh_session
+from tests.golden_figures import QUICK, fresh_session
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_saving_without_any_summary_writes_nothing(flush):
 
 def test_graphs_have_separate_summaries(session, flush):
     autosummary('outer', 1.0)
-    with fresh_session():
+    with fresh_session(QUICK):
         autosummary('inner', 2.0)
         finalize_autosummaries()
     autosummary('late', 3.0)
@@ -184,7 +184,7 @@ def test_graphs_have_separate_summaries(session, flush):
 def test_finalizing_needs_a_session_and_happens_once():
     with tf.Graph().as_default(), pytest.raises(RuntimeError, match='init_tf'):
         finalize_autosummaries()
-    with fresh_session():
+    with fresh_session(QUICK):
         autosummary('a', 1.0)
         assert finalize_autosummaries() is None
         finalize_autosummaries()

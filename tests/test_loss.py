@@ -7,6 +7,7 @@ import tensorflow.compat.v1 as tf
 import dnnlib
 import dnnlib.tflib as tflib
 from tests.golden_figures import (
+    QUICK,
     assert_close,
     assert_gradients_close,
     figures,
@@ -37,7 +38,7 @@ class OneHotLabels:
 @pytest.fixture(scope='module')
 def networks(request):
     """G and D of the golden runs for the label size asked for; one pair serves all its losses."""
-    with fresh_session():
+    with fresh_session(QUICK):
         G = tflib.Network('G', func_name=NETWORKS['G'], label_size=request.param, **NETWORKS['G_static'])
         D = tflib.Network('D', func_name=NETWORKS['D'], label_size=request.param, **NETWORKS['D_static'])
         set_golden_values(G, 'G:')

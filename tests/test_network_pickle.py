@@ -14,7 +14,7 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.tflib import network_pickle, network_state
 from dnnlib.util import EasyDict, UserError
-from tests.golden_figures import fresh_session, set_golden_values
+from tests.golden_figures import QUICK, fresh_session, set_golden_values
 from tests.golden_recipe import golden_input
 from tests.small_networks import SMALL_G
 
@@ -58,7 +58,7 @@ def load(data):
 def test_networks_come_back_bit_by_bit(networks, stream):
     expected = [images(networks[0]), networks[1].run(images(networks[0]), None), images(networks[2])]
     for read in (load, pickle.loads):
-        with fresh_session():
+        with fresh_session(QUICK):
             G, D, Gs = read(stream)
             results = [images(G), D.run(images(G), None), images(Gs)]
             stored = [values(net) for net in (G, D, Gs)]
@@ -84,7 +84,7 @@ def test_loading_beside_other_networks_makes_new_scopes(networks, stream):
 
 
 def test_a_network_that_was_read_is_written_again_unchanged(stream):
-    with fresh_session():
+    with fresh_session(QUICK):
         file = io.BytesIO()
         network_pickle.dump(load(stream), file)
     assert file.getvalue() == stream
@@ -256,7 +256,7 @@ def test_an_array_without_its_data_is_a_clear_error():
 
 def test_a_file_that_was_cut_off_is_named_and_builds_nothing(stream, tmp_path):
     path = tmp_path / 'network.pkl'
-    with fresh_session() as session:
+    with fresh_session(QUICK) as session:
         for length in (10, len(stream) // 2, len(stream) - 1):
             path.write_bytes(stream[:length])
             with open(path, 'rb') as file, pytest.raises(UserError) as caught:
@@ -323,7 +323,7 @@ STATE_FAULTS = [
 @pytest.mark.parametrize('change, message', STATE_FAULTS)
 def test_a_state_that_does_not_fit_is_one_clear_error(change, message, networks):
     data = dump_changed(Changed(networks[0], **change(network_state.get_state(networks[0]))))
-    with fresh_session(), pytest.raises(UserError, match=message) as caught:
+    with fresh_session(QUICK), pytest.raises(UserError, match=message) as caught:
         load(data)
     assert '\n' not in str(caught.value)
 
@@ -333,10 +333,10 @@ def test_nothing_is_assigned_before_everything_fits(networks, stream, monkeypatc
     good_and_bad = dump_changed((D, Changed(G, variables=[])))
     calls = []
     monkeypatch.setattr(network_pickle.tfutil, 'set_vars', calls.append)
-    with fresh_session(), pytest.raises(UserError, match='missing'):
+    with fresh_session(QUICK), pytest.raises(UserError, match='missing'):
         load(good_and_bad)
     assert not calls
-    with fresh_session():
+    with fresh_session(QUICK):
         load(stream)
     assert [len(values) for values in calls] == [sum(len(net.vars) for net in networks)]
 

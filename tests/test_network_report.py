@@ -3,7 +3,7 @@
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from tests.golden_figures import fresh_session
+from tests.golden_figures import QUICK, fresh_session
 from tests.golden_recipe import golden_input
 from tests.small_networks import affine, double
 
@@ -17,7 +17,7 @@ def test_operations_are_those_of_the_template_without_helpers(generator):
 
 
 def test_layers_of_a_discriminator_read_like_the_architecture():
-    with fresh_session():
+    with fresh_session(QUICK):
         D = tflib.Network('D', func_name='training.networks_stylegan2.D_stylegan2', resolution=16,
                           fmap_base=128, fmap_max=8)
         layers = D.list_layers()

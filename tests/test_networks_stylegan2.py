@@ -12,6 +12,7 @@ from dnnlib.tflib.layers.minibatch_stddev import minibatch_stddev_layer
 from dnnlib.tflib.layers.styles import mix_styles
 from dnnlib.tflib.ops import conv2d
 from tests.golden_figures import (
+    QUICK,
     arrays,
     assert_close,
     assert_gradients_close,
@@ -95,7 +96,7 @@ SMALL = dict(resolution=16, fmap_base=128, fmap_max=8, latent_size=8, dlatent_si
 @pytest.fixture(scope='module')
 def generator():
     """One small generator for the tests below."""
-    with fresh_session():
+    with fresh_session(QUICK):
         net = tflib.Network('G', func_name='training.networks_stylegan2.G_main', **SMALL)
         set_golden_values(net)
         yield net
@@ -158,7 +159,7 @@ def test_networks_built_for_gpus_give_the_same_images_and_scores():
     """Channels first, and one grouped convolution for the whole minibatch in every layer of the generator."""
     results = []
     for gpu, context in ((False, contextlib.nullcontext()), (True, built_for_gpus())):
-        with fresh_session() as session, context:
+        with fresh_session(QUICK) as session, context:
             G = tflib.Network('G', func_name=FUNCTIONS[0], architecture='skip', **SMALL)
             D = tflib.Network('D', func_name=FUNCTIONS[1], resolution=16, fmap_base=128, fmap_max=8,
                               architecture='skip')
@@ -176,7 +177,7 @@ def test_networks_built_for_gpus_give_the_same_images_and_scores():
 
 
 def test_a_network_transposes_at_its_edges_only():
-    with fresh_session() as session:
+    with fresh_session(QUICK) as session:
         D = tflib.Network('D', func_name=FUNCTIONS[1], resolution=32, fmap_base=128, fmap_max=8)
         ops = [op for op in session.graph.get_operations() if op.name.startswith('D/')]
         transposes = [op for op in ops if op.type == 'Transpose']
