@@ -92,14 +92,73 @@ def _check_running_mean_of_path_lengths(reg, case):
         np.testing.assert_allclose(pl_mean.eval(), expected_mean, rtol=1e-4)
 
 
-def test_path_length_of_a_linear_generator_is_known(session):
-    """images = w * dlatents: J^T y has the length |w| * |y|, whatever the latents."""
-    class Linear:
-        output_shape = [None, 1, 4, 4]
+class LinearG:
+    """images = 3 * latents, through dlatents of two layers of which the second one does nothing."""
+    input_shapes = [[None, 16], [None, 0]]
+    output_shape = [None, 1, 4, 4]
 
-    dlatents = tf.constant(golden_input('w', [64, 1, 16]))
-    images = tf.reshape(dlatents[:, 0] * 3.0, [64, 1, 4, 4])
-    lengths = session.run(losses._path_lengths(Linear, images, dlatents))
+    def get_output_for(self, latents, labels, is_training, return_dlatents=False, return_as_list=False):
+        assert is_training
+        dlatents = tf.stack([latents, latents], axis=1)
+        images = tf.reshape(dlatents[:, 0] * 3.0 + dlatents[:, 1] * 0.0, [-1, 1, 4, 4])
+        outputs = (images, dlatents) if return_dlatents else (images,)
+        return list(outputs) if return_as_list else outputs[0] if len(outputs) == 1 else outputs
+
+
+class LinearD:
+    """Scores are dot products with a vector of length 2."""
+
+    def get_output_for(self, images, labels, is_training):
+        assert is_training
+        return tf.reduce_sum(images, axis=[2, 3]) * 0.5  # 16 times 0.5^2 = 2^2
+
+
+SCORES = {'Loss/scores/real': 8.0, 'Loss/scores/fake': None}  # None: any value
+
+
+@pytest.mark.parametrize(('name', 'reg', 'recorded'), [
+    ('G_logistic', None, {}),
+    ('G_logistic_ns', None, {}),
+    ('G_wgan', None, {}),
+    ('G_logistic_ns_pathreg', None, {'Loss/pl_lengths': None, 'Loss/pl_penalty': None}),
+    ('D_logistic', None, SCORES),
+    ('D_logistic_r1', 4 * 10 / 2, {**SCORES, 'Loss/gradient_penalty': 4.0}),
+    ('D_logistic_r2', 4 * 10 / 2, {**SCORES, 'Loss/gradient_penalty': 4.0}),
+    ('D_wgan', None, {**SCORES, 'Loss/epsilon_penalty': 64.0}),
+    ('D_wgan_gp', 10 * (2 - 1) ** 2, {**SCORES, 'Loss/epsilon_penalty': 64.0, 'Loss/scores/mixed': None,
+                                      'Loss/mixed_norms': 2.0}),
+])
+def test_losses_record_scores_and_penalties_before_weighting(name, reg, recorded, session):
+    kwargs = dict(reals=tf.ones([6, 1, 4, 4]), labels=tf.zeros([6, 0])) if name.startswith('D_') else {}
+    loss = getattr(losses, name)(LinearG(), LinearD(), opt=None, training_set=OneHotLabels(0),
+                                 minibatch_size=6, **kwargs)
+    terms = [term for term in loss if term is not None]
+    tflib.init_uninitialized_vars()
+    values = session.run(terms)
+    assert values[0].shape == (6, 1)
+    if reg is not None:
+        np.testing.assert_allclose(values[1], [reg] * 6, rtol=1e-5)
+    tflib.autosummary.finalize_autosummaries()
+    merged = tf.summary.merge_all()
+    summary = tf.Summary.FromString(session.run(merged)) if recorded else tf.Summary()
+    means = {value.tag: value.simple_value for value in summary.value}
+    assert set(means) == set(recorded)
+    for tag, mean in recorded.items():
+        assert mean is None or abs(means[tag] - mean) < 1e-4, tag
+
+
+def test_path_length_of_a_linear_generator_is_known(session):
+    """J^T y has the length 3 |y| in one of two layers, whatever the latents."""
+    G = LinearG()
+    images, dlatents = G.get_output_for(tf.zeros([64, 16]), None, is_training=True, return_dlatents=True)
+    lengths = session.run(losses._path_lengths(G, images, dlatents)) * np.sqrt(2)
     # |y| of 16 normal numbers / sqrt(16) is 1 on average, to about 1/sqrt(2 * 16).
     assert abs(lengths.mean() - 3.0) < 0.4
     assert lengths.std() < 1.0
+
+
+def test_path_length_regularizer_uses_half_of_the_minibatch_or_all_of_it(session):
+    rows = [losses.G_logistic_ns_pathreg(LinearG(), LinearD(), None, OneHotLabels(0), 6, **kwargs)[1]
+            for kwargs in ({}, {'pl_minibatch_shrink': 3}, {'pl_minibatch_shrink': 1})]
+    tflib.init_uninitialized_vars()
+    assert [row.shape for row in session.run(rows)] == [(3,), (2,), (6,)]
