@@ -26,10 +26,8 @@ from tests.golden_recipe import golden_input
 from tests.gpu_form import built_for_gpus, compiled
 
 FUNCTIONS = ('training.networks_stylegan2.G_main', 'training.networks_stylegan2.D_stylegan2')
-CASES = [case for case in figures('networks_stylegan2')
-         if case['func'] in FUNCTIONS and 'revised' not in str(case['static'])]
-TABLES = [table for table in figures('variables_stylegan2')
-          if table['func_name'] in FUNCTIONS and 'revised' not in str(table['static_kwargs'])]
+CASES = [case for case in figures('networks_stylegan2') if 'networks_stylegan2.' in case['func']]
+TABLES = [table for table in figures('variables_stylegan2') if 'networks_stylegan2.' in table['func_name']]
 
 
 def _case_inputs(case):
@@ -47,6 +45,8 @@ def _case_inputs(case):
 def _build(case, **overrides):
     net = tflib.Network('net', func_name=case['func'], **case['static'])
     set_golden_values(net)
+    if case['lod'] is not None:
+        net.set_var('lod', case['lod'])
     inputs = [tf.constant(value, tf.float32) for value in _case_inputs(case)]
     with replaced_randomness():
         outputs = net.get_output_for(*inputs, return_as_list=True, **{**case['run'], **overrides})

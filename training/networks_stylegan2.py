@@ -8,6 +8,7 @@ import tensorflow.compat.v1 as tf
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.tflib.layers.equalized import apply_bias_act, conv2d_layer, dense_layer, get_weight
+from dnnlib.tflib.layers.growth import choose_structure, grow_features, grow_image
 from dnnlib.tflib.layers.minibatch_stddev import minibatch_stddev_layer
 from dnnlib.tflib.layers.modulated import modulated_conv2d_layer
 from dnnlib.tflib.layers.styles import (
@@ -19,25 +20,26 @@ from dnnlib.tflib.layers.styles import (
 )
 from dnnlib.tflib.layers.styles import normalize_latents as normalize
 from dnnlib.tflib.ops.conv2d import change_layout, device_layout, spatial_axes
+from dnnlib.tflib.ops.stylegan_resampling import downscale2d, upscale2d
 from dnnlib.tflib.ops.upfirdn_2d import downsample_2d, upsample_2d
 
 __all__ = [
-    'D_stylegan2', 'G_main', 'G_mapping', 'G_synthesis_stylegan2', 'apply_bias_act', 'conv2d_layer',
-    'dense_layer', 'get_weight', 'minibatch_stddev_layer', 'modulated_conv2d_layer', 'naive_downsample_2d',
-    'naive_upsample_2d',
+    'D_stylegan', 'D_stylegan2', 'G_main', 'G_mapping', 'G_synthesis_stylegan2', 'G_synthesis_stylegan_revised',
+    'apply_bias_act', 'conv2d_layer', 'dense_layer', 'get_weight', 'minibatch_stddev_layer',
+    'modulated_conv2d_layer', 'naive_downsample_2d', 'naive_upsample_2d',
 ]
 
 
 def naive_upsample_2d(x, factor=2, data_format='NCHW'):
     """Repeat every pixel. x [N,C,H,W] -> [N,C,H*factor,W*factor]."""
     with tf.variable_scope('NaiveUpsample'):
-        return upsample_2d(x, factor=factor, data_format=data_format)
+        return upscale2d(x, factor, data_format=data_format)
 
 
 def naive_downsample_2d(x, factor=2, data_format='NCHW'):
     """Mean over blocks of pixels. x [N,C,H,W] -> [N,C,H/factor,W/factor]."""
     with tf.variable_scope('NaiveDownsample'):
-        return downsample_2d(x, factor=factor, data_format=data_format)
+        return downscale2d(x, factor, data_format=data_format)
 
 
 def G_main(
@@ -216,9 +218,9 @@ def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
     return apply_bias_act(x, act=style.nonlinearity, data_format=style.data_format)
 
 
-def _to_rgb(x, y, style, layer_idx, num_channels):
+def _to_rgb(x, y, style, layer_idx, num_channels, scope='ToRGB'):
     """Image of the feature maps x, plus the image y if there is one. x [N,C,H,W] -> [N,num_channels,H,W]."""
-    with tf.variable_scope('ToRGB'):
+    with tf.variable_scope(scope):
         t = modulated_conv2d_layer(
             x, style.dlatents[:, layer_idx], fmaps=num_channels, kernel=1, demodulate=False,
             fused_modconv=style.fused_modconv, data_format=style.data_format)
@@ -289,6 +291,57 @@ def G_synthesis_stylegan2(
     return tf.identity(images_out, name='images_out')
 
 
+def G_synthesis_stylegan_revised(
+    dlatents_in,                            # Input: dlatents (W) [minibatch, num_layers, dlatent_size].
+    dlatent_size = 512,                     # W dimensionality.
+    num_channels = 3,                       # Number of output color channels.
+    resolution = 1024,                      # Output resolution.
+    fmap_base = 16 << 10,                   # Overall multiplier for the number of feature maps.
+    fmap_decay = 1.0,                       # log2 feature map reduction when doubling the resolution.
+    fmap_min = 1,                           # Minimum number of feature maps in any layer.
+    fmap_max = 512,                         # Maximum number of feature maps in any layer.
+    randomize_noise = True,                 # Fresh noise at every evaluation? False = the noise variables.
+    nonlinearity = 'lrelu',                 # Activation: 'relu', 'lrelu', etc.
+    dtype = 'float32',                      # Data type of activations and output.
+    resample_kernel = [1, 3, 3, 1],         # Low-pass filter of the resampling. None = box.
+    fused_modconv = True,                   # Modulate weights per sample, where the device can train so?
+    structure = 'auto',                     # 'fixed', 'linear' or 'recursive' growing (layers.growth).
+    is_template_graph = False,              # Set by Network: the graph that creates the variables.
+    force_clean_graph = False,              # Build all layers, without random noise?
+    **_kwargs):                             # Ignored: keywords for the other sub-network.
+    """Synthesis network that grows: W -> images [minibatch, num_channels, resolution, resolution] (configs B-D)."""
+    clean_graph = is_template_graph or force_clean_graph
+    structure = choose_structure(structure, clean_graph)
+    resolution_log2 = _resolution_log2(resolution)
+    nf = _Fmaps(fmap_base, fmap_decay, fmap_min, fmap_max)
+    num_layers = resolution_log2 * 2 - 2
+    dlatents_in.set_shape([None, num_layers, dlatent_size])
+    lod = tf.get_variable('lod', initializer=np.float32(0), trainable=False)
+    style = _Style(
+        tf.cast(dlatents_in, dtype), _noise_inputs(num_layers - 1, dtype), nonlinearity, resample_kernel,
+        fused_modconv, randomize_noise and not clean_graph, data_format=device_layout(dlatents_in))
+
+    def block(res_log2, x):
+        with tf.variable_scope(f'{2 ** res_log2}x{2 ** res_log2}'):
+            return _synthesis_block(x, style, res_log2, nf(res_log2 - 1), architecture='orig')
+
+    def to_rgb(res_log2, x):
+        scope = f'ToRGB_lod{resolution_log2 - res_log2}'
+        return _to_rgb(x, None, style, res_log2 * 2 - 3, num_channels, scope)
+
+    def upscale(y, factor):
+        return naive_upsample_2d(y, factor, data_format=style.data_format)
+
+    with tf.variable_scope('4x4'):
+        x = _const_input(style, fmaps=nf(1))
+        with tf.variable_scope('Conv'):
+            x = _synthesis_layer(x, style, layer_idx=0, fmaps=nf(1))
+    y = grow_image(x, tf.cast(lod, dtype), structure, resolution_log2, block, to_rgb, upscale)
+    images_out = change_layout(y, style.data_format, 'NCHW')
+    assert images_out.dtype == tf.as_dtype(dtype)
+    return tf.identity(images_out, name='images_out')
+
+
 @dataclass(frozen=True)
 class _Critic:
     """What the layers of a discriminator have in common."""
@@ -304,9 +357,9 @@ def _critic_conv(x, critic, fmaps, kernel, down=False):
     return apply_bias_act(x, act=critic.nonlinearity, data_format=critic.data_format)
 
 
-def _from_rgb(x, y, critic, fmaps):
+def _from_rgb(x, y, critic, fmaps, scope='FromRGB'):
     """Feature maps of the image y, added to x if there is any. y [N,C,H,W] -> [N,fmaps,H,W]."""
-    with tf.variable_scope('FromRGB'):
+    with tf.variable_scope(scope):
         t = _critic_conv(y, critic, fmaps=fmaps, kernel=1)
         return t if x is None else x + t
 
@@ -383,6 +436,51 @@ def D_stylegan2(
         with tf.variable_scope('4x4'):
             x = _from_rgb(x, y, critic, fmaps=nf(1))
 
+    scores_out = _critic_tail(x, tf.cast(labels_in, dtype), critic, nf, mbstd_group_size, mbstd_num_features)
+    assert scores_out.dtype == tf.as_dtype(dtype)
+    return tf.identity(scores_out, name='scores_out')
+
+
+def D_stylegan(
+    images_in,                              # First input: images [minibatch, num_channels, resolution, resolution].
+    labels_in,                              # Second input: labels [minibatch, label_size].
+    num_channels = 3,                       # Number of input color channels.
+    resolution = 1024,                      # Input resolution.
+    label_size = 0,                         # Label dimensionality, 0 = no labels.
+    fmap_base = 16 << 10,                   # Overall multiplier for the number of feature maps.
+    fmap_decay = 1.0,                       # log2 feature map reduction when doubling the resolution.
+    fmap_min = 1,                           # Minimum number of feature maps in any layer.
+    fmap_max = 512,                         # Maximum number of feature maps in any layer.
+    nonlinearity = 'lrelu',                 # Activation: 'relu', 'lrelu', etc.
+    mbstd_group_size = 4,                   # Group size of the minibatch stddev layer. 1 = no such layer.
+    mbstd_num_features = 1,                 # Number of features of the minibatch stddev layer.
+    dtype = 'float32',                      # Data type of activations and output.
+    resample_kernel = [1, 3, 3, 1],         # Low-pass filter of the resampling. None = box.
+    structure = 'auto',                     # 'fixed', 'linear' or 'recursive' growing (layers.growth).
+    is_template_graph = False,              # Set by Network: the graph that creates the variables.
+    **_kwargs):                             # Ignored.
+    """Discriminator that grows: images -> scores [minibatch, 1] (configs B-D)."""
+    structure = choose_structure(structure, is_template_graph)
+    resolution_log2 = _resolution_log2(resolution)
+    nf = _Fmaps(fmap_base, fmap_decay, fmap_min, fmap_max)
+    images_in.set_shape([None, num_channels, resolution, resolution])
+    labels_in.set_shape([None, label_size])
+    critic = _Critic(nonlinearity, resample_kernel, data_format=device_layout(images_in))
+    lod = tf.get_variable('lod', initializer=np.float32(0), trainable=False)
+    images = change_layout(tf.cast(images_in, dtype), 'NCHW', critic.data_format)
+
+    def block(res_log2, x):
+        with tf.variable_scope(f'{2 ** res_log2}x{2 ** res_log2}'):
+            return _critic_block(x, critic, nf(res_log2 - 1), nf(res_log2 - 2), architecture='orig')
+
+    def from_rgb(res_log2, y):
+        scope = f'FromRGB_lod{resolution_log2 - res_log2}'
+        return _from_rgb(None, y, critic, nf(res_log2 - 1), scope)
+
+    def downscale(y, factor):
+        return naive_downsample_2d(y, factor, data_format=critic.data_format)
+
+    x = grow_features(images, tf.cast(lod, dtype), structure, resolution_log2, block, from_rgb, downscale)
     scores_out = _critic_tail(x, tf.cast(labels_in, dtype), critic, nf, mbstd_group_size, mbstd_num_features)
     assert scores_out.dtype == tf.as_dtype(dtype)
     return tf.identity(scores_out, name='scores_out')
