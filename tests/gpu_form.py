@@ -3,6 +3,7 @@
 from unittest import mock
 
 import tensorflow.compat.v1 as tf
+from tensorflow.python.ops.ref_variable import RefVariable
 
 from dnnlib.tflib.ops import conv2d
 
@@ -15,4 +16,11 @@ def built_for_gpus():
 def compiled(function):
     """The same function of tensors, run by XLA: on a CPU, too, it convolves channels first and in groups,
     forward and backward, which TensorFlow's own kernels do not."""
-    return tf.function(function, jit_compile=True, autograph=False)
+    by_xla = tf.function(function, jit_compile=True, autograph=False)
+
+    def call(*args):
+        # Such a function can capture the values of variables, but not the references that are read again.
+        with mock.patch.object(RefVariable, 'read_value', RefVariable.value):
+            return by_xla(*args)
+
+    return call

@@ -15,78 +15,28 @@ from tests.golden_figures import (
     QUICK,
     arrays,
     assert_close,
-    assert_gradients_close,
     figures,
     fresh_session,
-    one_hot,
     replaced_randomness,
     set_golden_values,
 )
 from tests.golden_recipe import golden_input
 from tests.gpu_form import built_for_gpus, compiled
+from tests.network_cases import cases_by_graph, check_golden_cases, check_variable_table, table_id
 
 FUNCTIONS = ('training.networks_stylegan2.G_main', 'training.networks_stylegan2.D_stylegan2')
 CASES = [case for case in figures('networks_stylegan2') if 'networks_stylegan2.' in case['func']]
 TABLES = [table for table in figures('variables_stylegan2') if 'networks_stylegan2.' in table['func_name']]
 
 
-def _case_inputs(case):
-    """Input arrays of a golden case, in the order of the network's inputs."""
-    values = []
-    for name, (_, *shape) in zip(case['input_names'], case['input_shapes'], strict=True):
-        if name == 'labels_in':
-            values.append(one_hot(case['batch'], shape[0]))
-        else:
-            value = golden_input(f'{case["name"]}/{name}', [case['batch'], *shape])
-            values.append(value * 0.5 if name == 'images_in' else value)
-    return values
+@pytest.mark.parametrize('cases', cases_by_graph(CASES), ids=lambda cases: cases[0]['name'])
+def test_golden_cases_have_the_same_variables_outputs_and_gradients(cases, session):
+    check_golden_cases(cases, arrays('networks_stylegan2'))
 
 
-def _build(case, **overrides):
-    net = tflib.Network('net', func_name=case['func'], **case['static'])
-    set_golden_values(net)
-    if case['lod'] is not None:
-        net.set_var('lod', case['lod'])
-    inputs = [tf.constant(value, tf.float32) for value in _case_inputs(case)]
-    with replaced_randomness():
-        outputs = net.get_output_for(*inputs, return_as_list=True, **{**case['run'], **overrides})
-    return net, inputs, outputs
-
-
-@pytest.mark.parametrize('case', CASES, ids=lambda case: case['name'])
-def test_golden_case_has_the_same_variables_outputs_and_gradients(case, session):
-    net, inputs, outputs = _build(case)
-    assert {name: var.shape.as_list() for name, var in net.vars.items()} == case['variables']
-    assert list(net.vars) == list(case['variables'])
-    assert list(net.trainables) == case['trainable']
-    assert net.input_names == case['input_names']
-    assert net.output_names == case['output_names']
-    assert net.output_shapes == case['output_shapes']
-
-    total = tf.add_n([tf.reduce_sum(out * golden_input(f'cotangent{i}', out.shape.as_list()))
-                      for i, out in enumerate(outputs)])
-    targets = {**net.trainables,
-               **{f'<{name}>': x for name, x in zip(net.input_names, inputs, strict=True) if x.shape[1] != 0}}
-    grads = dict(zip(targets, tf.gradients(total, list(targets.values())), strict=True))
-    assert [name for name in net.trainables if grads[name] is None] == case['no_grad']
-    grads = {name: grad for name, grad in grads.items() if grad is not None}
-    outputs, grads = session.run([outputs, grads])
-    for i, value in enumerate(outputs):
-        assert_close(value, arrays('networks_stylegan2')[f'{case["name"]}:out{i}'], case['name'])
-    assert_gradients_close(grads, case['grads'], case['name'])
-
-
-@pytest.mark.parametrize(
-    'table', TABLES, ids=lambda table: f'{table["func_name"].split(".")[-1]}-{table["static_kwargs"]}')
+@pytest.mark.parametrize('table', TABLES, ids=table_id)
 def test_full_size_network_has_the_published_variables(table, monkeypatch, session):
-    monkeypatch.setattr(tflib.Network, 'reset_own_vars', lambda net: None)  # hundreds of MB, seen by nobody
-    net = tflib.Network('net', func_name=table['func_name'], **table['static_kwargs'])
-    variables = {name: [var.shape.as_list(), var.trainable] for name, var in net.vars.items()}
-    assert variables == table['variables']
-    assert sum(int(np.prod(var.shape.as_list())) for var in net.trainables.values()) == table['parameters']
-    assert net.input_names == table['input_names']
-    assert net.input_shapes == table['input_shapes']
-    assert net.output_shapes == table['output_shapes']
+    check_variable_table(table, monkeypatch)
 
 
 SMALL = dict(resolution=16, fmap_base=128, fmap_max=8, latent_size=8, dlatent_size=8, mapping_fmaps=8,

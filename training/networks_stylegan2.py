@@ -8,25 +8,20 @@ import tensorflow.compat.v1 as tf
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.tflib.layers.equalized import apply_bias_act, conv2d_layer, dense_layer, get_weight
-from dnnlib.tflib.layers.growth import choose_structure, grow_features, grow_image
+from dnnlib.tflib.layers.growth import choose_structure, grow_features, grow_image, level_of_detail
 from dnnlib.tflib.layers.minibatch_stddev import minibatch_stddev_layer
 from dnnlib.tflib.layers.modulated import modulated_conv2d_layer
-from dnnlib.tflib.layers.styles import (
-    concat_label_embedding,
-    mix_styles,
-    plain_number,
-    track_dlatent_avg,
-    truncate,
-)
-from dnnlib.tflib.layers.styles import normalize_latents as normalize
-from dnnlib.tflib.ops.conv2d import change_layout, device_layout, spatial_axes
+from dnnlib.tflib.layers.stages import Fmaps, log2_of_resolution
+from dnnlib.tflib.layers.styles import map_latents, plain_number, styled_dlatents, synthesize
+from dnnlib.tflib.layers.synthesis_inputs import const_input, layer_noise, noise_inputs
+from dnnlib.tflib.ops.conv2d import change_layout, device_layout
 from dnnlib.tflib.ops.stylegan_resampling import downscale2d, upscale2d
 from dnnlib.tflib.ops.upfirdn_2d import downsample_2d, upsample_2d
 
 __all__ = [
-    'D_stylegan', 'D_stylegan2', 'G_main', 'G_mapping', 'G_synthesis_stylegan2', 'G_synthesis_stylegan_revised',
-    'apply_bias_act', 'conv2d_layer', 'dense_layer', 'get_weight', 'minibatch_stddev_layer',
-    'modulated_conv2d_layer', 'naive_downsample_2d', 'naive_upsample_2d',
+    'D_stylegan', 'D_stylegan2', 'G_main', 'G_mapping', 'G_synthesis_stylegan2',
+    'G_synthesis_stylegan_revised', 'apply_bias_act', 'conv2d_layer', 'dense_layer', 'get_weight',
+    'minibatch_stddev_layer', 'modulated_conv2d_layer', 'naive_downsample_2d', 'naive_upsample_2d',
 ]
 
 
@@ -83,7 +78,7 @@ def G_main(
     if 'mapping' not in components:
         components.mapping = tflib.Network('G_mapping', func_name=globals()[mapping_func],
                                            dlatent_broadcast=num_layers, **kwargs)
-    lod_in = tf.get_variable('lod', initializer=np.float32(0), trainable=False)
+    lod = level_of_detail()
     dlatent_avg = tf.get_variable('dlatent_avg', shape=[dlatent_size], initializer=tf.initializers.zeros(),
                                   trainable=False)
 
@@ -91,25 +86,11 @@ def G_main(
         dlatents = components.mapping.get_output_for(latents, labels_in, is_training=is_training, **kwargs)
         return tf.cast(dlatents, tf.float32)
 
-    dlatents = mapping(latents_in)
-    if dlatent_avg_beta is not None:
-        dlatents = track_dlatent_avg(dlatent_avg, dlatents, dlatent_avg_beta)
-    if style_mixing_prob is not None:
-        with tf.variable_scope('StyleMix'):
-            other_dlatents = mapping(tflib.random.normal(tf.shape(latents_in)))
-            num_active_layers = num_layers - 2 * tf.cast(lod_in, tf.int32)
-            dlatents = mix_styles(dlatents, other_dlatents, style_mixing_prob, num_active_layers)
-    if truncation_psi is not None:
-        with tf.variable_scope('Truncation'):
-            dlatents = truncate(dlatents, dlatent_avg, truncation_psi, truncation_cutoff)
-
-    handover = []
-    if 'lod' in components.synthesis.vars:
-        handover.append(tf.assign(components.synthesis.vars['lod'], lod_in))
-    with tf.control_dependencies(handover):
-        images_out = components.synthesis.get_output_for(
-            dlatents, is_training=is_training, force_clean_graph=is_template_graph, **kwargs)
-    images_out = tf.identity(images_out, name='images_out')
+    dlatents = styled_dlatents(
+        mapping, latents_in, dlatent_avg, lod, tracking_beta=dlatent_avg_beta, mixing_prob=style_mixing_prob,
+        psi=truncation_psi, cutoff=truncation_cutoff)
+    images_out = synthesize(components.synthesis, dlatents, lod, is_training=is_training,
+                            force_clean_graph=is_template_graph, **kwargs)
     return (images_out, dlatents) if return_dlatents else images_out
 
 
@@ -130,36 +111,16 @@ def G_mapping(
     """Mapping network: Z -> W, [minibatch, dlatent_size] or, broadcast, [minibatch, layers, dlatent_size]."""
     latents_in.set_shape([None, latent_size])
     labels_in.set_shape([None, label_size])
-    x = tf.cast(latents_in, dtype)
-    if label_size:
-        x = concat_label_embedding(x, tf.cast(labels_in, dtype))
-    if normalize_latents:
-        with tf.variable_scope('Normalize'):
-            x = normalize(x)
 
-    for layer_idx in range(mapping_layers):
-        with tf.variable_scope(f'Dense{layer_idx}'):
-            fmaps = dlatent_size if layer_idx == mapping_layers - 1 else mapping_fmaps
-            x = dense_layer(x, fmaps=fmaps, lrmul=mapping_lrmul)
-            x = apply_bias_act(x, act=mapping_nonlinearity, lrmul=mapping_lrmul)
+    def layer(x, layer_idx):
+        fmaps = dlatent_size if layer_idx == mapping_layers - 1 else mapping_fmaps
+        x = dense_layer(x, fmaps=fmaps, lrmul=mapping_lrmul)
+        return apply_bias_act(x, act=mapping_nonlinearity, lrmul=mapping_lrmul)
 
-    if dlatent_broadcast is not None:
-        with tf.variable_scope('Broadcast'):
-            x = tf.broadcast_to(x[:, tf.newaxis], [tf.shape(x)[0], dlatent_broadcast, x.shape[1]])  # [N,L,C]
-    assert x.dtype == tf.as_dtype(dtype)
-    return tf.identity(x, name='dlatents_out')
-
-
-@dataclass(frozen=True)
-class _Fmaps:
-    """How many feature maps a stage has; the layers at resolution 2^r are stage r - 1."""
-    base: int
-    decay: float
-    min: int
-    max: int
-
-    def __call__(self, stage):
-        return int(np.clip(int(self.base / 2.0 ** (stage * self.decay)), self.min, self.max))
+    dlatents_out = map_latents(tf.cast(latents_in, dtype), labels_in, layer, mapping_layers,
+                               normalize=normalize_latents, broadcast=dlatent_broadcast)
+    assert dlatents_out.dtype == tf.as_dtype(dtype)
+    return dlatents_out
 
 
 @dataclass(frozen=True)
@@ -174,29 +135,15 @@ class _Style:
     data_format: str
 
 
-def _resolution_log2(resolution):
-    log2 = int(np.log2(resolution))
-    assert resolution == 2 ** log2
-    assert resolution >= 4
-    return log2
+def _noise_of_layers(num_layers, dtype):
+    """Fixed noise of the layers: one at 4x4, two at each other resolution."""
+    return noise_inputs([2 ** ((layer_idx + 5) // 2) for layer_idx in range(num_layers)], dtype)
 
 
-def _noise_inputs(num_layers, dtype):
-    """Fixed noise of the layers: variables [1,1,H,W]."""
-    inputs = []
-    for layer_idx in range(num_layers):
-        size = 2 ** ((layer_idx + 5) // 2)
-        inputs.append(tf.get_variable(f'noise{layer_idx}', shape=[1, 1, size, size], trainable=False,
-                                      initializer=tf.initializers.random_normal()))
-    return [tf.cast(noise, dtype) for noise in inputs]
-
-
-def _const_input(style, fmaps):
-    """Learned constant [1,fmaps,4,4], repeated over the minibatch."""
+def _const_layer(style, fmaps):
+    """Learned constant, repeated over the minibatch. -> [N,fmaps,4,4]."""
     with tf.variable_scope('Const'):
-        x = tf.get_variable('const', shape=[1, fmaps, 4, 4], initializer=tf.initializers.random_normal())
-        x = change_layout(tf.cast(x, style.dlatents.dtype), 'NCHW', style.data_format)
-        return tf.broadcast_to(x, [tf.shape(style.dlatents)[0], *x.shape.as_list()[1:]])
+        return const_input(style.dlatents, fmaps, tf.initializers.random_normal(), style.data_format)
 
 
 def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
@@ -207,12 +154,7 @@ def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
     x = modulated_conv2d_layer(
         x, style.dlatents[:, layer_idx], fmaps=fmaps, kernel=3, up=up, resample_kernel=style.resample_kernel,
         fused_modconv=style.fused_modconv, data_format=style.data_format)
-    height, width = (x.shape.as_list()[axis] for axis in spatial_axes(style.data_format))
-    noise = style.noise[layer_idx]
-    if style.randomize_noise:
-        noise = tflib.random.normal([tf.shape(x)[0], 1, height, width], dtype=x.dtype)
-    if style.data_format == 'NHWC':
-        noise = tf.reshape(noise, [-1, height, width, 1])  # [N,1,H,W] -> [N,H,W,1], one channel: no transpose
+    noise = layer_noise(x, style.noise[layer_idx], style.randomize_noise, style.data_format)
     strength = tf.get_variable('noise_strength', shape=[], initializer=tf.initializers.zeros())
     x += noise * tf.cast(strength, x.dtype)
     return apply_bias_act(x, act=style.nonlinearity, data_format=style.data_format)
@@ -261,17 +203,17 @@ def G_synthesis_stylegan2(
     **_kwargs):                             # Ignored: keywords for the other sub-network.
     """Synthesis network: W -> images [minibatch, num_channels, resolution, resolution] (configs E and F)."""
     assert architecture in ('orig', 'skip', 'resnet')
-    resolution_log2 = _resolution_log2(resolution)
-    nf = _Fmaps(fmap_base, fmap_decay, fmap_min, fmap_max)
+    resolution_log2 = log2_of_resolution(resolution)
+    nf = Fmaps(fmap_base, fmap_decay, min=fmap_min, max=fmap_max)
     num_layers = resolution_log2 * 2 - 2
     dlatents_in.set_shape([None, num_layers, dlatent_size])
     style = _Style(
-        tf.cast(dlatents_in, dtype), _noise_inputs(num_layers - 1, dtype), nonlinearity, resample_kernel,
+        tf.cast(dlatents_in, dtype), _noise_of_layers(num_layers - 1, dtype), nonlinearity, resample_kernel,
         fused_modconv, randomize_noise, data_format=device_layout(dlatents_in))
 
     y = None
     with tf.variable_scope('4x4'):
-        x = _const_input(style, fmaps=nf(1))
+        x = _const_layer(style, fmaps=nf(1))
         with tf.variable_scope('Conv'):
             x = _synthesis_layer(x, style, layer_idx=0, fmaps=nf(1))
         if architecture == 'skip':
@@ -309,16 +251,16 @@ def G_synthesis_stylegan_revised(
     is_template_graph = False,              # Set by Network: the graph that creates the variables.
     force_clean_graph = False,              # Build all layers, without random noise?
     **_kwargs):                             # Ignored: keywords for the other sub-network.
-    """Synthesis network that grows: W -> images [minibatch, num_channels, resolution, resolution] (configs B-D)."""
+    """Growing synthesis network: W -> images [minibatch, num_channels, resolution, resolution] (B, C, D)."""
     clean_graph = is_template_graph or force_clean_graph
     structure = choose_structure(structure, clean_graph)
-    resolution_log2 = _resolution_log2(resolution)
-    nf = _Fmaps(fmap_base, fmap_decay, fmap_min, fmap_max)
+    resolution_log2 = log2_of_resolution(resolution)
+    nf = Fmaps(fmap_base, fmap_decay, min=fmap_min, max=fmap_max)
     num_layers = resolution_log2 * 2 - 2
     dlatents_in.set_shape([None, num_layers, dlatent_size])
-    lod = tf.get_variable('lod', initializer=np.float32(0), trainable=False)
+    lod = level_of_detail(dtype)
     style = _Style(
-        tf.cast(dlatents_in, dtype), _noise_inputs(num_layers - 1, dtype), nonlinearity, resample_kernel,
+        tf.cast(dlatents_in, dtype), _noise_of_layers(num_layers - 1, dtype), nonlinearity, resample_kernel,
         fused_modconv, randomize_noise and not clean_graph, data_format=device_layout(dlatents_in))
 
     def block(res_log2, x):
@@ -333,10 +275,10 @@ def G_synthesis_stylegan_revised(
         return naive_upsample_2d(y, factor, data_format=style.data_format)
 
     with tf.variable_scope('4x4'):
-        x = _const_input(style, fmaps=nf(1))
+        x = _const_layer(style, fmaps=nf(1))
         with tf.variable_scope('Conv'):
             x = _synthesis_layer(x, style, layer_idx=0, fmaps=nf(1))
-    y = grow_image(x, tf.cast(lod, dtype), structure, resolution_log2, block, to_rgb, upscale)
+    y = grow_image(x, lod, structure, resolution_log2, block, to_rgb, upscale)
     images_out = change_layout(y, style.data_format, 'NCHW')
     assert images_out.dtype == tf.as_dtype(dtype)
     return tf.identity(images_out, name='images_out')
@@ -416,8 +358,8 @@ def D_stylegan2(
     **_kwargs):                             # Ignored.
     """Discriminator: images -> scores [minibatch, 1] (configs E and F)."""
     assert architecture in ('orig', 'skip', 'resnet')
-    resolution_log2 = _resolution_log2(resolution)
-    nf = _Fmaps(fmap_base, fmap_decay, fmap_min, fmap_max)
+    resolution_log2 = log2_of_resolution(resolution)
+    nf = Fmaps(fmap_base, fmap_decay, min=fmap_min, max=fmap_max)
     images_in.set_shape([None, num_channels, resolution, resolution])
     labels_in.set_shape([None, label_size])
     critic = _Critic(nonlinearity, resample_kernel, data_format=device_layout(images_in))
@@ -442,7 +384,7 @@ def D_stylegan2(
 
 
 def D_stylegan(
-    images_in,                              # First input: images [minibatch, num_channels, resolution, resolution].
+    images_in,                              # First input: images [minibatch, channels, height, width].
     labels_in,                              # Second input: labels [minibatch, label_size].
     num_channels = 3,                       # Number of input color channels.
     resolution = 1024,                      # Input resolution.
@@ -461,12 +403,12 @@ def D_stylegan(
     **_kwargs):                             # Ignored.
     """Discriminator that grows: images -> scores [minibatch, 1] (configs B-D)."""
     structure = choose_structure(structure, is_template_graph)
-    resolution_log2 = _resolution_log2(resolution)
-    nf = _Fmaps(fmap_base, fmap_decay, fmap_min, fmap_max)
+    resolution_log2 = log2_of_resolution(resolution)
+    nf = Fmaps(fmap_base, fmap_decay, min=fmap_min, max=fmap_max)
     images_in.set_shape([None, num_channels, resolution, resolution])
     labels_in.set_shape([None, label_size])
     critic = _Critic(nonlinearity, resample_kernel, data_format=device_layout(images_in))
-    lod = tf.get_variable('lod', initializer=np.float32(0), trainable=False)
+    lod = level_of_detail(dtype)
     images = change_layout(tf.cast(images_in, dtype), 'NCHW', critic.data_format)
 
     def block(res_log2, x):
@@ -480,7 +422,7 @@ def D_stylegan(
     def downscale(y, factor):
         return naive_downsample_2d(y, factor, data_format=critic.data_format)
 
-    x = grow_features(images, tf.cast(lod, dtype), structure, resolution_log2, block, from_rgb, downscale)
+    x = grow_features(images, lod, structure, resolution_log2, block, from_rgb, downscale)
     scores_out = _critic_tail(x, tf.cast(labels_in, dtype), critic, nf, mbstd_group_size, mbstd_num_features)
     assert scores_out.dtype == tf.as_dtype(dtype)
     return tf.identity(scores_out, name='scores_out')

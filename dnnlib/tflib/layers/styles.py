@@ -1,15 +1,11 @@
-"""What is done to latents and dlatents: normalization, labels, tracking, style mixing, truncation."""
+"""What is done to latents and dlatents: labels, mapping, tracking, style mixing, truncation."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from .. import random
 from ..tfutil import is_tf_expression, lerp
-
-
-def normalize_latents(x, epsilon=1e-8):
-    """x / sqrt(mean(x^2) + epsilon) over the components (Progressive GAN, Section 4.2). x [N,C] -> [N,C]."""
-    return x * tf.rsqrt(tf.reduce_mean(tf.square(x), axis=1, keepdims=True) + epsilon)
+from .normalization import pixel_norm
 
 
 def concat_label_embedding(x, labels):
@@ -18,6 +14,26 @@ def concat_label_embedding(x, labels):
         shape = [labels.shape.as_list()[1], x.shape.as_list()[1]]
         w = tf.get_variable('weight', shape=shape, initializer=tf.initializers.random_normal())
         return tf.concat([x, tf.matmul(labels, tf.cast(w, x.dtype))], axis=1)
+
+
+def map_latents(latents, labels, layer, num_layers, normalize=True, broadcast=None):
+    """Mapping network (StyleGAN, Figure 1b), of layers layer(x, layer_idx).
+
+    latents [N,C], labels [N,L], L may be 0 -> dlatents [N,W] or [N,broadcast,W], in the dtype of the latents.
+    """
+    x = latents
+    if labels.shape.as_list()[1] > 0:
+        x = concat_label_embedding(x, tf.cast(labels, x.dtype))
+    if normalize:
+        with tf.variable_scope('Normalize'):
+            x = pixel_norm(x)
+    for layer_idx in range(num_layers):
+        with tf.variable_scope(f'Dense{layer_idx}'):
+            x = layer(x, layer_idx)
+    if broadcast is not None:
+        with tf.variable_scope('Broadcast'):
+            x = tf.broadcast_to(x[:, tf.newaxis], [tf.shape(x)[0], broadcast, x.shape[1]])  # [N,L,W]
+    return tf.identity(x, name='dlatents_out')
 
 
 def plain_number(x) -> bool:
@@ -63,3 +79,31 @@ def truncate(dlatents, dlatent_avg, psi, cutoff=None):
     if cutoff is not None:
         psi = tf.where(layers < cutoff, psi, ones)
     return lerp(dlatent_avg, dlatents, psi)
+
+
+def styled_dlatents(mapping, latents, dlatent_avg, lod, *, tracking_beta, mixing_prob, psi, cutoff):
+    """mapping(latents), float32 [N,L,C]: tracked, mixed and truncated, each unless its number is None.
+
+    lod: scalar; mixing leaves out the layers that are not in use. The others: as in the functions above.
+    """
+    dlatents = mapping(latents)
+    if tracking_beta is not None:
+        dlatents = track_dlatent_avg(dlatent_avg, dlatents, tracking_beta)
+    if mixing_prob is not None:
+        with tf.variable_scope('StyleMix'):
+            other_dlatents = mapping(random.normal(tf.shape(latents)))
+            num_active_layers = dlatents.shape.as_list()[1] - 2 * tf.cast(lod, tf.int32)
+            dlatents = mix_styles(dlatents, other_dlatents, mixing_prob, num_active_layers)
+    if psi is not None:
+        with tf.variable_scope('Truncation'):
+            dlatents = truncate(dlatents, dlatent_avg, psi, cutoff)
+    return dlatents
+
+
+def synthesize(synthesis, dlatents, lod, **kwargs):
+    """`images_out` of a synthesis network, which takes the lod over first if it grows. `kwargs`: of its build
+    function."""
+    handover = [tf.assign(synthesis.vars['lod'], lod)] if 'lod' in synthesis.vars else []
+    with tf.control_dependencies(handover):
+        images = synthesis.get_output_for(dlatents, **kwargs)
+    return tf.identity(images, name='images_out')

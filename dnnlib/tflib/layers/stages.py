@@ -1,0 +1,25 @@
+"""Stages of a network: one for every resolution 2^r, with a number of feature maps each. No variables."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Fmaps:
+    """How many feature maps a stage has; the layers at resolution 2^r are stage r - 1."""
+    base: int
+    decay: float
+    max: int
+    min: int = 0
+
+    def __call__(self, stage):
+        return int(np.clip(int(self.base / 2.0 ** (stage * self.decay)), self.min, self.max))
+
+
+def log2_of_resolution(resolution) -> int:
+    """r of 2^r, which has to be a power of two and at least 4."""
+    log2 = int(np.log2(resolution))
+    assert resolution == 2 ** log2
+    assert resolution >= 4
+    return log2
