@@ -8,12 +8,17 @@ from . import tfutil
 VERSION = 4
 READABLE_VERSIONS = (4,)
 
-# Build functions by the name that is stored: they are our own, stored source text is not executed.
+# Build functions by the name that is stored: they are our own, stored source text is not executed. `G_style`
+# is absent: its mapping network is stored by the name of StyleGAN2's, which is another function.
 BUILD_FUNCTIONS = {
     'G_main': 'training.networks_stylegan2.G_main',
     'G_mapping': 'training.networks_stylegan2.G_mapping',
     'G_synthesis_stylegan2': 'training.networks_stylegan2.G_synthesis_stylegan2',
     'D_stylegan2': 'training.networks_stylegan2.D_stylegan2',
+    'G_synthesis': 'training.networks_stylegan.G_synthesis',
+    'D_basic': 'training.networks_stylegan.D_basic',
+    'G_paper': 'training.networks_progan.G_paper',
+    'D_paper': 'training.networks_progan.D_paper',
 }
 FIELDS = {
     'name': str,
