@@ -107,14 +107,13 @@ def _run(net, **kwargs):
     return net.run(golden_input('latents', [3, 8]), None, **kwargs)
 
 
-@pytest.mark.parametrize('training', [False, True], ids=['forward', 'training'])
-def test_fused_and_unfused_modulated_convolution_agree(training, generator):
+def test_fused_and_unfused_modulated_convolution_agree_in_training(generator):
     """As a user asks for them, images and gradients alike."""
     latents = tf.constant(golden_input('latents', [3, 8]))
     results = []
     for fused in (False, True):
         with replaced_randomness():
-            images = generator.get_output_for(latents, None, fused_modconv=fused, is_training=training)
+            images = generator.get_output_for(latents, None, fused_modconv=fused, is_training=True)
         grads = tf.gradients(tf.reduce_sum(tf.square(images)), list(generator.trainables.values()))
         results.append(tflib.run([images, grads]))
     assert_close(results[1][0], results[0][0], 'images', tolerance=1e-5)
@@ -156,24 +155,59 @@ def test_demodulated_weights_have_unit_norm(session):
 
 
 def test_networks_built_for_gpus_give_the_same_images_and_scores():
-    """Channels first, and one grouped convolution for the whole minibatch in every layer of the generator."""
+    """Channels first, with and without one grouped convolution for the whole minibatch in every layer."""
+    def evaluate(latents):
+        images = [G.get_output_for(latents, None, randomize_noise=False, fused_modconv=fused)
+                  for fused in (True, False)]
+        return *images, D.get_output_for(images[0], None)
+
     results = []
-    for gpu, context in ((False, contextlib.nullcontext()), (True, built_for_gpus())):
-        with fresh_session(QUICK) as session, context:
-            G = tflib.Network('G', func_name=FUNCTIONS[0], architecture='skip', **SMALL)
-            D = tflib.Network('D', func_name=FUNCTIONS[1], resolution=16, fmap_base=128, fmap_max=8,
-                              architecture='skip')
+    for gpu in (False, True):
+        with fresh_session(QUICK) as session, built_for_gpus() if gpu else contextlib.nullcontext():
+            G = tflib.Network('G', func_name=FUNCTIONS[0], **{**SMALL, 'resolution': 8})
+            D = tflib.Network('D', func_name=FUNCTIONS[1], architecture='skip', **{**SMALL, 'resolution': 8})
             set_golden_values(G)
             set_golden_values(D)
-
-            def evaluate(latents, G=G, D=D):
-                images = G.get_output_for(latents, None, randomize_noise=False)
-                return images, D.get_output_for(images, None)
-
             latents = tf.placeholder_with_default(golden_input('latents', [3, 8]), [None, 8])
             results.append(session.run((compiled(evaluate) if gpu else evaluate)(latents)))
     for gpu, cpu in zip(results[1], results[0], strict=True):
         assert_close(gpu, cpu, 'output', tolerance=1e-5)
+
+
+def test_half_precision_gives_nearly_the_same_images_and_scores(session):
+    results = []
+    for dtype in ('float32', 'float16'):
+        size = {**SMALL, 'resolution': 8, 'label_size': 2, 'dtype': dtype}
+        G = tflib.Network('G', func_name=FUNCTIONS[0], **size)
+        D = tflib.Network('D', func_name=FUNCTIONS[1], **size)
+        set_golden_values(G)
+        set_golden_values(D)
+        labels = tf.constant(one_hot(3, 2))
+        with replaced_randomness():
+            images, dlatents = G.get_output_for(tf.constant(golden_input('latents', [3, 8])), labels,
+                                                is_training=True, return_dlatents=True)
+        scores = D.get_output_for(images, labels)
+        assert (images.dtype, dlatents.dtype, scores.dtype) == (dtype, 'float32', dtype)
+        grad = tf.gradients(tf.cast(scores, tf.float32), dlatents)[0]
+        results.append(session.run([images, scores, grad]))
+    for half, full in zip(results[1], results[0], strict=True):
+        assert_close(half, full, 'output', tolerance=0.02)
+
+
+def test_the_smallest_networks_have_4x4_pixels(session):
+    size = {**SMALL, 'resolution': 4, 'num_channels': 1, 'architecture': 'skip'}
+    G = tflib.Network('G', func_name=FUNCTIONS[0], **size)
+    D = tflib.Network('D', func_name=FUNCTIONS[1], **size)
+    images = _run(G)
+    assert images.shape == (3, 1, 4, 4)
+    assert D.run(images, None).shape == (3, 1)
+
+
+@pytest.mark.parametrize('func_name', FUNCTIONS)
+@pytest.mark.parametrize('bad', [{'resolution': 2}, {'resolution': 12}, {'architecture': 'plain'}], ids=str)
+def test_resolutions_and_architectures_that_do_not_exist_are_refused(func_name, bad, session):
+    with pytest.raises(AssertionError):
+        tflib.Network('net', func_name=func_name, **{**SMALL, **bad})
 
 
 def test_a_network_transposes_at_its_edges_only():
