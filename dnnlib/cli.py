@@ -11,7 +11,7 @@ import requests
 
 from dnnlib.util import UserError
 
-_FILE_TROUBLE = (errno.ENOSPC, errno.EACCES, errno.EROFS)
+_FILE_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
 
 def number_range(text: str) -> list[int]:
@@ -65,6 +65,22 @@ def _at_least(minimum, kind, name):
 def int_at_least(minimum: int):
     """Argparse type: a whole number that is not below `minimum`."""
     return _at_least(minimum, int, 'whole number')
+
+
+def seed(text: str) -> int:
+    """Argparse type: what NumPy takes as a seed."""
+    value = int_at_least(0)(text)
+    if value >= 2 ** 32:
+        raise argparse.ArgumentTypeError(f'expected a seed of at most {2 ** 32 - 1}, not {value}')
+    return value
+
+
+def folder_name(text: str) -> str:
+    """Argparse type: name of a folder without its path, which can be a part of a run's name."""
+    if not re.fullmatch(r'[\w.-]*\w', text, re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f"expected the name of a folder, of letters, digits, '_', '.' and '-', not '{text}'")
+    return text
 
 
 def float_at_least(minimum: float):

@@ -67,6 +67,16 @@ class EasyDict(dict):
         del self[name]
 
 
+@contextlib.contextmanager
+def _errors_naming(file):
+    """Let an OSError say which file it is about: writing to an open one does not."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or getattr(file, 'name', None)
+        raise
+
+
 class Logger:
     """While open, copies what goes to stdout or stderr to a file and to the former stdout. Loggers nest."""
 
@@ -88,14 +98,16 @@ class Logger:
     def write(self, text: str) -> None:
         """Write to the file, if there is one, and to the original stdout."""
         for output in self._outputs() if text else []:
-            output.write(text)
+            with _errors_naming(output):
+                output.write(text)
         if text and self.should_flush:
             self.flush()
 
     def flush(self) -> None:
         """Flush the file, if there is one, and the original stdout."""
         for output in self._outputs():
-            output.flush()
+            with _errors_naming(output):
+                output.flush()
 
     def close(self) -> None:
         """Flush, give stdout and stderr back unless somebody else has taken them since, close the file."""
@@ -107,7 +119,8 @@ class Logger:
             if sys.stderr is self:
                 sys.stderr = self.stderr
             if self.file is not None:
-                self.file.close()
+                with _errors_naming(self.file):
+                    self.file.close()
 
 
 def format_time(seconds: int | float) -> str:
@@ -290,7 +303,8 @@ def atomic_write(path, mode: str = 'wb'):
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.remove(temporary)
-        if isinstance(error, OSError) and (error.filename == temporary or error.errno == errno.ENOSPC):
+        no_space = (errno.ENOSPC, errno.EDQUOT)
+        if isinstance(error, OSError) and (error.filename == temporary or error.errno in no_space):
             error.filename, error.filename2 = path, None
         raise
 
