@@ -158,7 +158,8 @@ def _submit_many(root, barrier, index, results):
 
 
 def test_processes_that_start_together_get_distinct_run_ids(tmp_path):
-    context = multiprocessing.get_context('spawn')
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload([THIS])  # imported once for all of them
     count = 6
     barrier, results = context.Barrier(count), context.Queue()
     processes = [context.Process(target=_submit_many, args=(str(tmp_path / 'runs'), barrier, i, results))
