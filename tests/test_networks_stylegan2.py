@@ -24,6 +24,7 @@ from tests.golden_figures import (
 )
 from tests.golden_recipe import golden_input
 from tests.gpu_form import built_for_gpus, compiled
+from training import networks_stylegan2
 
 FUNCTIONS = ('training.networks_stylegan2.G_main', 'training.networks_stylegan2.D_stylegan2')
 CASES = [case for case in figures('networks_stylegan2')
@@ -276,6 +277,30 @@ def test_minibatch_stddev_groups_strided_samples(session):
         np.testing.assert_allclose(y[1], [[8, 12], [16, 20], [8, 12], [16, 20]])
         np.testing.assert_allclose(y[2], [[16.165152]] * 4, rtol=1e-6)
         np.testing.assert_allclose(y[3], y[2])
+
+
+def test_a_group_of_one_means_no_minibatch_stddev(session):
+    D = tflib.Network('D', func_name=FUNCTIONS[1], **{**SMALL, 'resolution': 8}, mbstd_group_size=1)
+    assert D.vars['4x4/Conv/weight'].shape.as_list() == [3, 3, 8, 8]
+    assert not any('MinibatchStddev' in op.name for op in D.list_ops())
+
+
+def test_length_of_latents_counts_only_without_normalization(session):
+    z = golden_input('latents', [3, 8])
+    for normalize, changed in ((True, False), (False, True)):
+        net = tflib.Network('net', func_name='training.networks_stylegan2.G_mapping', latent_size=8,
+                            mapping_layers=1, normalize_latents=normalize)
+        assert net.output_shape == [None, 512]
+        w = net.run(np.concatenate([z, 2 * z]), None)
+        assert np.allclose(w[:3], w[3:], rtol=1e-5, atol=1e-6) != changed
+
+
+def test_naive_scaling_repeats_pixels_and_averages_blocks(session):
+    x = golden_input('x', [2, 3, 4, 6])
+    up, down = session.run([networks_stylegan2.naive_upsample_2d(tf.constant(x)),
+                            networks_stylegan2.naive_downsample_2d(tf.constant(x), factor=2)])
+    np.testing.assert_allclose(up, x.repeat(2, axis=2).repeat(2, axis=3), rtol=1e-6)
+    np.testing.assert_allclose(down, x.reshape(2, 3, 2, 2, 3, 2).mean(axis=(3, 5)), rtol=1e-5, atol=1e-6)
 
 
 def test_layouts_follow_the_device(session):
