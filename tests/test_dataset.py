@@ -338,9 +338,9 @@ def test_senseless_sizes_are_refused(folder, kwargs):
     refused(folder, f'{next(iter(kwargs))} must be', **kwargs)
 
 
-@pytest.mark.parametrize('log2_side', [2, 3])
-def test_a_torn_file_is_refused_at_once_whatever_its_resolution(own_folder, log2_side):
-    rewrite(path_of(own_folder, log2_side), lambda content: content[:len(content) // 2 + 20])
+@pytest.mark.parametrize('log2_side, extra_bytes', [(2, 20), (3, 1), (3, 11), (3, 12), (3, 20), (3, 200)])
+def test_a_torn_file_is_refused_at_once_whatever_its_resolution(own_folder, log2_side, extra_bytes):
+    rewrite(path_of(own_folder, log2_side), lambda content: content[:len(content) // 2 + extra_bytes])
     refused(own_folder, f'set-r0{log2_side}.tfrecords: record 5 is damaged or cut off; copy the file')
 
 

@@ -329,16 +329,17 @@ def _image_label_stream(file, labels, *, max_images, repeat, shuffle_mb, prefetc
 
 
 def _intact_records(path, shape):
-    """-> how many records from the start hold an image of this shape, and whether these are all."""
-    count = 0
+    """-> number of records from the start that hold an image of this shape, whether they fill the file."""
+    count = num_bytes = 0
     try:
         for record in tf.python_io.tf_record_iterator(path):
             if TFRecordDataset.parse_tfrecord_np(record).shape != shape:
                 return count, False
             count += 1
+            num_bytes += len(record) + RECORD_FRAME_BYTES
     except (tf.errors.DataLossError, ValueError):
         return count, False
-    return count, True
+    return count, num_bytes == os.path.getsize(path)  # TensorFlow overlooks a piece of the next length
 
 
 def _damage(path, index, reason=''):
