@@ -9,9 +9,9 @@ import sys
 
 import requests
 
-from dnnlib.util import UserError
+from dnnlib.util import NO_SPACE, UserError
 
-_FILE_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
+_FILE_TROUBLE = (*NO_SPACE, errno.EACCES, errno.EROFS)
 
 
 def number_range(text: str) -> list[int]:

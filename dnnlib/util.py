@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import requests
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # of an OSError: the disk, or the user's share of it, is full
 _RETRY_DELAY_SECONDS = 0.5
 _TIMEOUT_SECONDS = 60  # without any data from the server
 _SMALL_BODY_BYTES = 8192  # longer bodies are data, shorter ones may be a page of Google Drive's
@@ -67,16 +68,6 @@ class EasyDict(dict):
         del self[name]
 
 
-@contextlib.contextmanager
-def _errors_naming(file):
-    """Let an OSError say which file it is about: writing to an open one does not."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or getattr(file, 'name', None)
-        raise
-
-
 class Logger:
     """While open, copies what goes to stdout or stderr to a file and to the former stdout. Loggers nest."""
 
@@ -98,16 +89,14 @@ class Logger:
     def write(self, text: str) -> None:
         """Write to the file, if there is one, and to the original stdout."""
         for output in self._outputs() if text else []:
-            with _errors_naming(output):
-                output.write(text)
+            output.write(text)
         if text and self.should_flush:
             self.flush()
 
     def flush(self) -> None:
         """Flush the file, if there is one, and the original stdout."""
         for output in self._outputs():
-            with _errors_naming(output):
-                output.flush()
+            output.flush()
 
     def close(self) -> None:
         """Flush, give stdout and stderr back unless somebody else has taken them since, close the file."""
@@ -119,8 +108,7 @@ class Logger:
             if sys.stderr is self:
                 sys.stderr = self.stderr
             if self.file is not None:
-                with _errors_naming(self.file):
-                    self.file.close()
+                self.file.close()
 
 
 def format_time(seconds: int | float) -> str:
@@ -303,8 +291,7 @@ def atomic_write(path, mode: str = 'wb'):
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.remove(temporary)
-        no_space = (errno.ENOSPC, errno.EDQUOT)
-        if isinstance(error, OSError) and (error.filename == temporary or error.errno in no_space):
+        if isinstance(error, OSError) and (error.filename == temporary or error.errno in NO_SPACE):
             error.filename, error.filename2 = path, None
         raise
 

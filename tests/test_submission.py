@@ -220,6 +220,15 @@ def test_context_that_the_function_closed_is_not_written_again(config):
     assert f"'start_time': '{calls[0]}'" in read(done.run_dir, 'run.txt')
 
 
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs a file that is always full')
+def test_a_full_disk_names_the_log(config, monkeypatch):
+    logger = util.Logger
+    monkeypatch.setattr(util, 'Logger', lambda path, mode: logger('/dev/full', mode))
+    with pytest.raises(OSError, match='No space left.*00000-desc/log.txt'):
+        submit.submit_run(config, f'{THIS}.record')
+    assert dnnlib.submit_config is None
+
+
 @pytest.fixture
 def context(config, tmp_path):
     """An open RunContext in `tmp_path`."""

@@ -104,7 +104,7 @@ def test_logger_gives_stdout_back_when_its_file_cannot_be_flushed():
     before = sys.stdout, sys.stderr
     logger = util.Logger('/dev/full', should_flush=False)
     print('text')
-    with pytest.raises(OSError, match='/dev/full'):
+    with pytest.raises(OSError):
         logger.close()
     assert (sys.stdout, sys.stderr) == before
 
