@@ -305,7 +305,8 @@ def test_a_file_cut_off_between_two_records_is_refused(own_folder):
     (example([8, 8], [bytes(64)]), 'record 0 is damaged'),
     (example([-1, -8, 8], [bytes(64)]), 'record 0 is damaged'),
     (example([1, 8, 4], [bytes(32)]), 'images are 4x8; expected squares'),
-    (example([1, 6, 6], [bytes(36)]), 'images are 6x6; expected .*power of two')])
+    (example([1, 6, 6], [bytes(36)]), 'images are 6x6; expected .*power of two')],
+    ids=['text', 'no data', 'short data', 'two sides', 'negative sides', 'not square', 'no power of two'])
 def test_files_whose_first_record_is_no_image_are_refused(own_folder, record, match):
     write_record(path_of(own_folder, 3), record)
     refused(own_folder, match)
