@@ -11,6 +11,7 @@ import requests
 
 from dnnlib.util import NO_SPACE, UserError
 
+MAX_NUMBERS = 1_000_000  # in a range on the command line
 _FILE_TROUBLE = (*NO_SPACE, errno.EACCES, errno.EROFS)
 
 
@@ -18,13 +19,14 @@ def number_range(text: str) -> list[int]:
     """Argparse type: '3-6' -> [3, 4, 5, 6], '1,2,7' -> [1, 2, 7]."""
     limits = re.fullmatch(r'([0-9]+)-([0-9]+)', text)
     try:
-        numbers = range(int(limits[1]), int(limits[2]) + 1) if limits else map(int, text.split(','))
-        numbers = list(numbers)
+        numbers = range(int(limits[1]), int(limits[2]) + 1) if limits else [int(x) for x in text.split(',')]
     except ValueError:
         numbers = []
+    if len(numbers) > MAX_NUMBERS:
+        raise argparse.ArgumentTypeError(f"'{text}' are more than {MAX_NUMBERS} numbers")
     if not numbers:
         raise argparse.ArgumentTypeError(f"expected numbers such as '1-5' or '1,2,7', not '{text}'")
-    return numbers
+    return list(numbers)
 
 
 def boolean(text: str) -> bool:

@@ -25,6 +25,11 @@ def test_number_range_refuses_anything_else(text):
         cli.number_range(text)
 
 
+def test_number_range_refuses_endless_ranges_at_once():
+    with pytest.raises(argparse.ArgumentTypeError, match='more than 1000000 numbers'):
+        cli.number_range('1-99999999999')
+
+
 def test_boolean_spellings():
     assert all(cli.boolean(text) is True for text in ('yes', 'true', 't', 'y', '1', 'True', 'YES'))
     assert all(cli.boolean(text) is False for text in ('no', 'false', 'f', 'n', '0', 'False', 'NO'))
