@@ -142,7 +142,10 @@ def _show_in_window(cv2, dset):
 def _write_overview(dset, path, num_images):
     """Write the first images as one picture -> how many."""
     images = [image for image, _ in itertools.islice(dataset.read_once(dset), num_images)]
-    misc.save_image_grid(np.stack(images), path, drange=dset.dynamic_range)
+    try:
+        misc.save_image_grid(np.stack(images), path, drange=dset.dynamic_range)
+    except OSError as error:
+        raise UserError(f'{path}: the picture cannot be written: {error.strerror}') from error
     print(f'Wrote the first {len(images)} images to "{path}".')
     return len(images)
 

@@ -49,10 +49,7 @@ def load_networks(path_or_gdrive_path: str):
     tflib.init_tf()
     cache = _loaded.setdefault(tflib.tfutil.default_session(), {})
     if path_or_url not in cache:
-        networks = misc.load_pkl(path_or_url)
-        if not isinstance(networks, tuple) or [type(net) for net in networks] != [tflib.Network] * 3:
-            raise UserError(f'{path_or_url}: expected three networks (G, D, Gs), as training snapshots hold')
-        cache[path_or_url] = networks
+        cache[path_or_url] = misc.load_networks(path_or_url)
     return cache[path_or_url]
 
 

@@ -49,8 +49,7 @@ OWN_FLAGS = {
                        ['image_snapshot_ticks', 'network_snapshot_ticks']),
     'grid-size':      (cli.one_of('1080p', '4k', '8k'), '8k', '1080p, 4k or 8k: size of the snapshot images',
                        ['grid_args.size']),
-    'seed':           (cli.int_at_least(0), '1000', 'seed of all random numbers',
-                       ['tf_config.rnd.np_random_seed']),
+    'seed':           (cli.seed, '1000', 'seed of all random numbers', ['tf_config.rnd.np_random_seed']),
     'resume-pkl':     (str, 'none', 'network pickle (G, D, Gs) to go on from', ['resume_pkl']),
     'resume-kimg':    (REAL, '0', 'progress to start from', ['resume_kimg']),
 }
@@ -66,7 +65,7 @@ def make_parser():
     add('--result-dir', default='results', metavar='DIR',
         help='folder of the run directories (default: results)')
     add('--data-dir', required=True, metavar='DIR', help='folder that holds the data sets')
-    add('--dataset', required=True, help='name of the data set, a folder in --data-dir')
+    add('--dataset', required=True, type=cli.folder_name, help='name of the data set, a folder in --data-dir')
     add('--config', required=True, metavar='CONFIG', help='training configuration, such as config-f')
     add('--num-gpus', default=1, type=int, metavar='N', help='number of GPUs: 1, 2, 4 or 8 (default: 1)')
     add('--total-kimg', default=25000, type=cli.int_at_least(0), metavar='KIMG',

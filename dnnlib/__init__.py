@@ -1,5 +1,11 @@
 """Helpers that know nothing about GANs: utilities, run submission and, in `dnnlib.tflib`, TensorFlow."""
 
+import os
+
+# Read when TensorFlow loads, which scripts do later; its warnings are for its makers.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+
+# ruff: noqa: E402
 from . import submission
 from .submission.run_context import RunContext
 from .submission.submit import (

@@ -9,22 +9,24 @@ import sys
 
 import requests
 
-from dnnlib.util import UserError
+from dnnlib.util import NO_SPACE, UserError
 
-_FILE_TROUBLE = (errno.ENOSPC, errno.EACCES, errno.EROFS)
+MAX_NUMBERS = 1_000_000  # in a range on the command line
+_FILE_TROUBLE = (*NO_SPACE, errno.EACCES, errno.EROFS)
 
 
 def number_range(text: str) -> list[int]:
     """Argparse type: '3-6' -> [3, 4, 5, 6], '1,2,7' -> [1, 2, 7]."""
     limits = re.fullmatch(r'([0-9]+)-([0-9]+)', text)
     try:
-        numbers = range(int(limits[1]), int(limits[2]) + 1) if limits else map(int, text.split(','))
-        numbers = list(numbers)
+        numbers = range(int(limits[1]), int(limits[2]) + 1) if limits else [int(x) for x in text.split(',')]
     except ValueError:
         numbers = []
+    if len(numbers) > MAX_NUMBERS:
+        raise argparse.ArgumentTypeError(f"'{text}' are more than {MAX_NUMBERS} numbers")
     if not numbers:
         raise argparse.ArgumentTypeError(f"expected numbers such as '1-5' or '1,2,7', not '{text}'")
-    return numbers
+    return list(numbers)
 
 
 def boolean(text: str) -> bool:
@@ -65,6 +67,22 @@ def _at_least(minimum, kind, name):
 def int_at_least(minimum: int):
     """Argparse type: a whole number that is not below `minimum`."""
     return _at_least(minimum, int, 'whole number')
+
+
+def seed(text: str) -> int:
+    """Argparse type: what NumPy takes as a seed."""
+    value = int_at_least(0)(text)
+    if value >= 2 ** 32:
+        raise argparse.ArgumentTypeError(f'expected a seed of at most {2 ** 32 - 1}, not {value}')
+    return value
+
+
+def folder_name(text: str) -> str:
+    """Argparse type: name of a folder without its path, which can be a part of a run's name."""
+    if not re.fullmatch(r'[\w.-]*\w', text, re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f"expected the name of a folder, of letters, digits, '_', '.' and '-', not '{text}'")
+    return text
 
 
 def float_at_least(minimum: float):

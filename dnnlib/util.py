@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import requests
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # of an OSError: the disk, or the user's share of it, is full
 _RETRY_DELAY_SECONDS = 0.5
 _TIMEOUT_SECONDS = 60  # without any data from the server
 _SMALL_BODY_BYTES = 8192  # longer bodies are data, shorter ones may be a page of Google Drive's
@@ -290,7 +291,7 @@ def atomic_write(path, mode: str = 'wb'):
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.remove(temporary)
-        if isinstance(error, OSError) and (error.filename == temporary or error.errno == errno.ENOSPC):
+        if isinstance(error, OSError) and (error.filename == temporary or error.errno in NO_SPACE):
             error.filename, error.filename2 = path, None
         raise
 

@@ -25,6 +25,11 @@ def test_number_range_refuses_anything_else(text):
         cli.number_range(text)
 
 
+def test_number_range_refuses_endless_ranges_at_once():
+    with pytest.raises(argparse.ArgumentTypeError, match='more than 1000000 numbers'):
+        cli.number_range('1-99999999999')
+
+
 def test_boolean_spellings():
     assert all(cli.boolean(text) is True for text in ('yes', 'true', 't', 'y', '1', 'True', 'YES'))
     assert all(cli.boolean(text) is False for text in ('no', 'false', 'f', 'n', '0', 'False', 'NO'))
@@ -49,6 +54,20 @@ def test_numbers_have_a_minimum():
             cli.float_at_least(0)(text)
 
 
+def test_seeds_are_those_of_numpy():
+    assert cli.seed('4294967295') == 4294967295
+    for text in ('-1', '4294967296', 'x'):
+        with pytest.raises(argparse.ArgumentTypeError, match='expected a '):
+            cli.seed(text)
+
+
+def test_a_folder_name_has_no_path():
+    assert cli.folder_name('lsun-car_512.v2') == 'lsun-car_512.v2'
+    for text in ('', '.', '..', 'ffhq/', 'a/b', '/ffhq', 'my images'):
+        with pytest.raises(argparse.ArgumentTypeError, match='expected the name of a folder'):
+            cli.folder_name(text)
+
+
 def test_types_explain_themselves_through_argparse(capsys):
     parser = argparse.ArgumentParser()
     parser.add_argument('--num-gpus', type=cli.int_at_least(1))
@@ -70,6 +89,7 @@ def raising(error):
     (requests.ConnectionError('no route'), 2, 'Error: download failed: no route'),
     (OSError(errno.ENOSPC, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.ENOSPC)}'),
     (OSError(errno.EACCES, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.EACCES)}'),
+    (OSError(errno.EDQUOT, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.EDQUOT)}'),
     (OSError(errno.EROFS, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.EROFS)}'),
     (OSError(errno.ENOSPC, 'x'), 2, f'Error: {os.strerror(errno.ENOSPC)}'),
     (KeyboardInterrupt(), 130, 'Interrupted.'),

@@ -54,6 +54,10 @@ def rewrite(path, change):
         file.write(change(content))
 
 
+def with_wrong_bit(content, position):
+    return content[:position] + bytes([content[position] ^ 1]) + content[position + 1:]
+
+
 def write_record(path, record):
     with tf.python_io.TFRecordWriter(path) as writer:
         writer.write(record)
@@ -301,7 +305,8 @@ def test_a_file_cut_off_between_two_records_is_refused(own_folder):
     (example([8, 8], [bytes(64)]), 'record 0 is damaged'),
     (example([-1, -8, 8], [bytes(64)]), 'record 0 is damaged'),
     (example([1, 8, 4], [bytes(32)]), 'images are 4x8; expected squares'),
-    (example([1, 6, 6], [bytes(36)]), 'images are 6x6; expected .*power of two')])
+    (example([1, 6, 6], [bytes(36)]), 'images are 6x6; expected .*power of two')],
+    ids=['text', 'no data', 'short data', 'two sides', 'negative sides', 'not square', 'no power of two'])
 def test_files_whose_first_record_is_no_image_are_refused(own_folder, record, match):
     write_record(path_of(own_folder, 3), record)
     refused(own_folder, match)
@@ -334,18 +339,34 @@ def test_senseless_sizes_are_refused(folder, kwargs):
     refused(folder, f'{next(iter(kwargs))} must be', **kwargs)
 
 
-def test_a_record_of_another_shape_is_named_when_it_is_read(module_session, own_folder):
+@pytest.mark.parametrize('log2_side, extra_bytes', [(2, 20), (3, 1), (3, 11), (3, 12), (3, 20), (3, 200)])
+def test_a_torn_file_is_refused_at_once_whatever_its_resolution(own_folder, log2_side, extra_bytes):
+    rewrite(path_of(own_folder, log2_side), lambda content: content[:len(content) // 2 + extra_bytes])
+    refused(own_folder, f'set-r0{log2_side}.tfrecords: record 5 is damaged or cut off; copy the file')
+
+
+def test_a_record_of_another_shape_is_refused_at_once(own_folder):
     with tf.python_io.TFRecordWriter(path_of(own_folder, 3)) as writer:
         writer.write(example(images[0].shape, [images[0].tobytes()]))
         writer.write(example([3, 4, 4], [bytes(48)]))
+    refused(own_folder, 'set-r03.tfrecords: record 1 is damaged or cut off')
+
+
+def test_records_of_several_lengths_are_counted(module_session, own_folder):
+    remark = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b'remark']))
+    with tf.python_io.TFRecordWriter(path_of(own_folder, 3)) as writer:
+        for i, image in enumerate(images):
+            record = tf.train.Example.FromString(example(image.shape, [image.tobytes()]))
+            if i == 4:
+                record.features.feature['remark'].CopyFrom(remark)
+            writer.write(record.SerializeToString())
     data = TFRecordDataset(own_folder, **IN_ORDER)
-    np.testing.assert_array_equal(data.get_minibatch_np(1)[0], images[:1])
-    with pytest.raises(UserError, match='set-r03.tfrecords: record 1 is damaged or cut off; copy the file'):
-        data.get_minibatch_np(1)
+    assert data.num_images == NUM_IMAGES
+    np.testing.assert_array_equal(data.get_minibatch_np(NUM_IMAGES)[0], images)
 
 
-def test_a_torn_record_is_named_when_it_is_read(module_session, own_folder):
-    rewrite(path_of(own_folder, 3), lambda content: content[:len(content) // 2 + 20])
+def test_a_damaged_record_is_named_when_it_is_read(module_session, own_folder):
+    rewrite(path_of(own_folder, 3), lambda content: with_wrong_bit(content, len(content) // 2 + 20))
     data = TFRecordDataset(own_folder, **IN_ORDER)
     np.testing.assert_array_equal(data.get_minibatch_np(5)[0], images[:5])
     with pytest.raises(UserError, match='set-r03.tfrecords: record 5 is damaged or cut off'):
@@ -353,7 +374,7 @@ def test_a_torn_record_is_named_when_it_is_read(module_session, own_folder):
 
 
 def test_damage_is_named_for_those_who_run_the_stream_themselves(module_session, own_folder):
-    rewrite(path_of(own_folder, 2), lambda content: content[:400] + bytes([content[400] ^ 1]) + content[401:])
+    rewrite(path_of(own_folder, 2), lambda content: with_wrong_bit(content, 400))
     data = TFRecordDataset(own_folder)
     data.configure(4, lod=1)
     with pytest.raises(tf.errors.DataLossError) as info:

@@ -17,12 +17,14 @@ from tests.golden_figures import (
     assert_close,
     figures,
     fresh_session,
+    one_hot,
     replaced_randomness,
     set_golden_values,
 )
 from tests.golden_recipe import golden_input
 from tests.gpu_form import built_for_gpus, compiled
 from tests.network_cases import cases_by_graph, check_golden_cases, check_variable_table, table_id
+from training import networks_stylegan2
 
 FUNCTIONS = ('training.networks_stylegan2.G_main', 'training.networks_stylegan2.D_stylegan2')
 CASES = [case for case in figures('networks_stylegan2') if 'networks_stylegan2.' in case['func']]
@@ -57,14 +59,13 @@ def _run(net, **kwargs):
     return net.run(golden_input('latents', [3, 8]), None, **kwargs)
 
 
-@pytest.mark.parametrize('training', [False, True], ids=['forward', 'training'])
-def test_fused_and_unfused_modulated_convolution_agree(training, generator):
+def test_fused_and_unfused_modulated_convolution_agree_in_training(generator):
     """As a user asks for them, images and gradients alike."""
     latents = tf.constant(golden_input('latents', [3, 8]))
     results = []
     for fused in (False, True):
         with replaced_randomness():
-            images = generator.get_output_for(latents, None, fused_modconv=fused, is_training=training)
+            images = generator.get_output_for(latents, None, fused_modconv=fused, is_training=True)
         grads = tf.gradients(tf.reduce_sum(tf.square(images)), list(generator.trainables.values()))
         results.append(tflib.run([images, grads]))
     assert_close(results[1][0], results[0][0], 'images', tolerance=1e-5)
@@ -106,24 +107,59 @@ def test_demodulated_weights_have_unit_norm(session):
 
 
 def test_networks_built_for_gpus_give_the_same_images_and_scores():
-    """Channels first, and one grouped convolution for the whole minibatch in every layer of the generator."""
+    """Channels first, with and without one grouped convolution for the whole minibatch in every layer."""
+    def evaluate(latents):
+        images = [G.get_output_for(latents, None, randomize_noise=False, fused_modconv=fused)
+                  for fused in (True, False)]
+        return *images, D.get_output_for(images[0], None)
+
     results = []
-    for gpu, context in ((False, contextlib.nullcontext()), (True, built_for_gpus())):
-        with fresh_session(QUICK) as session, context:
-            G = tflib.Network('G', func_name=FUNCTIONS[0], architecture='skip', **SMALL)
-            D = tflib.Network('D', func_name=FUNCTIONS[1], resolution=16, fmap_base=128, fmap_max=8,
-                              architecture='skip')
+    for gpu in (False, True):
+        with fresh_session(QUICK) as session, built_for_gpus() if gpu else contextlib.nullcontext():
+            G = tflib.Network('G', func_name=FUNCTIONS[0], **{**SMALL, 'resolution': 8})
+            D = tflib.Network('D', func_name=FUNCTIONS[1], architecture='skip', **{**SMALL, 'resolution': 8})
             set_golden_values(G)
             set_golden_values(D)
-
-            def evaluate(latents, G=G, D=D):
-                images = G.get_output_for(latents, None, randomize_noise=False)
-                return images, D.get_output_for(images, None)
-
             latents = tf.placeholder_with_default(golden_input('latents', [3, 8]), [None, 8])
             results.append(session.run((compiled(evaluate) if gpu else evaluate)(latents)))
     for gpu, cpu in zip(results[1], results[0], strict=True):
         assert_close(gpu, cpu, 'output', tolerance=1e-5)
+
+
+def test_half_precision_gives_nearly_the_same_images_and_scores(session):
+    results = []
+    for dtype in ('float32', 'float16'):
+        size = {**SMALL, 'resolution': 8, 'label_size': 2, 'dtype': dtype}
+        G = tflib.Network('G', func_name=FUNCTIONS[0], **size)
+        D = tflib.Network('D', func_name=FUNCTIONS[1], **size)
+        set_golden_values(G)
+        set_golden_values(D)
+        labels = tf.constant(one_hot(3, 2))
+        with replaced_randomness():
+            images, dlatents = G.get_output_for(tf.constant(golden_input('latents', [3, 8])), labels,
+                                                is_training=True, return_dlatents=True)
+        scores = D.get_output_for(images, labels)
+        assert (images.dtype, dlatents.dtype, scores.dtype) == (dtype, 'float32', dtype)
+        grad = tf.gradients(tf.cast(scores, tf.float32), dlatents)[0]
+        results.append(session.run([images, scores, grad]))
+    for half, full in zip(results[1], results[0], strict=True):
+        assert_close(half, full, 'output', tolerance=0.02)
+
+
+def test_the_smallest_networks_have_4x4_pixels(session):
+    size = {**SMALL, 'resolution': 4, 'num_channels': 1, 'architecture': 'skip'}
+    G = tflib.Network('G', func_name=FUNCTIONS[0], **size)
+    D = tflib.Network('D', func_name=FUNCTIONS[1], **size)
+    images = _run(G)
+    assert images.shape == (3, 1, 4, 4)
+    assert D.run(images, None).shape == (3, 1)
+
+
+@pytest.mark.parametrize('func_name', FUNCTIONS)
+@pytest.mark.parametrize('bad', [{'resolution': 2}, {'resolution': 12}, {'architecture': 'plain'}], ids=str)
+def test_resolutions_and_architectures_that_do_not_exist_are_refused(func_name, bad, session):
+    with pytest.raises(AssertionError):
+        tflib.Network('net', func_name=func_name, **{**SMALL, **bad})
 
 
 def test_a_network_transposes_at_its_edges_only():
@@ -192,6 +228,30 @@ def test_minibatch_stddev_groups_strided_samples(session):
         np.testing.assert_allclose(y[1], [[8, 12], [16, 20], [8, 12], [16, 20]])
         np.testing.assert_allclose(y[2], [[16.165152]] * 4, rtol=1e-6)
         np.testing.assert_allclose(y[3], y[2])
+
+
+def test_a_group_of_one_means_no_minibatch_stddev(session):
+    D = tflib.Network('D', func_name=FUNCTIONS[1], **{**SMALL, 'resolution': 8}, mbstd_group_size=1)
+    assert D.vars['4x4/Conv/weight'].shape.as_list() == [3, 3, 8, 8]
+    assert not any('MinibatchStddev' in op.name for op in D.list_ops())
+
+
+def test_length_of_latents_counts_only_without_normalization(session):
+    z = golden_input('latents', [3, 8])
+    for normalize, changed in ((True, False), (False, True)):
+        net = tflib.Network('net', func_name='training.networks_stylegan2.G_mapping', latent_size=8,
+                            mapping_layers=1, normalize_latents=normalize)
+        assert net.output_shape == [None, 512]
+        w = net.run(np.concatenate([z, 2 * z]), None)
+        assert np.allclose(w[:3], w[3:], rtol=1e-5, atol=1e-6) != changed
+
+
+def test_naive_scaling_repeats_pixels_and_averages_blocks(session):
+    x = golden_input('x', [2, 3, 4, 6])
+    up, down = session.run([networks_stylegan2.naive_upsample_2d(tf.constant(x)),
+                            networks_stylegan2.naive_downsample_2d(tf.constant(x), factor=2)])
+    np.testing.assert_allclose(up, x.repeat(2, axis=2).repeat(2, axis=3), rtol=1e-6)
+    np.testing.assert_allclose(down, x.reshape(2, 3, 2, 2, 3, 2).mean(axis=(3, 5)), rtol=1e-5, atol=1e-6)
 
 
 def test_layouts_follow_the_device(session):

@@ -95,6 +95,8 @@ def test_every_own_flag_names_a_setting_that_the_training_loop_has():
     (['--config=config-f', '--gamma=-1'], 'expected a number of at least 0'),
     (['--config=config-f', '--total-kimg=many'], 'expected a whole number'),
     (['--config=config-f', '--mirror-augment=perhaps'], 'Boolean value expected.'),
+    (['--config=config-f', '--seed=4294967296'], 'argument --seed: expected a seed of at most'),
+    (['--config=config-f', '--dataset=ffhq/'], 'argument --dataset: expected the name of a folder'),
     (['--config=config-f', '--grid-size=16k'], 'expected one of 1080p, 4k, 8k'),
     ([], 'the following arguments are required: --config'),
 ])

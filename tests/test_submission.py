@@ -158,7 +158,8 @@ def _submit_many(root, barrier, index, results):
 
 
 def test_processes_that_start_together_get_distinct_run_ids(tmp_path):
-    context = multiprocessing.get_context('spawn')
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload([THIS])  # imported once for all of them
     count = 6
     barrier, results = context.Barrier(count), context.Queue()
     processes = [context.Process(target=_submit_many, args=(str(tmp_path / 'runs'), barrier, i, results))
@@ -217,6 +218,15 @@ def test_run_txt_tells_start_and_stop(config):
 def test_context_that_the_function_closed_is_not_written_again(config):
     done = dnnlib.submit_run(config, f'{THIS}.use_and_move_on')
     assert f"'start_time': '{calls[0]}'" in read(done.run_dir, 'run.txt')
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs a file that is always full')
+def test_a_full_disk_names_the_log(config, monkeypatch):
+    logger = util.Logger
+    monkeypatch.setattr(util, 'Logger', lambda path, mode: logger('/dev/full', mode))
+    with pytest.raises(OSError, match='No space left.*00000-desc/log.txt'):
+        submit.submit_run(config, f'{THIS}.record')
+    assert dnnlib.submit_config is None
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """Whole training runs: golden ones, what they leave behind, and how they stop."""
 
 import pathlib
+import pickle
 import shutil
 import signal
+import types
 
 import numpy as np
 import PIL.Image
@@ -13,18 +15,26 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
-from tests.golden_figures import arrays, figures, fresh_session, replaced_randomness, set_golden_values
+from tests.golden_figures import (
+    QUICK,
+    arrays,
+    figures,
+    fresh_session,
+    one_hot,
+    replaced_randomness,
+    set_golden_values,
+)
 from tests.golden_recipe import golden_input, golden_value
-from training import misc, training_loop
+from training import misc, train_graph, training_loop
+from training.dataset import TFRecordDataset
 from training.reporting import Reporter
 from training.tfrecord_export import TFRecordExporter
 from training.training_loop import process_reals
 
 TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
               dlatent_size=4, mapping_fmaps=4, mapping_layers=1)
-TINY_D = dict(func_name='training.networks_stylegan2.D_stylegan2', fmap_base=32, fmap_max=4)
-REGULARIZED = dict(G_loss_args=dict(func_name='training.loss.G_logistic_ns_pathreg'),
-                   D_loss_args=dict(func_name='training.loss.D_logistic_r1'))
+TINY_D = dict(func_name='training.networks_stylegan2.D_stylegan2', fmap_base=32, fmap_max=4,
+              architecture='skip')  # the only one that knows resolution 4
 NO_SNAPSHOTS = dict(image_snapshot_ticks=None, network_snapshot_ticks=None)
 
 
@@ -36,31 +46,37 @@ def data_dir(tmp_path_factory):
     with TFRecordExporter(str(path / 'tiny'), len(images), print_progress=False) as exporter:
         for image in images:
             exporter.add_image(image)
+        exporter.add_labels(one_hot(len(images), 3))
     return path
 
 
-def _submit(data_dir, result_dir, **kwargs):
+def _submit(data_dir, result_dir, session_config=None, **kwargs):
     """Run the training loop as run_training.py does. -> run directory."""
     sc = dnnlib.SubmitConfig()
     sc.run_dir_root = str(result_dir)
     sc.run_desc = 'test'
+    sc.num_gpus = kwargs.pop('num_gpus', 1)
     sc.local.do_not_copy_source_files = True
     adam = dict(beta1=0.0, beta2=0.99, epsilon=1e-8)
     args = dict(data_dir=str(data_dir), dataset_args=dict(tfrecord_dir='tiny', shuffle_mb=0),
                 G_opt_args=adam, D_opt_args=adam, grid_args=dict(size='1080p', layout='random'))
-    with fresh_session():
+    with fresh_session(session_config):
         dnnlib.submit_run(sc, 'training.training_loop.training_loop', **{**args, **kwargs})
     return pathlib.Path(sorted(pathlib.Path(result_dir).glob('0*-test'))[-1])
+
+
+def _data(resolution, **kwargs):
+    return dict(tfrecord_dir='tiny', resolution=resolution, shuffle_mb=0, **kwargs)
 
 
 def _small_run(data_dir, result_dir, **kwargs):
     """A run of 24 images with short ticks, small enough to look at what it leaves behind."""
     args = dict(
-        G_args=TINY_G, D_args=TINY_D, G_loss_args=dict(func_name='training.loss.G_logistic_ns'),
-        D_loss_args=dict(func_name='training.loss.D_logistic'), total_kimg=0.024, minibatch_repeats=1,
+        G_args=TINY_G, D_args=TINY_D, G_loss_args=dict(func_name='training.loss.G_logistic_ns_pathreg'),
+        D_loss_args=dict(func_name='training.loss.D_logistic_r1'), total_kimg=0.024, minibatch_repeats=1,
         sched_args=dict(minibatch_size_base=4, minibatch_gpu_base=4, tick_kimg_base=0.008, tick_kimg_dict={}),
         grid_args=dict(size='one', layout='random'), image_snapshot_ticks=1, network_snapshot_ticks=1)
-    return _submit(data_dir, result_dir, **{**args, **kwargs})
+    return _submit(data_dir, result_dir, QUICK, **{**args, **kwargs})
 
 
 def _network_values(pkl):
@@ -110,7 +126,12 @@ def test_golden_run_ends_with_the_same_variables(name, data_dir, tmp_path):
 @pytest.fixture(scope='module')
 def finished_run(data_dir, tmp_path_factory):
     """Run directory of a small run that went through."""
-    return _small_run(data_dir, tmp_path_factory.mktemp('results'), **REGULARIZED)
+    return _small_run(data_dir, tmp_path_factory.mktemp('results'), dataset_args=_data(8))
+
+
+@pytest.fixture(scope='module')
+def final_values(finished_run):
+    return _network_values(finished_run / 'network-final.pkl')
 
 
 def test_a_run_leaves_the_published_files(finished_run):
@@ -118,7 +139,7 @@ def test_a_run_leaves_the_published_files(finished_run):
     assert {'submit_config.pkl', 'submit_config.txt', 'log.txt', 'run.txt', '_finished.txt', 'reals.png',
             'fakes_init.png', 'fakes000000.png', 'network-snapshot-000000.pkl', 'network-final.pkl'} <= names
     assert any(name.startswith('events.out.tfevents.') for name in names)
-    assert PIL.Image.open(finished_run / 'fakes000000.png').size == (16, 16)
+    assert PIL.Image.open(finished_run / 'fakes000000.png').size == (8, 8)
 
 
 def test_tick_lines_have_the_published_form(finished_run):
@@ -129,44 +150,139 @@ def test_tick_lines_have_the_published_form(finished_run):
         assert part in lines[1]
 
 
-def test_tensorboard_reads_progress_and_losses(finished_run):
-    events = EventAccumulator(str(finished_run))
+def _events(run_dir):
+    events = EventAccumulator(str(run_dir))
     events.Reload()
+    return events
+
+
+def test_tensorboard_reads_progress_and_losses(finished_run):
+    events = _events(finished_run)
     tags = set(events.Tags()['scalars'])
     assert {'Progress/tick', 'Progress/kimg', 'Progress/lod', 'Progress/minibatch', 'Timing/total_sec',
             'Timing/sec_per_tick', 'Timing/sec_per_kimg', 'Timing/maintenance_sec', 'Timing/total_hours',
             'Timing/total_days', 'Resources/peak_gpu_mem_gb', 'Loss/scores/real', 'Loss/scores/fake',
-            'Loss/gradient_penalty', 'Loss/pl_lengths', 'Loss/pl_penalty', 'TrainG/learning_rate'} <= tags
+            'Loss/gradient_penalty', 'Loss/pl_lengths', 'Loss/pl_penalty', 'TrainG/learning_rate',
+            'RegG/learning_rate', 'TrainD/learning_rate', 'RegD/learning_rate'} <= tags
     assert [event.value for event in events.Scalars('Progress/tick')] == [0, 1, 2, 3]
     assert np.isfinite([event.value for event in events.Scalars('Loss/scores/real')]).all()
 
 
-def test_the_last_snapshot_holds_what_was_trained(finished_run):
-    final = _network_values(finished_run / 'network-final.pkl')
-    average = {key: value for key, value in final.items() if key.startswith('Gs/')}
-    assert any(np.abs(value - final['G/' + key.removeprefix('Gs/')]).max() > 0
+def test_the_last_snapshot_holds_what_was_trained(finished_run, final_values):
+    average = {key: value for key, value in final_values.items() if key.startswith('Gs/')}
+    assert any(np.abs(value - final_values['G/' + key.removeprefix('Gs/')]).max() > 0
                for key, value in average.items()), 'the average is not G itself'
     snapshot = _network_values(sorted(finished_run.glob('network-snapshot-*.pkl'))[-1])
-    assert all(np.array_equal(snapshot[key], value) for key, value in final.items())
+    assert all(np.array_equal(snapshot[key], value) for key, value in final_values.items())
 
 
-def test_resuming_with_new_nets_copies_what_fits(finished_run, data_dir, tmp_path):
-    wider = dict(TINY_G, mapping_layers=2)
-    run_dir = _small_run(data_dir, tmp_path, resume_pkl=str(finished_run / 'network-final.pkl'),
-                         resume_with_new_nets=True, G_args=wider, total_kimg=0, image_snapshot_ticks=None)
-    before = _network_values(finished_run / 'network-final.pkl')
+@pytest.fixture(scope='module')
+def labelled_run(data_dir, tmp_path_factory):
+    """Run directory of a run with all that the other one does without."""
+    return _small_run(
+        data_dir, tmp_path_factory.mktemp('results'), dataset_args=_data(4, max_label_size='full'),
+        grid_args=dict(size='1080p', layout='row_per_class'), num_gpus=2,
+        sched_args=dict(minibatch_size_base=8, minibatch_gpu_base=4, tick_kimg_base=0.008, tick_kimg_dict={}),
+        lazy_regularization=False, mirror_augment=True, save_weight_histograms=True, save_tf_graph=True,
+        **NO_SNAPSHOTS)
+
+
+def test_two_devices_train_labelled_networks_on_labelled_images(labelled_run):
+    values = _network_values(labelled_run / 'network-final.pkl')
+    assert values['G/G_mapping/LabelConcat/weight'].shape[0] == 3
+    assert all(np.isfinite(value).all() for value in values.values())
+    assert np.abs(values['D/Output/bias']).max() > 0, 'it starts at 0'
+
+
+def test_a_grid_by_classes_shows_real_images_of_each_class(labelled_run, data_dir):
+    with fresh_session():
+        grid = np.asarray(PIL.Image.open(labelled_run / 'reals.png'))
+        data = TFRecordDataset(str(data_dir / 'tiny'), resolution=4, max_label_size='full', shuffle_mb=0)
+        images, labels = data.get_minibatch_np(24)
+    for row in range(3):
+        of_class = {image.tobytes() for image, label in zip(images, labels, strict=True) if label[row] == 1}
+        cells = grid[row * 4:(row + 1) * 4].reshape(4, 32, 4, 3).transpose(1, 3, 0, 2)  # -> [N,C,H,W]
+        assert {cell.tobytes() for cell in cells} == of_class
+
+
+def test_tensorboard_has_graph_and_weights_on_request_and_regularizers_without_steps(labelled_run):
+    tags = _events(labelled_run).Tags()
+    assert tags['graph']
+    assert {'G_weight/G_synthesis_4x4_Conv', 'D_weight/Output'} <= set(tags['histograms'])
+    assert {'Loss/pl_penalty', 'Loss/gradient_penalty', 'TrainG/learning_rate'} <= set(tags['scalars'])
+    assert 'RegG/learning_rate' not in tags['scalars']
+
+
+# What does not depend on the losses: runs that only read data
+
+IDLE = dict(G_args=TINY_G, D_args=TINY_D, dataset_args=_data(4), grid_args=dict(size='one'),
+            total_kimg=10, minibatch_repeats=1, sched_args=dict(
+                minibatch_size_base=1000, minibatch_gpu_base=1000, tick_kimg_base=3, tick_kimg_dict={}))
+
+
+@pytest.fixture
+def idle_run(data_dir, tmp_path, monkeypatch):
+    """Starts a run of 10 iterations of 1000 images each which train nothing. -> run directory."""
+    def build(G, D, Gs, training_set, **_kwargs):
+        optimizer = types.SimpleNamespace(reset_optimizer_state=lambda: None)
+        no_op = tf.no_op()
+        return train_graph.TrainGraph(
+            train_graph._make_inputs(), optimizer, optimizer, G_train=no_op, G_reg=no_op, D_train=no_op,
+            D_reg=no_op, data_fetch=tf.group(*training_set.get_minibatch_tf()), Gs_update=no_op)
+
+    monkeypatch.setattr(training_loop, 'build_train_graph', build)
+    return lambda **kwargs: _submit(**{'data_dir': data_dir, 'result_dir': tmp_path / 'results',
+                                       'session_config': QUICK, **IDLE, **kwargs})
+
+
+def _run_dir(tmp_path):
+    """The run directory of a run that raised."""
+    return next(tmp_path.glob('results/0*-test'))
+
+
+def _names(run_dir, pattern):
+    return sorted(path.name for path in run_dir.glob(pattern))
+
+
+def _kimg_of_ticks(run_dir):
+    lines = (run_dir / 'log.txt').read_text().splitlines()
+    return [float(line.split()[3]) for line in lines if line.startswith('tick ')]
+
+
+def test_ticks_and_snapshots_come_at_their_intervals_and_at_the_end(idle_run):
+    run_dir = idle_run(image_snapshot_ticks=2, network_snapshot_ticks=3, total_kimg=11)
+    assert _kimg_of_ticks(run_dir) == [1, 4, 7, 10, 11]
+    assert _names(run_dir, 'fakes0*') == ['fakes000001.png', 'fakes000007.png', 'fakes000011.png']
+    assert _names(run_dir, '*.pkl') == [
+        'network-final.pkl', 'network-snapshot-000001.pkl', 'network-snapshot-000010.pkl',
+        'network-snapshot-000011.pkl', 'submit_config.pkl']
+
+
+def test_a_resumed_run_counts_from_where_it_is_told(idle_run):
+    run_dir = idle_run(resume_kimg=8, resume_time=3600, **NO_SNAPSHOTS)
+    assert _kimg_of_ticks(run_dir) == [9, 10]
+    assert ' time 1h 00m ' in (run_dir / 'log.txt').read_text()
+
+
+def test_resuming_with_new_nets_copies_what_fits(finished_run, final_values, idle_run):
+    deeper = dict(TINY_G, mapping_layers=2)
+    run_dir = idle_run(resume_pkl=str(finished_run / 'network-final.pkl'), resume_with_new_nets=True,
+                       G_args=deeper, total_kimg=0)
     after = _network_values(run_dir / 'network-final.pkl')
-    assert 'G/G_mapping/Dense1/weight' in set(after) - set(before)
-    np.testing.assert_array_equal(after['D/Output/weight'], before['D/Output/weight'])
+    assert 'G/G_mapping/Dense1/weight' in set(after) - set(final_values)
+    np.testing.assert_array_equal(after['D/Output/weight'], final_values['D/Output/weight'])
 
 
-def test_regularizing_in_every_step_trains_too(data_dir, tmp_path):
-    run_dir = _small_run(data_dir, tmp_path, lazy_regularization=False, mirror_augment=True,
-                         save_weight_histograms=True, save_tf_graph=True, **NO_SNAPSHOTS, **REGULARIZED)
-    assert all(np.isfinite(value).all() for value in _network_values(run_dir / 'network-final.pkl').values())
+def test_networks_that_do_not_go_with_the_data_are_refused(finished_run, idle_run, tmp_path):
+    path = finished_run / 'network-final.pkl'
+    with pytest.raises(UserError, match=rf'^{path}: .* \[\[3, 8, 8\], \[0\]\], .* \[\[3, 4, 4\], \[0\]\];'):
+        idle_run(resume_pkl=str(path))
+    (tmp_path / 'other.pkl').write_bytes(pickle.dumps({'no': 'networks'}))
+    with pytest.raises(UserError, match='other.pkl: expected three networks'):
+        idle_run(resume_pkl=str(tmp_path / 'other.pkl'))
 
 
-def test_ctrl_c_finishes_the_iteration_saves_and_stops(data_dir, tmp_path, monkeypatch, capsys):
+def test_ctrl_c_finishes_the_iteration_saves_and_stops(idle_run, tmp_path, monkeypatch, capsys):
     original = training_loop._Trainer.train_minibatch
 
     def interrupt_at_the_third(trainer, sched):
@@ -177,15 +293,25 @@ def test_ctrl_c_finishes_the_iteration_saves_and_stops(data_dir, tmp_path, monke
     monkeypatch.setattr(training_loop._Trainer, 'train_minibatch', interrupt_at_the_third)
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        _small_run(data_dir, tmp_path, **NO_SNAPSHOTS)
-    run_dir = next(tmp_path.glob('0*-test'))
-    assert 'network-snapshot-000000.pkl holds the networks' in capsys.readouterr().out
-    assert len(_network_values(run_dir / 'network-snapshot-000000.pkl')) > 0
-    assert not (run_dir / 'network-final.pkl').exists()
+        idle_run(**NO_SNAPSHOTS)
+    assert 'network-snapshot-000003.pkl holds the networks' in capsys.readouterr().out
+    assert _names(_run_dir(tmp_path), 'network-*') == ['network-snapshot-000003.pkl']
+    assert len(_network_values(_run_dir(tmp_path) / 'network-snapshot-000003.pkl')) > 0
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_abort_txt_ends_the_run_at_the_next_tick(data_dir, tmp_path, monkeypatch):
+def test_ctrl_c_twice_leaves_at_once(idle_run, tmp_path, monkeypatch):
+    def interrupt_twice(trainer, sched):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(training_loop._Trainer, 'train_minibatch', interrupt_twice)
+    with pytest.raises(KeyboardInterrupt):
+        idle_run()
+    assert not _names(_run_dir(tmp_path), 'network-*')
+
+
+def test_abort_txt_ends_the_run_at_the_next_tick(idle_run, monkeypatch):
     original = Reporter.report
 
     def abort_at_the_first(reporter, *args):
@@ -193,12 +319,12 @@ def test_abort_txt_ends_the_run_at_the_next_tick(data_dir, tmp_path, monkeypatch
         original(reporter, *args)
 
     monkeypatch.setattr(Reporter, 'report', abort_at_the_first)
-    run_dir = _small_run(data_dir, tmp_path, **NO_SNAPSHOTS)
-    assert (run_dir / 'log.txt').read_text().count('\ntick ') == 1
+    run_dir = idle_run(**NO_SNAPSHOTS)
+    assert _kimg_of_ticks(run_dir) == [1]
     assert (run_dir / 'network-final.pkl').exists()
 
 
-def test_a_full_disk_during_a_snapshot_leaves_earlier_snapshots_whole(data_dir, tmp_path, monkeypatch):
+def test_a_full_disk_during_a_snapshot_leaves_earlier_snapshots_whole(idle_run, tmp_path, monkeypatch):
     original = misc.network_pickle.dump
     calls = []
 
@@ -208,23 +334,44 @@ def test_a_full_disk_during_a_snapshot_leaves_earlier_snapshots_whole(data_dir, 
             original(obj, stream)
             return
         stream.write(b'half of')
-        raise OSError(28, 'No space left on device', stream.name)
+        raise OSError(28, 'No space left on device')
 
     monkeypatch.setattr(misc.network_pickle, 'dump', fill_the_disk)
-    with pytest.raises(OSError, match='No space left'):
-        _small_run(data_dir, tmp_path, image_snapshot_ticks=None)
-    run_dir = next(tmp_path.glob('0*-test'))
-    assert [path.name for path in run_dir.glob('*.pkl')].count('network-snapshot-000000.pkl') == 1
-    assert len(_network_values(run_dir / 'network-snapshot-000000.pkl')) > 0
-    assert not [path for path in run_dir.iterdir() if 'half of' in path.read_bytes().decode('latin1')[:10]]
+    with pytest.raises(OSError, match='No space left.*network-snapshot-000004.pkl'):
+        idle_run(image_snapshot_ticks=None, network_snapshot_ticks=1)
+    run_dir = _run_dir(tmp_path)
+    assert _names(run_dir, 'network-*') == ['network-snapshot-000001.pkl']
+    assert len(_network_values(run_dir / 'network-snapshot-000001.pkl')) > 0
+    assert not _names(run_dir, '.tmp*')
 
 
-def test_a_data_file_that_is_cut_off_ends_training_with_one_line(data_dir, tmp_path):
-    shutil.copytree(data_dir / 'tiny', tmp_path / 'tiny')
-    records = tmp_path / 'tiny' / 'tiny-r04.tfrecords'
-    records.write_bytes(records.read_bytes()[:len(records.read_bytes()) // 2])
-    with pytest.raises(UserError, match='tiny-r04.tfrecords'):
-        _small_run(tmp_path, tmp_path / 'results', total_kimg=0.1, **NO_SNAPSHOTS)
+def _damaged(data_dir, tmp_path, change):
+    """Copy of the data set with changed bytes in the file of resolution 4."""
+    shutil.copytree(data_dir / 'tiny', tmp_path / 'data' / 'tiny')
+    path = tmp_path / 'data' / 'tiny' / 'tiny-r02.tfrecords'
+    content = bytearray(path.read_bytes())
+    change(content)
+    path.write_bytes(content)
+    return tmp_path / 'data'
+
+
+def test_a_data_file_that_is_cut_off_is_found_before_training(idle_run, data_dir, tmp_path):
+    def cut_in_half(content):
+        del content[len(content) // 2 + 10:]
+
+    with pytest.raises(UserError, match='tiny-r02.tfrecords: record 12 is damaged or cut off'):
+        idle_run(data_dir=_damaged(data_dir, tmp_path, cut_in_half))
+    assert not _names(_run_dir(tmp_path), '*.png')
+
+
+def test_damage_inside_a_data_file_ends_training_with_one_line(idle_run, data_dir, tmp_path):
+    def spoil_a_bit(content):
+        content[-30] ^= 1
+
+    sched = dict(minibatch_size_base=4, minibatch_gpu_base=4)
+    with pytest.raises(UserError, match='tiny-r02.tfrecords: record 23 is damaged or cut off'):
+        idle_run(data_dir=_damaged(data_dir, tmp_path, spoil_a_bit), sched_args=sched)
+    assert _kimg_of_ticks(_run_dir(tmp_path)) == [0], 'the first images were whole'
 
 
 def test_process_reals_fades_scales_and_mirrors(session):

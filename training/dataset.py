@@ -24,7 +24,7 @@ class TFRecordDataset:
 
     Attributes: `shape` [C,H,W] at the full resolution, `dtype` 'uint8', `dynamic_range` [0, 255],
     `resolution`, `resolution_log2`, `label_file` (path or None), `label_size` (0 = no labels), `label_dtype`,
-    `num_images` (None where the size of the file does not tell).
+    `num_images`.
     """
 
     def __init__(self,
@@ -49,9 +49,7 @@ class TFRecordDataset:
         self.shape = list(self._files[0].shape)
         self.resolution = self.shape[1]
         self.resolution_log2 = int(np.log2(self.resolution))
-        self.num_images = self._files[0].num_images
-        if None not in (self.num_images, max_images):
-            self.num_images = min(self.num_images, max_images)
+        self.num_images = min(self._files[0].num_images, max_images or math.inf)
 
         self.label_file = _find_label_file(label_file, tfrecord_dir)
         labels = _load_labels(self.label_file, max_label_size, self._files[0])
@@ -191,11 +189,8 @@ def describe_data_error(error, dataset):
     if not (from_stream and isinstance(dataset, TFRecordDataset)):
         return error
     file = dataset._files[dataset._cur_lod]
-    index = _damaged_record(file)
-    if index is None:
-        return error
-    return UserError(f'{file.path}: record {index} is damaged or cut off; '
-                     'copy the file again or create the data set again with dataset_tool.py')
+    index, whole = _intact_records(file.path, file.shape)
+    return error if whole else _damage(file.path, index)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,8 +198,8 @@ class _RecordFile:
     """A *.tfrecords file as far as its size and its first record tell."""
     path: str
     num_bytes: int
-    shape: tuple            # [C,H,W]
-    num_images: int | None  # None where the size of the file is no multiple of the first record's.
+    shape: tuple     # [C,H,W]
+    num_images: int
 
 
 def _record_paths(tfrecord_dir):
@@ -219,13 +214,12 @@ def _record_paths(tfrecord_dir):
 
 
 def _inspect(path):
-    """_RecordFile of a path; UserError if the first record is no square image."""
+    """_RecordFile of a path; UserError if the first record is no square image or the last one is cut off."""
     try:
         record = next(tf.python_io.tf_record_iterator(path), None)
         shape = None if record is None else TFRecordDataset.parse_tfrecord_np(record).shape
     except (tf.errors.OpError, ValueError) as error:
-        raise UserError(f'{path}: record 0 is damaged or cut off ({error}); '
-                        'copy the file again or create the data set again with dataset_tool.py') from error
+        raise _damage(path, 0, f' ({error})') from error
     if shape is None:
         raise UserError(f'{path}: the file is empty; create the data set again with dataset_tool.py')
     side = shape[1]
@@ -233,7 +227,11 @@ def _inspect(path):
         raise UserError(f'{path}: images are {shape[2]}x{side}; expected squares with a power of two as side')
     num_bytes = os.path.getsize(path)
     num_images, rest = divmod(num_bytes, len(record) + RECORD_FRAME_BYTES)
-    return _RecordFile(path, num_bytes, shape, num_images if rest == 0 else None)
+    if rest != 0:  # cut off, or records of several lengths: only reading the whole file tells
+        num_images, whole = _intact_records(path, shape)
+        if not whole:
+            raise _damage(path, num_images)
+    return _RecordFile(path, num_bytes, shape, num_images)
 
 
 def _files_by_lod(files, resolution, tfrecord_dir):
@@ -267,7 +265,7 @@ def _check_same_images(full, reduced):
     if reduced.shape[0] != full.shape[0]:
         raise UserError(f'{reduced.path}: images have {reduced.shape[0]} channels, but {full.path} has '
                         f'{full.shape[0]}; create the data set again with dataset_tool.py')
-    if None not in (full.num_images, reduced.num_images) and reduced.num_images != full.num_images:
+    if reduced.num_images != full.num_images:
         raise UserError(f'{reduced.path}: holds {reduced.num_images} images, but {full.path} holds '
                         f'{full.num_images}; copy the files again or create them with dataset_tool.py')
 
@@ -298,7 +296,7 @@ def _load_labels(path, max_label_size, images):
     if labels.ndim != 2 or labels.dtype.kind not in 'fiu':
         raise UserError(f'{path}: labels are {labels.dtype} of shape {list(labels.shape)}; '
                         'expected numbers of shape [images, components]')
-    if images.num_images is not None and labels.shape[0] != images.num_images:
+    if labels.shape[0] != images.num_images:
         raise UserError(f'{path}: holds {labels.shape[0]} labels, but {images.path} holds '
                         f'{images.num_images} images; create the data set again with dataset_tool.py')
     return labels if max_label_size == 'full' else labels[:, :max_label_size]
@@ -330,14 +328,20 @@ def _image_label_stream(file, labels, *, max_images, repeat, shuffle_mb, prefetc
     return stream
 
 
-def _damaged_record(file):
-    """Index of the first record that does not hold an image of the file's shape; None if all do."""
-    index = 0
+def _intact_records(path, shape):
+    """-> number of records from the start that hold an image of this shape, whether they fill the file."""
+    count = num_bytes = 0
     try:
-        for record in tf.python_io.tf_record_iterator(file.path):
-            if TFRecordDataset.parse_tfrecord_np(record).shape != file.shape:
-                return index
-            index += 1
+        for record in tf.python_io.tf_record_iterator(path):
+            if TFRecordDataset.parse_tfrecord_np(record).shape != shape:
+                return count, False
+            count += 1
+            num_bytes += len(record) + RECORD_FRAME_BYTES
     except (tf.errors.DataLossError, ValueError):
-        return index
-    return None
+        return count, False
+    return count, num_bytes == os.path.getsize(path)  # TensorFlow overlooks a piece of the next length
+
+
+def _damage(path, index, reason=''):
+    return UserError(f'{path}: record {index} is damaged or cut off{reason}; '
+                     'copy the file again or create the data set again with dataset_tool.py')

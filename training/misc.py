@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 
 import dnnlib
-from dnnlib.tflib import network_pickle
+from dnnlib.tflib import Network, network_pickle
 from dnnlib.util import UserError, atomic_write
 
 CACHE_DIR = '.stylegan2-cache'
@@ -38,6 +38,14 @@ def load_pkl(file_or_url):
     """The object in a pickle file or URL."""
     with open_file_or_url(file_or_url) as file:
         return network_pickle.load(file)
+
+
+def load_networks(file_or_url):
+    """The networks (G, D, Gs) in a pickle file or URL. Raises UserError if it holds anything else."""
+    networks = load_pkl(file_or_url)
+    if not isinstance(networks, tuple) or [type(net) for net in networks] != [Network] * 3:
+        raise UserError(f'{file_or_url}: expected three networks (G, D, Gs), as training snapshots hold')
+    return networks
 
 
 def save_pkl(obj, filename):

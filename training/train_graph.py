@@ -134,8 +134,8 @@ def _make_inputs():
 
 def _plain_optimizers(name, settings, lrate, rounds):
     """One optimizer for loss and regularizer together."""
-    return tflib.Optimizer(name=f'Train{name}', learning_rate=lrate, minibatch_multiplier=rounds,
-                           **settings.opt_args), None
+    args = dict(settings.opt_args, minibatch_multiplier=rounds, learning_rate=lrate)
+    return tflib.Optimizer(name=f'Train{name}', **args), None
 
 
 def _lazy_optimizers(name, settings, lrate, rounds):
@@ -160,7 +160,7 @@ def _hold_images(new_reals, new_labels, training_set, max_minibatch_gpu, minibat
     with tf.control_dependencies(None):
         zeros = tf.zeros([max_minibatch_gpu, *training_set.shape])
         reals_var = tf.Variable(zeros, trainable=False, name='reals')
-        zeros = tf.zeros([max_minibatch_gpu, training_set.label_size])
+        zeros = tf.zeros([max_minibatch_gpu, training_set.label_size], new_labels.dtype)
         labels_var = tf.Variable(zeros, trainable=False, name='labels')
     fetch_op = tf.group(
         tf.assign(reals_var, tf.concat([new_reals, reals_var[minibatch_gpu:]], axis=0)),

@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.progress import Progress
+from dnnlib.util import UserError
 from metrics import metric_base
 from training import dataset, misc
 from training.reporting import Reporter, SnapshotGrid
@@ -155,12 +156,22 @@ def _make_networks(G_args, D_args, training_set, resume_pkl, resume_with_new_net
         Gs = G.clone('Gs')
     if resume_pkl is not None:
         print(f'Loading networks from "{resume_pkl}"...')
-        loaded = misc.load_pkl(resume_pkl)
+        loaded = misc.load_networks(resume_pkl)
         if not resume_with_new_nets:
+            _check_fit(loaded[1], training_set, resume_pkl)
             return loaded
         for net, source in zip((G, D, Gs), loaded, strict=True):
             net.copy_vars_from(source)
     return G, D, Gs
+
+
+def _check_fit(D, training_set, resume_pkl):
+    """Raise UserError if a discriminator takes other images or labels than those of the data set."""
+    taken = [shape[1:] for shape in D.input_shapes]
+    there = [[*training_set.shape], [training_set.label_size]]
+    if taken != there:
+        raise UserError(f'{resume_pkl}: its networks take images and labels of shapes {taken}, but the '
+                        f'data set has {there}; choose the data set that they were trained on')
 
 
 @contextlib.contextmanager

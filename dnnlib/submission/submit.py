@@ -227,6 +227,17 @@ def _call_run_function(submit_config):
     print(f'dnnlib: Finished {submit_config.run_func_name}() in {elapsed}.')
 
 
+@contextlib.contextmanager
+def _full_disk_named(log_path):
+    """A full disk that no file is named for is the log's: `util.atomic_write` names the others."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in util.NO_SPACE and error.filename is None:
+            error.filename = log_path
+        raise
+
+
 def run_wrapper(submit_config: SubmitConfig) -> None:
     """Call the run function with its output logged to `log.txt`.
 
@@ -239,7 +250,9 @@ def run_wrapper(submit_config: SubmitConfig) -> None:
     for left_by_earlier_launch in (finished, run_txt):
         left_by_earlier_launch.unlink(missing_ok=True)
     with contextlib.ExitStack() as clean_up:
-        logger = clean_up.enter_context(util.Logger(str(run_dir / 'log.txt'), 'w'))
+        log_path = str(run_dir / 'log.txt')
+        clean_up.enter_context(_full_disk_named(log_path))
+        logger = clean_up.enter_context(util.Logger(log_path, 'w'))
         clean_up.callback(setattr, dnnlib, 'submit_config', None)
         clean_up.callback(RunContext.close_any)
         clean_up.callback(finished.touch)

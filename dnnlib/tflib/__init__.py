@@ -5,12 +5,8 @@ control flow and shapes then follow the TF1 rules that the published networks an
 """
 
 import logging
-import os
 
-# Read when TensorFlow loads; its warnings are for its makers.
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-
-# ruff: noqa: E402  (the environment comes before TensorFlow, and v2 is off before the modules below)
+# ruff: noqa: E402  (v2 is off before the modules below)
 import tensorflow.compat.v1 as tf
 
 logging.getLogger('tensorflow').setLevel(logging.ERROR)  # no deprecation notes for the graph-style API

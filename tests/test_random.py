@@ -1,0 +1,43 @@
+"""dnnlib.tflib.random: the one source of random tensors."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from dnnlib.tflib import random
+
+
+def test_numbers_are_fresh_at_every_evaluation_and_follow_the_arguments(session):
+    size = tf.placeholder_with_default(4000, [])
+    normal = random.normal([size], mean=3.0, stddev=2.0)
+    uniform = random.uniform([size], minval=-1, maxval=1)
+    integers = random.uniform([size], 1, 4, dtype=tf.int32)
+    first, second = (session.run([normal, uniform, integers]) for _ in range(2))
+    for a, b in zip(first, second, strict=True):
+        assert (a != b).any()
+    assert abs(first[0].mean() - 3) < 0.2
+    assert abs(first[0].std() - 2) < 0.2
+    assert -1 <= first[1].min() < -0.9 < 0.9 < first[1].max() < 1
+    assert set(first[2]) == {1, 2, 3}
+    assert session.run(random.normal([3], dtype=tf.float16)).dtype == np.float16
+
+
+def test_stand_ins_serve_what_is_built_meanwhile(session):
+    def ones(shape, mean, stddev, dtype):
+        return tf.ones(shape, dtype)
+
+    with random.replaced(normal=ones):
+        inside = random.normal([2])
+    outside = random.normal([2])
+    assert session.run(inside).tolist() == [1, 1]
+    assert session.run(outside).tolist() != [1, 1]
+
+
+def test_an_error_or_an_unknown_name_leaves_the_generators_alone(session):
+    before = dict(random._generators)
+    with pytest.raises(TypeError, match='no such generator: gamma; there are normal and uniform'), \
+            random.replaced(gamma=None):
+        pass
+    with pytest.raises(ValueError, match='inside'), random.replaced(normal=None):
+        raise ValueError('inside')
+    assert random._generators == before
