@@ -8,13 +8,16 @@ from . import tfutil
 VERSION = 4
 READABLE_VERSIONS = (4,)
 
-# Build functions by the name that is stored: they are our own, stored source text is not executed. `G_style`
-# is absent: its mapping network is stored by the name of StyleGAN2's, which is another function.
+# Build functions by the name that is stored: they are our own, stored source text is not executed. StyleGAN's
+# mapping network has the name of StyleGAN2's: the text that it was stored with tells them apart.
 BUILD_FUNCTIONS = {
     'G_main': 'training.networks_stylegan2.G_main',
     'G_mapping': 'training.networks_stylegan2.G_mapping',
     'G_synthesis_stylegan2': 'training.networks_stylegan2.G_synthesis_stylegan2',
+    'G_synthesis_stylegan_revised': 'training.networks_stylegan2.G_synthesis_stylegan_revised',
+    'D_stylegan': 'training.networks_stylegan2.D_stylegan',
     'D_stylegan2': 'training.networks_stylegan2.D_stylegan2',
+    'G_style': 'training.networks_stylegan.G_style',
     'G_synthesis': 'training.networks_stylegan.G_synthesis',
     'D_basic': 'training.networks_stylegan.D_basic',
     'G_paper': 'training.networks_progan.G_paper',
@@ -65,7 +68,10 @@ def check(state) -> None:
 
 def build_func(state: dict):
     """Our build function for a network whose state has been checked."""
-    return util.get_obj_by_name(BUILD_FUNCTIONS[state['build_func_name']])
+    name = state['build_func_name']
+    if name == 'G_mapping' and 'def G_style(' in state['build_module_src']:
+        return util.get_obj_by_name('training.networks_stylegan.G_mapping')
+    return util.get_obj_by_name(BUILD_FUNCTIONS[name])
 
 
 def checked_values(net, state: dict) -> dict:
