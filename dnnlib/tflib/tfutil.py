@@ -1,10 +1,13 @@
 """Sessions, variables and small expressions that everything else in tflib stands on."""
 
 import os
+from collections.abc import MutableMapping
 from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+
+from ..util import UserError
 
 TfExpression = tf.Tensor | tf.Variable | tf.Operation
 TfExpressionEx = TfExpression | int | float | np.ndarray
@@ -12,8 +15,8 @@ TfExpressionEx = TfExpression | int | float | np.ndarray
 __all__ = [
     'TfExpression', 'TfExpressionEx', 'run', 'is_tf_expression', 'shape_to_list', 'flatten', 'log2', 'exp2',
     'lerp', 'lerp_clip', 'absolute_name_scope', 'absolute_variable_scope', 'init_tf', 'assert_tf_initialized',
-    'create_session', 'device', 'init_uninitialized_vars', 'set_vars', 'create_var_with_large_initial_value',
-    'convert_images_from_uint8', 'convert_images_to_uint8', 'erfinv',
+    'create_session', 'device', 'device_config', 'init_uninitialized_vars', 'set_vars',
+    'create_var_with_large_initial_value', 'convert_images_from_uint8', 'convert_images_to_uint8', 'erfinv',
 ]
 
 DEFAULT_CONFIG = {
@@ -92,6 +95,19 @@ def device(index: int):
     return tf.device(f'/{"gpu" if tf.config.list_physical_devices("GPU") else "cpu"}:{index}')
 
 
+def device_config(num_devices: int) -> dict:
+    """Settings of `init_tf` with which `device(0)` to `device(num_devices - 1)` are different devices.
+
+    On a machine without GPUs the session gets so many virtual CPU devices, which share the processor. Raises
+    UserError where there are GPUs, but fewer of them.
+    """
+    num_gpus = len(tf.config.list_physical_devices('GPU'))
+    if 0 < num_gpus < num_devices:
+        raise UserError(f'--num-gpus={num_devices}: the number of GPUs of this machine is {num_gpus}; '
+                        f'use {num_gpus} at most')
+    return {} if num_gpus > 0 or num_devices == 1 else {'device_count.CPU': num_devices}
+
+
 def _merged_config(config_dict):
     """Defaults overridden by `config_dict`. Environment variables that are set win over the defaults."""
     config = {key: value for key, value in DEFAULT_CONFIG.items()
@@ -103,7 +119,7 @@ def init_tf(config_dict: dict | None = None) -> None:
     """Seed, set the environment and install a default session. Does nothing if there is one already.
 
     `config_dict` has dotted keys: 'rnd.np_random_seed', 'rnd.tf_random_seed', 'env.<NAME>' and any field of
-    tf.ConfigProto, such as 'gpu_options.allow_growth'.
+    tf.ConfigProto, such as 'gpu_options.allow_growth' or, in a map, 'device_count.CPU'.
     """
     if tf.get_default_session() is not None:
         return
@@ -145,7 +161,10 @@ def create_session(config_dict: dict | None = None, force_as_default: bool = Fal
         owner = proto
         for part in path:
             owner = getattr(owner, part)
-        setattr(owner, field, value)
+        if isinstance(owner, MutableMapping):
+            owner[field] = value
+        else:
+            setattr(owner, field, value)
     session = tf.Session(config=proto)
     if force_as_default:
         session.kept_default = session.as_default()  # a context that nobody holds would be left at once
