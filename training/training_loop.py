@@ -55,7 +55,7 @@ def training_loop(
     snapshot and raises KeyboardInterrupt.
     """
     num_gpus = dnnlib.submit_config.num_gpus
-    tflib.init_tf(tf_config)
+    tflib.init_tf({**tflib.device_config(num_gpus), **tf_config})
     data_dir = dnnlib.convert_path(data_dir)
     training_set = dataset.load_dataset(data_dir=data_dir, verbose=True, **dataset_args)
     grid = SnapshotGrid(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
