@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from ..util import get_obj_by_name
-from . import tfutil
+from . import collectives, tfutil
 from .autosummary import autosummary
 
 
@@ -237,12 +237,14 @@ def _scaled(gradient, factor):
 
 
 def _sum_over_devices(gradients, device_names):
-    """[[gradient per variable] per device] -> the same, with every gradient summed over the devices."""
-    sums = []
-    for index, copies in enumerate(zip(*gradients, strict=True)):
-        # The devices take turns, so that the traffic is spread evenly.
-        with tf.device(device_names[index % len(device_names)]):
-            sums.append(tf.add_n(copies))
+    """[[gradient per variable] per device] -> the same, with every gradient summed over the devices.
+
+    One collective sums them all. Where devices share their place, as GPUs do on a machine without any in a
+    session that has one CPU device, there is nothing to send and plain additions do.
+    """
+    if collectives.is_collective(device_names):
+        return collectives.all_reduce_sum(gradients, device_names)
+    sums = [tf.add_n(copies) for copies in zip(*gradients, strict=True)]
     return [sums for _ in device_names]
 
 
