@@ -89,15 +89,16 @@ def build_train_graph(G, D, Gs, training_set, *,
     G_opt, G_reg_opt = make_optimizers('G', G_settings, inputs.lrate, rounds)
     D_opt, D_reg_opt = make_optimizers('D', D_settings, inputs.lrate, rounds)
 
-    fetch_ops = []
+    fetch_ops, fetched = [], []
     for gpu in range(num_gpus):
         with tf.name_scope(f'GPU{gpu}'), tflib.device(gpu):
             G_gpu = G if gpu == 0 else G.clone(G.name + '_shadow')
             D_gpu = D if gpu == 0 else D.clone(D.name + '_shadow')
             with tf.name_scope('DataFetch'):
-                reals_in = training_set.get_minibatch_tf()
+                with tf.control_dependencies(fetched):  # device i gets the i-th minibatch, in every run
+                    fetched = training_set.get_minibatch_tf()
                 reals_in = process_reals(
-                    *reals_in, inputs.lod, mirror_augment, training_set.dynamic_range, drange_net)
+                    *fetched, inputs.lod, mirror_augment, training_set.dynamic_range, drange_net)
                 reals, labels, fetch_op = _hold_images(
                     *reals_in, training_set, max_minibatch_gpu, inputs.minibatch_gpu)
                 fetch_ops.append(fetch_op)
