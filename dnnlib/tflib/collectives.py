@@ -23,7 +23,7 @@ def all_reduce_sum(tensors_by_device, device_names, group=None) -> list:
 
     A collective waits for its whole group: what one device needs of the result, each of the others has to ask
     for in the same session call, and nothing may be inside a conditional. An error on one device ends the
-    call on all. Every process builds its collectives in the same order.
+    call on all, and the session sums no more. Every process builds its collectives in the same order.
     """
     group = device_names if group is None else group
     assert len(set(group)) == len(group) and set(device_names) <= set(group)
