@@ -161,63 +161,6 @@ def test_sparse_gradients_and_half_precision_variables_are_updated(session, mult
     assert session.run(table).tolist() == [[0.75, 0.75], [1, 1], [0.5, 0.5]]
 
 
-@pytest.fixture
-def two_devices():
-    """A session with two CPU devices."""
-    config = tf.ConfigProto(device_count={'CPU': 2})
-    with tf.Graph().as_default(), tf.Session(config=config).as_default() as opened:
-        yield opened
-        opened.close()
-
-
-def regression(device, x, y, count):
-    """Two variables on a device and the mean squared error of a linear model, over `count` examples."""
-    with tf.device(device):
-        weight, bias = tf.Variable(np.ones([2, 1], np.float32)), tf.Variable(np.zeros([1], np.float32))
-        tflib.run([weight.initializer, bias.initializer])
-        loss = tf.reduce_sum(tf.square(tf.matmul(x, weight) + bias - y)) / count
-    return loss, [weight, bias]
-
-
-@pytest.mark.parametrize('kwargs', [{}, dict(minibatch_multiplier=2), dict(use_loss_scaling=True)])
-def test_two_devices_with_half_the_minibatch_equal_one_with_all_of_it(two_devices, kwargs):
-    x, y = tf.placeholder(tf.float32, [8, 2]), tf.placeholder(tf.float32, [8, 1])
-    whole, halves = (tflib.Optimizer(learning_rate=0.1, **kwargs) for _ in range(2))
-    loss, whole_vars = regression('/cpu:0', x, y, 8)
-    whole.register_gradients(loss, whole_vars)
-    half_vars = []
-    for index in range(2):
-        half = slice(4 * index, 4 * index + 4)
-        loss, variables = regression(f'/cpu:{index}', x[half], y[half], 4)
-        halves.register_gradients(loss, variables)
-        half_vars.append(variables)
-    ops = [whole.apply_updates(), halves.apply_updates()]
-    rnd = np.random.RandomState(5)
-    for _ in range(6):
-        two_devices.run(ops, {x: rnd.randn(8, 2), y: rnd.randn(8, 1)})
-    expected, *actual = two_devices.run([whole_vars, *half_vars])
-    assert abs(expected[0] - 1).max() > 0.1
-    for values in actual:
-        assert_values(values[0], expected[0])
-        assert_values(values[1], expected[1])
-
-
-def test_an_overflow_on_one_device_skips_the_update_on_all(two_devices):
-    gradient = tf.placeholder(tf.float32, [3])
-    optimizer = tflib.Optimizer(tf_optimizer=SGD, learning_rate=1.0)
-    variables = []
-    for device, own_gradient in (('/cpu:0', gradient), ('/cpu:1', tf.ones([3]))):
-        with tf.device(device):
-            variables.append(tf.Variable(np.float32(START)))
-            tflib.run(variables[-1].initializer)
-            optimizer.register_gradients(tf.reduce_sum(variables[-1] * own_gradient), [variables[-1]])
-    op = optimizer.apply_updates()
-    two_devices.run(op, {gradient: BAD})
-    assert_values(two_devices.run(variables), [START, START])
-    two_devices.run(op, {gradient: [3, 3, 3]})
-    assert_values(two_devices.run(variables), 2 * [np.array(START) - 2])
-
-
 @pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize('tf_optimizer', [ADAM, SIMPLE_ADAM])
 def test_gradients_that_are_not_finite_change_neither_values_nor_state(session, tf_optimizer, bad):

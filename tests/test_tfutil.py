@@ -8,6 +8,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.tflib import tfutil
+from dnnlib.util import UserError
 from tests.golden_figures import fresh_session
 from tests.small_networks import graph_ops
 
@@ -90,6 +91,44 @@ def test_other_keys_are_fields_of_the_session_configuration(no_session):
         assert session._config.allow_soft_placement
     with pytest.raises(AttributeError):
         tflib.create_session({'no_such_field': 1})
+
+
+def test_fields_in_maps_are_set_by_their_keys():
+    with tflib.create_session({'device_count.CPU': 3}) as session:
+        assert dict(session._config.device_count) == {'CPU': 3}
+        assert len(session.list_devices()) == 3
+
+
+@pytest.fixture
+def pretend_gpus(monkeypatch):
+    """Makes TensorFlow report so many GPUs."""
+    def pretend(count):
+        monkeypatch.setattr(tf.config, 'list_physical_devices', lambda kind: [kind] * count)
+
+    return pretend
+
+
+def test_without_gpus_every_device_is_a_cpu_device_of_its_own(pretend_gpus):
+    pretend_gpus(0)
+    assert tflib.device_config(1) == {}
+    with fresh_session(tflib.device_config(3)) as session:
+        indices = []
+        for index in range(3):
+            with tflib.device(index):
+                indices.append(tf.constant(index))
+        metadata = tf.RunMetadata()
+        session.run(indices, options=tf.RunOptions(output_partition_graphs=True), run_metadata=metadata)
+        used = {graph.node[0].device[-5:] for graph in metadata.partition_graphs}
+    assert used == {'CPU:0', 'CPU:1', 'CPU:2'}
+
+
+def test_gpus_are_used_as_they_are_and_have_to_suffice(pretend_gpus):
+    pretend_gpus(2)
+    assert tflib.device_config(1) == tflib.device_config(2) == {}
+    with tflib.device(1):
+        assert tf.zeros([]).device == '/device:GPU:1'
+    with pytest.raises(UserError, match='--num-gpus=4: the number of GPUs of this machine is 2; use 2'):
+        tflib.device_config(4)
 
 
 def test_variables_are_initialized_once_and_keep_their_values(session):
