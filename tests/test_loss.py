@@ -18,9 +18,11 @@ from tests.golden_figures import (
 )
 from tests.golden_recipe import golden_input
 from training import loss as losses
+from training import loss_stylegan
 
-NETWORKS = figures('losses_stylegan2')['networks']
-CASES = figures('losses_stylegan2')['cases']
+# Where each published code base has its losses here; both say `training.loss`.
+MODULES = {'losses_stylegan': 'training.loss_stylegan', 'losses_stylegan2': 'training.loss'}
+CASES = [(code_base, case) for code_base in MODULES for case in figures(code_base)['cases']]
 
 
 class OneHotLabels:
@@ -37,23 +39,26 @@ class OneHotLabels:
 
 @pytest.fixture(scope='module')
 def networks(request):
-    """G and D of the golden runs for the label size asked for; one pair serves all its losses."""
+    """G and D of the golden runs for the file and label size asked for; one pair serves all its losses."""
+    code_base, label_size = request.param
+    spec = figures(code_base)['networks']
     with fresh_session(QUICK):
-        G = tflib.Network('G', func_name=NETWORKS['G'], label_size=request.param, **NETWORKS['G_static'])
-        D = tflib.Network('D', func_name=NETWORKS['D'], label_size=request.param, **NETWORKS['D_static'])
+        G = tflib.Network('G', func_name=spec['G'], label_size=label_size, **spec['G_static'])
+        D = tflib.Network('D', func_name=spec['D'], label_size=label_size, **spec['D_static'])
         set_golden_values(G, 'G:')
         set_golden_values(D, 'D:')
         yield G, D
 
 
-def _build(case, G, D):
-    training_set = OneHotLabels(case['label_size'])
-    kwargs = dict(case['kwargs'], G=G, D=D, opt=None, training_set=training_set, minibatch_size=4)
-    if '.D_' in case['loss_func']:
+def _build(func_name, label_size, G, D, opt=None, **kwargs):
+    """A loss on the inputs of the golden runs."""
+    kwargs.update(G=G, D=D, opt=opt or tflib.Optimizer(), minibatch_size=4)
+    kwargs['training_set'] = OneHotLabels(label_size)
+    if '.D_' in func_name:
         kwargs['reals'] = tf.constant(golden_input('reals', [4, 3, 16, 16]) * 0.5)
-        kwargs['labels'] = tf.constant(one_hot(4, case['label_size']))
+        kwargs['labels'] = tf.constant(one_hot(4, label_size))
     with replaced_randomness():
-        return dnnlib.util.call_func_by_name(func_name=case['loss_func'], **kwargs)
+        return dnnlib.util.call_func_by_name(func_name=func_name, **kwargs)
 
 
 def _gradients(value, net):
@@ -62,12 +67,16 @@ def _gradients(value, net):
 
 
 @pytest.mark.parametrize(
-    ('networks', 'case'), [(case['label_size'], case) for case in CASES], indirect=['networks'],
-    ids=[f'{case["loss_func"].split(".")[-1]}-{case["label_size"]}-labels' for case in CASES])
-def test_golden_case_has_the_same_loss_regularizer_and_gradients(networks, case):
+    ('networks', 'code_base', 'case'),
+    [((code_base, case['label_size']), code_base, case) for code_base, case in CASES], indirect=['networks'],
+    ids=[f'{code_base.removeprefix("losses_")}-{case["loss_func"].removeprefix("training.loss.")}-'
+         f'{case["label_size"]}-labels' for code_base, case in CASES])
+def test_golden_case_has_the_same_loss_regularizer_and_gradients(networks, code_base, case):
     G, D = networks
     dlatent_avg = G.get_var('dlatent_avg')
-    loss, reg = _build(case, G, D)
+    func_name = case['loss_func'].replace('training.loss', MODULES[code_base])
+    result = _build(func_name, case['label_size'], G, D, **case['kwargs'])
+    loss, reg = result if code_base == 'losses_stylegan2' else (result, None)
     terms = {'loss': loss, **({} if reg is None else {'reg': reg})}
     assert ('reg' in terms) == (case['reg'] is not None)
     grads = {f'{name}_grads_{key}': _gradients(value, net)
@@ -106,14 +115,42 @@ class LinearG:
 
 
 class LinearD:
-    """Scores are dot products with a vector of length 2."""
+    """Scores are dot products with a vector of length 2, in the type that is asked for."""
+
+    def __init__(self, dtype=tf.float32):
+        self.dtype = dtype
 
     def get_output_for(self, images, labels, is_training):
         assert is_training
-        return tf.reduce_sum(images, axis=[2, 3]) * 0.5  # 16 times 0.5^2 = 2^2
+        return tf.reduce_sum(tf.cast(images, self.dtype), axis=[2, 3]) * 0.5  # 16 times 0.5^2 = 2^2
+
+
+def _linear(loss, opt=None, dtype=tf.float32, **kwargs):
+    """A loss on the linear networks, for 6 images that are 1 everywhere."""
+    if loss.__name__.startswith('D_'):
+        kwargs.update(reals=tf.ones([6, 1, 4, 4]), labels=tf.zeros([6, 0]))
+    return loss(LinearG(), LinearD(dtype), opt=opt or tflib.Optimizer(), training_set=OneHotLabels(0),
+                minibatch_size=6, **kwargs)
+
+
+def _summary_means(session):
+    """{tag: mean} of all that was recorded."""
+    tflib.autosummary.finalize_autosummaries()
+    merged = tf.summary.merge_all()
+    summary = tf.Summary() if merged is None else tf.Summary.FromString(session.run(merged))
+    return {value.tag: value.simple_value for value in summary.value}
+
+
+def _assert_recorded(session, recorded):
+    means = _summary_means(session)
+    assert set(means) == set(recorded)
+    for tag, mean in recorded.items():
+        assert mean is None or abs(means[tag] - mean) < 1e-4, tag
 
 
 SCORES = {'Loss/scores/real': 8.0, 'Loss/scores/fake': None}  # None: any value
+EPSILON = {'Loss/epsilon_penalty': 64.0}
+MIXED = {'Loss/scores/mixed': None, 'Loss/mixed_norms': 2.0}
 
 
 @pytest.mark.parametrize(('name', 'reg', 'recorded'), [
@@ -124,27 +161,85 @@ SCORES = {'Loss/scores/real': 8.0, 'Loss/scores/fake': None}  # None: any value
     ('D_logistic', None, SCORES),
     ('D_logistic_r1', 4 * 10 / 2, {**SCORES, 'Loss/gradient_penalty': 4.0}),
     ('D_logistic_r2', 4 * 10 / 2, {**SCORES, 'Loss/gradient_penalty': 4.0}),
-    ('D_wgan', None, {**SCORES, 'Loss/epsilon_penalty': 64.0}),
-    ('D_wgan_gp', 10 * (2 - 1) ** 2, {**SCORES, 'Loss/epsilon_penalty': 64.0, 'Loss/scores/mixed': None,
-                                      'Loss/mixed_norms': 2.0}),
+    ('D_wgan', None, {**SCORES, **EPSILON}),
+    ('D_wgan_gp', 10 * (2 - 1) ** 2, {**SCORES, **EPSILON, **MIXED}),
 ])
 def test_losses_record_scores_and_penalties_before_weighting(name, reg, recorded, session):
-    kwargs = dict(reals=tf.ones([6, 1, 4, 4]), labels=tf.zeros([6, 0])) if name.startswith('D_') else {}
-    loss = getattr(losses, name)(LinearG(), LinearD(), opt=None, training_set=OneHotLabels(0),
-                                 minibatch_size=6, **kwargs)
-    terms = [term for term in loss if term is not None]
+    terms = [term for term in _linear(getattr(losses, name)) if term is not None]
     tflib.init_uninitialized_vars()
     values = session.run(terms)
     assert values[0].shape == (6, 1)
     if reg is not None:
         np.testing.assert_allclose(values[1], [reg] * 6, rtol=1e-5)
-    tflib.autosummary.finalize_autosummaries()
-    merged = tf.summary.merge_all()
-    summary = tf.Summary.FromString(session.run(merged)) if recorded else tf.Summary()
-    means = {value.tag: value.simple_value for value in summary.value}
-    assert set(means) == set(recorded)
-    for tag, mean in recorded.items():
-        assert mean is None or abs(means[tag] - mean) < 1e-4, tag
+    _assert_recorded(session, recorded)
+
+
+@pytest.mark.parametrize(('name', 'kwargs', 'columns', 'recorded'), [
+    ('G_wgan', {}, 1, {}),
+    ('G_logistic_saturating', {}, 1, {}),
+    ('G_logistic_nonsaturating', {}, 1, {}),
+    ('D_wgan', {}, 1, {**SCORES, **EPSILON}),
+    ('D_wgan_gp', {}, 6, {**SCORES, **EPSILON, **MIXED}),
+    ('D_hinge', {}, 1, SCORES),
+    ('D_hinge_gp', {}, 6, {**SCORES, **MIXED}),
+    ('D_logistic', {}, 1, SCORES),
+    ('D_logistic_simplegp', {}, 6, {**SCORES, 'Loss/r1_penalty': 4.0}),
+    ('D_logistic_simplegp', {'r1_gamma': 0, 'r2_gamma': 5}, 6, {**SCORES, 'Loss/r2_penalty': 4.0}),
+    ('D_logistic_simplegp', {'r1_gamma': 0}, 1, SCORES),
+])
+def test_losses_of_stylegan_are_float32_and_record_the_same(name, kwargs, columns, recorded, session):
+    """Scores may have half the precision; a penalty widens the loss to a square."""
+    value = session.run(_linear(getattr(loss_stylegan, name), dtype=tf.float16, **kwargs))
+    assert value.dtype == np.float32
+    assert value.shape == (6, columns)
+    _assert_recorded(session, recorded)
+
+
+@pytest.mark.parametrize(('name', 'stylegan2_name'), [
+    ('G_wgan', 'G_wgan'),
+    ('G_logistic_saturating', 'G_logistic'),
+    ('G_logistic_nonsaturating', 'G_logistic_ns'),
+    ('D_wgan', 'D_wgan'),
+    ('D_wgan_gp', 'D_wgan_gp'),
+    ('D_logistic', 'D_logistic'),
+    ('D_logistic_simplegp', 'D_logistic_r1'),
+])
+def test_losses_of_stylegan_have_the_mean_of_loss_and_regularizer_of_stylegan2(name, stylegan2_name, session):
+    with replaced_randomness():
+        one = _linear(getattr(loss_stylegan, name))
+        pair = _linear(getattr(losses, stylegan2_name))
+    value, *terms = session.run([tf.reduce_mean(term) for term in (one, *pair) if term is not None])
+    np.testing.assert_allclose(value, sum(terms), rtol=1e-6)
+
+
+@pytest.mark.parametrize('name', [
+    'G_logistic_saturating', 'G_logistic_nonsaturating', 'D_hinge', 'D_hinge_gp', 'D_logistic_simplegp',
+    'fp32'])
+def test_names_that_only_stylegan_has_are_reachable_as_published(name):
+    assert getattr(losses, name) is getattr(loss_stylegan, name)
+
+
+def test_fp32_casts_one_value_several_or_a_tuple(session):
+    half = tf.zeros([2], tf.float16)
+    assert loss_stylegan.fp32(half).dtype == tf.float32
+    for values in (loss_stylegan.fp32(half, half), loss_stylegan.fp32((half, half))):
+        assert isinstance(values, tuple)
+        assert [value.dtype for value in values] == [tf.float32, tf.float32]
+
+
+@pytest.mark.parametrize('networks', [('losses_stylegan', 0)], indirect=True)
+@pytest.mark.parametrize(('name', 'kwargs'), [
+    ('D_wgan_gp', {}), ('D_hinge_gp', {}), ('D_logistic_simplegp', {}),
+    ('D_logistic_simplegp', {'r1_gamma': 0, 'r2_gamma': 10})])
+def test_penalties_of_stylegan_are_scaled_only_while_they_are_differentiated(networks, name, kwargs):
+    """The loss shows no trace of the scaling, unless it takes gradients beyond the range of float32."""
+    opt = tflib.Optimizer(use_loss_scaling=True)
+    with tf.device('/cpu:0'):
+        loss = _build(f'training.loss_stylegan.{name}', 0, *networks, opt=opt, **kwargs)
+    scaling = opt.get_loss_scaling_var('/cpu:0')
+    values = [tf.get_default_session().run(loss, {scaling: log2}) for log2 in (0.0, 20.0, 200.0)]
+    assert_close(values[1], values[0], name)
+    assert not np.isfinite(values[2]).any()
 
 
 def test_path_length_of_a_linear_generator_is_known(session):

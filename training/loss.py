@@ -2,6 +2,9 @@
 
 loss is [minibatch, 1], reg is [minibatch]. The caller takes means over all elements, so that adding them
 broadcasts without changing the result. Scores and penalties are recorded for TensorBoard.
+
+Losses that only StyleGAN has are reachable here, too, and return one tensor. Of those that both have under
+one name, StyleGAN2's are here and StyleGAN's in `loss_stylegan`.
 """
 
 import numpy as np
@@ -9,62 +12,37 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.tflib.autosummary import autosummary
-
-
-def _random_inputs(G, training_set, minibatch_size):
-    """-> latents [N,latent_size], labels [N,label_size] drawn at random."""
-    latents = tflib.random.normal([minibatch_size, *G.input_shapes[0][1:]])
-    return latents, training_set.get_random_labels_tf(minibatch_size)
-
-
-def _score_random_fakes(G, D, training_set, minibatch_size, **kwargs):
-    """-> what G returns for random inputs, and the scores of its images."""
-    latents, labels = _random_inputs(G, training_set, minibatch_size)
-    outputs = G.get_output_for(latents, labels, is_training=True, return_as_list=True, **kwargs)
-    return outputs, D.get_output_for(outputs[0], labels, is_training=True)
-
-
-def _score_reals_and_fakes(G, D, minibatch_size, reals, labels):
-    """-> fakes and the scores of both; the fakes have the labels of the reals."""
-    latents = tflib.random.normal([minibatch_size, *G.input_shapes[0][1:]])
-    fakes = G.get_output_for(latents, labels, is_training=True)
-    real_scores = autosummary('Loss/scores/real', D.get_output_for(reals, labels, is_training=True))
-    fake_scores = autosummary('Loss/scores/fake', D.get_output_for(fakes, labels, is_training=True))
-    return fakes, real_scores, fake_scores
+from training import loss_terms as terms
+from training.loss_stylegan import (  # noqa: F401  (published names)
+    D_hinge,
+    D_hinge_gp,
+    D_logistic_simplegp,
+    G_logistic_nonsaturating,
+    G_logistic_saturating,
+    fp32,
+)
 
 
 def _squared_gradient(scores, images):
     """Squared length of the gradient of each score with respect to its image. -> [N]."""
-    grads = tf.gradients(tf.reduce_sum(scores), [images])[0]
-    return tf.reduce_sum(tf.square(grads), axis=[1, 2, 3])
-
-
-def _logistic(real_scores, fake_scores):
-    """-log(1 - sigmoid(fake)) - log(sigmoid(real)) (Goodfellow et al. 2014)."""
-    return tf.nn.softplus(fake_scores) + tf.nn.softplus(-real_scores)
-
-
-def _wasserstein(real_scores, fake_scores, wgan_epsilon):
-    """Wasserstein critic (Arjovsky et al. 2017), kept from drifting (Progressive GAN, Appendix A.1)."""
-    epsilon_penalty = autosummary('Loss/epsilon_penalty', tf.square(real_scores))
-    return fake_scores - real_scores + epsilon_penalty * wgan_epsilon
+    return terms.squared_length(tf.gradients(tf.reduce_sum(scores), [images])[0])
 
 
 def G_logistic(G, D, opt, training_set, minibatch_size):
     """Saturating logistic loss: log(1 - sigmoid(fake)) (Goodfellow et al. 2014)."""
-    _, scores = _score_random_fakes(G, D, training_set, minibatch_size)
+    _, scores = terms.score_random_fakes(G, D, training_set, minibatch_size)
     return -tf.nn.softplus(scores), None
 
 
 def G_logistic_ns(G, D, opt, training_set, minibatch_size):
     """Non-saturating logistic loss: -log(sigmoid(fake)) (Goodfellow et al. 2014)."""
-    _, scores = _score_random_fakes(G, D, training_set, minibatch_size)
+    _, scores = terms.score_random_fakes(G, D, training_set, minibatch_size)
     return tf.nn.softplus(-scores), None
 
 
 def G_wgan(G, D, opt, training_set, minibatch_size):
     """Wasserstein loss: -fake (Arjovsky et al. 2017)."""
-    _, scores = _score_random_fakes(G, D, training_set, minibatch_size)
+    _, scores = terms.score_random_fakes(G, D, training_set, minibatch_size)
     return -scores, None
 
 
@@ -73,11 +51,12 @@ def G_logistic_ns_pathreg(G, D, opt, training_set, minibatch_size,
     pl_decay = 0.01,                        # Weight of the current lengths in their running mean.
     pl_weight = 2.0):                       # Weight of the regularizer.
     """Non-saturating logistic loss with path length regularization (StyleGAN2, Section 3.2, Eq. 4)."""
-    (images, dlatents), scores = _score_random_fakes(G, D, training_set, minibatch_size, return_dlatents=True)
+    (images, dlatents), scores = terms.score_random_fakes(
+        G, D, training_set, minibatch_size, return_dlatents=True)
     loss = tf.nn.softplus(-scores)
     with tf.name_scope('PathReg'):
         if pl_minibatch_shrink > 1:
-            latents, labels = _random_inputs(G, training_set, minibatch_size // pl_minibatch_shrink)
+            latents, labels = terms.random_inputs(G, training_set, minibatch_size // pl_minibatch_shrink)
             images, dlatents = G.get_output_for(latents, labels, is_training=True, return_dlatents=True)
         pl_lengths = _path_lengths(G, images, dlatents)
         with tf.control_dependencies(None):
@@ -99,31 +78,31 @@ def _path_lengths(G, images, dlatents):
 
 def D_logistic(G, D, opt, training_set, minibatch_size, reals, labels):
     """Logistic loss (Goodfellow et al. 2014)."""
-    _, real_scores, fake_scores = _score_reals_and_fakes(G, D, minibatch_size, reals, labels)
-    return _logistic(real_scores, fake_scores), None
+    _, real_scores, fake_scores = terms.score_reals_and_fakes(G, D, minibatch_size, reals, labels)
+    return terms.logistic(real_scores, fake_scores), None
 
 
 def D_logistic_r1(G, D, opt, training_set, minibatch_size, reals, labels, gamma=10.0):
     """Logistic loss with R1, the gradient penalty on real images (Mescheder et al. 2018, Eq. 9)."""
-    _, real_scores, fake_scores = _score_reals_and_fakes(G, D, minibatch_size, reals, labels)
+    _, real_scores, fake_scores = terms.score_reals_and_fakes(G, D, minibatch_size, reals, labels)
     with tf.name_scope('GradientPenalty'):
         penalty = autosummary('Loss/gradient_penalty', _squared_gradient(real_scores, reals))
-    return _logistic(real_scores, fake_scores), penalty * (gamma * 0.5)
+    return terms.logistic(real_scores, fake_scores), penalty * (gamma * 0.5)
 
 
 def D_logistic_r2(G, D, opt, training_set, minibatch_size, reals, labels, gamma=10.0):
     """Logistic loss with R2, the gradient penalty on generated images (Mescheder et al. 2018, Eq. 10)."""
-    fakes, real_scores, fake_scores = _score_reals_and_fakes(G, D, minibatch_size, reals, labels)
+    fakes, real_scores, fake_scores = terms.score_reals_and_fakes(G, D, minibatch_size, reals, labels)
     with tf.name_scope('GradientPenalty'):
         penalty = autosummary('Loss/gradient_penalty', _squared_gradient(fake_scores, fakes))
-    return _logistic(real_scores, fake_scores), penalty * (gamma * 0.5)
+    return terms.logistic(real_scores, fake_scores), penalty * (gamma * 0.5)
 
 
 def D_wgan(G, D, opt, training_set, minibatch_size, reals, labels,
     wgan_epsilon = 0.001):                  # Weight of the drift penalty on the scores of reals.
     """Wasserstein loss (Arjovsky et al. 2017)."""
-    _, real_scores, fake_scores = _score_reals_and_fakes(G, D, minibatch_size, reals, labels)
-    return _wasserstein(real_scores, fake_scores, wgan_epsilon), None
+    _, real_scores, fake_scores = terms.score_reals_and_fakes(G, D, minibatch_size, reals, labels)
+    return terms.wasserstein(real_scores, fake_scores, wgan_epsilon), None
 
 
 def D_wgan_gp(G, D, opt, training_set, minibatch_size, reals, labels,
@@ -131,11 +110,9 @@ def D_wgan_gp(G, D, opt, training_set, minibatch_size, reals, labels,
     wgan_epsilon = 0.001,                   # Weight of the drift penalty on the scores of reals.
     wgan_target = 1.0):                     # Length of the gradient that is not penalized.
     """Wasserstein loss with gradient penalty on mixed images (Gulrajani et al. 2017, Eq. 3)."""
-    fakes, real_scores, fake_scores = _score_reals_and_fakes(G, D, minibatch_size, reals, labels)
+    fakes, real_scores, fake_scores = terms.score_reals_and_fakes(G, D, minibatch_size, reals, labels)
     with tf.name_scope('GradientPenalty'):
-        factors = tflib.random.uniform([minibatch_size, 1, 1, 1], 0, 1, dtype=fakes.dtype)
-        mixed = tflib.lerp(tf.cast(reals, fakes.dtype), fakes, factors)
-        mixed_scores = autosummary('Loss/scores/mixed', D.get_output_for(mixed, labels, is_training=True))
-        norms = autosummary('Loss/mixed_norms', tf.sqrt(_squared_gradient(mixed_scores, mixed)))
-        reg = tf.square(norms - wgan_target) * (wgan_lambda / wgan_target ** 2)
-    return _wasserstein(real_scores, fake_scores, wgan_epsilon), reg
+        mixed, mixed_scores = terms.score_mixed_images(D, minibatch_size, reals, fakes, labels)
+        grads = tf.gradients(tf.reduce_sum(mixed_scores), [mixed])[0]
+        reg = terms.norm_penalty(grads, wgan_lambda, wgan_target)
+    return terms.wasserstein(real_scores, fake_scores, wgan_epsilon), reg
