@@ -69,6 +69,39 @@ def int_at_least(minimum: int):
     return _at_least(minimum, int, 'whole number')
 
 
+def float_between(minimum: float, maximum: float):
+    """Argparse type: a number in a range, its ends included."""
+    def convert(text):
+        value = float_at_least(minimum)(text)
+        if value > maximum:
+            raise argparse.ArgumentTypeError(f"expected a number from {minimum} to {maximum}, not '{text}'")
+        return value
+    return convert
+
+
+def by_resolution(value_type):
+    """Argparse type: '8:256,16:128' -> {8: 256, 16: 128}; nothing or 'none' -> {}."""
+    def convert(text):
+        table = {}
+        for item in comma_list(text):
+            key, colon, value = item.partition(':')
+            resolution = int_at_least(4)(key)
+            if not colon or resolution & (resolution - 1) != 0 or resolution in table:
+                raise argparse.ArgumentTypeError(
+                    f"expected resolutions (4, 8, 16, ...) with their values such as '8:256,16:128', "
+                    f"not '{text}'")
+            table[resolution] = value_type(value)
+        return table
+    return convert
+
+
+def labels(text: str) -> int | str:
+    """Argparse type: 'full', 'none' (-> 0) or a number of components."""
+    if text.lower() in ('full', 'none'):
+        return 'full' if text.lower() == 'full' else 0
+    return int_at_least(0)(text)
+
+
 def seed(text: str) -> int:
     """Argparse type: what NumPy takes as a seed."""
     value = int_at_least(0)(text)

@@ -44,6 +44,7 @@ class Reporter:
         metric_args,                # Keyword arguments for its run().
         image_snapshot_ticks,       # Ticks between pictures. None = never.
         network_snapshot_ticks,     # Ticks between pickles, each of which the metrics evaluate. None = never.
+        snapshot_kimg,              # Thousands of images between both, instead of ticks. None = by ticks.
         resume_time):               # Seconds to add to the reported time.
         self.networks = networks
         self.grid = grid
@@ -52,6 +53,7 @@ class Reporter:
         self.metric_args = metric_args
         self.image_snapshot_ticks = image_snapshot_ticks
         self.network_snapshot_ticks = network_snapshot_ticks
+        self.snapshot_kimg = snapshot_kimg
         self.resume_time = resume_time
         self.cur_tick = -1
         self.context = dnnlib.RunContext.get()
@@ -67,9 +69,9 @@ class Reporter:
         self.cur_tick += 1
         tick_time = self.context.get_time_since_last_update()
         self._print_line(cur_nimg, tick_kimg, tick_time, sched)
-        if self._snapshot_due(self.image_snapshot_ticks, done):
+        if self._snapshot_due(self.image_snapshot_ticks, cur_nimg, tick_kimg, done):
             self.grid.save_fakes(f'fakes{cur_nimg // 1000:06d}.png', self.networks[-1], sched.minibatch_gpu)
-        if self._snapshot_due(self.network_snapshot_ticks, done):
+        if self._snapshot_due(self.network_snapshot_ticks, cur_nimg, tick_kimg, done):
             pkl = self.save_networks(f'network-snapshot-{cur_nimg // 1000:06d}.pkl')
             self.metrics.run(pkl, run_dir=dnnlib.make_run_dir_path(), **self.metric_args)
         self.metrics.update_autosummaries()
@@ -83,8 +85,13 @@ class Reporter:
         misc.save_pkl(self.networks, path)
         return path
 
-    def _snapshot_due(self, interval_ticks, done):
-        return interval_ticks is not None and (done or self.cur_tick % interval_ticks == 0)
+    def _snapshot_due(self, interval_ticks, cur_nimg, tick_kimg, done):
+        if interval_ticks is None or done:
+            return interval_ticks is not None
+        if self.snapshot_kimg is None:
+            return self.cur_tick % interval_ticks == 0
+        kimg = cur_nimg / 1000
+        return kimg // self.snapshot_kimg > (kimg - tick_kimg) // self.snapshot_kimg
 
     def _print_line(self, cur_nimg, tick_kimg, tick_time, sched):
         total_time = self.context.get_time_since_start() + self.resume_time

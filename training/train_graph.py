@@ -174,8 +174,11 @@ def _lod_assignments(nets, lod):
 
 
 def _register(train_opt, reg_opt, loss_and_reg, net, settings):
-    """Register the gradients of a loss and its regularizer on one device."""
-    loss, reg = loss_and_reg
+    """Register the gradients of a loss and its regularizer on one device.
+
+    `loss_and_reg`: a pair as of StyleGAN2's losses or, as of StyleGAN's, one tensor with the penalties in it.
+    """
+    loss, reg = loss_and_reg if isinstance(loss_and_reg, tuple) else (loss_and_reg, None)
     if reg is not None and reg_opt is None:
         loss += reg
     elif reg is not None:

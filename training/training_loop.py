@@ -48,7 +48,9 @@ def training_loop(
     resume_pkl              = None,     # Network pickle (G, D, Gs) to go on from. None = start afresh.
     resume_kimg             = 0.0,      # Progress to start from; matters for the schedule.
     resume_time             = 0.0,      # Seconds to add to the reported time.
-    resume_with_new_nets    = False):   # Build new networks and copy what fits from resume_pkl?
+    resume_with_new_nets    = False,    # Build new networks and copy what fits from resume_pkl?
+    use_noise               = True,     # False = the generator's noise inputs are zero, now and in its pickles.
+    snapshot_kimg           = None):    # Thousands of images between snapshots, instead of so many ticks.
     """Train G and D; pictures, pickles and logs go to the run directory.
 
     Ends early, in good order, when a file `abort.txt` appears there, or on Ctrl-C; the latter writes a last
@@ -62,6 +64,9 @@ def training_loop(
     grid.save_reals('reals.png', drange=training_set.dynamic_range)
     with tflib.device(0):
         G, D, Gs = _make_networks(G_args, D_args, training_set, resume_pkl, resume_with_new_nets)
+    if not use_noise:
+        _silence_noise(G)
+        _silence_noise(Gs)
     G.print_layers()
     D.print_layers()
     grid.latents = np.random.randn(np.prod(grid.size), *G.input_shape[1:])
@@ -70,13 +75,14 @@ def training_loop(
 
     print('Building TensorFlow graph...')
     cur_nimg = int(resume_kimg * 1000)
+    phases = _phases(training_set, sched_args)
     graph = build_train_graph(
         G, D, Gs, training_set,
         G_settings=LossSettings(G_loss_args, G_opt_args, G_reg_interval),
         D_settings=LossSettings(D_loss_args, D_opt_args, D_reg_interval),
         num_gpus=num_gpus,
-        max_minibatch_gpu=training_schedule(cur_nimg, training_set, **sched_args).minibatch_gpu,
-        accumulate=_accumulates(training_set, sched_args, num_gpus),
+        max_minibatch_gpu=max(phase.minibatch_gpu for phase in phases),
+        accumulate=any(phase.minibatch_size > phase.minibatch_gpu * num_gpus for phase in phases),
         lazy_regularization=lazy_regularization, mirror_augment=mirror_augment, drange_net=drange_net,
         G_smoothing_kimg=G_smoothing_kimg)
 
@@ -92,7 +98,7 @@ def training_loop(
     print(f'Training for {int(total_kimg)} kimg...\n')
     metric_args = dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config)
     reporter = Reporter((G, D, Gs), grid, summary_log, metrics, metric_args, image_snapshot_ticks,
-                        network_snapshot_ticks, resume_time)
+                        network_snapshot_ticks, snapshot_kimg, resume_time)
     reg_intervals = (G_reg_interval, D_reg_interval) if lazy_regularization else (None, None)
     trainer = _Trainer(graph, training_set, num_gpus, *reg_intervals, cur_nimg)
     with _interrupt_after_iteration() as interrupted:
@@ -100,7 +106,7 @@ def training_loop(
                  reset_opt_for_new_lod)
     if interrupted:
         path = reporter.save_networks(f'network-snapshot-{trainer.cur_nimg // 1000:06d}.pkl')
-        print(f'Stopped. {path} holds the networks; --resume-pkl goes on from it.')
+        print(f'Stopped. {path} holds the networks; --resume goes on from it.')
     else:
         reporter.save_networks('network-final.pkl')
     summary_log.close()
@@ -135,14 +141,24 @@ def _new_layers(prev_lod, lod):
     return np.floor(lod) != np.floor(prev_lod) or np.ceil(lod) != np.ceil(prev_lod)
 
 
-def _accumulates(training_set, sched_args, num_gpus):
-    """Does any phase of the schedule take several rounds per minibatch?"""
+def _phases(training_set, sched_args):
+    """The schedule at every resolution that it can come to."""
     full_resolution = {**sched_args, 'lod_initial_resolution': None}
-    for res_log2 in range(2, training_set.resolution_log2 + 1):
-        sched = training_schedule(0, dnnlib.EasyDict(resolution_log2=res_log2), **full_resolution)
-        if sched.minibatch_size > sched.minibatch_gpu * num_gpus:
-            return True
-    return False
+    return [training_schedule(0, dnnlib.EasyDict(resolution_log2=resolution_log2), **full_resolution)
+            for resolution_log2 in range(2, training_set.resolution_log2 + 1)]
+
+
+def _silence_noise(G):
+    """Switch the noise of a generator off: its inputs are 0 and used as they are, its strengths are 0.
+
+    Without an input a strength gets no gradient, so that it stays 0. The variables stay too: pickles have the
+    published form.
+    """
+    synthesis = G.components.synthesis
+    for net in (G, synthesis):
+        net.static_kwargs['randomize_noise'] = False
+    tflib.set_vars({var: np.zeros(var.shape) for name, var in synthesis.vars.items()
+                    if name.startswith('noise') or name.endswith(('/noise_strength', '/Noise/weight'))})
 
 
 def _make_networks(G_args, D_args, training_set, resume_pkl, resume_with_new_nets):

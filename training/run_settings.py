@@ -1,0 +1,176 @@
+"""From the flags of run_training.py to the arguments of the training loop."""
+
+import glob
+import os
+import re
+
+from dnnlib import cli
+from dnnlib.util import UserError, is_url
+from training.configs import GROUP_SIZE, config_settings, makes_groups, merged
+
+WHOLE = cli.int_at_least(1)
+REAL = cli.float_at_least(0)
+KIMG = cli.float_at_least(0.001)
+
+# Flags beyond the published ones: type, default as the help shows it, help, and the settings that a value goes
+# to. A flag that is not given changes nothing. A value for a `..._base` holds at all resolutions, unless the
+# flag that ends in -by-res says otherwise.
+OWN_FLAGS = {
+    'fmap-base':      (WHOLE, "the config's", 'multiplier of the feature maps of G and D',
+                       ['G_args.fmap_base', 'D_args.fmap_base']),
+    'fmap-max':       (WHOLE, '512', 'most feature maps of any layer of G and D',
+                       ['G_args.fmap_max', 'D_args.fmap_max']),
+    'mapping-layers': (WHOLE, '8', 'layers of the mapping network', ['G_args.mapping_layers']),
+    'style-mixing-prob': (cli.float_between(0, 1), '0.9', 'share of the training images that mix two styles, '
+                       'from 0 to 1', ['G_args.style_mixing_prob']),
+    'noise':          (cli.boolean, 'true', 'false = train a generator without noise inputs', ['use_noise']),
+    'labels':         (cli.labels, 'none', 'train with labels: full = all components, N = the first N, or none',
+                       ['dataset_args.max_label_size']),
+    'resolution':     (WHOLE, "the data set's", 'resolution to train at', ['dataset_args.resolution']),
+    'minibatch-size': (WHOLE, "the config's", 'images per update, over all devices',
+                       ['sched_args.minibatch_size_base']),
+    'minibatch-size-by-res': (cli.by_resolution(WHOLE), "the config's", 'the same where it differs, such as '
+                       '8:256,16:128', ['sched_args.minibatch_size_dict']),
+    'minibatch-gpu':  (WHOLE, "the config's", 'images that a device processes at a time',
+                       ['sched_args.minibatch_gpu_base']),
+    'minibatch-gpu-by-res': (cli.by_resolution(WHOLE), "the config's", 'the same where it differs',
+                       ['sched_args.minibatch_gpu_dict']),
+    'lrate':          (REAL, "the config's", 'learning rate of G and D',
+                       ['sched_args.G_lrate_base', 'sched_args.D_lrate_base']),
+    'lrate-by-res':   (cli.by_resolution(REAL), "the config's", 'the same where it differs, such as 512:0.003',
+                       ['sched_args.G_lrate_dict', 'sched_args.D_lrate_dict']),
+    'lrate-rampup-kimg': (REAL, '0', 'thousands of images over which the learning rate rises from 0',
+                       ['sched_args.lrate_rampup_kimg']),
+    'lod-initial-resolution': (WHOLE, "the config's", 'resolution at which progressive growing starts',
+                       ['sched_args.lod_initial_resolution']),
+    'lod-training-kimg': (REAL, '600', 'thousands of images at a resolution before the next fades in',
+                       ['sched_args.lod_training_kimg']),
+    'lod-transition-kimg': (REAL, '600', 'thousands of images over which it fades in',
+                       ['sched_args.lod_transition_kimg']),
+    'lazy-regularization': (cli.boolean, "the config's", 'regularize in steps of their own',
+                       ['lazy_regularization']),
+    'tick-kimg':      (KIMG, 'by resolution', 'thousands of images per tick', ['sched_args.tick_kimg_base']),
+    'smoothing-kimg': (REAL, '10', 'half-life of the average of the generator', ['G_smoothing_kimg']),
+    'snapshot-ticks': (WHOLE, "the config's", 'ticks between snapshots of images and networks',
+                       ['image_snapshot_ticks', 'network_snapshot_ticks']),
+    'snapshot-kimg':  (KIMG, 'by ticks', 'thousands of images between snapshots, instead of ticks',
+                       ['snapshot_kimg']),
+    'grid-size':      (cli.one_of('1080p', '4k', '8k'), "the config's",
+                       '1080p, 4k or 8k: size of the snapshot images', ['grid_args.size']),
+    'grid-layout':    (cli.one_of('random', 'row_per_class', 'col_per_class', 'class4x4'), 'random',
+                       'random, row_per_class, col_per_class or class4x4', ['grid_args.layout']),
+    'seed':           (cli.seed, '1000', 'seed of all random numbers', ['tf_config.rnd.np_random_seed']),
+    'resume':         (str, 'none', 'network pickle (G, D, Gs) or URL to start from, or the directory of a run '
+                       'to go on with', []),
+    'resume-kimg':    (REAL, "0, or the run's", 'progress to start from', ['resume_kimg']),
+}
+
+# What a preset does not have.
+NOT_IN = {'progan': ('mapping-layers', 'style-mixing-prob', 'noise')}
+
+
+def given(args, name):
+    """Value of an own flag; None if it is not given."""
+    return getattr(args, name.replace('-', '_'))
+
+
+def run_settings(args, metric_arg_list):
+    """Arguments of the training loop for a parsed command line. Raises UserError where flags do not go
+    together."""
+    settings = merged(config_settings(args.config, args.num_gpus), {
+        'data_dir': args.data_dir,
+        'dataset_args': {'tfrecord_dir': args.dataset},
+        'mirror_augment': args.mirror_augment,
+        'metric_arg_list': metric_arg_list,
+        **_resume_settings(args.resume),
+    })
+    if args.total_kimg is not None:
+        settings['total_kimg'] = args.total_kimg
+    if args.gamma is not None:
+        settings['D_loss_args'][_gamma_of(args.config, settings)] = args.gamma
+    for name, (*_, places) in OWN_FLAGS.items():
+        value = given(args, name)
+        if value is not None and name in NOT_IN.get(args.config, ()):
+            raise UserError(f'--{name} has no meaning for --config={args.config}')
+        for place in places if value is not None else []:
+            settings = _changed(settings, place, value)
+    least = 2 if settings['G_loss_args']['func_name'].endswith('_pathreg') else 1
+    _share_minibatches(settings['sched_args'], args, least)
+    return settings
+
+
+def _resume_settings(resume):
+    """Where to start from: a pickle, a URL, or the newest snapshot in the directory of a run, with its progress."""
+    if resume is None:
+        return {}
+    if is_url(resume) or os.path.isfile(resume):
+        return {'resume_pkl': resume}
+    if not os.path.isdir(resume):
+        raise UserError(f'--resume={resume}: no such file or run directory')
+    snapshots = sorted(glob.glob(os.path.join(glob.escape(resume), 'network-snapshot-*.pkl')))
+    if not snapshots:
+        raise UserError(f'--resume={resume}: the directory holds no network-snapshot-*.pkl')
+    kimg = re.fullmatch(r'network-snapshot-(\d+)\.pkl', os.path.basename(snapshots[-1]))
+    return {'resume_pkl': snapshots[-1], 'resume_kimg': float(kimg[1]) if kimg else 0.0}
+
+
+def _gamma_of(config, settings):
+    """Name of the weight of R1 among the arguments of the discriminator's loss."""
+    for name in ('gamma', 'r1_gamma'):
+        if name in settings['D_loss_args']:
+            return name
+    raise UserError(f'--gamma has no meaning for --config={config}, which is trained without R1')
+
+
+def _changed(settings, place, value):
+    """Settings with a value at 'key' or 'group.key'. A value at ..._base takes the table beside it away."""
+    group, _, key = place.partition('.')
+    if key.endswith('_base') and group == 'sched_args':
+        settings = merged(settings, {group: {}})
+        settings[group][key.removesuffix('_base') + '_dict'] = {}
+    if isinstance(value, dict):  # replaces the config's table
+        settings = merged(settings, {group: {key: None}})
+    return merged(settings, {group: {key: value} if key else value})
+
+
+def _share_minibatches(sched, args, least):
+    """Let each device process no more at a time than its share of the minibatch, at every resolution.
+
+    What was asked for by a flag is taken as it is. `least`: images that the losses need at a time. Raises
+    UserError where the devices cannot share evenly.
+    """
+    fixed = args.minibatch_gpu is not None or args.minibatch_gpu_by_res is not None
+    sizes, rounds = sched.get('minibatch_size_dict', {}), sched.get('minibatch_gpu_dict', {})
+    shared = {}
+    for resolution in [None, *sorted({*sizes, *rounds})]:
+        size = sizes.get(resolution, sched['minibatch_size_base'])
+        at_a_time = rounds.get(resolution, sched['minibatch_gpu_base'])
+        where = '' if resolution is None else f' at resolution {resolution}'
+        if size % args.num_gpus != 0 or size == 0:
+            raise UserError(f'a minibatch of {size}{where} cannot be shared evenly by {args.num_gpus} devices; '
+                            'choose another --minibatch-size or --num-gpus')
+        if not fixed:
+            at_a_time = _largest_round(size // args.num_gpus, at_a_time)
+        _check_round(size, at_a_time, args.num_gpus, least, where)
+        shared[resolution] = at_a_time
+    sched['minibatch_gpu_base'] = shared.pop(None)
+    if shared:
+        sched['minibatch_gpu_dict'] = shared
+
+
+def _largest_round(share, limit):
+    """The most images that a device can process at a time, of `share` per minibatch and not above `limit`."""
+    return max(n for n in range(1, min(share, limit) + 1) if share % n == 0 and makes_groups(n))
+
+
+def _check_round(size, at_a_time, num_gpus, least, where):
+    """Raise UserError unless devices can process `size` images in equal rounds of `at_a_time` each."""
+    if size % (at_a_time * num_gpus) != 0:
+        raise UserError(f'--minibatch-size={size}{where} must be a multiple of {at_a_time * num_gpus}, '
+                        'which is --minibatch-gpu times --num-gpus')
+    if at_a_time < least:
+        raise UserError(f'path length regularization needs at least {least} images at a time on each device; '
+                        f'{num_gpus} devices have {at_a_time}{where}; choose a larger --minibatch-size')
+    if not makes_groups(at_a_time):
+        raise UserError(f'--minibatch-gpu={at_a_time}{where}: expected less than {GROUP_SIZE} or a multiple of '
+                        'it, the groups of the minibatch standard deviation')
