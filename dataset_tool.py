@@ -1,63 +1,58 @@
 """Create data sets of TFRecord files, look at them, compare them."""
 
+# TensorFlow takes seconds to load: the functions below import what needs it when they are called.
+
 import argparse
-import contextlib
-import gzip
 import itertools
-import math
 import os
 import sys
-import zlib
 
 import numpy as np
-import PIL.Image
 
-import dnnlib.tflib as tflib
 from dnnlib import cli
 from dnnlib.progress import Progress
 from dnnlib.util import UserError, atomic_write
-from training import dataset, misc
-from training.tfrecord_export import TFRecordExporter
+from training import image_databases, image_sources
 
 WINDOW = 'dataset_tool'
 ESC_KEY = 27
-IDX_UINT8 = 0x0800  # plus the number of dimensions: the magic number of an IDX file
 
 
 def display(tfrecord_dir, output=None, num_images=64):
     """Show the images one by one in a window: any key for the next, ESC to stop. Without a screen or OpenCV,
     or with --output, write the first --num_images as one picture instead."""
-    dset = _open_dataset(tfrecord_dir)
+    records, _ = _open_dataset(tfrecord_dir)
     cv2 = _opencv_with_window() if output is None else None
     if cv2 is not None:
-        count = _show_in_window(cv2, dset)
+        count = _show_in_window(cv2, records)
     else:
         output = output or f'{os.path.basename(os.path.abspath(tfrecord_dir))}-images.png'
-        count = _write_overview(dset, output, num_images)
+        count = _write_overview(records, output, num_images)
     print(f'Displayed {count} images.')
 
 
 def extract(tfrecord_dir, output_dir):
     """Write all images as img00000000.png, img00000001.png and so on, in the order of the records."""
-    dset = _open_dataset(tfrecord_dir)
+    from training import misc
+    records, num_images = _open_dataset(tfrecord_dir)
     print(f'Extracting images to "{output_dir}"')
     try:
         os.makedirs(output_dir, exist_ok=True)
     except OSError as error:
         raise UserError(f'{output_dir}: the folder cannot be created: {error.strerror}') from error
-    progress = Progress(dset.num_images, 'images')
+    progress = Progress(num_images, 'images')
     count = 0
-    for image, _ in dataset.read_once(dset):
+    for image, _ in records:
         progress.show(count)
         with atomic_write(os.path.join(output_dir, f'img{count:08d}.png')) as file:
-            misc.convert_to_pil_image(image, dset.dynamic_range).save(file, format='PNG')
+            misc.convert_to_pil_image(image, drange=[0, 255]).save(file, format='PNG')
         count += 1
     print(f'{f"Extracted {count} images.":40s}')
 
 
 def compare(tfrecord_dir_a, tfrecord_dir_b, ignore_labels=0):
     """Say which images and labels differ."""
-    streams = [dataset.read_once(_open_dataset(path)) for path in (tfrecord_dir_a, tfrecord_dir_b)]
+    streams = [_open_dataset(path)[0] for path in (tfrecord_dir_a, tfrecord_dir_b)]
     count = identical_images = identical_labels = 0
     for item_a, item_b in itertools.zip_longest(*streams):
         if item_a is None or item_b is None:
@@ -79,45 +74,108 @@ def compare(tfrecord_dir_a, tfrecord_dir_b, ignore_labels=0):
 def create_mnist(tfrecord_dir, mnist_dir):
     """Images padded from 28x28 to 32x32, with one-hot labels: MNIST, Fashion-MNIST or any part of them."""
     print(f'Loading MNIST from "{mnist_dir}"')
-    images_path = os.path.join(mnist_dir, 'train-images-idx3-ubyte.gz')
-    labels_path = os.path.join(mnist_dir, 'train-labels-idx1-ubyte.gz')
-    images = _read_idx(images_path, [28, 28])
-    labels = _read_idx(labels_path, [])
-    if len(images) != len(labels):
-        raise UserError(f'{labels_path}: holds {len(labels)} labels, but {images_path} holds {len(images)} '
-                        'images; take both files from the same source')
-    if labels.max(initial=0) > 9:
-        raise UserError(f'{labels_path}: holds the class {labels.max()}; expected 0 to 9')
-    images = np.pad(images[:, np.newaxis], [(0, 0), (0, 0), (2, 2), (2, 2)])  # [N,28,28] -> [N,1,32,32]
-    _export_classes(tfrecord_dir, images, labels, num_classes=10)
+    _export_classes(tfrecord_dir, *image_sources.read_mnist(mnist_dir), num_classes=10)
+
+
+def create_mnistrgb(tfrecord_dir, mnist_dir, num_images=1000000, random_seed=123):
+    """Stacked MNIST: each image has three random digits as its red, green and blue. No labels."""
+    print(f'Loading MNIST from "{mnist_dir}"')
+    digits = image_sources.read_mnist_images(mnist_dir)
+    rnd = np.random.RandomState(random_seed)
+    with _exporter(tfrecord_dir, num_images) as exporter:
+        for _ in range(num_images):
+            exporter.add_image(digits[rnd.randint(len(digits), size=3)])
+
+
+def create_cifar10(tfrecord_dir, cifar10_dir):
+    """CIFAR-10, 32x32, with one-hot labels."""
+    print(f'Loading CIFAR-10 from "{cifar10_dir}"')
+    _export_classes(tfrecord_dir, *image_sources.read_cifar10(cifar10_dir), num_classes=10)
+
+
+def create_cifar100(tfrecord_dir, cifar100_dir):
+    """CIFAR-100, 32x32, with one-hot labels of the 100 fine classes."""
+    print(f'Loading CIFAR-100 from "{cifar100_dir}"')
+    _export_classes(tfrecord_dir, *image_sources.read_cifar100(cifar100_dir), num_classes=100)
+
+
+def create_svhn(tfrecord_dir, svhn_dir):
+    """Street View House Numbers, 32x32, with one-hot labels."""
+    print(f'Loading SVHN from "{svhn_dir}"')
+    _export_classes(tfrecord_dir, *image_sources.read_svhn(svhn_dir), num_classes=10)
+
+
+def create_lsun(tfrecord_dir, lmdb_dir, resolution=256, max_images=None):
+    """A category of LSUN: the centre of each image, resized. No labels; what is no image is skipped."""
+    _export_lsun(tfrecord_dir, lmdb_dir, max_images,
+                 lambda image: image_databases.square(image, resolution))
+
+
+def create_lsun_wide(tfrecord_dir, lmdb_dir, width=512, height=384, max_images=None):
+    """A category of LSUN, not square but wide, between black bars. No labels; what is smaller than the size
+    wanted, or no image, is skipped."""
+    if height > width:
+        raise UserError(f'--height={height} must not be more than --width, which is {width}')
+    _export_lsun(tfrecord_dir, lmdb_dir, max_images,
+                 lambda image: image_databases.wide(image, width, height))
+
+
+def create_celeba(tfrecord_dir, celeba_dir, cx=89, cy=121, any_count=0):
+    """CelebA, from the aligned images in img_align_celeba_png, cropped to 128x128."""
+    print(f'Loading CelebA from "{celeba_dir}"')
+    image_sources.check_celeba_crop(cx, cy)
+    paths = image_sources.celeba_paths(celeba_dir, any_count)
+    with _exporter(tfrecord_dir, len(paths)) as exporter:
+        for idx in exporter.choose_shuffled_order():
+            exporter.add_image(image_sources.read_celeba_image(paths[idx], cx, cy))
 
 
 def create_from_images(tfrecord_dir, image_dir, shuffle=1):
     """All images of a folder, PNG or JPEG: square, of the same size, either all grey or all RGB."""
     print(f'Loading images from "{image_dir}"')
-    paths = _image_paths(image_dir)
-    _check_images(paths)
-    with TFRecordExporter(tfrecord_dir, len(paths)) as exporter:
+    paths = image_sources.image_paths(image_dir)
+    image_sources.check_images(paths)
+    with _exporter(tfrecord_dir, len(paths)) as exporter:
         order = exporter.choose_shuffled_order() if shuffle else range(len(paths))
         for idx in order:
-            exporter.add_image(_read_image(paths[idx]))
+            exporter.add_image(image_sources.read_image(paths[idx]))
+
+
+def create_from_hdf5(tfrecord_dir, hdf5_filename, shuffle=1):
+    """The widest images of an HDF5 file, with the labels of <stem>-labels.npy if that is there."""
+    print(f'Loading HDF5 archive from "{hdf5_filename}"')
+    with image_databases.open_hdf5(hdf5_filename) as images:
+        labels = image_databases.read_hdf5_labels(hdf5_filename, len(images))
+        with _exporter(tfrecord_dir, len(images)) as exporter:
+            order = exporter.choose_shuffled_order() if shuffle else np.arange(len(images))
+            for idx in order:
+                exporter.add_image(image_databases.read_hdf5_image(images, idx))
+            if labels is not None:
+                exporter.add_labels(labels[order])
 
 
 def _open_dataset(tfrecord_dir):
-    """The data set with all its labels, in the order of its records."""
+    """-> iterator of the (image, label) of all records in their order, and how many there are."""
+    from dnnlib import tflib
+    from training import dataset
     print(f'Loading dataset "{tfrecord_dir}"')
     tflib.init_tf()
-    return dataset.TFRecordDataset(
+    dset = dataset.TFRecordDataset(
         tfrecord_dir, max_label_size='full', repeat=False, shuffle_mb=0, prefetch_mb=64)
+    return dataset.read_once(dset), dset.num_images
+
+
+def _exporter(tfrecord_dir, num_images):
+    from training.tfrecord_export import TFRecordExporter
+    return TFRecordExporter(tfrecord_dir, num_images)
 
 
 def _opencv_with_window():
     """OpenCV with its window open, or None where it is not installed or there is no screen."""
     if sys.platform == 'linux' and not (os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')):
         return None
-    try:
-        import cv2
-    except ImportError:
+    cv2 = image_databases.import_opencv()
+    if cv2 is None:
         return None
     try:
         cv2.namedWindow(WINDOW)
@@ -126,10 +184,10 @@ def _opencv_with_window():
     return cv2
 
 
-def _show_in_window(cv2, dset):
+def _show_in_window(cv2, records):
     """Show images until ESC -> how many."""
     count = 0
-    for image, label in dataset.read_once(dset):
+    for image, label in records:
         print(f'idx = {count:<8d} label = {label.tolist()}')
         bgr = image.transpose(1, 2, 0)[:, :, ::-1]  # RGB [C,H,W] -> BGR [H,W,C]
         cv2.imshow(WINDOW, np.ascontiguousarray(bgr))
@@ -139,97 +197,56 @@ def _show_in_window(cv2, dset):
     return count
 
 
-def _write_overview(dset, path, num_images):
+def _write_overview(records, path, num_images):
     """Write the first images as one picture -> how many."""
-    images = [image for image, _ in itertools.islice(dataset.read_once(dset), num_images)]
+    from training import misc
+    images = [image for image, _ in itertools.islice(records, num_images)]
     try:
-        misc.save_image_grid(np.stack(images), path, drange=dset.dynamic_range)
+        misc.save_image_grid(np.stack(images), path, drange=[0, 255])
     except OSError as error:
         raise UserError(f'{path}: the picture cannot be written: {error.strerror}') from error
     print(f'Wrote the first {len(images)} images to "{path}".')
     return len(images)
 
 
-def _read_idx(path, item_shape):
-    """Contents of an IDX file, uint8 [N, *item_shape]. Raises UserError if that is not what it holds."""
-    try:
-        with gzip.open(path) as file:
-            data = file.read()
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f'{path}: cannot be read ({error}); download or copy the file again') from error
-    header_bytes = 4 * (2 + len(item_shape))
-    magic, num_items, *shape = (int.from_bytes(data[i:i + 4], 'big') for i in range(0, header_bytes, 4))
-    if magic != IDX_UINT8 + 1 + len(item_shape) or shape != item_shape:
-        raise UserError(f'{path}: begins with magic number {magic} and size {shape}; expected '
-                        f'{IDX_UINT8 + 1 + len(item_shape)} and {item_shape}, as in the files of MNIST')
-    num_bytes = num_items * math.prod(item_shape)
-    if num_items == 0 or len(data) - header_bytes != num_bytes:
-        raise UserError(f'{path}: holds {len(data) - header_bytes} bytes, but its header promises '
-                        f'{num_items} entries, which take {num_bytes}; download or copy the file again')
-    return np.frombuffer(data, np.uint8, offset=header_bytes).reshape(num_items, *item_shape)
-
-
 def _export_classes(tfrecord_dir, images, labels, num_classes):
     """Write images [N,C,H,W] and classes [N] in shuffled order, the classes as one-hot labels."""
     onehot = np.eye(num_classes, dtype=np.float32)[labels]
-    with TFRecordExporter(tfrecord_dir, len(images)) as exporter:
+    with _exporter(tfrecord_dir, len(images)) as exporter:
         order = exporter.choose_shuffled_order()
         for idx in order:
             exporter.add_image(images[idx])
         exporter.add_labels(onehot[order])
 
 
-def _image_paths(image_dir):
-    """Sorted paths of the files in a folder, without hidden ones and folders."""
-    if not os.path.isdir(image_dir):
-        raise UserError(f'{image_dir}: there is no such folder of images')
-    names = [name for name in sorted(os.listdir(image_dir)) if not name.startswith('.')]
-    paths = [path for path in (os.path.join(image_dir, name) for name in names) if os.path.isfile(path)]
-    if not paths:
-        raise UserError(f'No input images found in {image_dir}; expected PNG or JPEG files right inside')
-    return paths
+def _export_lsun(tfrecord_dir, lmdb_dir, max_images, fit):
+    """Write the images of an LMDB in its order. `fit`: uint8 [H,W,3] -> [3,side,side], None = skip it."""
+    print(f'Loading LSUN dataset from "{lmdb_dir}"')
+    with image_databases.open_lsun(lmdb_dir) as (num_entries, images):
+        expected_images = min(num_entries, max_images or num_entries)
+        with _exporter(tfrecord_dir, expected_images) as exporter:
+            fitting = (image for image in map(fit, images) if image is not None)
+            for image in itertools.islice(fitting, expected_images):
+                exporter.add_image(image)
+            if exporter.cur_images == 0:
+                raise UserError(f'{lmdb_dir}: none of its {num_entries} entries is a usable image; '
+                                'nothing is changed')
+            print(f'Used {exporter.cur_images} of {num_entries} entries.')
 
 
-@contextlib.contextmanager
-def _bad_image_named(path):
-    """Turn what Pillow finds wrong with a file into a UserError."""
-    try:
-        yield
-    except (OSError, SyntaxError, ValueError, zlib.error, PIL.Image.DecompressionBombError) as error:
-        raise UserError(f'{path}: cannot be read as an image ({error}); expected nothing but PNG and JPEG '
-                        'files in the folder') from error
-
-
-def _check_images(paths):
-    """Raise UserError if a file is no image or does not go with the first one. Reads the headers only."""
-    first = None
-    for path in paths:
-        with _bad_image_named(path), PIL.Image.open(path) as image:
-            (width, height), mode = image.size, image.mode
-        if width != height:
-            raise UserError(f'Input images must have the same width and height: {path} has {width}x{height}; '
-                            'crop or resize it')
-        if width < 4 or width & (width - 1) != 0:
-            raise UserError(f'Input image resolution must be a power-of-two: {path} has {width}x{height}; '
-                            'resize it to 4, 8, 16 and so on')
-        if mode not in ('L', 'RGB'):
-            raise UserError(f'Input images must be stored as RGB or grayscale: {path} has mode {mode}; '
-                            "convert it, for example with Pillow's convert('RGB')")
-        first = first or (width, mode)
-        if (width, mode) != first:
-            raise UserError(f'{path}: has {width}x{height} and mode {mode}, but {paths[0]} has '
-                            f'{first[0]}x{first[0]} and mode {first[1]}; all input images must be alike')
-
-
-def _read_image(path):
-    """Pixels of an image file, uint8 [C,H,W]."""
-    with _bad_image_named(path), PIL.Image.open(path) as image:
-        pixels = np.asarray(image)
-    return pixels[np.newaxis] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)  # -> [C,H,W]
+def _power_of_two(text):
+    """Argparse type: side of an image."""
+    value = cli.int_at_least(4)(text)
+    if value & (value - 1) != 0:
+        raise argparse.ArgumentTypeError(f'expected a power of two such as 128 or 256, not {value}')
+    return value
 
 
 _TFRECORD_DIR = {'help': 'folder of the data set'}
 _NEW_TFRECORD_DIR = {'help': 'folder of the new data set'}
+_LMDB_DIR = {'help': 'folder of the LMDB, with the file data.mdb; needs the package lmdb'}
+_MAX_IMAGES = {'type': cli.int_at_least(1), 'metavar': 'N', 'help': 'stop after so many (default: all)'}
+_SHUFFLE = {'type': int, 'default': 1, 'metavar': '{0,1}'}
 
 # (function = name of the command, example of its arguments, {argument: how argparse treats it})
 COMMANDS = [
@@ -246,16 +263,67 @@ COMMANDS = [
     (compare, 'datasets/mydataset datasets/fashion-mnist', {
         'tfrecord_dir_a': _TFRECORD_DIR,
         'tfrecord_dir_b': _TFRECORD_DIR,
-        '--ignore_labels': {'type': int, 'default': 0, 'help': '1 = compare images only (default: 0)'},
+        '--ignore_labels': {'type': int, 'default': 0, 'metavar': '{0,1}',
+                            'help': '1 = compare images only (default: 0)'},
     }),
     (create_mnist, 'datasets/fashion-mnist data/fashion-mnist', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'mnist_dir': {'help': 'folder with train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz'},
+        'mnist_dir': {'help': f'folder with {image_sources.MNIST_IMAGES} and {image_sources.MNIST_LABELS}'},
+    }),
+    (create_mnistrgb, 'datasets/mnistrgb ~/mnist', {
+        'tfrecord_dir': _NEW_TFRECORD_DIR,
+        'mnist_dir': {'help': f'folder with {image_sources.MNIST_IMAGES}'},
+        '--num_images': {'type': cli.int_at_least(1), 'default': 1000000, 'metavar': 'N',
+                         'help': 'number of images to make (default: %(default)s)'},
+        '--random_seed': {'type': cli.seed, 'default': 123, 'metavar': 'SEED',
+                          'help': 'seed of the choice of digits (default: %(default)s)'},
+    }),
+    (create_cifar10, 'datasets/cifar10 ~/cifar-10-batches-py', {
+        'tfrecord_dir': _NEW_TFRECORD_DIR,
+        'cifar10_dir': {'help': 'folder with data_batch_1 to data_batch_5, the version for Python'},
+    }),
+    (create_cifar100, 'datasets/cifar100 ~/cifar-100-python', {
+        'tfrecord_dir': _NEW_TFRECORD_DIR,
+        'cifar100_dir': {'help': 'folder with the file train, the version for Python'},
+    }),
+    (create_svhn, 'datasets/svhn ~/svhn', {
+        'tfrecord_dir': _NEW_TFRECORD_DIR,
+        'svhn_dir': {'help': 'folder with train_1.pkl to train_3.pkl: images uint8 [N,3,32,32], classes [N]'},
+    }),
+    (create_lsun, 'datasets/lsun-car-100k ~/lsun/car_lmdb --resolution 256 --max_images 100000', {
+        'tfrecord_dir': _NEW_TFRECORD_DIR,
+        'lmdb_dir': _LMDB_DIR,
+        '--resolution': {'type': _power_of_two, 'default': 256, 'metavar': 'SIDE',
+                         'help': 'side of the images, a power of two (default: %(default)s)'},
+        '--max_images': _MAX_IMAGES,
+    }),
+    (create_lsun_wide, 'datasets/lsun-car-512x384 ~/lsun/car_lmdb --width 512 --height 384', {
+        'tfrecord_dir': _NEW_TFRECORD_DIR,
+        'lmdb_dir': _LMDB_DIR,
+        '--width': {'type': _power_of_two, 'default': 512, 'metavar': 'W',
+                    'help': 'width of the images, a power of two (default: %(default)s)'},
+        '--height': {'type': cli.int_at_least(1), 'default': 384, 'metavar': 'H',
+                     'help': 'height of the images without the bars (default: %(default)s)'},
+        '--max_images': _MAX_IMAGES,
+    }),
+    (create_celeba, 'datasets/celeba ~/celeba', {
+        'tfrecord_dir': _NEW_TFRECORD_DIR,
+        'celeba_dir': {'help': f'folder that holds {image_sources.CELEBA_FOLDER}'},
+        '--cx': {'type': int, 'default': 89, 'metavar': 'X', 'help': 'centre column (default: %(default)s)'},
+        '--cy': {'type': int, 'default': 121, 'metavar': 'Y', 'help': 'centre row (default: %(default)s)'},
+        '--any_count': {'type': int, 'default': 0, 'metavar': '{0,1}',
+                        'help': f'1 = take any number of images, not only {image_sources.CELEBA_IMAGES} '
+                                '(default: 0)'},
     }),
     (create_from_images, 'datasets/mydataset myimagedir', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
         'image_dir': {'help': 'folder with the images'},
-        '--shuffle': {'type': int, 'default': 1, 'help': '0 = keep the order of the file names (default: 1)'},
+        '--shuffle': {**_SHUFFLE, 'help': '0 = keep the order of the file names (default: 1)'},
+    }),
+    (create_from_hdf5, 'datasets/celebahq ~/celeba-hq-1024x1024.h5', {
+        'tfrecord_dir': _NEW_TFRECORD_DIR,
+        'hdf5_filename': {'help': "file with data sets 'data...', uint8 [N,C,H,W]; needs the package h5py"},
+        '--shuffle': {**_SHUFFLE, 'help': '0 = keep the order of the file (default: 1)'},
     }),
 ]
 

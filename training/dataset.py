@@ -12,6 +12,9 @@ from google.protobuf.message import DecodeError
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
+from training.dataset_synthetic import SyntheticDataset
+
+__all__ = ['SyntheticDataset', 'TFRecordDataset', 'describe_data_error', 'load_dataset', 'read_once']
 
 MAX_PREFETCH_IMAGES = 4096  # tiny images would otherwise be read ahead by the million
 RECORD_FRAME_BYTES = 16     # what the TFRecord format adds to a record: its length and two checksums

@@ -21,7 +21,8 @@ class TFRecordExporter:
 
     The files are completed in a folder of their own inside `tfrecord_dir`; `close` moves them to their
     places, where they replace an earlier data set of this name. As a context manager it closes at the end of
-    the block. If the block fails, it removes what it has written and leaves the earlier data set alone.
+    the block. If the block fails, it removes what it has written, also the folder if that is new, and leaves
+    an earlier data set alone.
 
     Raises UserError for images and labels that do not fit together and for a folder that cannot be written.
     """
@@ -42,6 +43,7 @@ class TFRecordExporter:
         self.progress_interval = progress_interval
         self._progress = Progress(expected_images, 'images')
         self._say(f'Creating dataset "{tfrecord_dir}"')
+        self._is_new_dir = not os.path.exists(tfrecord_dir)
         with self._errors_named():
             os.makedirs(tfrecord_dir, exist_ok=True)
             self._refuse_other_data_sets()
@@ -165,6 +167,9 @@ class TFRecordExporter:
         with contextlib.suppress(tf.errors.OpError):
             self._close_writers()
         shutil.rmtree(self._work_dir, ignore_errors=True)
+        if self._is_new_dir:
+            with contextlib.suppress(OSError):  # not empty: the data set is there
+                os.rmdir(self.tfrecord_dir)
 
 
 def _move(names, source_dir, target_dir):
