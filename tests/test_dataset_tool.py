@@ -4,63 +4,36 @@ import gzip
 import itertools
 import os
 import pathlib
+import subprocess
 import sys
 import types
 
 import numpy as np
 import PIL.Image
 import pytest
-import tensorflow.compat.v1 as tf
 
 import dataset_tool
 from dnnlib import cli
 from dnnlib.progress import Progress
 from dnnlib.util import UserError
+from tests.dataset_files import (
+    IMAGES_GZ,
+    LABELS_GZ,
+    contents,
+    records,
+    run,
+    shuffled_order,
+    write_idx,
+    write_images,
+    write_mnist,
+)
 from training.tfrecord_export import TFRecordExporter
 
-FASHION = pathlib.Path(__file__).parent.parent / 'data' / 'fashion-mnist'
-IMAGES_GZ, LABELS_GZ = 'train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz'
+ROOT = pathlib.Path(__file__).parent.parent
+FASHION = ROOT / 'data' / 'fashion-mnist'
 
 grey = np.random.RandomState(3).randint(0, 256, [5, 8, 8]).astype(np.uint8)
 rgb = np.random.RandomState(4).randint(0, 256, [5, 8, 8, 3]).astype(np.uint8)
-
-
-def run(*args):
-    """Run the tool with these arguments."""
-    dataset_tool.main([str(arg) for arg in args])
-
-
-def records(path):
-    """The records of a file as [(shape, pixels)]."""
-    features = [tf.train.Example.FromString(record).features.feature
-                for record in tf.python_io.tf_record_iterator(str(path))]
-    return [(list(feature['shape'].int64_list.value), feature['data'].bytes_list.value[0])
-            for feature in features]
-
-
-def contents(folder):
-    """{name: content} of all files in the folder and below."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob('*') if path.is_file()}
-
-
-def write_images(folder, arrays, names=None):
-    folder.mkdir()
-    for idx, pixels in enumerate(arrays):
-        PIL.Image.fromarray(pixels).save(folder / (names[idx] if names else f'{idx}.png'))
-    return folder
-
-
-def write_idx(path, magic, counts, data):
-    header = b''.join(number.to_bytes(4, 'big') for number in [magic, *counts])
-    path.write_bytes(gzip.compress(header + bytes(data)))
-
-
-def write_mnist(folder, num_images=3, labels=(0, 9, 5)):
-    folder.mkdir(exist_ok=True)
-    pixels = np.random.RandomState(5).randint(0, 256, num_images * 28 * 28).astype(np.uint8)
-    write_idx(folder / IMAGES_GZ, 2051, [num_images, 28, 28], pixels)
-    write_idx(folder / LABELS_GZ, 2049, [len(labels)], labels)
-    return folder
 
 
 def export(folder, images, labels=None):
@@ -239,8 +212,7 @@ def test_embedded_images_become_a_data_set_in_shuffled_order(tmp_path, session, 
         *(f'fashion-r{log2_side:02d}.tfrecords' for log2_side in (2, 3, 4, 5)), 'fashion-rxx.labels']
     raw_images = np.frombuffer(gzip.decompress((FASHION / IMAGES_GZ).read_bytes()), np.uint8, offset=16)
     raw_labels = np.frombuffer(gzip.decompress((FASHION / LABELS_GZ).read_bytes()), np.uint8, offset=8)
-    order = np.arange(6000)
-    np.random.RandomState(123).shuffle(order)
+    order = shuffled_order(6000)
     padded = np.zeros([6000, 32, 32], np.uint8)
     padded[:, 2:30, 2:30] = raw_images.reshape(6000, 28, 28)
 
@@ -311,11 +283,9 @@ def test_image_files_are_taken_in_sorted_order_and_shuffled_by_default(tmp_path)
     (source / 'folder.png').mkdir()
     (source / '.hidden').write_text('no image')
     run('create_from_images', tmp_path / 'set', source)
-    order = np.arange(5)
-    np.random.RandomState(123).shuffle(order)
     by_name = [grey[names.index(name)] for name in sorted(names)]
     assert [pixels for _, pixels in records(tmp_path / 'set' / 'set-r03.tfrecords')] == [
-        by_name[idx].tobytes() for idx in order]
+        by_name[idx].tobytes() for idx in shuffled_order(5)]
 
 
 def test_jpeg_files_are_read_too(tmp_path):
@@ -497,18 +467,39 @@ def test_extract_names_a_folder_that_cannot_be_made(tmp_path, session):
         run('extract', tmp_path / 'set', tmp_path / 'file')
 
 
+def test_help_comes_before_tensorflow_is_loaded():
+    code = 'import sys, dataset_tool; sys.exit("tensorflow" in sys.modules)'
+    assert subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_interrupting_the_load_of_tensorflow_is_one_line(tmp_path):
+    (tmp_path / 'tensorflow').mkdir()
+    (tmp_path / 'tensorflow' / '__init__.py').write_text('raise KeyboardInterrupt')
+    done = subprocess.run([sys.executable, ROOT / 'dataset_tool.py', 'extract', 'set', 'images'], check=False,
+                          env={**os.environ, 'PYTHONPATH': str(tmp_path)}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, 'Interrupted.\n')
+
+
 def test_help_is_shown_without_arguments(capsys):
     with pytest.raises(SystemExit) as info:
         dataset_tool.main([])
     assert info.value.code == 0
     shown = capsys.readouterr().out
-    for command in ('display', 'extract', 'compare', 'create_mnist', 'create_from_images'):
+    for command in (
+            'display', 'extract', 'compare', 'create_mnist', 'create_mnistrgb', 'create_cifar10',
+            'create_cifar100', 'create_svhn', 'create_lsun', 'create_lsun_wide', 'create_celeba',
+            'create_from_images', 'create_from_hdf5'):
         assert f'\n    {command}' in shown
 
 
 @pytest.mark.parametrize('args', [
     ['unknown'], ['extract', 'only_one'], ['display', 'set', '--num_images', '0'],
-    ['create_from_images', 'set', 'images', '--shuffle', 'no']])
+    ['create_from_images', 'set', 'images', '--shuffle', 'no'],
+    ['create_mnistrgb', 'set', 'mnist', '--num_images', '0'],
+    ['create_mnistrgb', 'set', 'mnist', '--random_seed=-1'],
+    ['create_lsun', 'set', 'lsun', '--resolution', '100'],
+    ['create_lsun', 'set', 'lsun', '--max_images', '0'],
+    ['create_lsun_wide', 'set', 'lsun', '--width', '500']])
 def test_wrong_arguments_end_with_status_2(args, capsys):
     with pytest.raises(SystemExit) as info:
         run(*args)

@@ -98,16 +98,17 @@ def _joined(batches):
 
 def _checked_batch(path, images, labels, item_shape, num_classes):
     """Images uint8 [N,*item_shape] and labels, integers [N]. Raises UserError if they are anything else."""
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or [*images.shape[1:]] != item_shape:
+    is_uint8 = isinstance(images, np.ndarray) and images.dtype == np.uint8
+    if not is_uint8 or [*images.shape[1:]] != item_shape or len(images) == 0:
         expected = ','.join(map(str, ['N', *item_shape]))
         raise UserError(f'{path}: images are {_described(images)}; expected uint8 of shape [{expected}]')
     try:
         labels = np.asarray(labels)
     except ValueError as error:  # a list of lists of several lengths
         raise UserError(f'{path}: the labels are no list of numbers ({error})') from error
-    if len(images) == 0 or labels.shape != (len(images),) or labels.dtype.kind not in 'iu':
+    if labels.shape != (len(images),) or labels.dtype.kind not in 'iu':
         raise UserError(f'{path}: labels are {_described(labels)}; expected one integer for each of the '
-                        f'{len(images)} images, of which there must be some')
+                        f'{len(images)} images')
     _check_classes(path, labels, num_classes)
     return images, labels
 

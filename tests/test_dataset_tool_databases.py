@@ -1,0 +1,234 @@
+"""dataset_tool.py on LSUN and HDF5: contents, order, labels, bad input, packages that are missing."""
+
+import io
+import sys
+import types
+
+import h5py
+import lmdb
+import numpy as np
+import PIL.Image
+import pytest
+
+from dnnlib.util import UserError
+from tests.dataset_files import contents, images_in, random_pixels, refused, run, shuffled_order, write_mnist
+from training import image_databases
+
+
+def encoded(pixels, image_format='PNG', **options):
+    """Content of an image file."""
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, image_format, **options)
+    return file.getvalue()
+
+
+def write_lmdb(folder, values):
+    """An LMDB of these values; the keys are in the opposite order of writing. -> folder."""
+    with lmdb.open(str(folder), map_size=1 << 24) as env, env.begin(write=True) as txn:
+        for idx, value in reversed(list(enumerate(values))):
+            txn.put(b'key%02d' % idx, value)
+    return folder
+
+
+def test_lsun_crops_the_centre_in_the_order_of_the_keys(tmp_path, capsys):
+    pictures = [random_pixels(16, 21, 3), random_pixels(19, 16, 3), random_pixels(16, 16, 3)]
+    source = write_lmdb(tmp_path / 'lmdb', [encoded(pixels) for pixels in pictures])
+    run('create_lsun', tmp_path / 'set', source, '--resolution', 16)
+    expected = [pictures[0][:, 2:18], pictures[1][1:17], pictures[2]]
+    np.testing.assert_array_equal(images_in(tmp_path / 'set', 16), np.stack(expected).transpose(0, 3, 1, 2))
+    assert 'Used 3 of 3 entries.' in capsys.readouterr().out
+    assert not list((tmp_path / 'set').glob('*.labels'))
+
+
+def test_lsun_resizes_with_the_lanczos_filter_at_256_by_default(tmp_path):
+    pixels = random_pixels(50, 60, 3)
+    source = write_lmdb(tmp_path / 'lmdb', [encoded(pixels, 'WEBP', lossless=True)])
+    run('create_lsun', tmp_path / 'set', source)
+    expected = PIL.Image.fromarray(pixels[:, 5:55]).resize((256, 256), PIL.Image.Resampling.LANCZOS)
+    written = images_in(tmp_path / 'set', 256)[0]
+    np.testing.assert_array_equal(written, np.asarray(expected).transpose(2, 0, 1))
+
+
+def test_lsun_names_and_skips_what_is_no_image(tmp_path, capsys):
+    pixels = random_pixels(8, 8, 3)
+    grey = random_pixels(8, 8)
+    whole = encoded(random_pixels(64, 64, 3))
+    source = write_lmdb(tmp_path / 'lmdb', [b'junk', encoded(pixels), b'', whole[:2000], encoded(grey)])
+    run('create_lsun', tmp_path / 'set', source, '--resolution', 8)
+    np.testing.assert_array_equal(
+        images_in(tmp_path / 'set', 8), [pixels.transpose(2, 0, 1), np.stack([grey] * 3)])
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(':')[0] for line in told if 'key' in line] == [
+        'Skipped key00', 'Skipped key02', 'Skipped key03']
+    assert 'Skipped key00: no image file' in told
+    assert 'Used 2 of 5 entries.' in told
+
+
+def test_lsun_stops_at_max_images_that_can_be_used(tmp_path):
+    pictures = [random_pixels(8, 8, 3) for _ in range(4)]
+    values = [b'junk', *(encoded(pixels) for pixels in pictures)]
+    source = write_lmdb(tmp_path / 'lmdb', values)
+    run('create_lsun', tmp_path / 'set', source, '--resolution', 8, '--max_images', 2)
+    np.testing.assert_array_equal(
+        images_in(tmp_path / 'set', 8), np.stack(pictures[:2]).transpose(0, 3, 1, 2))
+    run('create_lsun', tmp_path / 'set', source, '--resolution', 8, '--max_images', 99)
+    assert len(images_in(tmp_path / 'set', 8)) == 4
+
+
+def test_lsun_wide_puts_black_bars_above_and_below(tmp_path, capsys):
+    # Kept rows: 16 * 14 / 20 = 11.2 -> 11 of 14; 16 * 12 / 16 = 12 of 12.
+    pictures = [random_pixels(14, 20, 3), random_pixels(12, 16, 3)]
+    too_narrow, too_flat = random_pixels(20, 15, 3), random_pixels(13, 32, 3)  # 13 / 2 -> 6 rows
+    values = [encoded(pixels) for pixels in (too_narrow, pictures[0], too_flat, pictures[1])]
+    source = write_lmdb(tmp_path / 'lmdb', values)
+    run('create_lsun_wide', tmp_path / 'set', source, '--width', 16, '--height', 10)
+    written = images_in(tmp_path / 'set', 16)
+    assert len(written) == 2
+    assert not written[:, :, :3].any() and not written[:, :, 13:].any()
+    for image, kept in zip(written, [pictures[0][1:12], pictures[1]], strict=True):
+        expected = PIL.Image.fromarray(kept).resize((16, 10), PIL.Image.Resampling.LANCZOS)
+        np.testing.assert_array_equal(image[:, 3:13], np.asarray(expected).transpose(2, 0, 1))
+    assert 'Used 2 of 4 entries.' in capsys.readouterr().out
+
+
+def test_a_height_above_the_width_is_refused(tmp_path):
+    refused(tmp_path, '--height=32 must not be more than --width, which is 16',
+            'create_lsun_wide', tmp_path, '--width', 16, '--height', 32)
+
+
+@pytest.mark.parametrize('command, values', [
+    (['create_lsun'], [b'junk', b'']), (['create_lsun_wide'], [encoded(random_pixels(8, 8, 3))])])
+def test_lsun_without_any_usable_image_leaves_nothing(tmp_path, command, values):
+    source = write_lmdb(tmp_path / 'lmdb', values)
+    refused(tmp_path, f'lmdb: none of its {len(values)} entries is a usable image', *command, source)
+
+
+def test_lsun_without_any_usable_image_keeps_the_earlier_data_set(tmp_path):
+    run('create_mnist', tmp_path / 'set', write_mnist(tmp_path / 'mnist'))
+    before = contents(tmp_path / 'set')
+    with pytest.raises(UserError, match='none of its 1 entries'):
+        run('create_lsun', tmp_path / 'set', write_lmdb(tmp_path / 'lmdb', [b'junk']))
+    assert contents(tmp_path / 'set') == before
+
+
+def test_folders_that_hold_no_usable_lmdb_are_named(tmp_path):
+    for folder in (tmp_path, tmp_path / 'none'):
+        refused(tmp_path, f'{folder}: there is no LMDB here; expected a folder that holds data.mdb',
+                'create_lsun', folder)
+    refused(tmp_path, 'empty: none of its 0 entries', 'create_lsun', write_lmdb(tmp_path / 'empty', []))
+    source = write_lmdb(tmp_path / 'lmdb', [random_pixels(99999).tobytes()] * 3)
+    content = (source / 'data.mdb').read_bytes()
+    for damaged, match in [
+            (b'', 'cannot be read as an LMDB'), (b'junk' * 5000, 'cannot be read as an LMDB'),
+            (content[:len(content) // 2], 'is cut off: it has .* bytes of'),
+            (content[:-1], 'is cut off: it has .* bytes of')]:
+        (source / 'data.mdb').write_bytes(damaged)
+        refused(tmp_path, f'data.mdb: {match}', 'create_lsun', source)
+
+
+def fake_opencv(decode):
+    class OpenCVError(Exception):
+        """Stands for cv2.error."""
+
+    def imdecode(data, flags):
+        assert (data.dtype, flags) == (np.uint8, 1)
+        if len(data) == 0:
+            raise OpenCVError('empty')
+        return decode(data)
+    return types.SimpleNamespace(imdecode=imdecode, IMREAD_COLOR=1, error=OpenCVError)
+
+
+def test_opencv_decodes_where_it_is_installed_and_pillow_what_it_cannot(tmp_path, monkeypatch, capsys):
+    bgr = random_pixels(8, 8, 3)
+    pixels = random_pixels(8, 8, 3)
+    opencv = fake_opencv(lambda data: bgr if data.tobytes() == b'known to OpenCV' else None)
+    monkeypatch.setitem(sys.modules, 'cv2', opencv)
+    source = write_lmdb(tmp_path / 'lmdb', [b'known to OpenCV', encoded(pixels), b''])
+    run('create_lsun', tmp_path / 'set', source, '--resolution', 8)
+    np.testing.assert_array_equal(
+        images_in(tmp_path / 'set', 8), np.stack([bgr[:, :, ::-1], pixels]).transpose(0, 3, 1, 2))
+    assert 'Skipped key02: no image file' in capsys.readouterr().out
+
+
+def test_images_are_turned_upright():
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # orientation: turned by 90 degrees
+    pixels = random_pixels(4, 8, 3)
+    data = encoded(pixels, 'PNG', exif=exif)
+    np.testing.assert_array_equal(image_databases.decode_image(data), np.rot90(pixels, -1))
+
+
+def write_hdf5(path, **arrays):
+    with h5py.File(path, 'w') as file:
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array, compression='gzip', chunks=(1, *array.shape[1:]))
+    return path
+
+
+hdf5_images = dict(data4x4=random_pixels(5, 3, 4, 4), data8x8=random_pixels(5, 3, 8, 8),
+                   other16x16=random_pixels(5, 3, 16, 16), data1x1=random_pixels(5, 3, 1, 1))
+
+
+@pytest.mark.parametrize('args, order', [
+    ([], shuffled_order(5)), (['--shuffle', 1], shuffled_order(5)), (['--shuffle', 0], np.arange(5))])
+def test_hdf5_gives_its_widest_images_and_the_labels_beside_it(tmp_path, args, order):
+    labels = np.random.RandomState(1).rand(5, 3)
+    np.save(tmp_path / 'pack-labels.npy', labels)
+    run('create_from_hdf5', tmp_path / 'set', write_hdf5(tmp_path / 'pack.h5', **hdf5_images), *args)
+    np.testing.assert_array_equal(images_in(tmp_path / 'set', 8), hdf5_images['data8x8'][order])
+    np.testing.assert_array_equal(np.load(tmp_path / 'set' / 'set-rxx.labels'), np.float32(labels[order]))
+
+
+def test_hdf5_without_a_label_file_has_no_labels(tmp_path):
+    path = write_hdf5(tmp_path / 'pack.h5', data=random_pixels(2, 1, 4, 4))
+    run('create_from_hdf5', tmp_path / 'set', path)
+    assert list(contents(tmp_path / 'set')) == ['set-r02.tfrecords']
+
+
+@pytest.mark.parametrize('arrays, match', [
+    ({}, "pack.h5: holds no images; expected a data set 'data...', uint8"),
+    (dict(images=random_pixels(2, 3, 8, 8)), 'pack.h5: holds no images'),
+    (dict(data=random_pixels(2, 8, 8)), 'pack.h5: holds no images'),
+    (dict(data=np.zeros([2, 3, 8, 8], np.float32)), 'pack.h5: holds no images'),
+    (dict(data=random_pixels(2, 8, 8, 3)), r'images have shape \[8, 8, 3\]; expected 1 or 3 channels')])
+def test_hdf5_files_without_usable_images_are_named(tmp_path, arrays, match):
+    refused(tmp_path, match, 'create_from_hdf5', write_hdf5(tmp_path / 'pack.h5', **arrays))
+
+
+def test_damaged_hdf5_files_are_named(tmp_path):
+    path = write_hdf5(tmp_path / 'pack.h5', **hdf5_images)
+    content = path.read_bytes()
+    for damaged in (b'', b'junk' * 1000, content[:len(content) // 2]):
+        path.write_bytes(damaged)
+        refused(tmp_path, 'pack.h5: cannot be read as HDF5', 'create_from_hdf5', path)
+    path.unlink()
+    refused(tmp_path, 'pack.h5: cannot be read as HDF5 .*No such file', 'create_from_hdf5', path)
+
+
+def test_a_damaged_image_in_an_hdf5_file_is_named(tmp_path):
+    path = write_hdf5(tmp_path / 'pack.h5', data=hdf5_images['data8x8'])
+    with h5py.File(path) as file:
+        chunk = file['data'].id.get_chunk_info(3)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset:chunk.byte_offset + chunk.size] = bytes(chunk.size)
+    path.write_bytes(content)
+    refused(tmp_path, 'pack.h5: cannot be read as HDF5', 'create_from_hdf5', path)
+
+
+@pytest.mark.parametrize('labels, match', [
+    (np.zeros([4, 2]), r'pack-labels.npy: labels are float64 of shape \[4, 2\]; expected numbers, one row'),
+    (np.zeros([5]), r'pack-labels.npy: labels are float64 of shape \[5\]'),
+    (np.array([['a']] * 5), 'pack-labels.npy: labels are <U1'),
+    (np.array([[None]] * 5), 'pack-labels.npy: cannot be read as an array')])
+def test_labels_that_do_not_fit_an_hdf5_file_are_named(tmp_path, labels, match):
+    np.save(tmp_path / 'pack-labels.npy', labels)
+    refused(tmp_path, match, 'create_from_hdf5', write_hdf5(tmp_path / 'pack.h5', **hdf5_images))
+
+
+@pytest.mark.parametrize('command, package, extra', [
+    ('create_lsun', 'lmdb', 'lsun'), ('create_lsun_wide', 'lmdb', 'lsun'),
+    ('create_from_hdf5', 'h5py', 'hdf5')])
+def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch, command, package, extra):
+    monkeypatch.setitem(sys.modules, package, None)  # importing it fails
+    expected = rf"the Python package {package} .*; install it with: pip install -e '\.\[{extra}\]'$"
+    refused(tmp_path, expected, command, tmp_path / 'source')
