@@ -1,6 +1,7 @@
 """Reading arrays out of pickle files without executing anything inside.
 
 A stream fills inert stand-ins: NumPy's own unpickling trusts the types, flags and sizes that it is told.
+`GLOBALS`, `StoredArray` and `DAMAGE` are for unpicklers that read more than arrays.
 """
 
 import pickle
@@ -11,7 +12,7 @@ import numpy as np
 
 from .util import UserError
 
-_DAMAGE = (  # what the unpickler raises where the bytes make no sense
+DAMAGE = (  # what the unpickler raises where the bytes make no sense
     pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError, MemoryError, OverflowError,
     RecursionError, TypeError, ValueError, struct.error)
 
@@ -28,8 +29,8 @@ class _StoredDtype:
         self.numpy = self.numpy.newbyteorder(state[1])
 
 
-class _StoredArray:
-    """An array. The stream makes it empty and then sets its state."""
+class StoredArray:
+    """An array, `numpy`. The stream makes it empty and then sets its state."""
 
     numpy = None
 
@@ -60,11 +61,11 @@ def _encode(text, encoding):
     return text.encode('latin1')
 
 
-_GLOBALS = {
+GLOBALS = {  # {(module, name) in a stream: what it stands for}
     ('_codecs', 'encode'): _encode,
-    ('numpy', 'ndarray'): _StoredArray,
+    ('numpy', 'ndarray'): StoredArray,
     ('numpy', 'dtype'): _StoredDtype,
-    **{(f'numpy.{core}.multiarray', '_reconstruct'): _StoredArray for core in ('core', '_core')},
+    **{(f'numpy.{core}.multiarray', '_reconstruct'): StoredArray for core in ('core', '_core')},
     **{(f'numpy.{core}.multiarray', 'scalar'): _scalar for core in ('core', '_core')},
     **{(f'numpy.{core}.numeric', '_frombuffer'): _array for core in ('core', '_core')},
 }
@@ -74,14 +75,14 @@ class _Unpickler(pickle.Unpickler):
     """Resolves the names that arrays need, and refuses every other."""
 
     def find_class(self, module, name):
-        if (module, name) not in _GLOBALS:
+        if (module, name) not in GLOBALS:
             raise UserError(f'refused: the file asks for {module}.{name}; arrays, lists and dictionaries do '
                             'not need that')
-        return _GLOBALS[module, name]
+        return GLOBALS[module, name]
 
 
 def _without_stand_in(item):
-    return item.numpy if isinstance(item, _StoredArray) else item
+    return item.numpy if isinstance(item, StoredArray) else item
 
 
 def load(path):
@@ -97,7 +98,7 @@ def load(path):
         raise UserError(f'{path}: {error}') from error
     except OSError as error:
         raise UserError(f'{path}: cannot be read: {error.strerror}') from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise UserError(f'{path}: not a readable pickle of arrays ({error}); copy or download the file '
                         'again') from error
     if type(stored) is dict:
