@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import re
 
 import numpy as np
 
@@ -22,6 +21,10 @@ EXAMPLES = """examples:
   python run_generator.py generate-images --network=results/00000-run/network-final.pkl \\
     --seeds=0-15 --grid=4x4
 
+  # One class of a network that was trained with --labels=full
+  python run_generator.py generate-images --network=results/00001-run/network-final.pkl \
+    --seeds=0-15 --class=3 --grid=4x4
+
   # Mix styles
   python run_generator.py style-mixing-example --network=gdrive:networks/stylegan2-ffhq-config-f.pkl \\
     --row-seeds=85,100,75,458,1500 --col-seeds=55,821,1789,293
@@ -30,14 +33,14 @@ EXAMPLES = """examples:
 DEFAULT_COL_STYLES = range(7)
 
 
-def generate_images(network_pkl, seeds, truncation_psi, grid=None):
+def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=None):
     """Write `seed<NNNN>.png` for every seed and, with `grid` = (columns, rows), all of them as `grid.png`."""
     Gs = pretrained_networks.load_generator(network_pkl)
-    images = []
+    label, images = generation.label_of_class(Gs, class_idx), []
     for idx, seed in enumerate(seeds):
         print('Generating image for seed %d (%d/%d) ...' % (seed, idx, len(seeds)))
         latents = generation.inputs_from_seed(Gs, seed)
-        image = generation.images_from_latents(Gs, latents, truncation_psi)
+        image = generation.images_from_latents(Gs, latents, label, truncation_psi)
         generation.save_images(image, 'seed%04d.png' % seed)
         if grid is not None:
             images.append(image[0])
@@ -56,14 +59,17 @@ def existing_styles(col_styles, num_layers):
 
 
 def style_mixing_example(
-        network_pkl, row_seeds, col_seeds, truncation_psi, col_styles=None, minibatch_size=4):
+        network_pkl, row_seeds, col_seeds, truncation_psi, class_idx=None, col_styles=None, minibatch_size=4):
     """Write `<row>-<col>.png`, the row's image with `col_styles` of the column's, and all as `grid.png`."""
     Gs = pretrained_networks.load_generator(network_pkl)
+    if 'mapping' not in Gs.components:
+        raise UserError(f'{network_pkl}: this network has no styles to mix')
     col_styles = existing_styles(col_styles, Gs.components.synthesis.input_shape[1])
     pairs = [(row, col) for row in row_seeds for col in col_seeds]
 
     print('Generating W vectors...')
-    dlatents = generation.dlatents_from_seeds(Gs, row_seeds + col_seeds, truncation_psi)
+    label = generation.label_of_class(Gs, class_idx)
+    dlatents = generation.dlatents_from_seeds(Gs, row_seeds + col_seeds, label, truncation_psi)
     mixed = np.stack([dlatents[row] for row, _ in pairs])
     mixed[:, col_styles] = np.stack([dlatents[col][col_styles] for _, col in pairs])
 
@@ -87,14 +93,6 @@ def style_mixing_example(
     generation.save_images(np.stack(cells), 'grid.png', grid_size=(len(col_seeds) + 1, len(row_seeds) + 1))
 
 
-def grid_size(text):
-    """Argparse type: '4x3' -> (4, 3), columns and rows."""
-    match = re.fullmatch('([1-9][0-9]*)x([1-9][0-9]*)', text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"expected columns and rows such as '4x3', not '{text}'")
-    return int(match[1]), int(match[2])
-
-
 def make_parser():
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -107,11 +105,13 @@ def make_parser():
                          help='network pickle (G, D, Gs): a path, a URL or a gdrive: key')
         sub.add_argument('--truncation-psi', type=float, default=0.5, metavar='PSI',
                          help='strength of the truncation trick, 1 = off (default: 0.5)')
+        sub.add_argument('--class', dest='class_idx', type=cli.int_at_least(0), metavar='N',
+                         help='class of a network that was trained with labels (default: no class)')
         sub.add_argument('--result-dir', default='results', metavar='DIR',
                          help='folder of the run directories (default: results)')
     seeds = dict(type=cli.number_range, metavar='RANGE', required=True)
     generate.add_argument('--seeds', help="random seeds, such as '1-5' or '1,2,7'", **seeds)
-    generate.add_argument('--grid', type=grid_size, metavar='WxH',
+    generate.add_argument('--grid', type=cli.columns_by_rows, metavar='WxH',
                           help='also write all images as grid.png, W columns by H rows (default: no grid)')
     mix.add_argument('--row-seeds', help='seeds of the images that are changed', **seeds)
     mix.add_argument('--col-seeds', help='seeds of the images that styles come from', **seeds)

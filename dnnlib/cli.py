@@ -102,6 +102,14 @@ def labels(text: str) -> int | str:
     return int_at_least(0)(text)
 
 
+def columns_by_rows(text: str) -> tuple[int, int]:
+    """Argparse type: '4x3' -> (4, 3), columns and rows."""
+    match = re.fullmatch('([1-9][0-9]*)x([1-9][0-9]*)', text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"expected columns and rows such as '4x3', not '{text}'")
+    return int(match[1]), int(match[2])
+
+
 def seed(text: str) -> int:
     """Argparse type: what NumPy takes as a seed."""
     value = int_at_least(0)(text)

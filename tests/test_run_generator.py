@@ -248,23 +248,77 @@ def test_a_published_key_is_loaded_from_its_url(network_pkl, monkeypatch):
     assert asked == [(url, '.stylegan2-cache')]
 
 
+# Networks with labels, networks without styles
+
+@pytest.fixture(scope='module')
+def labelled_pkl(module_session, tmp_path_factory):
+    """File of networks that draw three classes."""
+    shape = dict(num_channels=1, resolution=8, label_size=3, fmap_base=32, fmap_max=4)
+    G = tflib.Network('G', func_name=G_MAIN, latent_size=4, dlatent_size=4, mapping_fmaps=4, **shape)
+    D = tflib.Network('D', func_name=D_STYLEGAN2, **shape)
+    set_golden_values(G)
+    path = str(tmp_path_factory.mktemp('networks') / 'labelled.pkl')
+    misc.save_pkl((G, D, G.clone('Gs')), path)
+    return path
+
+
+def test_a_class_is_drawn_from_its_label(labelled_pkl, tmp_path):
+    run_dir, Gs = run('generate-images', labelled_pkl, tmp_path, '--seeds=1', '--class=2', '--truncation-psi=1')
+    latents = generation.inputs_from_seed(Gs, 1)
+    by_label = [Gs.run(latents, np.float32([label]), truncation_psi=1, randomize_noise=False,
+                       output_transform=UINT8)[0] for label in ([0, 0, 1], [0, 1, 0], [0, 0, 0])]
+    picture = read_png(run_dir / 'seed0001.png', Gs)
+    assert_same_picture(picture, by_label[0])
+    assert all(np.abs(picture.astype(int) - other).max() > 5 for other in by_label[1:])
+
+
+def test_styles_are_mixed_within_a_class(labelled_pkl, tmp_path):
+    flags = ('--row-seeds=1', '--col-seeds=2', '--col-styles=0', '--truncation-psi=1')
+    plain, Gs = run('style-mixing-example', labelled_pkl, tmp_path, *flags)
+    of_class, _ = run('style-mixing-example', labelled_pkl, tmp_path, *flags, '--class=1')
+    difference = read_png(of_class / '1-2.png', Gs).astype(int) - read_png(plain / '1-2.png', Gs)
+    assert np.abs(difference).max() > 5
+
+
+def test_a_class_that_the_network_does_not_have_is_refused(labelled_pkl, network_pkl, tmp_path):
+    with pytest.raises(UserError, match='--class=3: this network has the classes 0 to 2'):
+        run('generate-images', labelled_pkl, tmp_path, '--seeds=1', '--class=3')
+    with pytest.raises(UserError, match='--class=0: this network has no classes'):
+        run('generate-images', network_pkl, tmp_path, '--seeds=1', '--class=0')
+
+
+def test_a_generator_without_styles_draws_images_and_cannot_mix(module_session, tmp_path):
+    shape = dict(num_channels=1, resolution=8, fmap_base=32, fmap_max=4)
+    G = tflib.Network('G', func_name='training.networks_progan.G_paper', latent_size=4, **shape)
+    D = tflib.Network('D', func_name='training.networks_progan.D_paper', **shape)
+    path = str(tmp_path / 'progan.pkl')
+    misc.save_pkl((G, D, G.clone('Gs')), path)
+    run_dir, Gs = run('generate-images', path, tmp_path / 'results', '--seeds=3')
+    expected = Gs.run(np.random.RandomState(3).randn(1, 4), None, output_transform=UINT8)[0]
+    assert_same_picture(read_png(run_dir / 'seed0003.png', Gs), expected)
+    with pytest.raises(UserError, match='this network has no styles to mix'):
+        run('style-mixing-example', path, tmp_path / 'results', '--row-seeds=1', '--col-seeds=2')
+
+
 # Golden images
 
-def test_full_width_images_from_seeds_are_the_published_ones():
-    case = next(case for case in figures('generate_stylegan2')
-                if (case['tag'], case['seed'], case['psi']) == ('config-f-256', 6600, 0.5))
+@pytest.mark.parametrize(('name', 'tag', 'seed', 'psi'), [
+    ('generate_stylegan2', 'config-f-256', 6600, 0.5), ('generate_stylegan', 'stylegan-256', 5, 0.7)])
+def test_full_width_images_from_seeds_are_the_published_ones(name, tag, seed, psi):
+    case = next(case for case in figures(name) if (case['tag'], case['seed'], case['psi']) == (tag, seed, psi))
     with fresh_session():
         Gs = tflib.Network('Gs', func_name=case['func'], **case['static'])
         set_golden_values(Gs)
-        latents = generation.inputs_from_seed(Gs, case['seed'])
-        floats = Gs.run(latents, None, truncation_psi=case['psi'], randomize_noise=False)[0]
-        picture = generation.images_from_latents(Gs, latents, case['psi'])[0].transpose(1, 2, 0)
+        latents = generation.inputs_from_seed(Gs, seed)
+        floats = Gs.run(latents, None, truncation_psi=psi, randomize_noise=False)[0]
+        no_label = generation.label_of_class(Gs, None)
+        picture = generation.images_from_latents(Gs, latents, no_label, psi)[0].transpose(1, 2, 0)
     small = floats.reshape(3, 32, 8, 32, 8).mean(axis=(2, 4))
-    key = 'config-f-256:seed6600:psi0.5'
-    assert_close(small, arrays('generate_stylegan2')[f'{key}:float32x32'], 'averaged image')
+    key = f'{tag}:seed{seed}:psi{psi}'
+    assert_close(small, arrays(name)[f'{key}:float32x32'], 'averaged image')
     statistics = [floats.mean(), floats.std(), np.abs(floats).max()]
-    expected = [case[f'float_{name}'] for name in ('mean', 'std', 'absmax')]
+    expected = [case[f'float_{figure}'] for figure in ('mean', 'std', 'absmax')]
     np.testing.assert_allclose(statistics, expected, rtol=1e-4)
     assert picture.shape == tuple(case['shape'][1:])
-    assert_same_picture(picture[:64, :64], arrays('generate_stylegan2')[f'{key}:uint8corner64'])
+    assert_same_picture(picture[:64, :64], arrays(name)[f'{key}:uint8corner64'])
     assert abs(int(picture.sum()) - case['uint8_sum']) < 1e-5 * case['uint8_sum']

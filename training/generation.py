@@ -4,6 +4,7 @@ import numpy as np
 
 import dnnlib
 import dnnlib.tflib as tflib
+from dnnlib.util import UserError
 from training import misc
 
 SYNTHESIS = dict(randomize_noise=False, output_transform=dict(func=tflib.convert_images_to_uint8))
@@ -13,22 +14,35 @@ def inputs_from_seed(Gs, seed):
     """Latents [1,latent_size] of this seed; the random numbers that follow them become the noise of Gs."""
     rnd = np.random.RandomState(seed)
     latents = rnd.randn(1, *Gs.input_shape[1:])
-    synthesis_vars = Gs.components.synthesis.vars.items()
+    synthesis_vars = Gs.components.get('synthesis', Gs).vars.items()
     tflib.set_vars({var: rnd.randn(*var.shape.as_list())
                     for name, var in synthesis_vars if name.startswith('noise')})
     return latents
 
 
-def images_from_latents(Gs, latents, truncation_psi):
-    """Latents [N,latent_size] -> uint8 [N,C,H,W], with the noise that Gs has."""
-    return Gs.run(latents, None, truncation_psi=truncation_psi, **SYNTHESIS)
+def label_of_class(Gs, class_idx):
+    """One-hot label [1,label_size]; all zeros for None. Raises UserError for a class that Gs does not have."""
+    label_size = Gs.input_shapes[1][1]
+    label = np.zeros([1, label_size])
+    if class_idx is not None:
+        if class_idx >= label_size:
+            known = f'this network has the classes 0 to {label_size - 1}'
+            raise UserError(f'--class={class_idx}: {known if label_size else "this network has no classes"}')
+        label[0, class_idx] = 1
+    return label
 
 
-def dlatents_from_seeds(Gs, seeds, truncation_psi):
+def images_from_latents(Gs, latents, label, truncation_psi):
+    """Latents [N,latent_size], label [1,label_size] -> uint8 [N,C,H,W], with the noise that Gs has."""
+    return Gs.run(latents, np.repeat(label, len(latents), axis=0), truncation_psi=truncation_psi, **SYNTHESIS)
+
+
+def dlatents_from_seeds(Gs, seeds, label, truncation_psi):
     """-> {seed: its dlatents [layers,dlatent_size], pulled towards the mean by `truncation_psi`}."""
     seeds = list(dict.fromkeys(seeds))
     latents = np.stack([np.random.RandomState(seed).randn(*Gs.input_shape[1:]) for seed in seeds])
-    dlatents = Gs.components.mapping.run(latents, None)  # [N,layers,dlatent_size]
+    labels = np.repeat(label, len(latents), axis=0)
+    dlatents = Gs.components.mapping.run(latents, labels)  # [N,layers,dlatent_size]
     dlatent_avg = Gs.get_var('dlatent_avg')
     return dict(zip(seeds, dlatent_avg + (dlatents - dlatent_avg) * truncation_psi, strict=True))
 
