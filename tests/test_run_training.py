@@ -1,13 +1,15 @@
 """run_training.py: what the flags mean, and what is refused before anything runs."""
 
 import inspect
+import json
 
 import pytest
 
 import dnnlib
 import run_training
 from dnnlib import cli
-from training.configs import config_settings
+from training.configs import CONFIGS, PRESETS, config_settings
+from training.run_settings import OWN_FLAGS
 from training.schedule import training_schedule
 from training.training_loop import training_loop
 
@@ -38,7 +40,8 @@ def test_published_flags_give_the_published_settings(data_dir, submitted):
     assert func == 'training.training_loop.training_loop'
     assert settings == {
         **config_settings('config-f'), 'data_dir': str(data_dir), 'dataset_args': {'tfrecord_dir': 'ffhq'},
-        'total_kimg': 25000, 'mirror_augment': True, 'metric_arg_list': []}
+        'mirror_augment': True, 'metric_arg_list': []}
+    assert settings['total_kimg'] == 25000
     assert (sc.num_gpus, sc.run_dir_root, sc.run_desc) == (8, 'out', 'stylegan2-ffhq-8gpu-config-f')
     assert sc.local.do_not_copy_source_files
 
@@ -68,7 +71,9 @@ def test_own_flags_reach_their_settings(data_dir, submitted):
     assert settings['D_args'] == {
         'func_name': 'training.networks_stylegan2.D_stylegan2', 'fmap_base': 512, 'fmap_max': 64}
     assert settings['sched_args'] == {'G_lrate_base': 0.003, 'D_lrate_base': 0.003, 'minibatch_size_base': 16,
-                                      'minibatch_gpu_base': 8, 'tick_kimg_base': 0.5, 'tick_kimg_dict': {}}
+                                      'minibatch_gpu_base': 8, 'tick_kimg_base': 0.5, 'tick_kimg_dict': {},
+                                      'G_lrate_dict': {}, 'D_lrate_dict': {}, 'minibatch_size_dict': {},
+                                      'minibatch_gpu_dict': {}}
     assert settings['tf_config'] == {'rnd.np_random_seed': 5}
     assert settings['grid_args'] == {'size': '4k', 'layout': 'random'}
     assert settings['image_snapshot_ticks'] == settings['network_snapshot_ticks'] == 2
@@ -78,20 +83,119 @@ def test_own_flags_reach_their_settings(data_dir, submitted):
 def test_every_own_flag_names_a_setting_that_the_training_loop_has():
     known = set(inspect.signature(training_loop).parameters)
     schedule = set(inspect.signature(training_schedule).parameters)
-    for *_, places in run_training.OWN_FLAGS.values():
+    for *_, places in OWN_FLAGS.values():
         for group, _, key in (place.partition('.') for place in places):
             assert group in known
             assert group != 'sched_args' or key in schedule
 
 
+def _settings(data_dir, submitted, *flags):
+    _main(data_dir, '--metrics=none', *flags)
+    return submitted.pop()[2]
+
+
+def test_a_value_for_all_resolutions_takes_the_tables_away(data_dir, submitted):
+    flags = ('--config=config-a', '--minibatch-size=64', '--lrate=0.001')
+    sched = _settings(data_dir, submitted, *flags)['sched_args']
+    assert (sched['minibatch_size_base'], sched['minibatch_size_dict']) == (64, {})
+    assert sched['G_lrate_dict'] == sched['D_lrate_dict'] == {}
+    sched = _settings(data_dir, submitted, '--config=config-a', '--minibatch-size-by-res=8:128,16:64',
+                      '--lrate-by-res=64:0.002')['sched_args']
+    assert (sched['minibatch_size_base'], sched['minibatch_size_dict']) == (32, {8: 128, 16: 64})
+    assert sched['G_lrate_dict'] == sched['D_lrate_dict'] == {64: 0.002}
+    assert sched['G_lrate_base'] == 0.001
+
+
+@pytest.mark.parametrize(('flags', 'base', 'by_resolution'), [
+    (['--config=config-f', '--num-gpus=8'], (32, 4), {}),
+    (['--config=config-f', '--num-gpus=16'], (32, 2), {}),
+    (['--config=config-f', '--num-gpus=3', '--minibatch-size=24'], (24, 4), {}),
+    (['--config=config-f', '--minibatch-size=10'], (10, 2), {}),
+    (['--config=config-a', '--num-gpus=8'], (32, 4), {8: (256, 32), 16: (128, 16), 32: (64, 8), 64: (32, 4)}),
+    (['--config=config-a', '--num-gpus=16'], (32, 2), {8: (256, 16), 16: (128, 8), 32: (64, 4), 64: (32, 2)}),
+    (['--config=stylegan', '--num-gpus=3'], (6, 2), {
+        4: (252, 84), 8: (252, 84), 16: (120, 40), 32: (60, 20), 64: (24, 8), 128: (12, 4), 256: (6, 2)}),
+])
+def test_devices_share_the_minibatch_evenly_at_every_resolution(
+        flags, base, by_resolution, data_dir, submitted):
+    sched = _settings(data_dir, submitted, *flags)['sched_args']
+    assert (sched['minibatch_size_base'], sched['minibatch_gpu_base']) == base
+    assert {resolution: (size, sched['minibatch_gpu_dict'][resolution])
+            for resolution, size in sched.get('minibatch_size_dict', {}).items()} == by_resolution
+
+
+def test_flags_of_experiments_reach_their_settings(data_dir, submitted):
+    settings = _settings(
+        data_dir, submitted, '--config=stylegan', '--gamma=3', '--style-mixing-prob=0.5', '--noise=no',
+        '--labels=full', '--grid-layout=row_per_class', '--resolution=256', '--snapshot-kimg=100',
+        '--lod-initial-resolution=4', '--lod-training-kimg=300', '--lod-transition-kimg=200',
+        '--lrate-rampup-kimg=5', '--lazy-regularization=yes', '--total-kimg=9')
+    assert settings['D_loss_args'] == {'func_name': 'training.loss.D_logistic_simplegp', 'r1_gamma': 3.0}
+    assert settings['G_args']['style_mixing_prob'] == 0.5
+    assert settings['use_noise'] is False
+    assert settings['lazy_regularization'] is True
+    assert settings['dataset_args'] == {'tfrecord_dir': 'ffhq', 'max_label_size': 'full', 'resolution': 256}
+    assert settings['grid_args'] == {'size': '4k', 'layout': 'row_per_class'}
+    assert (settings['snapshot_kimg'], settings['total_kimg']) == (100, 9)
+    sched = settings['sched_args']
+    growing = ('lod_initial_resolution', 'lod_training_kimg', 'lod_transition_kimg', 'lrate_rampup_kimg')
+    assert [sched[key] for key in growing] == [4, 300, 200, 5]
+
+
+def test_a_run_directory_is_resumed_at_its_newest_snapshot(data_dir, submitted, tmp_path):
+    for name in ('network-snapshot-000020.pkl', 'network-snapshot-000140.pkl', 'network-final.pkl'):
+        (tmp_path / name).touch()
+    settings = _settings(data_dir, submitted, '--config=config-f', f'--resume={tmp_path}')
+    newest = str(tmp_path / 'network-snapshot-000140.pkl')
+    assert (settings['resume_pkl'], settings['resume_kimg']) == (newest, 140)
+    settings = _settings(data_dir, submitted, '--config=config-f', f'--resume={tmp_path}', '--resume-kimg=7')
+    assert settings['resume_kimg'] == 7
+    final = str(tmp_path / 'network-final.pkl')
+    settings = _settings(data_dir, submitted, '--config=config-f', f'--resume={final}')
+    assert settings['resume_pkl'] == final
+    assert 'resume_kimg' not in settings, 'a pickle alone says nothing about progress'
+
+
+@pytest.mark.parametrize('config', [*CONFIGS, *PRESETS])
+def test_a_dry_run_prints_every_setting_and_starts_nothing(config, data_dir, submitted, capsys):
+    _main(data_dir, f'--config={config}', '--dry-run', '--num-gpus=2')
+    printed = json.loads(capsys.readouterr().out)
+    assert not submitted
+    assert printed['run_func_name'] == 'training.training_loop.training_loop'
+    assert printed['num_gpus'] == 2
+    settings = printed['settings']
+    assert set(settings) == set(inspect.signature(training_loop).parameters)
+    schedule = [*inspect.signature(training_schedule).parameters][2:]
+    assert set(settings['sched_args']) == set(schedule)
+    assert settings['tf_config'] == {'rnd.np_random_seed': 1000}
+    assert settings['dataset_args']['max_label_size'] == 0
+    assert settings['G_args']['fmap_max'] == settings['D_args']['fmap_max'] == 512
+    for group, given in config_settings(config, 2).items():
+        if isinstance(given, dict):
+            as_json = json.loads(json.dumps(given))
+            assert {key: settings[group][key] for key in as_json} == as_json
+
+
 @pytest.mark.parametrize(('flags', 'message'), [
-    (['--config=config-z'], '--config value must be one of:  config-e, config-f, '),
+    (['--config=config-z'], '--config value must be one of:  config-a, config-b, config-c, '),
     (['--config=config-f', '--metrics=fid51k'], "unknown metric 'fid51k'"),
-    (['--config=config-f', '--metrics=none', '--num-gpus=3'], '--num-gpus must be 1, 2, 4 or 8, not 3'),
+    (['--config=config-f', '--num-gpus=3'], 'a minibatch of 32 cannot be shared evenly by 3 devices'),
+    (['--config=stylegan', '--num-gpus=64'], 'a minibatch of 0 cannot be shared evenly by 64 devices'),
+    (['--config=config-f', '--num-gpus=32'], 'path length regularization needs at least 2 images at a time'),
+    (['--config=config-f', '--minibatch-size=12', '--minibatch-gpu=6'], '=6: expected less than 4 or a '),
+    (['--config=config-a', '--minibatch-size-by-res=8:63', '--num-gpus=2'], 'minibatch of 63 at resolution 8'),
+    (['--config=progan', '--gamma=1'], '--gamma has no meaning for --config=progan'),
+    (['--config=progan', '--style-mixing-prob=0'], '--style-mixing-prob has no meaning for --config=progan'),
+    (['--config=config-a', '--style-mixing-prob=90'], 'expected a number from 0 to 1'),
+    (['--config=config-a', '--lrate-by-res=12:0.1'], 'expected resolutions (4, 8, 16, ...) with their'),
+    (['--config=config-a', '--lrate-by-res=16'], 'expected resolutions (4, 8, 16, ...) with their'),
+    (['--config=config-f', '--labels=some'], "expected a whole number of at least 0, not 'some'"),
+    (['--config=config-f', '--grid-layout=rows'], 'expected one of random, row_per_class, col_per_class'),
     (['--config=config-f', '--metrics=none', '--dataset=cats'], '--dataset=cats: there is no such folder'),
     (['--config=config-f', '--metrics=none', '--data-dir=/nowhere'], 'dataset root directory does not exist'),
-    (['--config=config-f', '--metrics=none', '--minibatch-size=10'], '=10 must be a multiple of 4'),
-    (['--config=config-f', '--metrics=none', '--resume-pkl=gone.pkl'], '--resume-pkl=gone.pkl: no such file'),
+    (['--config=config-f', '--minibatch-size=10', '--minibatch-gpu=4'], '=10 must be a multiple of 4'),
+    (['--config=config-f', '--metrics=none', '--resume=gone.pkl'], '--resume=gone.pkl: no such file'),
+    (['--config=config-f', '--metrics=none', '--resume=.'], 'the directory holds no network-snapshot-*.pkl'),
     (['--config=config-f', '--gamma=-1'], 'expected a number of at least 0'),
     (['--config=config-f', '--total-kimg=many'], 'expected a whole number'),
     (['--config=config-f', '--mirror-augment=perhaps'], 'Boolean value expected.'),
@@ -112,5 +216,5 @@ def test_help_lists_configurations_and_own_flags(capsys):
     with pytest.raises(SystemExit):
         run_training.main(['--help'])
     text = capsys.readouterr().out
-    for part in ('config-e-Gskip-Dresnet', 'flags beyond the published ones', '--fmap-base'):
+    for part in ('config-e-Gskip-Dresnet', 'progan', 'flags beyond the published ones', '--fmap-base'):
         assert part in text

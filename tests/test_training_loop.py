@@ -198,7 +198,7 @@ def labelled_run(data_dir, tmp_path_factory):
         grid_args=dict(size='1080p', layout='row_per_class'), num_gpus=2,
         sched_args=dict(minibatch_size_base=8, minibatch_gpu_base=4, tick_kimg_base=0.008, tick_kimg_dict={}),
         lazy_regularization=False, mirror_augment=True, save_weight_histograms=True, save_tf_graph=True,
-        **NO_SNAPSHOTS)
+        use_noise=False, **NO_SNAPSHOTS)
 
 
 def test_two_devices_train_labelled_networks_on_labelled_images(labelled_run):
@@ -206,6 +206,18 @@ def test_two_devices_train_labelled_networks_on_labelled_images(labelled_run):
     assert values['G/G_mapping/LabelConcat/weight'].shape[0] == 3
     assert all(np.isfinite(value).all() for value in values.values())
     assert np.abs(values['D/Output/bias']).max() > 0, 'it starts at 0'
+
+
+def test_without_noise_its_inputs_and_strengths_stay_zero(labelled_run):
+    with fresh_session():
+        G, _, Gs = misc.load_pkl(str(labelled_run / 'network-final.pkl'))
+        for net in (G, Gs):
+            noise = [net.get_var(name) for name in net.vars if '/noise' in name]
+            assert len(noise) == 2, 'input and strength of the one layer at 4x4'
+            assert not any(np.any(value) for value in noise)
+            latents = np.random.RandomState(1).randn(2, 4)
+            images = [net.run(latents, None, is_validation=True) for _ in range(2)]
+            np.testing.assert_array_equal(images[0], images[1], err_msg='no fresh noise by default')
 
 
 def test_a_grid_by_classes_shows_real_images_of_each_class(labelled_run, data_dir):
@@ -270,6 +282,13 @@ def test_ticks_and_snapshots_come_at_their_intervals_and_at_the_end(idle_run):
     assert _names(run_dir, '*.pkl') == [
         'network-final.pkl', 'network-snapshot-000001.pkl', 'network-snapshot-000010.pkl',
         'network-snapshot-000011.pkl', 'submit_config.pkl']
+
+
+def test_snapshots_come_after_so_many_images_where_that_is_asked_for(idle_run):
+    run_dir = idle_run(snapshot_kimg=5, image_snapshot_ticks=1, network_snapshot_ticks=None, total_kimg=17)
+    assert _kimg_of_ticks(run_dir) == [1, 4, 7, 10, 13, 16, 17]
+    kimg = [int(name[5:11]) for name in _names(run_dir, 'fakes0*')]
+    assert kimg == [7, 10, 16, 17], 'the ticks that reach 5, 10 and 15 kimg, and the end'
 
 
 def test_a_resumed_run_counts_from_where_it_is_told(idle_run):

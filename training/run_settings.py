@@ -93,7 +93,7 @@ def run_settings(args, metric_arg_list):
         if value is not None and name in NOT_IN.get(args.config, ()):
             raise UserError(f'--{name} has no meaning for --config={args.config}')
         for place in places if value is not None else []:
-            settings = _changed(settings, place, value)
+            _set(settings, place, value)
     least = 2 if settings['G_loss_args']['func_name'].endswith('_pathreg') else 1
     _share_minibatches(settings['sched_args'], args, least)
     return settings
@@ -122,15 +122,16 @@ def _gamma_of(config, settings):
     raise UserError(f'--gamma has no meaning for --config={config}, which is trained without R1')
 
 
-def _changed(settings, place, value):
-    """Settings with a value at 'key' or 'group.key'. A value at ..._base takes the table beside it away."""
+def _set(settings, place, value):
+    """Put a value at 'key' or 'group.key'. A value at ..._base takes the table by resolution beside it away."""
     group, _, key = place.partition('.')
-    if key.endswith('_base') and group == 'sched_args':
-        settings = merged(settings, {group: {}})
-        settings[group][key.removesuffix('_base') + '_dict'] = {}
-    if isinstance(value, dict):  # replaces the config's table
-        settings = merged(settings, {group: {key: None}})
-    return merged(settings, {group: {key: value} if key else value})
+    if not key:
+        settings[group] = value
+        return
+    target = settings.setdefault(group, {})
+    target[key] = value
+    if group == 'sched_args' and key.endswith('_base'):
+        target[key.removesuffix('_base') + '_dict'] = {}
 
 
 def _share_minibatches(sched, args, least):
