@@ -121,6 +121,8 @@ def open_hdf5(path):
     Raises UserError where there is none.
     """
     h5py = _require('h5py', extra='hdf5')
+    if not os.path.isfile(path):
+        raise UserError(f'{path}: there is no such HDF5 file')
     with _hdf5_errors_named(path):
         file = h5py.File(path, 'r')
     with file:
