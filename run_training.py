@@ -6,7 +6,7 @@ import os
 
 import dnnlib
 from dnnlib import cli
-from dnnlib.util import EasyDict, UserError
+from dnnlib.util import EasyDict, UserError, get_obj_by_name
 from metrics.metric_defaults import metric_defaults
 from training.configs import CONFIGS, PRESETS
 from training.run_settings import OWN_FLAGS, run_settings
@@ -109,7 +109,7 @@ def print_settings(sc, settings):
     from training.resolved_settings import resolved  # loads TensorFlow
     print(json.dumps({
         'run_func_name': RUN_FUNC, 'run_dir_root': sc.run_dir_root, 'run_desc': sc.run_desc,
-        'num_gpus': sc.num_gpus, 'settings': resolved(settings)}, indent=2))
+        'num_gpus': sc.num_gpus, 'settings': resolved(get_obj_by_name(RUN_FUNC), settings)}, indent=2))
 
 
 if __name__ == '__main__':

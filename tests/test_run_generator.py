@@ -263,7 +263,8 @@ def labelled_pkl(module_session, tmp_path_factory):
 
 
 def test_a_class_is_drawn_from_its_label(labelled_pkl, tmp_path):
-    run_dir, Gs = run('generate-images', labelled_pkl, tmp_path, '--seeds=1', '--class=2', '--truncation-psi=1')
+    flags = ('--seeds=1', '--class=2', '--truncation-psi=1')
+    run_dir, Gs = run('generate-images', labelled_pkl, tmp_path, *flags)
     latents = generation.inputs_from_seed(Gs, 1)
     by_label = [Gs.run(latents, np.float32([label]), truncation_psi=1, randomize_noise=False,
                        output_transform=UINT8)[0] for label in ([0, 0, 1], [0, 1, 0], [0, 0, 0])]
@@ -305,7 +306,8 @@ def test_a_generator_without_styles_draws_images_and_cannot_mix(module_session, 
 @pytest.mark.parametrize(('name', 'tag', 'seed', 'psi'), [
     ('generate_stylegan2', 'config-f-256', 6600, 0.5), ('generate_stylegan', 'stylegan-256', 5, 0.7)])
 def test_full_width_images_from_seeds_are_the_published_ones(name, tag, seed, psi):
-    case = next(case for case in figures(name) if (case['tag'], case['seed'], case['psi']) == (tag, seed, psi))
+    wanted = dict(tag=tag, seed=seed, psi=psi)
+    case = next(case for case in figures(name) if {**case, **wanted} == case)
     with fresh_session():
         Gs = tflib.Network('Gs', func_name=case['func'], **case['static'])
         set_golden_values(Gs)

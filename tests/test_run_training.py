@@ -183,7 +183,7 @@ def test_a_dry_run_prints_every_setting_and_starts_nothing(config, data_dir, sub
     (['--config=stylegan', '--num-gpus=64'], 'a minibatch of 0 cannot be shared evenly by 64 devices'),
     (['--config=config-f', '--num-gpus=32'], 'path length regularization needs at least 2 images at a time'),
     (['--config=config-f', '--minibatch-size=12', '--minibatch-gpu=6'], '=6: expected less than 4 or a '),
-    (['--config=config-a', '--minibatch-size-by-res=8:63', '--num-gpus=2'], 'minibatch of 63 at resolution 8'),
+    (['--config=config-a', '--minibatch-size-by-res=8:63', '--num-gpus=2'], 'of 63 at resolution 8'),
     (['--config=progan', '--gamma=1'], '--gamma has no meaning for --config=progan'),
     (['--config=progan', '--style-mixing-prob=0'], '--style-mixing-prob has no meaning for --config=progan'),
     (['--config=config-a', '--style-mixing-prob=90'], 'expected a number from 0 to 1'),

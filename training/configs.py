@@ -1,5 +1,5 @@
-"""The published configurations: StyleGAN2's (Tables 1 and 2 of its paper) as differences from the final one, F,
-and those of StyleGAN and Progressive GAN, whose minibatches depend on the number of devices."""
+"""The published configurations: StyleGAN2's (Tables 1 and 2 of its paper) as differences from the final one,
+F, and those of StyleGAN and Progressive GAN, whose minibatches depend on the number of devices."""
 
 import copy
 

@@ -21,7 +21,7 @@ def inputs_from_seed(Gs, seed):
 
 
 def label_of_class(Gs, class_idx):
-    """One-hot label [1,label_size]; all zeros for None. Raises UserError for a class that Gs does not have."""
+    """One-hot label [1,label_size]; all zeros for None. Raises UserError for a class that Gs lacks."""
     label_size = Gs.input_shapes[1][1]
     label = np.zeros([1, label_size])
     if class_idx is not None:

@@ -7,17 +7,16 @@ import dnnlib.tflib as tflib
 from dnnlib.util import get_obj_by_name
 from training import dataset, misc
 from training.schedule import training_schedule
-from training.training_loop import training_loop
 
 # Arguments that the training loop sets, or that differ from call to call within a run.
 INTERNAL = {
     'is_training', 'is_validation', 'is_template_graph', 'force_clean_graph', 'return_dlatents', 'components',
-    'dlatent_broadcast', 'num_channels', 'label_size', 'name', 'learning_rate', 'minibatch_multiplier', 'share',
-    'report_mem_usage'}
+    'dlatent_broadcast', 'num_channels', 'label_size', 'name', 'learning_rate', 'minibatch_multiplier',
+    'share', 'report_mem_usage'}
 
 
-def resolved(settings):
-    """Arguments of training_loop() with all defaults: its own and those of what it calls. A copy, plain data."""
+def resolved(training_loop, settings):
+    """Arguments of the training loop with all defaults: its own and those of what it calls. A new dict."""
     result = {**_defaults(training_loop), **settings}
     callees = {'dataset_args': dataset.TFRecordDataset, 'sched_args': training_schedule,
                'grid_args': misc.setup_snapshot_image_grid, 'G_opt_args': tflib.Optimizer,

@@ -12,9 +12,9 @@ WHOLE = cli.int_at_least(1)
 REAL = cli.float_at_least(0)
 KIMG = cli.float_at_least(0.001)
 
-# Flags beyond the published ones: type, default as the help shows it, help, and the settings that a value goes
-# to. A flag that is not given changes nothing. A value for a `..._base` holds at all resolutions, unless the
-# flag that ends in -by-res says otherwise.
+# Flags beyond the published ones: type, default as the help shows it, help, and the settings that a value
+# goes to. A flag that is not given changes nothing. A value for a `..._base` holds at all resolutions, unless
+# the flag that ends in -by-res says otherwise.
 OWN_FLAGS = {
     'fmap-base':      (WHOLE, "the config's", 'multiplier of the feature maps of G and D',
                        ['G_args.fmap_base', 'D_args.fmap_base']),
@@ -24,7 +24,7 @@ OWN_FLAGS = {
     'style-mixing-prob': (cli.float_between(0, 1), '0.9', 'share of the training images that mix two styles, '
                        'from 0 to 1', ['G_args.style_mixing_prob']),
     'noise':          (cli.boolean, 'true', 'false = train a generator without noise inputs', ['use_noise']),
-    'labels':         (cli.labels, 'none', 'train with labels: full = all components, N = the first N, or none',
+    'labels':         (cli.labels, 'none', 'train with labels: full = all components, N = the first N',
                        ['dataset_args.max_label_size']),
     'resolution':     (WHOLE, "the data set's", 'resolution to train at', ['dataset_args.resolution']),
     'minibatch-size': (WHOLE, "the config's", 'images per update, over all devices',
@@ -37,7 +37,7 @@ OWN_FLAGS = {
                        ['sched_args.minibatch_gpu_dict']),
     'lrate':          (REAL, "the config's", 'learning rate of G and D',
                        ['sched_args.G_lrate_base', 'sched_args.D_lrate_base']),
-    'lrate-by-res':   (cli.by_resolution(REAL), "the config's", 'the same where it differs, such as 512:0.003',
+    'lrate-by-res':   (cli.by_resolution(REAL), "the config's", 'the same where it differs',
                        ['sched_args.G_lrate_dict', 'sched_args.D_lrate_dict']),
     'lrate-rampup-kimg': (REAL, '0', 'thousands of images over which the learning rate rises from 0',
                        ['sched_args.lrate_rampup_kimg']),
@@ -60,8 +60,8 @@ OWN_FLAGS = {
     'grid-layout':    (cli.one_of('random', 'row_per_class', 'col_per_class', 'class4x4'), 'random',
                        'random, row_per_class, col_per_class or class4x4', ['grid_args.layout']),
     'seed':           (cli.seed, '1000', 'seed of all random numbers', ['tf_config.rnd.np_random_seed']),
-    'resume':         (str, 'none', 'network pickle (G, D, Gs) or URL to start from, or the directory of a run '
-                       'to go on with', []),
+    'resume':         (str, 'none', 'network pickle (G, D, Gs) or URL to start from, or the directory of a '
+                       'run to go on with', []),
     'resume-kimg':    (REAL, "0, or the run's", 'progress to start from', ['resume_kimg']),
 }
 
@@ -100,7 +100,7 @@ def run_settings(args, metric_arg_list):
 
 
 def _resume_settings(resume):
-    """Where to start from: a pickle, a URL, or the newest snapshot in the directory of a run, with its progress."""
+    """Where to start from: a pickle, a URL, or the newest snapshot in the directory of a run, and when."""
     if resume is None:
         return {}
     if is_url(resume) or os.path.isfile(resume):
@@ -123,7 +123,7 @@ def _gamma_of(config, settings):
 
 
 def _set(settings, place, value):
-    """Put a value at 'key' or 'group.key'. A value at ..._base takes the table by resolution beside it away."""
+    """Put a value at 'key' or 'group.key'. A value at ..._base takes away the table by resolution beside it."""
     group, _, key = place.partition('.')
     if not key:
         settings[group] = value
@@ -148,8 +148,8 @@ def _share_minibatches(sched, args, least):
         at_a_time = rounds.get(resolution, sched['minibatch_gpu_base'])
         where = '' if resolution is None else f' at resolution {resolution}'
         if size % args.num_gpus != 0 or size == 0:
-            raise UserError(f'a minibatch of {size}{where} cannot be shared evenly by {args.num_gpus} devices; '
-                            'choose another --minibatch-size or --num-gpus')
+            raise UserError(f'a minibatch of {size}{where} cannot be shared evenly by {args.num_gpus} '
+                            'devices; choose another --minibatch-size or --num-gpus')
         if not fixed:
             at_a_time = _largest_round(size // args.num_gpus, at_a_time)
         _check_round(size, at_a_time, args.num_gpus, least, where)
@@ -173,5 +173,5 @@ def _check_round(size, at_a_time, num_gpus, least, where):
         raise UserError(f'path length regularization needs at least {least} images at a time on each device; '
                         f'{num_gpus} devices have {at_a_time}{where}; choose a larger --minibatch-size')
     if not makes_groups(at_a_time):
-        raise UserError(f'--minibatch-gpu={at_a_time}{where}: expected less than {GROUP_SIZE} or a multiple of '
-                        'it, the groups of the minibatch standard deviation')
+        raise UserError(f'--minibatch-gpu={at_a_time}{where}: expected less than {GROUP_SIZE} or a multiple '
+                        'of it, the groups of the minibatch standard deviation')

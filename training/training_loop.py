@@ -49,7 +49,7 @@ def training_loop(
     resume_kimg             = 0.0,      # Progress to start from; matters for the schedule.
     resume_time             = 0.0,      # Seconds to add to the reported time.
     resume_with_new_nets    = False,    # Build new networks and copy what fits from resume_pkl?
-    use_noise               = True,     # False = the generator's noise inputs are zero, now and in its pickles.
+    use_noise               = True,     # False = the noise inputs of the generator are zero.
     snapshot_kimg           = None):    # Thousands of images between snapshots, instead of so many ticks.
     """Train G and D; pictures, pickles and logs go to the run directory.
 
@@ -64,9 +64,8 @@ def training_loop(
     grid.save_reals('reals.png', drange=training_set.dynamic_range)
     with tflib.device(0):
         G, D, Gs = _make_networks(G_args, D_args, training_set, resume_pkl, resume_with_new_nets)
-    if not use_noise:
-        _silence_noise(G)
-        _silence_noise(Gs)
+    for net in [] if use_noise else [G, Gs]:
+        _silence_noise(net)
     G.print_layers()
     D.print_layers()
     grid.latents = np.random.randn(np.prod(grid.size), *G.input_shape[1:])
@@ -87,12 +86,7 @@ def training_loop(
         G_smoothing_kimg=G_smoothing_kimg)
 
     print('Initializing logs...')
-    summary_log = tf.summary.FileWriter(dnnlib.make_run_dir_path())
-    if save_tf_graph:
-        summary_log.add_graph(tf.get_default_graph())
-    if save_weight_histograms:
-        G.setup_weight_histograms()
-        D.setup_weight_histograms()
+    summary_log = _start_summaries(save_tf_graph, [G, D] if save_weight_histograms else [])
     metrics = metric_base.MetricGroup(metric_arg_list)
 
     print(f'Training for {int(total_kimg)} kimg...\n')
@@ -113,6 +107,16 @@ def training_loop(
     training_set.close()
     if interrupted:
         raise KeyboardInterrupt
+
+
+def _start_summaries(save_tf_graph, nets_for_histograms):
+    """Writer of TensorBoard files in the run directory."""
+    summary_log = tf.summary.FileWriter(dnnlib.make_run_dir_path())
+    if save_tf_graph:
+        summary_log.add_graph(tf.get_default_graph())
+    for net in nets_for_histograms:
+        net.setup_weight_histograms()
+    return summary_log
 
 
 def _iterate(trainer, reporter, interrupted, sched_args, total_kimg, minibatch_repeats,
