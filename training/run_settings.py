@@ -123,7 +123,7 @@ def _gamma_of(config, settings):
 
 
 def _set(settings, place, value):
-    """Put a value at 'key' or 'group.key'. A value at ..._base takes away the table by resolution beside it."""
+    """Put a value at 'key' or 'group.key'. A value at ..._base removes the table by resolution beside it."""
     group, _, key = place.partition('.')
     if not key:
         settings[group] = value
