@@ -6,22 +6,14 @@ A stream fills inert stand-ins first. Arrays and networks are made when the whol
 import collections
 import io
 import pickle
-import re
-import struct
 
-import numpy as np
-
-from .. import util
+from .. import array_pickle, util
 from ..submission import submit
 from ..submission.internal import local
 from . import network_state, tfutil
 from .network import Network
 
 PROTOCOL = 4  # newer protocols are closed to the readers of the published code
-
-_DAMAGE = (  # what the unpickler raises where the bytes make no sense
-    pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError, MemoryError, OverflowError,
-    RecursionError, TypeError, ValueError, struct.error)
 
 
 class _StoredNetwork:
@@ -34,49 +26,8 @@ class _StoredNetwork:
         self.state = state
 
 
-class _StoredDtype:
-    """Element type of an array. A real one would take its flags, which NumPy trusts, from the stream."""
-
-    def __init__(self, text, *_flags):
-        if not isinstance(text, str) or not re.fullmatch(r'[<>=|]?[biuf][0-9]{1,2}', text):
-            raise util.UserError(f'refused: an array of type {text!r}; arrays of numbers can be read')
-        self.numpy = np.dtype(text)
-
-    def __setstate__(self, state):
-        self.numpy = self.numpy.newbyteorder(state[1])
-
-
-class _StoredArray:
-    """An array. The stream makes it empty and then sets its state."""
-
-    numpy = None
-
-    def __init__(self, *_type_shape_dtype):
-        pass
-
-    def __setstate__(self, state):
-        _, shape, dtype, is_fortran, data = state
-        self.numpy = _array(data, dtype, shape, 'F' if is_fortran else 'C')
-
-
-def _array(data, dtype, shape, order='C'):
-    if isinstance(data, str):  # bytes of Python 2
-        data = data.encode('latin1')
-    return np.ndarray(shape, dtype.numpy, data, order=order).copy(order=order)
-
-
-def _scalar(dtype, data):
-    return _array(data, dtype, ())[()]
-
-
-def _encode(text, encoding):
-    """Up to protocol 2, bytes are text in the stream."""
-    if encoding != 'latin1':
-        raise util.UserError(f'refused: text in the encoding {encoding!r}')
-    return text.encode('latin1')
-
-
 _GLOBALS = {
+    **array_pickle.GLOBALS,
     ('dnnlib.tflib.network', 'Network'): _StoredNetwork,
     ('dnnlib.util', 'EasyDict'): util.EasyDict,
     ('dnnlib.submission.submit', 'SubmitConfig'): submit.SubmitConfig,
@@ -85,12 +36,6 @@ _GLOBALS = {
     ('dnnlib.submission.internal.local', 'TargetOptions'): local.TargetOptions,
     ('collections', 'OrderedDict'): collections.OrderedDict,
     ('builtins', 'range'): range,
-    ('_codecs', 'encode'): _encode,
-    ('numpy', 'ndarray'): _StoredArray,
-    ('numpy', 'dtype'): _StoredDtype,
-    **{(f'numpy.{core}.multiarray', '_reconstruct'): _StoredArray for core in ('core', '_core')},
-    **{(f'numpy.{core}.multiarray', 'scalar'): _scalar for core in ('core', '_core')},
-    **{(f'numpy.{core}.numeric', '_frombuffer'): _array for core in ('core', '_core')},
 }
 
 
@@ -121,7 +66,7 @@ class _Builder:
             net = Network.__new__(Network)
             self.values.update(net.build_from_state(self(obj.state)))
             return net
-        if isinstance(obj, _StoredArray):
+        if isinstance(obj, array_pickle.StoredArray):
             return obj.numpy
         if isinstance(obj, dict):
             obj.update({key: self(item) for key, item in obj.items()})
@@ -142,7 +87,7 @@ def load(stream):
         stored = _Unpickler(stream, encoding='latin1').load()
     except util.UserError as error:
         raise util.UserError(f'{name}: {error}') from error
-    except _DAMAGE as error:
+    except array_pickle.DAMAGE as error:
         raise util.UserError(f'{name}: not a readable network pickle ({error}); if it is one, it was cut '
                              'off: copy or download it again') from error
     try:
