@@ -20,7 +20,7 @@ from tests.golden_figures import (
     set_golden_values,
 )
 from tests.golden_recipe import deterministic_normal, golden_input
-from training import loss as losses
+from training import loss, loss_stylegan
 from training.dataset import TFRecordDataset
 from training.tfrecord_export import TFRecordExporter
 from training.train_graph import LossSettings, build_train_graph
@@ -35,8 +35,10 @@ LRATE = 1024.0  # The gradient is what is compared: next to it the variables har
 
 # With a decay, a device whose rounds follow each other compares the second one with a mean that has moved by
 # then, while devices side by side start from the same mean. That agrees to first order in the decay only.
-LOSS_ARGS = {'G_logistic_ns_pathreg': dict(pl_decay=0.0)}
-LOSSES = [name for name, _ in inspect.getmembers(losses, inspect.isfunction) if name.startswith(('G_', 'D_'))]
+LOSS_ARGS = {'training.loss.G_logistic_ns_pathreg': dict(pl_decay=0.0)}
+LOSSES = [f'{module.__name__}.{name}' for module in (loss, loss_stylegan)
+          for name, function in inspect.getmembers(module, inspect.isfunction)
+          if name.startswith(('G_', 'D_')) and function.__module__ == module.__name__]
 
 
 def device_session(devices):
@@ -51,7 +53,7 @@ def make_networks():
 
 
 def loss_args(name):
-    return dict(func_name=f'training.loss.{name}', **LOSS_ARGS.get(name, {}))
+    return dict(func_name=name, **LOSS_ARGS.get(name, {}))
 
 
 def normal_of_minibatch(first_minibatch, shape, **kwargs):
@@ -109,7 +111,7 @@ def tower_loss(name, tower, opt):
     training_set = types.SimpleNamespace(get_random_labels_tf=lambda minibatch_size: labels[:minibatch_size])
     args = dict(loss_args(name), G=tower.G, D=tower.D, opt=opt, training_set=training_set,
                 minibatch_size=MINIBATCH)
-    if name.startswith('D_'):
+    if '.D_' in name:
         args.update(reals=tower.reals, labels=labels)
     result = dnnlib.util.call_func_by_name(**args)
     parts = result if isinstance(result, tuple) else [result]
@@ -123,16 +125,16 @@ def test_two_devices_equal_one_that_accumulates(name, first_minibatch, towers):
     with replaced_randomness(), replaced_by_minibatch(first_minibatch):
         for index, tower in enumerate(towers):
             with tf.name_scope(f'GPU{index}'), tflib.device(index):
-                loss = tower_loss(name, tower, together)
-                trained = getattr(tower, name[0]).trainables
+                value = tower_loss(name, tower, together)
+                trained = (tower.D if '.D_' in name else tower.G).trainables
             for optimizer in ([alone, together] if index == 0 else [together]):
-                optimizer.register_gradients(loss, trained)
+                optimizer.register_gradients(value, trained)
     alone, together = alone.apply_updates(), together.apply_updates()
     tflib.init_uninitialized_vars()
 
     reals = golden_input('reals', [2, MINIBATCH, 3, 4, 4])
     first, second = ({towers[0].reals: reals[i], first_minibatch: i} for i in range(2))
-    copies = [getattr(tower, name[0]).trainables for tower in towers]
+    copies = [(tower.D if '.D_' in name else tower.G).trainables for tower in towers]
     variables = {(index, key): var for index, copy in enumerate(copies) for key, var in copy.items()}
     expected = changes_by([(alone, first), (alone, second)], variables)
     actual = changes_by([(together, {**first, towers[1].reals: reals[1]})], variables)
@@ -184,8 +186,9 @@ def changes_by_training_ops(data_dir, devices, rounds):
     with device_session(devices), replaced_randomness():
         first_minibatch = tf.placeholder_with_default(0, [])
         with replaced_by_minibatch(first_minibatch):
-            graph, feed = build(open_data(data_dir), devices, rounds, loss_args('G_logistic_ns_pathreg'),
-                                loss_args('D_logistic_r1'), **SGD)
+            G_loss = loss_args('training.loss.G_logistic_ns_pathreg')
+            D_loss = loss_args('training.loss.D_logistic_r1')
+            graph, feed = build(open_data(data_dir), devices, rounds, G_loss, D_loss, **SGD)
         variables = {var.op.name: var for var in tf.trainable_variables()}
         result = {}
         for name in ('G_train', 'G_reg', 'D_train', 'D_reg'):
@@ -208,8 +211,8 @@ def test_training_ops_of_four_devices_equal_those_of_one(data_dir):
 def values_after_training(data_dir):
     """All variables after three iterations on two devices, with everything drawn at random."""
     with device_session(2):
-        graph, feed = build(open_data(data_dir, shuffle_mb=1), 2, 1, loss_args('G_wgan'), loss_args('D_wgan'),
-                            mirror_augment=True)
+        graph, feed = build(open_data(data_dir, shuffle_mb=1), 2, 1, loss_args('training.loss.G_wgan'),
+                            loss_args('training.loss.D_wgan'), mirror_augment=True)
         for _ in range(3):
             tflib.run([graph.G_train, graph.data_fetch], feed)
             tflib.run([graph.D_train, graph.Gs_update], feed)
