@@ -1,5 +1,6 @@
-"""Loading networks from files and URLs, and the list of the published StyleGAN2 networks."""
+"""Loading networks from files, URLs and the keys of published ones."""
 
+import difflib
 import os
 import weakref
 
@@ -7,36 +8,29 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
 from training import misc
+from training.official_files import KEY_PREFIXES, OFFICIAL_URLS
 
-BASE_URL = 'https://nvlabs-fi-cdn.nvidia.com/stylegan2/networks/'
-
-_CONFIGS = {'stylegan2-car': 'abcdef', 'stylegan2-cat': 'af', 'stylegan2-church': 'af',
-            'stylegan2-ffhq': 'abcdef', 'stylegan2-horse': 'af'}
-_TABLE2 = ('stylegan2-car', 'stylegan2-ffhq')
-_ARCHITECTURES = ('orig', 'resnet', 'skip')
-_FILES = [
-    *(f'{name}-config-{config}.pkl' for name, configs in _CONFIGS.items() for config in configs),
-    *(f'table2/{name}-config-e-G{G}-D{D}.pkl'
-      for name in _TABLE2 for G in _ARCHITECTURES for D in _ARCHITECTURES),
-]
-gdrive_urls = {f'gdrive:networks/{file}': BASE_URL + file for file in _FILES}
+gdrive_urls = {key: url for key, url in OFFICIAL_URLS.items() if key.startswith('gdrive:')}
 
 _loaded = weakref.WeakKeyDictionary()  # {session: {path or URL: (G, D, Gs)}}: networks live in one session
 
 
 def get_path_or_url(path_or_gdrive_path: str) -> str:
-    """URL of a published network given by its `gdrive:` key; anything else is returned as it is."""
-    return gdrive_urls.get(path_or_gdrive_path, path_or_gdrive_path)
+    """URL of a published file given by its key (`gdrive:networks/...`, `stylegan:...`, `stylegan2:...`,
+    `stylegan2-ada:...`); anything else is returned as it is."""
+    return OFFICIAL_URLS.get(path_or_gdrive_path, path_or_gdrive_path)
 
 
 def check_path(path_or_gdrive_path: str) -> None:
-    """Raise UserError for a file that does not exist or an unknown `gdrive:` key; URLs pass."""
+    """Raise UserError for a file that does not exist or an unknown key; URLs pass."""
     path = get_path_or_url(path_or_gdrive_path)
     if dnnlib.util.is_url(path, allow_file_urls=True) or os.path.isfile(path):
         return
-    if path.startswith('gdrive:'):
-        raise UserError(f'{path}: not among the published networks, such as {next(iter(gdrive_urls))}')
-    raise UserError(f'{path}: no such file; expected a network pickle: a path, a URL or a gdrive: key')
+    if path.startswith(KEY_PREFIXES):
+        near = difflib.get_close_matches(path, OFFICIAL_URLS, n=3, cutoff=0.0)
+        raise UserError(f'{path}: not among the published files, such as {", ".join(near)}')
+    raise UserError(f'{path}: no such file; expected a network pickle: a path, a URL or a key such as '
+                    f'{next(iter(gdrive_urls))}')
 
 
 def load_networks(path_or_gdrive_path: str):

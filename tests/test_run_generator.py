@@ -1,5 +1,6 @@
 """run_generator.py and pretrained_networks.py: files, seeds, style mixing, errors; golden images."""
 
+import collections
 import runpy
 import sys
 
@@ -15,9 +16,12 @@ from dnnlib.util import UserError
 from tests.golden_figures import arrays, assert_close, figures, fresh_session, set_golden_values
 from tests.small_networks import SMALL_G
 from training import generation, misc
+from training.official_files import OFFICIAL_URLS
 
 G_MAIN = 'training.networks_stylegan2.G_main'
 D_STYLEGAN2 = 'training.networks_stylegan2.D_stylegan2'
+CDN = 'https://nvlabs-fi-cdn.nvidia.com/'
+DRIVE = 'https://drive.google.com/uc?id='
 NUM_LAYERS = 6  # of a network of resolution 16
 UINT8 = dict(func=tflib.convert_images_to_uint8, nchw_to_nhwc=True)
 
@@ -163,7 +167,7 @@ def test_a_missing_subcommand_is_named():
     (['--seeds=1', '--truncation-psi=nan'], '--truncation-psi must be a number, not nan'),
     (['--seeds=1-5', '--grid=2x2'], '--grid=2x2: too small for 5 images'),
     (['--seeds=1', '--network=gone.pkl'], 'gone.pkl: no such file; expected a network pickle'),
-    (['--seeds=1', '--network=gdrive:networks/stylegan2-x.pkl'], 'not among the published networks')])
+    (['--seeds=1', '--network=gdrive:networks/stylegan2-x.pkl'], 'not among the published files, such as')])
 def test_mistakes_are_found_before_a_folder_is_made(flags, message, tmp_path):
     network, results = tmp_path / 'network.pkl', tmp_path / 'results'
     network.touch()
@@ -221,6 +225,28 @@ def test_published_networks_have_keys():
         pretrained_networks.check_path(f'gdrive:networks/{file}')
     assert 'gdrive:networks/stylegan2-cat-config-b.pkl' not in urls
     assert pretrained_networks.get_path_or_url('some/file.pkl') == 'some/file.pkl'
+
+
+@pytest.mark.parametrize(('key', 'url'), [
+    ('stylegan:karras2019stylegan-cats-256x256.pkl', DRIVE + '1MQywl0FNt6lHu8E_EUqnRbviagS7fbiJ'),
+    ('stylegan:celebahq-classifier-39-wearing-necktie.pkl', DRIVE + '1SF_mJIdyGINXoV-I6IAxHB_k5dxiF6M-'),
+    ('stylegan2:metrics/vgg16.pkl', CDN + 'stylegan/networks/metrics/vgg16.pkl'),
+    ('stylegan2-ada:metrics/celebahq-classifier-00-male.pkl',
+     CDN + 'stylegan2-ada/pretrained/metrics/celebahq-classifier-00-male.pkl'),
+    ('stylegan2-ada:cifar10.pkl', CDN + 'stylegan2-ada/pretrained/cifar10.pkl'),
+    ('stylegan2-ada:lsundog256', CDN + 'stylegan2-ada/pretrained/transfer-learning-source-nets/'
+                                       'lsundog-res256-paper256-kimg100000-noaug.pkl'),
+])
+def test_files_of_all_three_code_bases_have_keys(key, url):
+    assert pretrained_networks.get_path_or_url(key) == url
+    pretrained_networks.check_path(key)
+
+
+def test_every_published_file_has_one_key_and_one_url():
+    counts = collections.Counter(key.split(':')[0] for key in OFFICIAL_URLS)
+    assert counts == {'gdrive': 36, 'stylegan': 7 + 40, 'stylegan2': 4 + 40, 'stylegan2-ada': 21 + 4 + 40}
+    named_twice = 5  # sources for transfer learning, by short name and by file
+    assert len(set(OFFICIAL_URLS.values())) == len(OFFICIAL_URLS) - named_twice
 
 
 def test_networks_are_loaded_once_per_session(network_pkl, module_session):

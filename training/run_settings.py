@@ -7,6 +7,7 @@ import re
 from dnnlib import cli
 from dnnlib.util import UserError, is_url
 from training.configs import GROUP_SIZE, config_settings, makes_groups, merged
+from training.official_files import OFFICIAL_URLS
 
 WHOLE = cli.int_at_least(1)
 REAL = cli.float_at_least(0)
@@ -60,8 +61,8 @@ OWN_FLAGS = {
     'grid-layout':    (cli.one_of('random', 'row_per_class', 'col_per_class', 'class4x4'), 'random',
                        'random, row_per_class, col_per_class or class4x4', ['grid_args.layout']),
     'seed':           (cli.seed, '1000', 'seed of all random numbers', ['tf_config.rnd.np_random_seed']),
-    'resume':         (str, 'none', 'network pickle (G, D, Gs) or URL to start from, or the directory of a '
-                       'run to go on with', []),
+    'resume':         (str, 'none', 'network pickle (G, D, Gs) to start from: a path, a URL or a key such as '
+                       'stylegan2-ada:ffhq256; or the directory of a run to go on with', []),
     'resume-kimg':    (REAL, "0, or the run's", 'progress to start from', ['resume_kimg']),
 }
 
@@ -103,6 +104,7 @@ def _resume_settings(resume):
     """Where to start from: a pickle, a URL, or the newest snapshot in the directory of a run, and when."""
     if resume is None:
         return {}
+    resume = OFFICIAL_URLS.get(resume, resume)
     if is_url(resume) or os.path.isfile(resume):
         return {'resume_pkl': resume}
     if not os.path.isdir(resume):
