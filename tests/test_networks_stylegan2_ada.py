@@ -290,6 +290,18 @@ def test_adaptive_dropout_has_the_strength_of_the_augmentation(session):
     np.testing.assert_allclose(session.run(scores), plain, rtol=1e-6)
 
 
+@pytest.mark.parametrize('architecture', ['skip', 'resnet'])
+def test_adaptive_dropout_is_in_front_of_every_bias_but_the_last(architecture, session):
+    """To double all its channels is to double the weights."""
+    net = _network(D_MAIN, architecture=architecture, adaptive_dropout=np.log(2), **SMALL)
+    with tflib.random.replaced(normal=lambda shape, *args, **kwargs: tf.ones(shape)):
+        scores = session.run(net.get_output_for(tf.constant(IMAGES), None, augment_strength=1))
+    for name in net.vars:
+        if name.endswith('/weight') and name != 'Output/weight':
+            net.set_var(name, net.get_var(name) * 2)
+    assert_close(scores, net.run(IMAGES, None, adaptive_dropout=0), 'scores', tolerance=1e-5)
+
+
 @pytest.mark.parametrize(('strength', 'expected'), [
     (0, [0, 0, 0, 0]), (0.25, [0.5, 0, 0, 0]), (0.4375, [0.5, 0.25, 0, 0]), (1, [0.5] * 4)])
 def test_bits_of_progressive_augmentation_fade_in_one_after_the_other(strength, expected, session):

@@ -14,12 +14,10 @@ def multiplicative_dropout(x, std, data_format='NCHW'):
     """
     if std is None:
         return x
-    rank = x.shape.rank
-    fmaps = x.shape.as_list()[channel_axis(data_format) if rank == 4 else 1]
-    scale = tf.exp(random.normal([tf.shape(x)[0], fmaps] + [1] * (rank - 2)) * std)
-    if rank == 2:
-        return x * tf.cast(scale, x.dtype)
-    return x * per_channel(tf.reshape(scale, [-1, fmaps]), x, data_format)  # [N,C,1,1] -> [N,C]
+    is_image = x.shape.rank == 4
+    fmaps = x.shape.as_list()[channel_axis(data_format) if is_image else 1]
+    scale = tf.exp(random.normal([tf.shape(x)[0], fmaps]) * std)
+    return x * (per_channel(scale, x, data_format) if is_image else tf.cast(scale, x.dtype))
 
 
 def pagan_bits(num_samples, num_bits, strength, fade):
