@@ -8,7 +8,7 @@ from ..ops.fused_bias_act import fused_bias_act
 from ..ops.upfirdn_2d import conv_downsample_2d, upsample_conv_2d
 
 
-def get_weight(shape, gain=1, use_wscale=True, lrmul=1, weight_var='weight'):
+def get_weight(shape, gain=1, use_wscale=True, lrmul=1, weight_var='weight', trainable=True):
     """Variable of this shape, scaled so that gain / sqrt(fan_in) is the standard deviation at the start.
 
     fan_in = product of all dimensions but the last. With `use_wscale` the variable starts at N(0, 1) / lrmul
@@ -22,14 +22,21 @@ def get_weight(shape, gain=1, use_wscale=True, lrmul=1, weight_var='weight'):
     else:
         init_std, runtime_coef = he_std / lrmul, lrmul
     init = tf.initializers.random_normal(0, init_std)
-    return tf.get_variable(weight_var, shape=shape, initializer=init) * np.float32(runtime_coef)
+    w = tf.get_variable(weight_var, shape=shape, initializer=init, trainable=trainable)
+    return w * np.float32(runtime_coef)
+
+
+def flatten_samples(x, data_format='NCHW'):
+    """[N,...] -> [N,C]; images in C,H,W order."""
+    if x.shape.rank <= 2:
+        return x
+    x = change_layout(x, data_format, 'NCHW')
+    return tf.reshape(x, [-1, np.prod(x.shape.as_list()[1:])])  # [N,C,H,W] -> [N,C*H*W]
 
 
 def dense_layer(x, fmaps, gain=1, use_wscale=True, lrmul=1, weight_var='weight', data_format='NCHW'):
     """Matrix product without bias. x [N,...] -> [N,fmaps]; images are flattened in C,H,W order."""
-    if x.shape.rank > 2:
-        x = change_layout(x, data_format, 'NCHW')
-        x = tf.reshape(x, [-1, np.prod(x.shape.as_list()[1:])])  # [N,C,H,W] -> [N,C*H*W]
+    x = flatten_samples(x, data_format)
     shape = [x.shape.as_list()[1], fmaps]
     w = get_weight(shape, gain=gain, use_wscale=use_wscale, lrmul=lrmul, weight_var=weight_var)
     return tf.matmul(x, tf.cast(w, x.dtype))
@@ -59,9 +66,12 @@ def conv2d_layer(x, fmaps, kernel, up=False, down=False, resample_kernel=None, g
                             data_format=data_format)
 
 
-def apply_bias_act(x, act='linear', alpha=None, gain=None, lrmul=1, bias_var='bias', data_format='NCHW'):
-    """Add a bias per channel (zeros at the start), apply the activation and its gain. Same shape as x."""
+def apply_bias_act(x, act='linear', alpha=None, gain=None, lrmul=1, bias_var='bias', data_format='NCHW',
+                   clamp=None, trainable=True):
+    """Add a bias per channel (zeros at the start), apply the activation, its gain and the clamp, which is the
+    largest magnitude of the result. Same shape as x."""
     axis = channel_axis(data_format) if x.shape.rank == 4 else 1
     shape = [x.shape.as_list()[axis]]
-    b = tf.get_variable(bias_var, shape=shape, initializer=tf.initializers.zeros()) * lrmul
-    return fused_bias_act(x, b=tf.cast(b, x.dtype), axis=axis, act=act, alpha=alpha, gain=gain)
+    b = tf.get_variable(bias_var, shape=shape, initializer=tf.initializers.zeros(), trainable=trainable)
+    b = tf.cast(b * lrmul, x.dtype)
+    return fused_bias_act(x, b=b, axis=axis, act=act, alpha=alpha, gain=gain, clamp=clamp)

@@ -9,11 +9,12 @@ def minibatch_stddev_layer(x, group_size=4, num_new_features=1, data_format='NCH
     """Append the standard deviation over groups of samples, averaged over pixels, as constant channels.
 
     x [N,C,H,W] -> [N,C+num_new_features,H,W]. Group m of M = N/G holds the samples m, m+M, m+2M, ..., with
-    G = min(group_size, N); N must be a multiple of G, and C of num_new_features.
+    G = min(group_size, N), or N where that is None; N must be a multiple of G, and C of num_new_features.
     """
     shape = x.shape.as_list()
     axis = channel_axis(data_format)
-    group = tf.minimum(group_size, tf.shape(x)[0])
+    num_samples = tf.shape(x)[0]
+    group = num_samples if group_size is None else tf.minimum(group_size, num_samples)
     split = shape[1:axis] + [num_new_features, shape[axis] // num_new_features] + shape[axis + 1:]
     y = tf.cast(tf.reshape(x, [group, -1, *split]), tf.float32)  # [G,M,F,C/F,H,W]
     y -= tf.reduce_mean(y, axis=0, keepdims=True)

@@ -1,8 +1,9 @@
 """Modulated convolution (StyleGAN2, Section 2.2)."""
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
-from ..ops.conv2d import change_layout, channel_axis, supports_grouped_training
+from ..ops.conv2d import change_layout, channel_axis, per_channel, supports_grouped_training
 from .equalized import apply_bias_act, dense_layer, get_weight, resampled_conv2d
 
 
@@ -24,9 +25,30 @@ def modulated_conv2d_layer(x, y, fmaps, kernel, up=False, down=False, demodulate
     s = apply_bias_act(s, bias_var=mod_bias_var) + 1  # the bias starts at 0: the first style is neutral
     s = tf.cast(s, w.dtype)
     resample = dict(up=up, down=down, resample_kernel=resample_kernel, data_format=data_format)
-    grouped = fused_modconv and supports_grouped_training(x)
-    convolve = _per_sample_weights if grouped else _scaled_activations
-    return convolve(x, w, s, demodulate, resample)
+    return modulated_conv2d(x, w, s, demodulate, fused_modconv, resample)
+
+
+def modulated_conv2d(x, w, s, demodulate, fused_modconv, resample, prenormalize=False):
+    """`modulated_conv2d_layer` with weights w [k,k,I,O] and styles s [N,I].
+
+    `resample`: keyword arguments of `resampled_conv2d`. `prenormalize` keeps scaled activations within the
+    range of half precision; demodulation undoes it.
+    """
+    if fused_modconv and supports_grouped_training(x):
+        return _per_sample_weights(x, w, s, demodulate, resample)
+    if prenormalize and demodulate:
+        w, s = _prenormalized(w, s)
+    return _scaled_activations(x, w, s, demodulate, resample)
+
+
+def _prenormalized(w, s):
+    """Weights whose largest magnitude in every output channel is 1 / sqrt(fan_in), styles whose largest is 1.
+
+    w [k,k,I,O], s [N,I] -> the same shapes.
+    """
+    fan_in = np.prod(w.shape.as_list()[:3])
+    w = w / (tf.reduce_max(tf.abs(w), axis=[0, 1, 2]) * np.sqrt(fan_in))
+    return w, s / tf.reduce_max(tf.abs(s))
 
 
 def _demodulation(w, s):
@@ -37,15 +59,8 @@ def _demodulation(w, s):
 def _scaled_activations(x, w, s, demodulate, resample):
     """The style scales the input channels and the demodulation the output channels; all samples share w."""
     data_format = resample['data_format']
-    y = resampled_conv2d(x * _per_channel(s, x, data_format), tf.cast(w, x.dtype), **resample)
-    return y * _per_channel(_demodulation(w, s), y, data_format) if demodulate else y
-
-
-def _per_channel(scale, x, data_format):
-    """[N,C] -> [N,C,1,1] in the layout and dtype of x."""
-    fmaps = scale.shape.as_list()[1]
-    shape = [-1, fmaps, 1, 1] if data_format == 'NCHW' else [-1, 1, 1, fmaps]
-    return tf.reshape(tf.cast(scale, x.dtype), shape)
+    y = resampled_conv2d(x * per_channel(s, x, data_format), tf.cast(w, x.dtype), **resample)
+    return y * per_channel(_demodulation(w, s), y, data_format) if demodulate else y
 
 
 def _per_sample_weights(x, w, s, demodulate, resample):

@@ -27,6 +27,11 @@ def map_latents(latents, labels, layer, num_layers, normalize=True, broadcast=No
     if normalize:
         with tf.variable_scope('Normalize'):
             x = pixel_norm(x)
+    return map_vectors(x, layer, num_layers, broadcast)
+
+
+def map_vectors(x, layer, num_layers, broadcast=None):
+    """The layers of `map_latents` after labels and normalization. x [N,C] -> [N,W] or [N,broadcast,W]."""
     for layer_idx in range(num_layers):
         with tf.variable_scope(f'Dense{layer_idx}'):
             x = layer(x, layer_idx)

@@ -47,6 +47,13 @@ def change_layout(x, source: str, target: str):
         return tf.transpose(x, [0, 2, 3, 1] if target == 'NHWC' else [0, 3, 1, 2])
 
 
+def per_channel(values, x, data_format: str):
+    """[N,C] -> what can be added to x or multiply it: [N,C,1,1], in the layout and dtype of x [N,C,H,W]."""
+    fmaps = values.shape.as_list()[1]
+    shape = [-1, fmaps, 1, 1] if data_format == 'NCHW' else [-1, 1, 1, fmaps]
+    return tf.reshape(tf.cast(values, x.dtype), shape)
+
+
 def supports_grouped_training(x) -> bool:
     """Does the device of this tensor have grouped convolutions with all their gradients?"""
     return device_layout(x) == 'NCHW'
