@@ -214,7 +214,7 @@ def test_a_clone_may_differ_in_arguments(session):
     other = net.clone(scale=5.0)
     assert other.static_kwargs == dict(scale=5.0)
     assert other.get_var('count') == 3
-    with pytest.raises(ValueError, match='Cannot feed value of shape'):
+    with pytest.raises(ValueError, match=r'Dense/weight \[2, 3\] -> \[2, 4\]'):
         net.clone(width=4)
 
 
@@ -241,7 +241,29 @@ def test_copies_match_by_local_name(session):
     assert (dst.get_var('Dense/bias').tolist(), dst.get_var('count')) == ([1, 1, 1], 0)
     before = values(dst)
     dst.copy_vars_from(tflib.Network('net', func_name=double))
-    assert values(dst) == before, 'nothing in common'
+    unchanged = [np.array_equal(value, before[name]) for name, value in values(dst).items()]
+    assert all(unchanged), 'nothing in common'
+
+
+def test_a_copy_says_what_it_copied_and_what_not_and_why(session, capsys):
+    dst, wide = tflib.Network('dst', func_name=affine), tflib.Network('wide', func_name=affine, width=4)
+    tflib.set_vars({wide.vars['count']: 7.0})
+    with pytest.raises(ValueError, match='variables of another shape'):
+        dst.copy_vars_from(wide)
+    assert dst.get_var('count') == 0, 'nothing was copied'
+    report = dst.copy_vars_from(wide, skip_other_shapes=True)
+    assert (report.copied, report.kept, report.unused, report.complete) == (['count'], [], [], False)
+    assert report.other_shapes == {'Dense/weight': ([2, 4], [2, 3]), 'Dense/bias': ([4], [3])}
+    assert capsys.readouterr().out == (
+        'wide -> dst: 1 of 3 variables copied\n'
+        '  2 of another shape, kept as they are: Dense/weight [2, 4] -> [2, 3], Dense/bias [4] -> [3]\n')
+    report = dst.copy_vars_from(tflib.Network('other', func_name=double))
+    assert (report.copied, report.unused) == ([], ['gain', 'double_inner/weight'])
+    printed = capsys.readouterr().out
+    assert '3 not in the source, kept as they are: Dense/weight, Dense/bias, count' in printed
+    assert '2 only in the source, left out: gain, double_inner/weight' in printed
+    assert dst.copy_vars_from(dst.clone()).complete
+    assert capsys.readouterr().out == '', 'nothing to say about a full copy'
 
 
 def test_moving_average_covers_components_and_copies_the_rest(session):

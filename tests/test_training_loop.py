@@ -304,6 +304,10 @@ def test_resuming_with_new_nets_copies_what_fits(finished_run, final_values, idl
     after = _network_values(run_dir / 'network-final.pkl')
     assert 'G/G_mapping/Dense1/weight' in set(after) - set(final_values)
     np.testing.assert_array_equal(after['D/Output/weight'], final_values['D/Output/weight'])
+    log = (run_dir / 'log.txt').read_text()
+    assert 'G -> G: ' in log
+    assert '2 not in the source, kept as they are: G_mapping/Dense1/weight, G_mapping/Dense1/bias' in log
+    assert ' only in the source, left out: ' in log, 'the data set has a lower resolution'
 
 
 def test_networks_that_do_not_go_with_the_data_are_refused(finished_run, idle_run, tmp_path):

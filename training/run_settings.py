@@ -63,6 +63,8 @@ OWN_FLAGS = {
     'seed':           (cli.seed, '1000', 'seed of all random numbers', ['tf_config.rnd.np_random_seed']),
     'resume':         (str, 'none', 'network pickle (G, D, Gs) to start from: a path, a URL or a key such as '
                        'stylegan2-ada:ffhq256; or the directory of a run to go on with', []),
+    'resume-with-new-nets': (cli.boolean, 'false', 'build the networks of this config and copy what fits '
+                       'from --resume', ['resume_with_new_nets']),
     'resume-kimg':    (REAL, "0, or the run's", 'progress to start from', ['resume_kimg']),
 }
 

@@ -181,7 +181,9 @@ def _make_networks(G_args, D_args, training_set, resume_pkl, resume_with_new_net
             _check_fit(loaded[1], training_set, resume_pkl)
             return loaded
         for net, source in zip((G, D, Gs), loaded, strict=True):
-            net.copy_vars_from(source)
+            report = net.copy_vars_from(source, skip_other_shapes=True)
+            if report.complete:
+                print(report)
     return G, D, Gs
 
 

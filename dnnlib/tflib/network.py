@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from .. import util
-from . import network_report, network_run, network_state, tfutil
+from . import network_copy, network_report, network_run, network_state, tfutil
 
 
 class Network:
@@ -203,23 +203,30 @@ class Network:
         net.copy_vars_from(self)
         return net
 
-    def copy_own_vars_from(self, src_net: 'Network') -> None:
-        """Copy own variables whose local names agree. Raises ValueError where shapes differ."""
-        self._copy(self.own_vars, src_net.own_vars)
+    def copy_own_vars_from(self, src_net: 'Network') -> network_copy.CopyReport:
+        """Copy own variables whose local names agree. Returns and prints as `copy_vars_from` does."""
+        return self._copy(self.own_vars, src_net, src_net.own_vars)
 
-    def copy_vars_from(self, src_net: 'Network') -> None:
-        """Copy all variables whose local names agree. Raises ValueError where shapes differ."""
-        self._copy(self.vars, src_net.vars)
+    def copy_vars_from(self, src_net: 'Network', skip_other_shapes=False) -> network_copy.CopyReport:
+        """Copy all variables whose local names agree.
 
-    def copy_trainables_from(self, src_net: 'Network') -> None:
-        """Copy trainable variables whose local names agree. Raises ValueError where shapes differ."""
-        self._copy(self.trainables, src_net.trainables)
+        -> what was copied, what not, and why; it is printed unless everything was. Raises ValueError, before
+        anything is copied, where shapes differ, or leaves such variables as they are (`skip_other_shapes`).
+        """
+        return self._copy(self.vars, src_net, src_net.vars, skip_other_shapes)
 
-    @staticmethod
-    def _copy(own, theirs) -> None:
-        names = [name for name in own if name in theirs]
-        values = tfutil.run([theirs[name] for name in names])
-        tfutil.set_vars({own[name]: value for name, value in zip(names, values, strict=True)})
+    def copy_trainables_from(self, src_net: 'Network') -> network_copy.CopyReport:
+        """Copy trainable variables whose local names agree. Returns and prints as `copy_vars_from` does."""
+        return self._copy(self.trainables, src_net, src_net.trainables)
+
+    def _copy(self, own, src_net, theirs, skip_other_shapes=False):
+        report = network_copy.compare(src_net.name, theirs, self.name, own)
+        if report.other_shapes and not skip_other_shapes:
+            raise ValueError(f'variables of another shape:\n{report}')
+        if not report.complete:
+            print(report)
+        network_copy.copy(report, theirs, own)
+        return report
 
     def setup_as_moving_average_of(self, src_net: 'Network', beta=0.99, beta_nontrainable=0.0):
         """Op that moves every variable towards the one of `src_net` with the same local name.
