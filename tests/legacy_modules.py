@@ -41,13 +41,14 @@ def G_parts(
     if 'synthesis' not in components:
         components.synthesis = tflib.Network('G_parts_synthesis', func_name=globals()['G_pixels'], **kwargs)
     lod = tf.get_variable('lod', initializer=np.float32(0.0), trainable=False)
-    images = components.synthesis.get_output_for(latents_in, is_template_graph=is_template_graph, **kwargs)
     with tf.control_dependencies([tf.assign(components.synthesis.find_var('lod'), lod)]):
-        return tf.identity(images, name='images_out')
+        images = components.synthesis.get_output_for(
+            latents_in, is_template_graph=is_template_graph, **kwargs)
+    return tf.identity(images, name='images_out')
 
 def G_pixels(latents_in, fmaps=4, latent_size=3, use_noise=True, randomize_noise=False, **_kwargs):
     latents_in.set_shape([None, latent_size])
-    lod = tf.get_variable('lod', initializer=np.float32(0.0), trainable=False)
+    lod = tf.cast(tf.get_variable('lod', initializer=np.float32(0.0), trainable=False), 'float32')
     noise = tf.get_variable('noise0', shape=[1, use_noise, 2**2, 2**2], trainable=False,
                             initializer=tf.initializers.random_normal())
     with tf.variable_scope('Dense'):

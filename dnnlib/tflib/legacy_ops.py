@@ -32,7 +32,7 @@ def on_device(op, nhwc_op=None, returns_image=True):
         arguments = signature.bind(*args, **kwargs).arguments
         is_nchw = arguments.get('data_format') == 'NCHW'
         image = next(arguments[name] for name in _IMAGES if arguments.get(name) is not None)
-        if device_layout(tf.convert_to_tensor(image)) == 'NCHW' or not (is_nchw or nhwc_op):
+        if not (is_nchw or nhwc_op) or device_layout(tf.convert_to_tensor(image)) == 'NCHW':
             return op(*args, **kwargs)
         name = arguments.pop('name', None)
         y = (nhwc_op or op)(**(_to_nhwc(arguments) if is_nchw else arguments))
@@ -70,10 +70,16 @@ def nhwc_conv2d(input, filter=None, strides=None, padding=None, filters=None, di
     x, w = tf.convert_to_tensor(input), tf.convert_to_tensor(filters if filter is None else filter)
     if not isinstance(padding, str):
         x, padding = tf.pad(x, padding), 'VALID'
-    # The number of channels is not static where samples are groups.
-    if x.shape.as_list()[3] == w.shape.as_list()[2] or np.any(np.not_equal(dilations, 1)):
+    if not _is_grouped(x, w) or np.any(np.not_equal(dilations, 1)):
         return tf.nn.conv2d(x, w, strides=strides, padding=padding, dilations=dilations, **kwargs)
     return _grouped_conv2d(x, w, _size(strides), padding)
+
+
+def _is_grouped(x, w):
+    """The number of channels is not static where samples are groups; height and width always are."""
+    if x.shape.rank is None or None in x.shape.as_list()[1:3]:
+        return False
+    return x.shape.as_list()[3] != w.shape.as_list()[2]
 
 
 def nhwc_conv2d_transpose(value=None, filter=None, output_shape=None, strides=None, padding='SAME',

@@ -68,6 +68,11 @@ def _get_variable(name, shape=None, *args, **kwargs):
     return tf.get_variable(name, _dimensions(shape), *args, **kwargs)
 
 
+def _cast(x, dtype, name=None):
+    """Reads a variable here and now: `lod` has to be read after its parent network has assigned it."""
+    return tf.cast(x.read_value() if isinstance(x, tf.Variable) else x, dtype, name)
+
+
 def _placeholder(dtype, shape=None, name=None):
     return tf.placeholder(dtype, _dimensions(shape), name)
 
@@ -133,7 +138,7 @@ def _tensorflow():
                     'variance_scaling_initializer': _variance_scaling_initializer}
     bridge = Bridge(
         'tensorflow', tf, **blocks,
-        get_variable=_get_variable, placeholder=_placeholder,
+        cast=_cast, get_variable=_get_variable, placeholder=_placeholder,
         random_normal=_random_normal, random_uniform=_random_uniform,
         random=Bridge('tensorflow.random', tf.random, normal=_random_normal, uniform=_random_uniform),
         nn=Bridge('tensorflow.nn', tf.nn, **blocks, **image_ops, **conv_ops,
