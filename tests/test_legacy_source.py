@@ -263,6 +263,17 @@ def test_random_ops_take_what_tf1_took(session):
     assert set(tflib.run(b).ravel()) <= {1, 2}
 
 
+def test_a_cast_reads_a_variable_after_what_it_depends_on(session):
+    """TF1 sources assign `lod` and then let another network cast it."""
+    var = old_tf.get_variable('lod', initializer=np.float32(0))
+    assign = tf.assign(var, 3)
+    with tf.control_dependencies([assign]):
+        value = old_tf.cast(var, 'float32')
+    assert assign.op in value.op.control_inputs
+    tflib.init_uninitialized_vars()
+    assert tflib.run(value) == 3
+
+
 # Ops in the layout of GPUs.
 
 W = golden_input('legacy/w', [3, 3, 4, 3])
