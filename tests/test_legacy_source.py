@@ -308,8 +308,7 @@ CASES = {
     'fused_batch_norm': lambda o, x, w, perm, f: o.nn.fused_batch_norm(
         x, w[0, 0, :, 0], w[0, 0, :, 1], w[0, 0, :, 1], w[0, 0, :, 2] ** 2, is_training=False,
         data_format=f)[0],
-    'space_to_depth': lambda o, x, w, perm, f: o.nn.space_to_depth(
-        x * tf.reduce_sum(w), 2, data_format=f),
+    'space_to_depth': lambda o, x, w, perm, f: o.space_to_depth(x * tf.reduce_sum(w), 2, data_format=f),
     'depth_to_space': lambda o, x, w, perm, f: o.depth_to_space(x * tf.reduce_sum(w), 2, data_format=f),
 }
 
