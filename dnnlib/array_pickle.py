@@ -17,7 +17,7 @@ from .util import UserError
 MAX_OPCODES = 500_000     # each can make an object of some 100 bytes out of one
 MAX_DEPTH = 100           # of lists in lists
 MAX_INT_BITS = 64
-_READ_BYTES = 1 << 26     # at a time
+_READ_BYTES = 1 << 25     # at a time
 DAMAGE = (  # what the unpickler raises where the bytes make no sense
     pickle.UnpicklingError, EOFError, AttributeError, AssertionError, ImportError, LookupError, MemoryError,
     OverflowError, RecursionError, TypeError, ValueError, struct.error)
@@ -76,6 +76,8 @@ def _view(data, dtype, shape, order):
         data = data.encode('latin1')
     if not isinstance(data, (bytes, bytearray)) or not isinstance(dtype, _StoredDtype):
         raise ValueError('an array without data')
+    if not all(type(size) is int and size >= 0 for size in shape):  # NumPy takes negative ones
+        raise ValueError('an array of no size')
     return np.ndarray(shape, dtype.numpy, data, order=order)
 
 
@@ -261,6 +263,8 @@ class Finisher:
         for key, value in obj.items():
             if type(key) not in (*self.leaves, int):
                 raise UserError(f'refused: a dictionary with a key of type {type(key).__name__}')
+            if type(obj) is not dict and str(key).startswith('__'):
+                raise UserError(f'refused: an attribute {shown(key)}')
             items[self(key)] = self(value)
         if type(obj) is dict:
             return items

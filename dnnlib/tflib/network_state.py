@@ -27,7 +27,7 @@ SHAPE_FIELDS = ('input_shapes', 'output_shapes')  # version 5
 # What a file can ask for before anything of it is allocated.
 LIMITS = {'resolution': 1 << 14, 'mapping_layers': 100}
 MAX_NUMBER = 1 << 40
-MAX_VALUES = 1000      # in all keyword arguments together; also characters of a text
+MAX_VALUES = 256       # in all keyword arguments together; also characters of a text
 MAX_NAME_LENGTH = 200
 
 import_handlers = []   # functions that convert states, in the order in which they are applied
