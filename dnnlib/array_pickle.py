@@ -16,7 +16,7 @@ from .util import UserError
 
 MAX_OPCODES = 500_000     # each can make an object of some 100 bytes out of one
 MAX_DEPTH = 100           # of lists in lists
-MAX_INT_BITS = 64
+MAX_INT_BITS = 4096       # Python refuses to print much longer ones
 _READ_BYTES = 1 << 25     # at a time
 DAMAGE = (  # what the unpickler raises where the bytes make no sense
     pickle.UnpicklingError, EOFError, AttributeError, AssertionError, ImportError, LookupError, MemoryError,
@@ -244,7 +244,9 @@ class Finisher:
     def finish(self, obj):
         """What becomes of an object that is no leaf."""
         if type(obj) is StoredArray:
-            return obj.numpy.copy(order='K') if isinstance(obj.numpy, np.ndarray) else obj.numpy
+            if isinstance(obj.numpy, np.ndarray):
+                obj.numpy = obj.numpy.copy(order='K')  # lets the bytes of the stream go
+            return obj.numpy
         if type(obj) is dict or isinstance(obj, StoredDict):
             return self._dict(obj)
         if type(obj) in (list, tuple):

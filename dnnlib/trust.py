@@ -38,7 +38,7 @@ def _lines():
     try:
         with open(util.make_cache_dir_path(_FILE), encoding='utf-8', errors='replace') as file:
             return file.read().splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
@@ -48,14 +48,21 @@ def is_trusted(digest: str) -> bool:
 
 
 def remember(digest: str, name: str) -> None:
-    """Trust files of this SHA-256 from now on. The name is for the reader of the list."""
+    """Trust files of this SHA-256 from now on. The name is for the reader of the list.
+
+    Raises UserError if the list cannot be written.
+    """
     if is_trusted(digest):
         return
     path = util.make_cache_dir_path(_FILE)
-    os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
     lines = [*_lines(), f'{digest}  {ascii(os.path.basename(name))[1:-1]}']
-    with util.atomic_write(path, mode='w') as file:
-        file.write('\n'.join(lines) + '\n')
+    try:
+        os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+        with util.atomic_write(path, mode='w') as file:
+            file.write('\n'.join(lines) + '\n')
+    except OSError as error:
+        raise util.UserError(f'{path}: cannot be written ({error.strerror}), but trusted files are listed '
+                             'there; let DNNLIB_CACHE_DIR be another directory') from error
 
 
 def remember_file(path: str) -> None:

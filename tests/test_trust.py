@@ -101,6 +101,13 @@ def test_a_file_that_is_not_there_cannot_be_trusted(tmp_path):
         trust.remember_file(str(tmp_path / 'gone.pkl'))
 
 
+def test_a_list_that_cannot_be_written_is_named(cache_dir):
+    cache_dir.write_text('not a directory')
+    assert not trust.is_trusted('0' * 64)
+    with pytest.raises(UserError, match='trusted-sources.txt: cannot be written .*DNNLIB_CACHE_DIR'):
+        trust.remember('0' * 64, 'x')
+
+
 def test_the_digest_is_that_of_all_that_is_read():
     stream = trust.HashingStream(io.BytesIO(b'line\nrest of it'))
     assert (stream.readline(), stream.read(4)) == (b'line\n', b'rest')
