@@ -12,7 +12,7 @@ from training.official_files import KEY_PREFIXES, OFFICIAL_URLS
 
 gdrive_urls = {key: url for key, url in OFFICIAL_URLS.items() if key.startswith('gdrive:')}
 
-_loaded = weakref.WeakKeyDictionary()  # {session: {path or URL: (G, D, Gs)}}: networks live in one session
+_loaded = weakref.WeakKeyDictionary()  # {session: {path or URL: contents}}: networks live in one session
 
 
 def get_path_or_url(path_or_gdrive_path: str) -> str:
@@ -33,24 +33,33 @@ def check_path(path_or_gdrive_path: str) -> None:
                     f'{next(iter(gdrive_urls))}')
 
 
-def load_networks(path_or_gdrive_path: str):
-    """(G, D, Gs) of a training snapshot or of a published network, loaded once per session.
-
-    Installs a session if there is none. Raises UserError if the file is missing, damaged or another one.
-    """
+def _load(path_or_gdrive_path, trust_source, check):
+    """check(contents of the file, its name), the contents loaded once per session."""
     check_path(path_or_gdrive_path)
     path_or_url = get_path_or_url(path_or_gdrive_path)
     tflib.init_tf()
     cache = _loaded.setdefault(tflib.tfutil.default_session(), {})
     if path_or_url not in cache:
-        cache[path_or_url] = misc.load_networks(path_or_url)
-    return cache[path_or_url]
+        cache[path_or_url] = misc.load_pkl(path_or_url, trust_source=trust_source)
+    return check(cache[path_or_url], path_or_url)
 
 
-def load_generator(network_pkl):
-    """Gs of a network pickle. Raises UserError if what it draws are not images."""
+def load_networks(path_or_gdrive_path: str, trust_source: bool = False):
+    """(G, D, Gs) of a training snapshot or of a published network, loaded once per session.
+
+    Installs a session if there is none. `trust_source`: run the source text inside for networks that are not
+    known here. Raises UserError if the file is missing, damaged or another one.
+    """
+    return _load(path_or_gdrive_path, trust_source, misc.as_triple)
+
+
+def load_generator(network_pkl, trust_source=False):
+    """Gs of a network pickle, which may hold nothing else. Raises UserError if what it draws are not images.
+
+    `trust_source`: as for `load_networks`.
+    """
     print(f'Loading networks from "{network_pkl}"...')
-    _, _, Gs = load_networks(network_pkl)
+    Gs = _load(network_pkl, trust_source, misc.as_generator)
     if len(Gs.output_shape) != 4 or Gs.output_shape[1] not in (1, 3):
         raise UserError(f'{network_pkl}: Gs returns {Gs.output_shape}, expected images of 1 or 3 channels')
     return Gs

@@ -22,7 +22,7 @@ EXAMPLES = """examples:
     --seeds=0-15 --grid=4x4
 
   # One class of a network that was trained with --labels=full
-  python run_generator.py generate-images --network=results/00001-run/network-final.pkl \
+  python run_generator.py generate-images --network=results/00001-run/network-final.pkl \\
     --seeds=0-15 --class=3 --grid=4x4
 
   # Mix styles
@@ -33,9 +33,9 @@ EXAMPLES = """examples:
 DEFAULT_COL_STYLES = range(7)
 
 
-def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=None):
+def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=None, trust_source=False):
     """Write `seed<NNNN>.png` for every seed and, with `grid` = (columns, rows), all of them as `grid.png`."""
-    Gs = pretrained_networks.load_generator(network_pkl)
+    Gs = pretrained_networks.load_generator(network_pkl, trust_source)
     label, images = generation.label_of_class(Gs, class_idx), []
     for idx, seed in enumerate(seeds):
         print('Generating image for seed %d (%d/%d) ...' % (seed, idx, len(seeds)))
@@ -58,10 +58,10 @@ def existing_styles(col_styles, num_layers):
     return col_styles
 
 
-def style_mixing_example(
-        network_pkl, row_seeds, col_seeds, truncation_psi, class_idx=None, col_styles=None, minibatch_size=4):
+def style_mixing_example(network_pkl, row_seeds, col_seeds, truncation_psi, class_idx=None, col_styles=None,
+                         minibatch_size=4, trust_source=False):
     """Write `<row>-<col>.png`, the row's image with `col_styles` of the column's, and all as `grid.png`."""
-    Gs = pretrained_networks.load_generator(network_pkl)
+    Gs = pretrained_networks.load_generator(network_pkl, trust_source)
     if 'mapping' not in Gs.components:
         raise UserError(f'{network_pkl}: this network has no styles to mix')
     col_styles = existing_styles(col_styles, Gs.components.synthesis.input_shape[1])
@@ -82,8 +82,7 @@ def style_mixing_example(
     mixed = dict(zip(pairs, images, strict=True))
 
     print('Saving images...')
-    originals = {(seed, seed): image for seed, image in sources.items()}
-    for (row, col), image in {**originals, **mixed}.items():
+    for (row, col), image in {**{(seed, seed): image for seed, image in sources.items()}, **mixed}.items():
         generation.save_images(image[np.newaxis], f'{row}-{col}.png')
 
     print('Saving image grid...')
@@ -102,7 +101,8 @@ def make_parser():
     mix = commands.add_parser('style-mixing-example', help='a table of images that share styles')
     for sub in (generate, mix):
         sub.add_argument('--network', dest='network_pkl', required=True, metavar='PKL',
-                         help='network pickle (G, D, Gs): a path, a URL or a gdrive: key')
+                         help='network pickle: a path, a URL or a gdrive: key')
+        sub.add_argument('--trust-source', action='store_true', help='run the source text of unknown nets')
         sub.add_argument('--truncation-psi', type=float, default=0.5, metavar='PSI',
                          help='strength of the truncation trick, 1 = off (default: 0.5)')
         sub.add_argument('--class', dest='class_idx', type=cli.int_at_least(0), metavar='N',

@@ -5,8 +5,8 @@ import json
 import os
 
 import dnnlib
-from dnnlib import cli
-from dnnlib.util import EasyDict, UserError, get_obj_by_name
+from dnnlib import cli, trust
+from dnnlib.util import EasyDict, UserError, get_obj_by_name, is_url
 from metrics.metric_defaults import metric_defaults
 from training.configs import CONFIGS, PRESETS
 from training.run_settings import OWN_FLAGS, run_settings
@@ -64,6 +64,8 @@ def make_parser():
              'without which this version goes on)')
     own = parser.add_argument_group('flags beyond the published ones')
     own.add_argument('-n', '--dry-run', action='store_true', help='print all settings as JSON and leave')
+    own.add_argument('--trust-source', action='store_true',
+                     help='run the source text in the file of --resume for networks that are not known here')
     for name, (value_type, default, text, _) in OWN_FLAGS.items():
         own.add_argument(f'--{name}', type=value_type, metavar='X', help=f'{text} (default: {default})')
     return parser
@@ -82,6 +84,9 @@ def validate(args):
     if not os.path.isdir(os.path.join(args.data_dir, args.dataset)):
         raise UserError(f'--dataset={args.dataset}: there is no such folder in {args.data_dir}; '
                         'create it with dataset_tool.py')
+    if args.trust_source and (args.resume is None or is_url(args.resume)):
+        raise UserError('--trust-source: expected a file or a run directory in --resume, to which trust is '
+                        'given')
 
 
 def main(argv=None):
@@ -100,6 +105,8 @@ def main(argv=None):
         return
     if args.metrics is None:
         print('The default metric, fid50k, is not part of this version: training goes on without it.')
+    if args.trust_source:
+        trust.remember_file(settings['resume_pkl'])
     settings = {key: EasyDict(value) if isinstance(value, dict) else value for key, value in settings.items()}
     dnnlib.submit_run(sc, RUN_FUNC, **settings)
 

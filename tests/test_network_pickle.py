@@ -315,7 +315,7 @@ def with_lod(state, value):
 
 
 STATE_FAULTS = [
-    (lambda state: dict(version=3), 'network of version 3; can be read'),
+    (lambda state: dict(version=6), 'network of version 6; can be read: 2, 3, 4, 5'),
     (lambda state: dict(version=None), 'network of version None; can be read'),
     (lambda state: dict(build_func_name='my_G'), "network 'G' is built by 'my_G', which is not among the"),
     (lambda state: dict(name=7), 'network 7: name should be a str, is int'),
@@ -329,7 +329,7 @@ STATE_FAULTS = [
     (lambda state: dict(components={'synthesis': state['components']['synthesis']}),
      "the stored components do not fit G_main: missing .'mapping'.*, surplus none"),
     (lambda state: dict(components={**state['components'], 'third': state['components']['mapping']}),
-     'Components of a Network must have unique names'),
+     "the stored components do not fit G_main: missing none, surplus .'third'"),
     (lambda state: dict(components={'synthesis': 7, 'mapping': 8}), 'G_main does not accept the stored'),
     (lambda state: dict(static_kwargs={**state['static_kwargs'], 'components': 1}), 'does not accept'),
     (lambda state: dict(static_kwargs={1: 2}), 'does not accept'),

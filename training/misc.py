@@ -34,18 +34,48 @@ def open_file_or_url(file_or_url):
                         'expected the path of a file or a URL') from error
 
 
-def load_pkl(file_or_url):
-    """The object in a pickle file or URL."""
+def load_pkl(file_or_url, trust_source=False):
+    """The object in a pickle file or URL: a network, several, arrays or settings.
+
+    `trust_source`: run the source text inside for networks whose build function is not known here. Only for
+    files from those whom you trust; files of the same contents are trusted from then on.
+    """
     with open_file_or_url(file_or_url) as file:
-        return network_pickle.load(file)
+        return network_pickle.load(file, trust_source=trust_source)
 
 
-def load_networks(file_or_url):
-    """The networks (G, D, Gs) in a pickle file or URL. Raises UserError if it holds anything else."""
-    networks = load_pkl(file_or_url)
-    if not isinstance(networks, tuple) or [type(net) for net in networks] != [Network] * 3:
-        raise UserError(f'{file_or_url}: expected three networks (G, D, Gs), as training snapshots hold')
-    return networks
+def load_networks(file_or_url, trust_source=False):
+    """The networks (G, D, Gs) in a pickle file or URL. Raises UserError if it holds anything else.
+
+    `trust_source`: as for `load_pkl`.
+    """
+    return as_triple(load_pkl(file_or_url, trust_source=trust_source), file_or_url)
+
+
+def as_triple(loaded, name):
+    """(G, D, Gs) of what a file of this name holds. Raises UserError if that is anything else."""
+    if not isinstance(loaded, (tuple, list)) or [type(net) for net in loaded] != [Network] * 3:
+        raise UserError(f'{name}: expected three networks (G, D, Gs), as training snapshots hold; found '
+                        f'{_contents(loaded)}')
+    return tuple(loaded)
+
+
+def as_generator(loaded, name):
+    """Gs of what a file of this name holds: three networks or a generator alone. Raises UserError if that is
+    anything else."""
+    if isinstance(loaded, (tuple, list)) and len(loaded) == 1:
+        loaded = loaded[0]
+    return loaded if isinstance(loaded, Network) else as_triple(loaded, name)[2]
+
+
+def _contents(loaded):
+    """What was found, in words."""
+    if isinstance(loaded, Network):
+        return f'a single network, {loaded.name!r}'
+    if not isinstance(loaded, (tuple, list)):
+        return f'an object of type {type(loaded).__name__}'
+    kinds = [repr(item.name) if isinstance(item, Network) else type(item).__name__ for item in loaded]
+    return f'a {type(loaded).__name__} of {len(loaded)}: {", ".join(kinds[:5])}{", ..." * (len(kinds) > 5)}'
 
 
 def save_pkl(obj, filename):

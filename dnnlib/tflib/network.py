@@ -8,7 +8,19 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from .. import util
-from . import legacy_source, network_copy, network_report, network_run, network_state, tfutil
+from ..array_pickle import reason, shown
+from . import legacy_source, network_copy, network_origin, network_report, network_run, network_state, tfutil
+
+
+def import_handler(handler_func):
+    """Decorator: pass the state of every network that is read through this function, which returns the state
+    to use. Handlers are called in the order in which they are registered, before anything is checked.
+
+    A handler can convert a state of unknown form, and rename its `build_func_name`: to a function that is
+    known here, or to the dotted name of one that can be imported.
+    """
+    network_state.import_handlers.append(handler_func)
+    return handler_func
 
 
 class Network:
@@ -265,16 +277,19 @@ class Network:
         return network_state.get_state(self)
 
     def __setstate__(self, state: dict) -> None:
-        tfutil.set_vars(self.build_from_state(state))
+        tfutil.assert_tf_initialized()
+        state = network_state.imported(state)
+        build_func = util.get_obj_by_name(network_origin.find(state).func)
+        tfutil.set_vars(self.build_from_state(state, build_func))
 
-    def build_from_state(self, state: dict) -> dict:
-        """Become the network of this state. -> {variable: value}, which the caller assigns.
+    def build_from_state(self, state: dict, build_func) -> dict:
+        """Become the network of a state that `network_state.imported` returned. -> {variable: value}, which
+        the caller assigns.
 
         Raises UserError where the state does not fit, and RuntimeError before `tflib.init_tf()`.
         """
         tfutil.assert_tf_initialized()
-        network_state.check(state)
-        self._build_func = network_state.build_func(state)
+        self._build_func = build_func
         self._build_func_name = state['build_func_name']
         self._build_module_src = state['build_module_src']
         self.name = state['name']
@@ -282,7 +297,8 @@ class Network:
         self.components = util.EasyDict(state['components'])
         try:
             self._init_graph()
-        except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever a build function does with arguments that make no sense
             raise util.UserError(f'network {self.name!r}: {self._build_func_name} does not accept the stored '
-                                 f'arguments {dict(self.static_kwargs)} ({error})') from error
+                                 f'arguments {shown(dict(self.static_kwargs))} or components '
+                                 f'({reason(error)})') from error
         return network_state.checked_values(self, state)

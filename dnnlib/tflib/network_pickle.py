@@ -3,99 +3,195 @@
 A stream fills inert stand-ins first. Arrays and networks are made when the whole of it is known to be sound.
 """
 
-import collections
 import io
 import pickle
+from dataclasses import dataclass
+from typing import Any
 
-from .. import array_pickle, util
+from .. import array_pickle, trust, util
 from ..submission import submit
 from ..submission.internal import local
-from . import network_state, tfutil
+from . import network_origin, network_state, tfutil
 from .network import Network
 
 PROTOCOL = 4  # newer protocols are closed to the readers of the published code
+MAX_RANGE = 1_000_000
 
 
-class _StoredNetwork:
+class _StoredNetwork(array_pickle.Stored):
     """A network, still without graph and variables."""
 
     state = None
+    from_tfutil = False  # from the repository of Progressive GAN?
 
-    def __setstate__(self, state):
-        network_state.check(state)
+    def set_state(self, state):
         self.state = state
+
+
+class _OldNetwork(_StoredNetwork):
+    from_tfutil = True
+
+
+class _StoredEasyDict(array_pickle.StoredDict):
+    becomes = util.EasyDict
+
+
+class _StoredConfig(array_pickle.StoredDict):
+    becomes = submit.SubmitConfig
+
+
+class _StoredOptions(array_pickle.Stored):
+    """An object of run settings, with attributes."""
+
+    state = None
+
+    def set_state(self, state):
+        self.state = state
+
+
+class _StoredTarget(_StoredOptions):
+    becomes = local.TargetOptions
+
+
+class _StoredExtras(_StoredOptions):
+    becomes = submit.PlatformExtras
+
+
+def _range(*limits):
+    result = range(*limits)
+    if len(result) > MAX_RANGE:
+        raise util.UserError(f'refused: a range of more than {MAX_RANGE} numbers')
+    return result
+
+
+def _submit_target(value):
+    return submit.SubmitTarget(value)
 
 
 _GLOBALS = {
     **array_pickle.GLOBALS,
     ('dnnlib.tflib.network', 'Network'): _StoredNetwork,
-    ('dnnlib.util', 'EasyDict'): util.EasyDict,
-    ('dnnlib.submission.submit', 'SubmitConfig'): submit.SubmitConfig,
-    ('dnnlib.submission.submit', 'SubmitTarget'): submit.SubmitTarget,
-    ('dnnlib.submission.submit', 'PlatformExtras'): submit.PlatformExtras,
-    ('dnnlib.submission.internal.local', 'TargetOptions'): local.TargetOptions,
-    ('collections', 'OrderedDict'): collections.OrderedDict,
-    ('builtins', 'range'): range,
+    ('tfutil', 'Network'): _OldNetwork,
+    ('network', 'Network'): _OldNetwork,
+    ('dnnlib.util', 'EasyDict'): _StoredEasyDict,
+    ('dnnlib.submission.submit', 'SubmitConfig'): _StoredConfig,
+    ('dnnlib.submission.submit', 'SubmitTarget'): _submit_target,
+    ('dnnlib.submission.submit', 'PlatformExtras'): _StoredExtras,
+    ('dnnlib.submission.internal.local', 'TargetOptions'): _StoredTarget,
+    ('builtins', 'range'): _range,
+    ('__builtin__', 'xrange'): _range,
 }
 
 
-class _Unpickler(pickle.Unpickler):
-    """Resolves the names that files of networks and of run settings need, and refuses every other."""
-
-    def find_class(self, module, name):
-        if (module, name) not in _GLOBALS:
-            raise util.UserError(f'refused: the file asks for {module}.{name}; neither networks nor run '
-                                 'settings need that')
-        return _GLOBALS[module, name]
+class _Unpickler(array_pickle.Unpickler):
+    known_globals = _GLOBALS
+    needs = 'neither networks nor run settings need that'
 
 
-class _Builder:
-    """Replaces the stand-ins in an object; `values` collects {variable: value} of the networks made."""
+@dataclass
+class _Job:
+    """A network that has to be built from its state."""
+    state: dict
+    parent_code: str | None = None   # Code base of the network that it is a component of.
+    build_func: Any = None           # None: the one in the stored source text.
+
+
+class _Builder(array_pickle.Finisher):
+    """Replaces the stand-ins in an object by networks, which get their graphs when all of them are known."""
+
+    leaves = (*array_pickle.Finisher.leaves, range, submit.SubmitTarget)
 
     def __init__(self):
-        self.values = {}
-        self._done = {}  # id of a stand-in: (it, what it became), so that what was shared stays shared
+        super().__init__()
+        self.jobs = {}  # {network: _Job}, components before the networks that they are part of
 
-    def __call__(self, obj):
-        if id(obj) not in self._done:
-            self._done[id(obj)] = obj, self._build(obj)
-        return self._done[id(obj)][1]
-
-    def _build(self, obj):
+    def finish(self, obj):
         if isinstance(obj, _StoredNetwork):
-            net = Network.__new__(Network)
-            self.values.update(net.build_from_state(self(obj.state)))
-            return net
-        if isinstance(obj, array_pickle.StoredArray):
-            return obj.numpy
-        if isinstance(obj, dict):
-            obj.update({key: self(item) for key, item in obj.items()})
-        if type(obj) in (list, tuple):
-            return type(obj)(map(self, obj))
-        return obj
+            return self._network(obj)
+        if isinstance(obj, _StoredOptions):
+            return self._options(obj)
+        return super().finish(obj)
+
+    def _network(self, obj):
+        net = Network.__new__(Network)
+        state = network_state.imported(self(obj.state), obj.from_tfutil)
+        net._build_func_name = state['build_func_name']
+        self.jobs[net] = _Job(state)
+        return net
+
+    def _options(self, obj):
+        options, state = obj.becomes(), self(obj.state)
+        if type(state) is not dict or not set(state) <= set(vars(options)):
+            raise util.UserError(f'refused: {array_pickle.shown(state)} are no settings of a run')
+        vars(options).update(state)
+        return options
+
+    def find_functions(self):
+        """Find the build function of every network, from the whole to its parts. -> error of the last one
+        for which there is none, or None."""
+        unknown = None
+        for job in reversed(self.jobs.values()):
+            try:
+                origin = network_origin.find(job.state, job.parent_code)
+            except network_origin.UnknownFunction as error:
+                unknown = error
+                continue
+            job.build_func = util.get_obj_by_name(origin.func)
+            for component in job.state['components'].values():
+                if isinstance(component, Network):
+                    self.jobs[component].parent_code = origin.code
+        return unknown
+
+    def build(self):
+        """Build all networks. -> {variable: stored value}"""
+        values = {}
+        for net, job in self.jobs.items():
+            build_func = job.build_func or _stored_function(job.state)
+            values.update(net.build_from_state(job.state, build_func))
+        return values
 
 
-def load(stream):
+def _stored_function(state):
+    """Execute the source text of a network that is trusted. -> its build function"""
+    from . import legacy_source
+    print(f'network {state["name"]!r}: running the source text inside the file, which is trusted')
+    return legacy_source.build_function(state['build_module_src'], state['build_func_name'])
+
+
+def _unpickled(stream):
+    """What is in the stream, with stand-ins."""
+    try:
+        return _Unpickler(stream).load()
+    except array_pickle.DAMAGE as error:
+        raise util.UserError(f'not a readable network pickle ({array_pickle.reason(error)}); if it is one, '
+                             'it was cut off: copy or download it again') from error
+
+
+def load(stream, trust_source: bool = False):
     """Read networks, tuples of networks, arrays or run settings.
 
-    Raises UserError where the stream is damaged or asks for anything else. Nothing inside it is executed, and
-    no variable is assigned before everything has been checked.
+    Networks are built by functions of this code. The source text inside is executed only for a network of
+    which none is known, and only if `trust_source` is given or was given for a file of the same contents (see
+    `trust`).
+
+    Raises UserError where the stream is damaged or asks for anything else. No variable is assigned before
+    everything has been checked.
     """
     name = getattr(stream, 'name', 'network pickle')
+    source = trust.HashingStream(stream)
     builder = _Builder()
     try:
-        stored = _Unpickler(stream, encoding='latin1').load()
+        result = builder(_unpickled(source))
+        unknown = builder.find_functions()
+        if unknown is not None and not (trust_source or trust.is_trusted(source.digest())):
+            raise unknown
+        values = builder.build()
     except util.UserError as error:
         raise util.UserError(f'{name}: {error}') from error
-    except array_pickle.DAMAGE as error:
-        raise util.UserError(f'{name}: not a readable network pickle ({error}); if it is one, it was cut '
-                             'off: copy or download it again') from error
-    try:
-        result = builder(stored)
-    except (util.UserError, RecursionError) as error:
-        raise util.UserError(f'{name}: {error}') from error
-    if builder.values:
-        tfutil.set_vars(builder.values)
+    if values:
+        tfutil.set_vars(values)
+    if trust_source:
+        trust.remember(source.digest(), str(name))
     return result
 
 
