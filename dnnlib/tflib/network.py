@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from .. import util
-from . import network_report, network_run, network_state, tfutil
+from . import network_report, network_run, network_source, network_state, tfutil
 
 
 class Network:
@@ -36,7 +36,7 @@ class Network:
         module, self._build_func_name = util.get_module_from_obj_name(func_name)
         self._build_func = util.get_obj_from_module(module, self._build_func_name)
         assert callable(self._build_func)
-        self._build_module_src = inspect.getsource(module)
+        self._build_module_src = network_source.of_module(module)
         self.name = name
         self.static_kwargs = util.EasyDict(static_kwargs)
         self.components = util.EasyDict()
