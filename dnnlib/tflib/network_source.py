@@ -45,7 +45,7 @@ def of_module(module) -> str:
     if module.__name__.startswith(NETWORKS):
         try:
             return _self_contained(_module(module.__name__))
-        except (_NotSelfContained, graphlib.CycleError):
+        except (_NotSelfContained, SyntaxError, graphlib.CycleError):
             pass
     return inspect.getsource(module)
 
@@ -58,7 +58,7 @@ class _Module:
         self.name = name
         self.source = Source(older_python.translated(inspect.getsource(module)))
         statements = self.source.tree.body
-        self.docstring = ast.get_docstring(self.source.tree)
+        self.docstring = ast.get_docstring(self.source.tree) or 'Networks.'
         self.definitions = dict(_definitions(statements))  # name: statement
         self.imports = dict(_imports(statements, module.__package__))  # alias: dotted name
         # By name, [(expression, (module, name) that it stands for, names that are local there)].
@@ -132,8 +132,7 @@ def _imports(statements, package):
             yield from ((alias.asname or alias.name, f'{source}.{alias.name}') for alias in statement.names)
 
 
-_FUNCTIONS = (ast.FunctionDef, ast.Lambda)
-_SCOPES = (*_FUNCTIONS, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPES = (ast.FunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def _scope_bindings(node):
