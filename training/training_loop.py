@@ -159,8 +159,7 @@ def _silence_noise(G):
     published form.
     """
     synthesis = G.components.synthesis
-    for net in (G, synthesis):
-        net.static_kwargs['randomize_noise'] = False
+    synthesis.static_kwargs['randomize_noise'] = False
     tflib.set_vars({var: np.zeros(var.shape) for name, var in synthesis.vars.items()
                     if name.startswith('noise') or name.endswith(('/noise_strength', '/Noise/weight'))})
 

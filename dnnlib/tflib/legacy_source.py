@@ -17,7 +17,7 @@ import types
 import warnings
 
 from ..util import UserError, get_obj_from_module
-from . import legacy_tensorflow
+from . import legacy_tensorflow, network_source
 
 _PREFIX = '_tflib_network_import_'
 _texts = {}  # source text by the name of the module that was made of it
@@ -42,8 +42,9 @@ def build_function(source_text: str, func_name: str):
 
 
 def source_of(module) -> str:
-    """Source text of a module, be it a file or one of this file's. OSError where there is none."""
-    return _texts[module.__name__] if module.__name__ in _texts else inspect.getsource(module)
+    """The text to store of a network whose build function is in this module: the text that the module was made
+    of, if it was made here. OSError where there is none."""
+    return _texts[module.__name__] if module.__name__ in _texts else network_source.of_module(module)
 
 
 def line_of(error: BaseException) -> str:

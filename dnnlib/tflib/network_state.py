@@ -1,6 +1,7 @@
 """What a pickle stores of a network: writing it (version 4), checking it (versions 2 to 5), comparing it with
 the graph that was built for it."""
 
+import inspect
 import itertools
 import numbers
 import re
@@ -39,12 +40,32 @@ def get_state(net) -> dict:
     return {
         'version': VERSION,
         'name': net.name,
-        'static_kwargs': dict(net.static_kwargs),
+        'static_kwargs': _explicit_kwargs(net),
         'components': dict(net.components),
         'build_module_src': net._build_module_src,
         'build_func_name': net._build_func_name,
         'variables': list(zip(net.own_vars, values, strict=True)),
     }
+
+
+def _explicit_kwargs(net):
+    """The static kwargs, with those defaults that readers in PyTorch take to be others: there, the minibatch
+    standard deviation has one group, and the layers of the mapping network are as wide as the dlatents."""
+    kwargs = dict(net.static_kwargs)
+    group_size = _default(net, 'mbstd_group_size')
+    if group_size is not None:
+        kwargs.setdefault('mbstd_group_size', group_size)
+    mapping = net.components.get('mapping')
+    width = mapping and _default(mapping, 'mapping_fmaps')
+    if width is not None and width != mapping.output_shape[-1]:
+        kwargs.setdefault('mapping_fmaps', width)
+    return kwargs
+
+
+def _default(net, keyword):
+    """Default of a keyword of the build function; None if it has none."""
+    parameter = inspect.signature(net._build_func).parameters.get(keyword)
+    return None if parameter is None or parameter.default is parameter.empty else parameter.default
 
 
 def imported(state, from_tfutil: bool = False) -> dict:

@@ -1,0 +1,239 @@
+"""The source text that is stored with networks builds them from published names alone."""
+
+import ast
+import builtins
+import importlib
+import itertools
+import sys
+import types
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+import dnnlib
+import dnnlib.tflib as tflib
+from dnnlib.tflib import network_source
+from dnnlib.tflib.older_python import translated
+from tests import small_networks
+from tests.golden_figures import assert_close, one_hot, set_golden_values
+from tests.golden_recipe import golden_input
+
+MODULES = ('networks_stylegan2', 'networks_stylegan', 'networks_progan')
+
+# What the published packages offer to a module of networks.
+DNNLIB_NAMES = (
+    'EasyDict', 'PathType', 'RunContext', 'SubmitConfig', 'SubmitTarget', 'convert_path',
+    'get_path_from_template', 'make_run_dir_path', 'submit_config', 'submit_run')
+TFLIB_NAMES = (
+    'Network', 'Optimizer', 'TfExpression', 'TfExpressionEx', 'absolute_name_scope',
+    'absolute_variable_scope', 'assert_tf_initialized', 'convert_images_from_uint8',
+    'convert_images_to_uint8', 'create_session', 'create_var_with_large_initial_value', 'exp2', 'flatten',
+    'get_plugin', 'init_tf', 'init_uninitialized_vars', 'is_tf_expression', 'lerp', 'lerp_clip', 'log2',
+    'run', 'set_vars', 'shape_to_list')
+
+# Found in `tensorflow.compat.v1` of TensorFlow 1.14, on which the networks were evaluated, too, with
+# gradients of first and second order. A name that is new here has to be looked up there.
+TENSORFLOW_1_14 = {
+    'Operation', 'Tensor', 'Variable', 'abs', 'as_dtype', 'assign', 'broadcast_to', 'cast', 'clip_by_value',
+    'concat', 'cond', 'config.experimental.list_physical_devices', 'constant', 'control_dependencies',
+    'convert_to_tensor', 'custom_gradient', 'exp', 'expand_dims', 'float16', 'float32', 'get_default_graph',
+    'get_variable', 'identity', 'initializers.ones', 'initializers.random_normal', 'initializers.zeros',
+    'int32', 'matmul', 'maximum', 'minimum', 'name_scope', 'newaxis', 'nn.avg_pool', 'nn.bias_add',
+    'nn.conv2d', 'nn.conv2d_transpose', 'nn.depthwise_conv2d', 'nn.elu', 'nn.leaky_relu', 'nn.relu',
+    'nn.sigmoid', 'nn.softplus', 'nn.tanh', 'pad', 'random_normal', 'random_uniform', 'range', 'reduce_max',
+    'reduce_mean', 'reduce_prod', 'reduce_sum', 'reshape', 'rsqrt', 'shape', 'split', 'sqrt', 'square',
+    'tile', 'transpose', 'variable_scope', 'where'}
+
+SMALL = dict(resolution=8, num_channels=3, fmap_max=4, latent_size=4, dlatent_size=4, mapping_fmaps=4,
+             mapping_layers=2)
+
+
+def stored(name):
+    """The text that is stored with networks of `training.<name>`."""
+    return network_source.of_module(importlib.import_module(f'training.{name}'))
+
+
+def guarded_import(name, *args):
+    """`import` where nothing but NumPy, TensorFlow and the published names is installed."""
+    if name in ('dnnlib', 'dnnlib.tflib'):
+        published = types.SimpleNamespace(**{name: getattr(dnnlib, name) for name in DNNLIB_NAMES})
+        published.tflib = types.SimpleNamespace(**{name: getattr(tflib, name) for name in TFLIB_NAMES})
+        return published
+    if name not in ('numpy', 'tensorflow.compat.v1'):
+        raise ImportError(f'{name} is not installed there')
+    return __import__(name, *args)
+
+
+def executed(text, folder, monkeypatch):
+    """A module made of the text."""
+    module = types.ModuleType('networks_of_a_pickle')
+    module.__file__ = str(folder / 'networks_of_a_pickle.py')
+    (folder / 'networks_of_a_pickle.py').write_text(text, encoding='utf-8')
+    module.__dict__['__builtins__'] = {**vars(builtins), '__import__': guarded_import}
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(compile(text, module.__file__, 'exec'), module.__dict__)
+    return module
+
+
+def inputs_of(net):
+    return [one_hot(4, shape[1]) if name == 'labels_in' else golden_input(name, [4, *shape[1:]])
+            for name, shape in zip(net.input_names, net.input_shapes, strict=True)]
+
+
+NETWORKS = [
+    ('networks_stylegan2.G_main', {}),
+    ('networks_stylegan2.G_main', dict(architecture='resnet', label_size=2)),
+    ('networks_stylegan2.G_main', dict(synthesis_func='G_synthesis_stylegan_revised')),
+    ('networks_stylegan2.G_mapping', {}),
+    ('networks_stylegan2.G_synthesis_stylegan2', dict(architecture='orig')),
+    ('networks_stylegan2.G_synthesis_stylegan_revised', {}),
+    ('networks_stylegan2.D_stylegan2', dict(label_size=2)),
+    ('networks_stylegan2.D_stylegan2', dict(architecture='skip')),
+    ('networks_stylegan2.D_stylegan', {}),
+    ('networks_stylegan.G_style', dict(fused_scale=True)),
+    ('networks_stylegan.G_mapping', {}),
+    ('networks_stylegan.G_synthesis', {}),
+    ('networks_stylegan.D_basic', dict(fused_scale=True)),
+    ('networks_progan.G_paper', {}),
+    ('networks_progan.D_paper', dict(fused_scale=False)),
+]
+
+
+@pytest.mark.parametrize('path, kwargs', NETWORKS, ids=str)
+def test_the_text_builds_the_same_network_from_published_names(path, kwargs, tmp_path, monkeypatch, session):
+    _, func_name = path.split('.')
+    net = tflib.Network('net', func_name=f'training.{path}', **{**SMALL, **kwargs})
+    module = executed(net._build_module_src, tmp_path, monkeypatch)
+    other = tflib.Network('net', func_name=getattr(module, func_name), **net.static_kwargs)
+    shapes = [[(name, var.shape.as_list()) for name, var in each.vars.items()] for each in (net, other)]
+    assert shapes[0] == shapes[1]
+    set_golden_values(net)
+    set_golden_values(other)
+    if 'lod' in net.own_vars and kwargs:  # between two levels of detail
+        net.set_var('lod', 0.5)
+        other.set_var('lod', 0.5)
+    expected, actual = [each.run(*inputs_of(net), randomize_noise=False) for each in (net, other)]
+    assert np.ptp(expected) > 1e-3
+    assert_close(actual, expected, path, tolerance=1e-5)
+
+
+def gradients(net, order):
+    """Of the squared outputs or, of the second order, of the slope of those. -> {name of variable: array}"""
+    x = tf.constant(inputs_of(net)[0])
+    total = tf.reduce_sum(tf.square(net.get_output_for(x, None, randomize_noise=False)))
+    if order == 2:
+        total = tf.reduce_sum(tf.square(tf.gradients(total, x)[0]))
+    grads = zip(net.trainables, tf.gradients(total, list(net.trainables.values())), strict=True)
+    return tflib.run({name: grad for name, grad in grads if grad is not None})
+
+
+@pytest.mark.parametrize('func_name, order', [('G_main', 1), ('D_stylegan2', 2)])
+def test_the_networks_of_the_text_have_the_same_gradients(func_name, order, tmp_path, monkeypatch, session):
+    net = tflib.Network('net', func_name=f'training.networks_stylegan2.{func_name}', **SMALL)
+    module = executed(net._build_module_src, tmp_path, monkeypatch)
+    other = tflib.Network('net', func_name=getattr(module, func_name), **SMALL)
+    for each in (net, other):
+        set_golden_values(each)
+    expected, actual = gradients(net, order), gradients(other, order)
+    assert set(actual) == set(expected)
+    assert len(expected) > len(net.trainables) / 2
+    for name, grad in expected.items():
+        assert_close(actual[name], grad, name, tolerance=1e-5)
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_the_text_is_python_3_6_and_imports_published_packages_only(name):
+    tree = ast.parse(stored(name), feature_version=(3, 6))
+    statements = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert all(isinstance(node, ast.Import) for node in statements)
+    expected = {'numpy', 'tensorflow.compat.v1', 'dnnlib', 'dnnlib.tflib'}
+    if name == 'networks_progan':  # readers tell it by that
+        expected = {'numpy', 'tensorflow.compat.v1'}
+        assert 'dnnlib' not in stored(name)
+    assert {alias.name for node in statements for alias in node.names} == expected
+    for node in ast.walk(tree):
+        assert not isinstance(node, ast.AnnAssign)
+        assert getattr(node, 'annotation', None) is None
+        assert getattr(node, 'returns', None) is None
+        assert not (isinstance(node, ast.keyword) and node.arg == 'strict')
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_the_text_uses_what_tensorflow_1_14_has(name):
+    nodes = ast.walk(ast.parse(stored(name)))
+    chains = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    used = {chain.removeprefix('tf.') for chain in chains if chain.startswith('tf.') and '(' not in chain}
+    used -= {owner for owner, other in itertools.product(used, used) if other.startswith(owner + '.')}
+    assert 'get_variable' in used
+    assert used <= TENSORFLOW_1_14, used - TENSORFLOW_1_14
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_the_text_defines_every_name_once_and_says_what_it_is(name):
+    text = stored(name)
+    tree = ast.parse(text)
+    names = [node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    assert len(names) == len(set(names))
+    assert f'\ntraining.{name} and the layers that it uses' in ast.get_docstring(tree)
+    assert len(text) < 64 << 10
+
+
+def test_the_functions_by_which_readers_tell_networks_apart_are_where_they_belong():
+    found = {name: {marker for marker in network_source.MARKERS if f'def {marker}(' in stored(name)}
+             for name in MODULES}
+    assert found == {'networks_stylegan2': {'G_synthesis_stylegan2'}, 'networks_stylegan': {'G_style'},
+                     'networks_progan': {'G_paper'}}
+
+
+def test_the_text_is_made_once():
+    assert stored('networks_stylegan2') is stored('networks_stylegan2')
+
+
+def test_modules_of_users_are_stored_as_they_stand():
+    with open(small_networks.__file__, encoding='utf-8') as file:
+        assert network_source.of_module(small_networks) == file.read()
+
+
+@pytest.mark.parametrize('text', [
+    'for width in (1, 2):\n    pass\n',
+    'import os\n\n\ndef G_mine(x_in):\n    return os.sep\n',
+    'from dnnlib.util import no_such_name\n\n\ndef G_mine(x_in):\n    return no_such_name\n',
+    'from dnnlib.tflib import random\n\n\ndef G_mine(normal):\n    return random.normal([normal])\n',
+], ids=['a loop', 'another package', 'a name that is missing', 'a local name in the way'])
+def test_a_module_that_cannot_be_taken_apart_is_stored_as_it_stands(text, tmp_path, monkeypatch):
+    (tmp_path / 'networks_mine.py').write_text(text)
+    spec = importlib.util.spec_from_file_location('training.networks_mine', tmp_path / 'networks_mine.py')
+    module = types.ModuleType(spec.name)
+    module.__file__, module.__package__, module.__spec__ = spec.origin, 'training', spec
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    network_source._module.cache_clear()  # by name
+    assert network_source.of_module(module) == text
+    network_source._module.cache_clear()
+
+
+OLDER = {
+    'annotations': (
+        'def f(a: int, *b: str, c: list[int] | None = None, **d: dict) -> tuple[int, int]:\n    return a\n',
+        'def f(a, *b, c = None, **d):\n    return a\n'),
+    'an annotated variable': (
+        'def f(x):\n    y: int = x  # é: why\n    return y\n',
+        'def f(x):\n    y = x  # é: why\n    return y\n'),
+    'decorators': (
+        '@functools.cache\ndef f():\n    @keep\n    @functools.wraps(g)\n    def h():\n        pass\n',
+        'def f():\n    @keep\n    def h():\n        pass\n'),
+    'zip': ('z = list(zip(a, b, strict=True))\n', 'z = list(zip(a, b))\n'),
+    'TensorFlow': (
+        "g = len(tf.config.list_physical_devices('GPU'))\n",
+        "g = len(tf.config.experimental.list_physical_devices('GPU'))\n"),
+    'a dataclass': (
+        '@dataclass(frozen=True)\nclass C:\n    """Doc."""\n    a: int | None\n    b: float = 2 ** 3\n\n'
+        '    def f(self, x: int):\n        return x\n',
+        'class C:\n    """Doc."""\n    def __init__(self, a, b=2 ** 3):\n'
+        '        self.a = a\n        self.b = b\n\n    def f(self, x):\n        return x\n'),
+}
+
+
+@pytest.mark.parametrize('text, expected', OLDER.values(), ids=OLDER)
+def test_what_python_3_6_does_not_know_is_put_in_older_words(text, expected):
+    assert translated(text) == expected
