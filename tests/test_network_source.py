@@ -19,7 +19,7 @@ from tests import small_networks
 from tests.golden_figures import assert_close, one_hot, set_golden_values
 from tests.golden_recipe import golden_input
 
-MODULES = ('networks_stylegan2', 'networks_stylegan', 'networks_progan')
+MODULES = ('networks_stylegan2', 'networks_stylegan', 'networks_progan', 'networks_stylegan2_ada')
 
 # What the published packages offer to a module of networks.
 DNNLIB_NAMES = (
@@ -97,6 +97,8 @@ NETWORKS = [
     ('networks_stylegan.D_basic', dict(fused_scale=True)),
     ('networks_progan.G_paper', {}),
     ('networks_progan.D_paper', dict(fused_scale=False)),
+    ('networks_stylegan2_ada.G_main', dict(label_size=2, num_fp16_res=0)),
+    ('networks_stylegan2_ada.D_main', dict(label_size=2, architecture='skip', mbstd_group_size=4)),
 ]
 
 
@@ -183,7 +185,8 @@ def test_the_functions_by_which_readers_tell_networks_apart_are_where_they_belon
     found = {name: {marker for marker in network_source.MARKERS if f'def {marker}(' in stored(name)}
              for name in MODULES}
     assert found == {'networks_stylegan2': {'G_synthesis_stylegan2'}, 'networks_stylegan': {'G_style'},
-                     'networks_progan': {'G_paper'}}
+                     'networks_progan': {'G_paper'},
+                     'networks_stylegan2_ada': {'D_main', 'normalize_2nd_moment'}}
 
 
 def test_the_text_is_made_once():

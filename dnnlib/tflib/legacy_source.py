@@ -42,8 +42,8 @@ def build_function(source_text: str, func_name: str):
 
 
 def source_of(module) -> str:
-    """The text to store of a network whose build function is in this module: the text that the module was made
-    of, if it was made here. OSError where there is none."""
+    """The text to store of a network whose build function is in this module: the very text of a module that
+    was made here. OSError where there is none."""
     return _texts[module.__name__] if module.__name__ in _texts else network_source.of_module(module)
 
 
