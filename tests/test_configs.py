@@ -53,11 +53,12 @@ def test_a_configuration_has_the_published_settings_and_no_others(config):
     assert config_settings(config) == expected
 
 
-def test_variants_of_config_e_differ_in_architectures_only():
-    base = config_settings('config-e')
-    variant = config_settings('config-e-Gorig-Dskip')
-    assert variant.pop('G_args') == {**base.pop('G_args'), 'architecture': 'orig'}
-    assert variant.pop('D_args') == {**base.pop('D_args'), 'architecture': 'skip'}
+@pytest.mark.parametrize('G', ['orig', 'resnet', 'skip'])
+@pytest.mark.parametrize('D', ['orig', 'resnet', 'skip'])
+def test_variants_of_config_e_differ_in_their_architectures_alone(G, D):
+    base, variant = config_settings('config-e'), config_settings(f'config-e-G{G}-D{D}')
+    assert variant.pop('G_args') == {**base.pop('G_args'), 'architecture': G}
+    assert variant.pop('D_args') == {**base.pop('D_args'), 'architecture': D}
     assert variant == base
 
 
@@ -101,3 +102,9 @@ def test_presets_have_the_settings_of_their_papers(preset, G, D, G_loss, D_loss,
         'lazy_regularization': False, 'grid_args': {'size': grid_size, 'layout': 'random'},
         'tf_config': {'rnd.np_random_seed': 1000}, 'total_kimg': total_kimg,
         'image_snapshot_ticks': 1, 'network_snapshot_ticks': 10}
+
+
+def test_settings_of_one_configuration_cannot_leak_into_another():
+    config_settings('config-f')['G_args']['fmap_base'] = 1
+    assert 'fmap_base' not in config_settings('config-f')['G_args']
+    assert 'fmap_base' not in CONFIGS['config-f']

@@ -3,7 +3,6 @@
 import pytest
 
 from dnnlib import EasyDict
-from training.configs import CONFIGS, config_settings
 from training.schedule import training_schedule
 
 FFHQ = EasyDict(resolution_log2=10)
@@ -47,37 +46,3 @@ def test_learning_rates_rise_from_zero():
     assert training_schedule(0, FFHQ, lrate_rampup_kimg=10).G_lrate == 0
     assert training_schedule(5000, FFHQ, lrate_rampup_kimg=10).D_lrate == pytest.approx(0.001)
     assert training_schedule(20000, FFHQ, lrate_rampup_kimg=10).D_lrate == pytest.approx(0.002)
-
-
-def test_config_f_has_the_published_settings():
-    assert config_settings('config-f') == {
-        'G_args': {'func_name': 'training.networks_stylegan2.G_main'},
-        'D_args': {'func_name': 'training.networks_stylegan2.D_stylegan2'},
-        'G_opt_args': {'beta1': 0.0, 'beta2': 0.99, 'epsilon': 1e-8},
-        'D_opt_args': {'beta1': 0.0, 'beta2': 0.99, 'epsilon': 1e-8},
-        'G_loss_args': {'func_name': 'training.loss.G_logistic_ns_pathreg'},
-        'D_loss_args': {'func_name': 'training.loss.D_logistic_r1', 'gamma': 10},
-        'sched_args': {'G_lrate_base': 0.002, 'D_lrate_base': 0.002, 'minibatch_size_base': 32,
-                       'minibatch_gpu_base': 4},
-        'grid_args': {'size': '8k', 'layout': 'random'},
-        'tf_config': {'rnd.np_random_seed': 1000},
-        'image_snapshot_ticks': 10,
-        'network_snapshot_ticks': 10,
-    }
-
-
-@pytest.mark.parametrize('G', ['orig', 'resnet', 'skip'])
-@pytest.mark.parametrize('D', ['orig', 'resnet', 'skip'])
-def test_variants_of_config_e_differ_in_their_architectures_alone(G, D):
-    base, variant = config_settings('config-e'), config_settings(f'config-e-G{G}-D{D}')
-    assert base['G_args']['fmap_base'] == base['D_args']['fmap_base'] == 8192
-    assert base['D_loss_args']['gamma'] == 100
-    assert variant['G_args'].pop('architecture') == G
-    assert variant['D_args'].pop('architecture') == D
-    assert variant == base
-
-
-def test_settings_of_one_configuration_cannot_leak_into_another():
-    config_settings('config-f')['G_args']['fmap_base'] = 1
-    assert 'fmap_base' not in config_settings('config-f')['G_args']
-    assert 'fmap_base' not in CONFIGS['config-f']

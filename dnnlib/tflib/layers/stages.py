@@ -19,7 +19,7 @@ class Fmaps:
 
 def log2_of_resolution(resolution) -> int:
     """r of 2^r, which has to be a power of two and at least 4."""
+    assert resolution >= 4
     log2 = int(np.log2(resolution))
     assert resolution == 2 ** log2
-    assert resolution >= 4
     return log2
