@@ -214,8 +214,8 @@ def values_after_training(data_dir):
         graph, feed = build(open_data(data_dir, shuffle_mb=1), 2, 1, loss_args('training.loss.G_wgan'),
                             loss_args('training.loss.D_wgan'), mirror_augment=True)
         for _ in range(3):
-            tflib.run([graph.G_train, graph.data_fetch], feed)
-            tflib.run([graph.D_train, graph.Gs_update], feed)
+            for ops in (graph.G_train, [graph.Gs_update, graph.data_fetch], graph.D_train):
+                tflib.run(ops, feed)
         return tflib.run({var.op.name: var for var in tf.global_variables()})
 
 

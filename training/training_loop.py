@@ -264,10 +264,12 @@ class _Trainer:
         tflib.run(ops, self.feed_dict)
 
     def _single_round(self, G_reg, D_reg):
-        self._run(self.graph.G_train, self.graph.data_fetch)
+        self._run(self.graph.G_train)
         if G_reg:
             self._run(self.graph.G_reg)
-        self._run(self.graph.D_train, self.graph.Gs_update)
+        # Not along with D_train, which evaluates G and moves the `dlatent_avg` that is copied here.
+        self._run(self.graph.Gs_update, self.graph.data_fetch)
+        self._run(self.graph.D_train)
         if D_reg:
             self._run(self.graph.D_reg)
 
