@@ -123,6 +123,15 @@ def test_who_wrote_a_file_decides_about_square_weights(network, turned, session)
     np.testing.assert_array_equal(found.get_var(name), expected)
 
 
+def test_weights_that_were_turned_are_stored_with_a_text_that_takes_them(session):
+    """The text of the repository of Progressive GAN makes weights of the other form."""
+    G = tflib.Network('G', func_name='training.networks_progan.G_paper', latent_size=4, **SMALL)
+    change = dict(version=2, build_module_src='def G_paper(latents_in, labels_in): ...')
+    assert load(dumps(stored(G, lambda state: change)))._build_module_src == change['build_module_src']
+    found = load(dumps(stored(G, lambda state: change), network='tfutil'))
+    assert found._build_module_src == G._build_module_src
+
+
 def test_version_3_is_stylegan(session, capsys):
     G = tflib.Network('G', func_name='training.networks_stylegan.G_style', latent_size=4, dlatent_size=4,
                       mapping_fmaps=4, mapping_layers=2, **SMALL)

@@ -292,6 +292,8 @@ class Network:
         self._build_func = build_func
         self._build_func_name = state['build_func_name']
         self._build_module_src = state['build_module_src']
+        if state['from_tfutil']:  # its text goes with weights that are the other way round
+            self._build_module_src = legacy_source.source_of(inspect.getmodule(build_func))
         self.name = state['name']
         self.static_kwargs = util.EasyDict(state['static_kwargs'])
         self.components = util.EasyDict(state['components'])
