@@ -125,6 +125,7 @@ def test_devices_share_the_minibatch_evenly_at_every_resolution(
 
 
 def test_flags_of_experiments_reach_their_settings(data_dir, submitted):
+    (data_dir / 'ffhq' / 'ffhq-rxx.labels').touch()
     settings = _settings(
         data_dir, submitted, '--config=stylegan', '--gamma=3', '--style-mixing-prob=0.5', '--noise=no',
         '--labels=full', '--grid-layout=row_per_class', '--resolution=256', '--snapshot-kimg=100',
@@ -189,6 +190,8 @@ def test_a_dry_run_prints_every_setting_and_starts_nothing(config, data_dir, sub
     (['--config=config-a', '--style-mixing-prob=90'], 'expected a number from 0 to 1'),
     (['--config=config-a', '--lrate-by-res=12:0.1'], 'expected resolutions (4, 8, 16, ...) with their'),
     (['--config=config-a', '--lrate-by-res=16'], 'expected resolutions (4, 8, 16, ...) with their'),
+    (['--config=config-f', '--labels=full'], 'has no *.labels file'),
+    (['--config=config-f', '--grid-layout=class4x4'], '--grid-layout=class4x4 sorts by labels; add --labels'),
     (['--config=config-f', '--labels=some'], "expected a whole number of at least 0, not 'some'"),
     (['--config=config-f', '--grid-layout=rows'], 'expected one of random, row_per_class, col_per_class'),
     (['--config=config-f', '--metrics=none', '--dataset=cats'], '--dataset=cats: there is no such folder'),

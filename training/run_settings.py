@@ -80,6 +80,7 @@ def given(args, name):
 def run_settings(args, metric_arg_list):
     """Arguments of the training loop for a parsed command line. Raises UserError where flags do not go
     together."""
+    _check_labels(args)
     settings = merged(config_settings(args.config, args.num_gpus), {
         'data_dir': args.data_dir,
         'dataset_args': {'tfrecord_dir': args.dataset},
@@ -100,6 +101,16 @@ def run_settings(args, metric_arg_list):
     least = 2 if settings['G_loss_args']['func_name'].endswith('_pathreg') else 1
     _share_minibatches(settings['sched_args'], args, least)
     return settings
+
+
+def _check_labels(args):
+    """Raise UserError for labels that the data set does not have, and for a grid that needs them."""
+    folder = os.path.join(args.data_dir, args.dataset)
+    if args.labels and not glob.glob(os.path.join(glob.escape(folder), '*.labels')):
+        raise UserError(f'--labels={args.labels}: {folder} has no *.labels file; create the data set from one '
+                        'with classes')
+    if args.grid_layout not in (None, 'random') and not args.labels:
+        raise UserError(f'--grid-layout={args.grid_layout} sorts by labels; add --labels=full')
 
 
 def _resume_settings(resume):
