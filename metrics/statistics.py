@@ -65,7 +65,7 @@ class Moments:
         self._require(1 + ddof)
         total, rows = self._total(), self._open_rows()
         products = self._products + rows.T @ rows
-        return (products - np.outer(total, total / self.count)) / (self.count - ddof)
+        return (products - np.outer(total, total) / self.count) / (self.count - ddof)
 
     def _require(self, count):
         if self.count < count:

@@ -45,6 +45,7 @@ def test_moments_agree_with_numpy():
     np.testing.assert_allclose(moments.covariance(), np.cov(x, rowvar=False), rtol=1e-11, atol=1e-13)
     np.testing.assert_allclose(moments.covariance(ddof=0), np.cov(x, rowvar=False, ddof=0), rtol=1e-11,
                                atol=1e-13)
+    np.testing.assert_array_equal(moments.covariance(), moments.covariance().T)
 
 
 @pytest.mark.parametrize('sizes', [[8] * 162, [1, 511, 0, 700], [512, 512], [513] * 2, [1] * 40],
