@@ -107,8 +107,8 @@ def _check_labels(args):
     """Raise UserError for labels that the data set does not have, and for a grid that needs them."""
     folder = os.path.join(args.data_dir, args.dataset)
     if args.labels and not glob.glob(os.path.join(glob.escape(folder), '*.labels')):
-        raise UserError(f'--labels={args.labels}: {folder} has no *.labels file; create the data set from one '
-                        'with classes')
+        raise UserError(f'--labels={args.labels}: {folder} has no *.labels file; create the data set '
+                        'from one with classes')
     if args.grid_layout not in (None, 'random') and not args.labels:
         raise UserError(f'--grid-layout={args.grid_layout} sorts by labels; add --labels=full')
 
