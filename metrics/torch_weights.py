@@ -20,7 +20,7 @@ VERSION = 1001
 
 
 class _Weights(StoredDict, Stored):
-    """The dictionary of names and tensors. PyTorch also gives it a state, which says nothing about numbers."""
+    """Names and tensors. PyTorch also gives it a state, which says nothing about their numbers."""
 
     def set_state(self, state):
         pass
@@ -46,8 +46,8 @@ class _Tensor:
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
     def array(self):
-        """A copy of the numbers. Raises ValueError where they are not all inside the storage, each at most once
-        on average: strides of zero could make large arrays of small files."""
+        """A copy of the numbers. Raises ValueError where they are not all inside the storage, or more than it
+        has: strides of zero could make large arrays of small files."""
         last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
         if math.prod(self.shape) > self.storage.length or last >= self.storage.length:
             raise ValueError('a tensor larger than its storage')
