@@ -97,7 +97,7 @@ def preprocess(images):
     if channels not in (1, 3):
         raise UserError(f'images have {channels} channels; EfficientNet-Lite0 takes grey ones (1) or RGB (3)')
     x = (tf.cast(images, tf.float32) - 127) / 128  # of the Lite variants, for all channels
-    # No matmul that broadcasts, as TensorFlow 2.21 crashes in some of those on CPU.
+    # Not as two products that broadcast: on CPU, TensorFlow 2.21 crashes in them where images are grey.
     x = tf.tensordot(x, _resampling(height), [[2], [1]])  # -> [N,C,W,224]
     x = tf.tensordot(x, _resampling(width), [[2], [1]])  # -> [N,C,224,224]
     return x if channels == 3 else tf.tile(x, [1, 3, 1, 1])
