@@ -111,10 +111,13 @@ def require(names):
         _source(name).require()
 
 
-def give_trust(names):
-    """Trust the files of these networks from now on. Downloads what is not there."""
+def give_trust(names, other_files=()):
+    """Trust the files of these networks and other files or URLs from now on. Downloads what is not there."""
     for name in names:
         _source(name).give_trust()
+    for file_or_url in other_files:
+        with misc.open_file_or_url(file_or_url) as file:
+            trust.remember(hashlib.file_digest(file, 'sha256').hexdigest(), file_or_url)
 
 
 def checksum(name):

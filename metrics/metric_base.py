@@ -1,7 +1,5 @@
 """What all metrics share: how a network pickle is evaluated, where reals come from, what is reported."""
 
-import contextlib
-import gc
 import os
 import time
 
@@ -13,23 +11,13 @@ import dnnlib.tflib as tflib
 from dnnlib.progress import Progress
 from dnnlib.tflib.autosummary import autosummary
 from dnnlib.util import EasyDict, UserError
-from metrics import metric_records, real_cache
+from metrics import metric_records, real_cache, sessions
 from metrics.metric_defaults import dummy, fid50k, ls, ppl_wend, ppl_wfull, ppl_zend, ppl_zfull
 from training import dataset, misc
 
 # StyleGAN's scripts name its metrics here.
 __all__ = ['DummyMetric', 'MetricBase', 'MetricGroup', 'dummy', 'fid50k', 'ls', 'ppl_wend', 'ppl_wfull',
            'ppl_zend', 'ppl_zfull']
-
-
-@contextlib.contextmanager
-def _fresh_session(tf_config):
-    """A graph and a session of their own; both are gone afterwards. No seeds are applied."""
-    with tf.Graph().as_default(), tflib.create_session(tf_config) as session:
-        try:
-            yield session
-        finally:
-            session.close()
 
 
 class MetricBase:
@@ -94,13 +82,13 @@ class MetricBase:
             self._run_in_session(num_gpus, tf_config, {**Gs_kwargs, **self._force_G_kwargs})
         finally:
             self._dataset = None
-            gc.collect()  # graphs are circles, which would pile up from snapshot to snapshot
+            sessions.collect_graphs()
         self._eval_time = time.time() - start
         if log_results:
             self._log_results(run_dir, num_gpus)
 
     def _run_in_session(self, num_gpus, tf_config, Gs_kwargs):
-        with _fresh_session({**tflib.device_config(num_gpus), **(tf_config or {})}):
+        with sessions.fresh_session({**tflib.device_config(num_gpus), **(tf_config or {})}):
             with tflib.device(0):
                 Gs = misc.as_generator(misc.load_pkl(self._network_pkl), self._network_pkl)
             self._fit_dataset(Gs)
