@@ -7,6 +7,7 @@ class FID(comparison.FeatureComparison):
     """Distance between normal distributions that have the moments of the Inception features."""
 
     network_names = ('inception_v3_features',)
+    result_suffixes = ('',)
 
     def _summarize(self, batches, population=False):
         """-> mean [F], covariance [F,F]"""

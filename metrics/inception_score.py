@@ -9,6 +9,7 @@ class IS(metric_base.MetricBase):
     """How sure the Inception network is of single images, and how unsure on the whole."""
 
     network_names = ('inception_v3_softmax',)
+    result_suffixes = ('_mean', '_std')
 
     def __init__(self, num_images, num_splits=10, minibatch_per_gpu=8, **kwargs):
         """`num_splits`: parts of the images whose scores give mean and standard deviation."""

@@ -11,6 +11,8 @@ CLASSIFIER_SIZE = 256  # larger images are averaged down before they are classif
 class LS(metric_base.MetricBase):
     """How well planes in Z and in W separate images with an attribute from those without, over attributes."""
 
+    result_suffixes = ('_z', '_w')
+
     def __init__(self, num_samples, num_keep, attrib_indices, minibatch_per_gpu=4, **kwargs):
         """`num_keep`: so many samples whose attribute is surest; `attrib_indices`: of CelebA-HQ's 40."""
         assert num_keep <= num_samples

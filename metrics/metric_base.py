@@ -1,5 +1,6 @@
 """What all metrics share: how a network pickle is evaluated, where reals come from, what is reported."""
 
+import math
 import os
 import time
 
@@ -24,6 +25,7 @@ class MetricBase:
     """A metric of a generator. Subclasses override `_evaluate` and report numbers with `_report_result`."""
 
     network_names = ()  # feature networks that are needed, as metrics.feature_networks has them
+    result_suffixes = ()  # of all results, for those who need their names before the first evaluation
 
     def __init__(self, name, force_dataset_args={}, force_G_kwargs={}):
         """`name`: as in results. `force_dataset_args`: win over those of the run; arguments of the data set,
@@ -127,7 +129,9 @@ class MetricBase:
 
     def update_autosummaries(self):
         """Record the results for TensorBoard."""
-        for name, value in self.results():
+        # No name can be added once training has begun, and the first evaluation may come later than that.
+        results = {self.name + suffix: math.nan for suffix in self.result_suffixes}
+        for name, value in {**results, **dict(self.results())}.items():
             autosummary('Metrics/' + name, value)
 
     def _log_results(self, run_dir, num_gpus):
@@ -266,6 +270,8 @@ class MetricGroup:
 
 class DummyMetric(MetricBase):
     """Reports 0."""
+
+    result_suffixes = ('',)
 
     def _evaluate(self, Gs, Gs_kwargs, num_gpus):
         self._report_result(0.0)

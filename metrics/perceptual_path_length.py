@@ -31,6 +31,7 @@ class PPL(metric_base.MetricBase):
     """How far images move, as LPIPS sees it, when latents do by a small step."""
 
     network_names = ('vgg16_zhang_perceptual',)
+    result_suffixes = ('',)
 
     def __init__(self, num_samples, epsilon, space, sampling, crop=True, minibatch_per_gpu=4, Gs_overrides={},
                  **kwargs):

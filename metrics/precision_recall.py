@@ -7,6 +7,7 @@ class PR(comparison.FeatureComparison):
     """Share of fakes within the manifold of reals, and of reals within that of fakes, by VGG16 features."""
 
     network_names = ('vgg16',)
+    result_suffixes = ('_precision', '_recall')
 
     def __init__(self, num_images=None, nhood_size=3, minibatch_per_gpu=8, row_batch_size=10000,
                  col_batch_size=10000, **kwargs):
