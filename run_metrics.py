@@ -40,10 +40,11 @@ def run(network_pkls, metrics, dataset, data_dir, mirror_augment, num_samples=No
         definitions = [with_num_samples(definition, num_samples) for definition in definitions]
     group = metric_base.MetricGroup(definitions)
     paths = [OFFICIAL_URLS.get(pkl, pkl) for pkl in network_pkls]
-    needed = [name for metric in group.metrics for name in metric.network_names]
     if trust_source:
+        needed = [name for metric in group.metrics for name in metric.network_names]
         feature_networks.give_trust(needed, other_files=paths)
-    feature_networks.require(needed)
+    for metric in group.metrics:
+        metric.require()
     data = dict(data_dir=data_dir, dataset_args=dict(tfrecord_dir=dataset, shuffle_mb=0),
                 mirror_augment=mirror_augment)
     table = []

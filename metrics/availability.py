@@ -5,18 +5,17 @@ from metrics import feature_networks
 from metrics.metric_defaults import metric_defaults
 
 
-def _network_names(metrics):
-    """Feature networks of metrics given by name."""
-    built = [dnnlib.util.call_func_by_name(**metric_defaults[name]) for name in metrics]
-    return [network_name for metric in built for network_name in metric.network_names]
+def _built(metrics):
+    """Metrics given by name."""
+    return [dnnlib.util.call_func_by_name(**metric_defaults[name]) for name in metrics]
 
 
 def missing(metrics):
     """Why one of these metrics cannot be evaluated without a download or a question; None if all can."""
-    return feature_networks.missing(_network_names(metrics))
+    return feature_networks.missing([name for metric in _built(metrics) for name in metric.network_names])
 
 
 def require(metrics):
-    """Download the feature networks of these metrics. Raises UserError unless all can be had and
-    are trusted."""
-    feature_networks.require(_network_names(metrics))
+    """Download what these metrics need. Raises UserError unless all of them can be evaluated here."""
+    for metric in _built(metrics):
+        metric.require()

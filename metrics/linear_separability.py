@@ -23,6 +23,11 @@ class LS(metric_base.MetricBase):
         self.minibatch_per_gpu = minibatch_per_gpu
         self.network_names = [feature_networks.CLASSIFIERS[idx] for idx in self.attrib_indices]
 
+    def require(self):
+        """As for all metrics; scikit-learn is needed, too."""
+        statistics.separability_entropy(np.zeros([1, 1]), np.zeros([1], np.int64))
+        super().require()
+
     def settings(self):
         """Numbers of samples and attributes, for records."""
         return {'num_fakes': self.num_samples, 'num_keep': self.num_keep,

@@ -12,7 +12,7 @@ import dnnlib.tflib as tflib
 from dnnlib.progress import Progress
 from dnnlib.tflib.autosummary import autosummary
 from dnnlib.util import EasyDict, UserError
-from metrics import metric_records, real_cache, sessions
+from metrics import feature_networks, metric_records, real_cache, sessions
 from metrics.metric_defaults import dummy, fid50k, ls, ppl_wend, ppl_wfull, ppl_zend, ppl_zfull
 from training import dataset, misc
 
@@ -40,6 +40,10 @@ class MetricBase:
     def close(self):
         """Forget the data set."""
         self._reset()
+
+    def require(self):
+        """Download what is not there. Raises UserError if the metric cannot be evaluated here."""
+        feature_networks.require(self.network_names)
 
     def _reset(self, network_pkl=None, run_dir=None, data_dir=None, dataset_args=None, mirror_augment=None):
         """Start afresh; what is not given about the data comes from the training run in `run_dir`."""
