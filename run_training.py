@@ -61,7 +61,7 @@ def make_parser():
         help='mirror real images at random (default: false)')
     add('--metrics', type=cli.comma_list, metavar='LIST',
         help="metrics to evaluate at network snapshots, separated by commas, or 'none' (default: fid50k, "
-             'without which this version goes on)')
+             'if its feature network is at hand)')
     own = parser.add_argument_group('flags beyond the published ones')
     own.add_argument('-n', '--dry-run', action='store_true', help='print all settings as JSON and leave')
     own.add_argument('--trust-source', action='store_true',
@@ -80,7 +80,7 @@ def validate(args):
     for metric in args.metrics or []:
         if metric not in metric_defaults:
             known = ', '.join([*sorted(metric_defaults), 'none'])
-            raise UserError(f"unknown metric '{metric}'; --metrics takes {known} in this version")
+            raise UserError(f"unknown metric '{metric}'; --metrics takes {known}")
     if not os.path.isdir(os.path.join(args.data_dir, args.dataset)):
         raise UserError(f'--dataset={args.dataset}: there is no such folder in {args.data_dir}; '
                         'create it with dataset_tool.py')
@@ -89,11 +89,27 @@ def validate(args):
                         'given')
 
 
+def choose_metrics(args):
+    """-> names of the metrics, why the default is not among them (None if it is or nobody wants it).
+
+    Raises UserError for a metric that is asked for and cannot be evaluated.
+    """
+    if args.metrics == [] or (args.metrics and args.dry_run):
+        return args.metrics, None
+    from metrics import availability  # loads TensorFlow
+    if args.metrics is None:
+        reason = availability.missing(['fid50k'])
+        return ['fid50k'] if reason is None else [], reason
+    availability.require(args.metrics)
+    return args.metrics, None
+
+
 def main(argv=None):
     """Parse, check, submit."""
     args = make_parser().parse_args(argv)
     validate(args)
-    settings = run_settings(args, [metric_defaults[name] for name in args.metrics or []])
+    metrics, reason = choose_metrics(args)
+    settings = run_settings(args, [metric_defaults[name] for name in metrics])
     sc = dnnlib.SubmitConfig()
     sc.num_gpus = args.num_gpus
     sc.submit_target = dnnlib.SubmitTarget.LOCAL
@@ -103,8 +119,8 @@ def main(argv=None):
     if args.dry_run:
         print_settings(sc, settings)
         return
-    if args.metrics is None:
-        print('The default metric, fid50k, is not part of this version: training goes on without it.')
+    if reason is not None:
+        print(f'Training goes on without the default metric, fid50k: {reason}.')
     if args.trust_source:
         trust.remember_file(settings['resume_pkl'])
     settings = {key: EasyDict(value) if isinstance(value, dict) else value for key, value in settings.items()}

@@ -1,3 +1,75 @@
 """The metrics that can be asked for by name: arguments of their classes, `func_name` among them."""
 
-metric_defaults = {}
+from dnnlib.util import EasyDict
+
+_FID = 'metrics.frechet_inception_distance.FID'
+_KID = 'metrics.kernel_inception_distance.KID'
+_IS = 'metrics.inception_score.IS'
+_PPL = 'metrics.perceptual_path_length.PPL'
+_PR = 'metrics.precision_recall.PR'
+_LS = 'metrics.linear_separability.LS'
+
+# Arguments of several definitions.
+_PPL_50K = dict(func_name=_PPL, num_samples=50000, epsilon=1e-4, minibatch_per_gpu=4,
+                Gs_overrides=dict(dtype='float32', mapping_dtype='float32'))
+_PPL_100K = dict(func_name=_PPL, num_samples=100000, epsilon=1e-4, minibatch_per_gpu=16)  # as in StyleGAN
+_LS_200K = dict(func_name=_LS, num_samples=200000, num_keep=100000, attrib_indices=range(40),
+                minibatch_per_gpu=4)
+_PR_K3 = dict(func_name=_PR, nhood_size=3, minibatch_per_gpu=8, row_batch_size=10000, col_batch_size=10000)
+
+# How StyleGAN2-ADA reads real images: all of them once, or from the start and again as often as needed.
+_ONCE = dict(num_fakes=50000, minibatch_per_gpu=8, force_dataset_args=dict(
+    shuffle=False, max_images=None, repeat=False, mirror_augment=False))
+_IN_ORDER = dict(num_fakes=50000, minibatch_per_gpu=8, force_dataset_args=dict(
+    shuffle=False, max_images=None))
+
+
+def _named(**definitions):
+    return EasyDict({name: EasyDict(name=name, **args) for name, args in definitions.items()})
+
+
+metric_defaults = _named(
+    fid50k=dict(func_name=_FID, num_images=50000, minibatch_per_gpu=8),
+    is50k=dict(func_name=_IS, num_images=50000, num_splits=10, minibatch_per_gpu=8),
+    ppl_zfull=dict(**_PPL_50K, space='z', sampling='full', crop=True),
+    ppl_wfull=dict(**_PPL_50K, space='w', sampling='full', crop=True),
+    ppl_zend=dict(**_PPL_50K, space='z', sampling='end', crop=True),
+    ppl_wend=dict(**_PPL_50K, space='w', sampling='end', crop=True),
+    ppl2_wend=dict(**_PPL_50K, space='w', sampling='end', crop=False),
+    ls=_LS_200K,
+    pr50k3=dict(**_PR_K3, num_images=50000),
+
+    fid50k_full=dict(func_name=_FID, max_reals=None, **_ONCE),
+    kid50k=dict(func_name=_KID, max_reals=50000, **_IN_ORDER),
+    kid50k_full=dict(func_name=_KID, max_reals=1000000, **_ONCE),
+    pr50k3_full=dict(max_reals=200000, **{**_PR_K3, **_ONCE}),
+
+    ppl100k_zfull=dict(**_PPL_100K, space='z', sampling='full'),
+    ppl100k_wfull=dict(**_PPL_100K, space='w', sampling='full'),
+    ppl100k_zend=dict(**_PPL_100K, space='z', sampling='end'),
+    ppl100k_wend=dict(**_PPL_100K, space='w', sampling='end'),
+)
+
+# StyleGAN's definitions, under the names that they have in its metric_base.
+_stylegan = _named(
+    fid50k=dict(func_name=_FID, num_images=50000, minibatch_per_gpu=8),
+    ppl_zfull=dict(**_PPL_100K, space='z', sampling='full'),
+    ppl_wfull=dict(**_PPL_100K, space='w', sampling='full'),
+    ppl_zend=dict(**_PPL_100K, space='z', sampling='end'),
+    ppl_wend=dict(**_PPL_100K, space='w', sampling='end'),
+    ls=_LS_200K,
+    dummy=dict(func_name='metrics.metric_base.DummyMetric'),
+)
+fid50k, ppl_zfull, ppl_wfull, ppl_zend, ppl_wend, ls, dummy = _stylegan.values()
+
+
+def with_num_samples(definition, num_samples):
+    """A definition for a quick look at fewer samples. Its name says so, and with that results and the file of
+    the statistics of real images."""
+    args = EasyDict(definition, name=f'{definition.name}-only{num_samples}')
+    for key in ('num_images', 'num_fakes', 'num_samples', 'max_reals'):
+        if key in args:
+            args[key] = num_samples if args[key] is None else min(args[key], num_samples)
+    if 'num_keep' in args:
+        args.num_keep = min(args.num_keep, num_samples // 2)
+    return args

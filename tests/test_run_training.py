@@ -8,6 +8,9 @@ import pytest
 import dnnlib
 import run_training
 from dnnlib import cli
+from metrics import feature_networks
+from metrics.metric_defaults import metric_defaults
+from tests import metric_stand_ins
 from training.configs import CONFIGS, PRESETS, config_settings
 from training.run_settings import OWN_FLAGS
 from training.schedule import training_schedule
@@ -53,10 +56,33 @@ def test_gamma_overrides_the_weight_of_the_config(data_dir, submitted):
     assert settings['total_kimg'] == 7
 
 
-def test_the_default_metric_is_named_and_left_out(data_dir, submitted, capsys):
+def _stand_in(monkeypatch, why_missing):
+    source = metric_stand_ins.StandIn(metric_stand_ins.inception_features, why_missing=why_missing)
+    monkeypatch.setitem(feature_networks.SOURCES, 'inception_v3_features', (source,))
+
+
+def test_the_default_metric_is_left_out_with_a_line_where_its_network_is_not_at_hand(
+        data_dir, submitted, monkeypatch, capsys):
+    _stand_in(monkeypatch, 'x.pkl is not trusted')
     _main(data_dir, '--config=config-f')
-    assert submitted[0][2]['metric_arg_list'] == []
-    assert 'fid50k' in capsys.readouterr().out
+    assert submitted.pop()[2]['metric_arg_list'] == []
+    assert 'without the default metric, fid50k: x.pkl is not trusted.' in capsys.readouterr().out
+    _stand_in(monkeypatch, None)
+    _main(data_dir, '--config=config-f')
+    assert submitted[0][2]['metric_arg_list'] == [metric_defaults.fid50k]
+    assert not capsys.readouterr().out
+
+
+def test_a_metric_that_is_asked_for_must_be_there_before_training_starts(
+        data_dir, submitted, monkeypatch, capsys):
+    _stand_in(monkeypatch, 'x.pkl is not trusted')
+    with pytest.raises(SystemExit):
+        _main(data_dir, '--config=config-f', '--metrics=fid50k')
+    assert capsys.readouterr().err == 'Error: x.pkl is not trusted\n'
+    assert not submitted
+    _stand_in(monkeypatch, None)
+    _main(data_dir, '--config=config-f', '--metrics=fid50k')
+    assert submitted[0][2]['metric_arg_list'] == [metric_defaults.fid50k]
 
 
 def test_own_flags_reach_their_settings(data_dir, submitted):

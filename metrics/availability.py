@@ -1,0 +1,21 @@
+"""Which metrics can be evaluated here: asked before a run starts."""
+
+import dnnlib
+from metrics import feature_networks
+from metrics.metric_defaults import metric_defaults
+
+
+def _built(metrics):
+    """Metrics given by name."""
+    return [dnnlib.util.call_func_by_name(**metric_defaults[name]) for name in metrics]
+
+
+def missing(metrics):
+    """Why one of these metrics cannot be evaluated without a download or a question; None if all can."""
+    return feature_networks.missing([name for metric in _built(metrics) for name in metric.network_names])
+
+
+def require(metrics):
+    """Download what these metrics need. Raises UserError unless all of them can be evaluated here."""
+    for metric in _built(metrics):
+        metric.require()

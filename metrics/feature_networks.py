@@ -1,0 +1,143 @@
+"""The networks that metrics look at images with: which, from where, and whether their files are trusted."""
+
+import functools
+import glob
+import hashlib
+import os
+from dataclasses import dataclass
+
+import requests
+
+import dnnlib
+from dnnlib import trust
+from dnnlib.util import UserError
+from training import misc
+from training.official_files import OFFICIAL_URLS
+
+FOLDER_VARIABLE = 'STYLEGAN_METRIC_NETWORKS'  # environment variable: folder with files that are there already
+_PREFIX = 'stylegan2:metrics/'
+
+
+@dataclass(frozen=True)
+class PublishedPickle:
+    """A network in a pickle that NVIDIA has published. Its build function is source text inside the file."""
+    key: str  # of training.official_files
+
+    @property
+    def url(self):
+        """Where it was published."""
+        return OFFICIAL_URLS[self.key]
+
+    def find(self):
+        """Path of the file if it is in the folder of $STYLEGAN_METRIC_NETWORKS or was downloaded before."""
+        folder = os.environ.get(FOLDER_VARIABLE)
+        local = os.path.join(folder, os.path.basename(self.url)) if folder else ''
+        if os.path.isfile(local):
+            return local
+        name = hashlib.md5(self.url.encode('utf-8')).hexdigest()
+        cached = glob.glob(os.path.join(glob.escape(misc.CACHE_DIR), f'{name}_*'))
+        return cached[0] if len(cached) == 1 else None
+
+    def fetch(self):
+        """Path of the file, which is downloaded if need be. Raises UserError if it cannot be had."""
+        path = self.find()
+        if path is not None:
+            return path
+        try:
+            with dnnlib.util.open_url(self.url, cache_dir=misc.CACHE_DIR) as file:
+                return file.name
+        except (requests.RequestException, OSError) as error:
+            raise UserError(f'{self.url}: cannot be downloaded ({type(error).__name__}); put the file into a '
+                            f'folder and name that in the environment variable {FOLDER_VARIABLE}') from error
+
+    def missing(self):
+        """Why the network cannot be had at once, in words; None if it can."""
+        path = self.find()
+        if path is None:
+            return f'{os.path.basename(self.url)} is neither in ${FOLDER_VARIABLE} nor downloaded'
+        if trust.is_trusted(_sha256(path)):
+            return None
+        return f'{path} is not trusted (run_metrics.py --trust-source)'
+
+    def require(self):
+        """Raise UserError unless the file can be had and is trusted."""
+        path = self.fetch()
+        digest = _sha256(path)
+        if not trust.is_trusted(digest):
+            raise UserError(
+                f'{path}: this feature network ({self.url}, SHA-256 {digest}) is built by source text inside '
+                'the file, which would be run; if you trust it, run run_metrics.py --trust-source once')
+
+    def give_trust(self):
+        """Trust the file from now on."""
+        path = self.fetch()
+        trust.remember(_sha256(path), path)
+
+    def checksum(self):
+        """SHA-256 of the file."""
+        return _sha256(self.fetch())
+
+    def load(self):
+        """The network, in the default session."""
+        self.require()
+        net = misc.load_pkl(self.fetch())
+        if not isinstance(net, dnnlib.tflib.Network):
+            raise UserError(f'{self.fetch()}: expected a single network, found {type(net).__name__}')
+        return net
+
+
+CLASSIFIERS = [os.path.basename(key).removesuffix('.pkl') for key in OFFICIAL_URLS
+               if key.startswith(_PREFIX + 'celebahq-classifier-')]
+
+# Name of a network: where it can come from, best first. A source has the methods of PublishedPickle.
+SOURCES = {name: (PublishedPickle(f'{_PREFIX}{name}.pkl'),) for name in (
+    'inception_v3_features', 'inception_v3_softmax', 'vgg16', 'vgg16_zhang_perceptual', *CLASSIFIERS)}
+
+
+def _source(name):
+    """The first source that has the network at once or, where none has, the first of all."""
+    sources = SOURCES[name]
+    return next((source for source in sources if source.missing() is None), sources[0])
+
+
+def missing(names):
+    """Why one of these networks cannot be had without a download or a question, in words; None if all can."""
+    return next((why for why in (_source(name).missing() for name in names) if why is not None), None)
+
+
+def require(names):
+    """Download what is not there. Raises UserError unless all these networks can be had and are trusted."""
+    for name in names:
+        _source(name).require()
+
+
+def give_trust(names, other_files=()):
+    """Trust the files of these networks and other files or URLs from now on. Downloads what is not there."""
+    for name in names:
+        _source(name).give_trust()
+    for file_or_url in other_files:
+        with misc.open_file_or_url(file_or_url) as file:
+            trust.remember(hashlib.file_digest(file, 'sha256').hexdigest(), file_or_url)
+
+
+def checksum(name):
+    """SHA-256 of the file that the network comes from."""
+    return _source(name).checksum()
+
+
+def load(name):
+    """The network of this name, in the default session: a tflib.Network or what behaves like one (`run`,
+    `clone`, `get_output_for`, `input_shape`, `output_shape`). Raises UserError if it cannot be had."""
+    return _source(name).load()
+
+
+def _sha256(path):
+    status = os.stat(path)
+    return _sha256_of(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.cache
+def _sha256_of(path, size, mtime_ns):
+    """Computed once for as long as the file seems to be the same."""
+    with open(path, 'rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()

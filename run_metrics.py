@@ -1,0 +1,141 @@
+"""Evaluate metrics of trained networks on a data set of TFRecords."""
+
+import argparse
+import os
+import statistics
+
+import dnnlib
+from dnnlib import cli
+from dnnlib.util import UserError
+from metrics.metric_defaults import metric_defaults, with_num_samples
+from training.official_files import OFFICIAL_URLS
+
+EXAMPLES = """examples:
+
+  # Frechet inception distance of the published generator of FFHQ
+  python run_metrics.py --data-dir=datasets --network=gdrive:networks/stylegan2-ffhq-config-f.pkl \\
+    --metrics=fid50k,ppl_wend --dataset=ffhq --mirror-augment=true
+
+  # Several snapshots of your own, at a glance
+  python run_metrics.py --data-dir=datasets --dataset=ffhq --metrics=fid50k --num-samples=5000 \\
+    --network=results/00000-run/network-snapshot-000100.pkl,results/00000-run/network-snapshot-000200.pkl
+
+valid metrics:
+  {metrics}
+"""
+RECORDS = 'metrics.jsonl'
+
+
+def run(network_pkls, metrics, dataset, data_dir, mirror_augment, num_samples=None, repeats=1,
+        trust_source=False):
+    """Evaluate metrics, given by name, of networks. Results go to the log and, as JSON lines, to
+    `metrics.jsonl` in the run directory.
+
+    `num_samples`: a quick look at so few. `repeats`: evaluations of each network. `trust_source`: trust the
+    files of the feature networks and of the networks.
+    """
+    from metrics import feature_networks, metric_base  # loads TensorFlow
+    definitions = [metric_defaults[name] for name in metrics]
+    if num_samples is not None:
+        definitions = [with_num_samples(definition, num_samples) for definition in definitions]
+    group = metric_base.MetricGroup(definitions)
+    paths = [OFFICIAL_URLS.get(pkl, pkl) for pkl in network_pkls]
+    if trust_source:
+        needed = [name for metric in group.metrics for name in metric.network_names]
+        feature_networks.give_trust(needed, other_files=paths)
+    for metric in group.metrics:
+        metric.require()
+    data = dict(data_dir=data_dir, dataset_args=dict(tfrecord_dir=dataset, shuffle_mb=0),
+                mirror_augment=mirror_augment)
+    table = []
+    for path in paths:
+        print('Evaluating metrics "%s" for "%s"...' % (','.join(metrics), path))
+        values = [evaluate(group, path, data) for _ in range(repeats)]
+        table += [(path, name, [results[name] for results in values]) for name in values[0]]
+    if len(paths) > 1 or repeats > 1:
+        print_table(table)
+
+
+def evaluate(group, path, data):
+    """-> {result: value} of one network"""
+    from metrics import metric_records  # loads TensorFlow
+    num_gpus = dnnlib.submit_config.num_gpus
+    results = {}
+    for metric in group.metrics:
+        metric.run(path, num_gpus=num_gpus, **data)
+        metric_records.append(dnnlib.make_run_dir_path(RECORDS), metric.get_record(num_gpus))
+        results.update(metric.results())
+    return results
+
+
+def print_table(rows):
+    """Print [(network, result, values of all repeats)]: the value or its mean and standard deviation."""
+    width = max(len(path) for path, _, _ in rows)
+    print(f'\n{"network":{width}s}  {"metric":24s} value')
+    for path, name, values in rows:
+        spread = f' +- {statistics.stdev(values):.4f} ({len(values)} runs)' if len(values) > 1 else ''
+        print(f'{path:{width}s}  {name:24s} {statistics.mean(values):.4f}{spread}')
+
+
+def make_parser():
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES.format(metrics='\n  '.join(sorted(metric_defaults))),
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add('--result-dir', default='results', metavar='DIR',
+        help='folder of the run directories (default: results)')
+    add('--network', dest='network_pkls', required=True, type=cli.comma_list, metavar='PKL',
+        help='network pickle: a path, a URL or a gdrive: key; several are separated by commas')
+    add('--metrics', default='fid50k', type=cli.comma_list, metavar='LIST',
+        help='metrics to evaluate, separated by commas (default: fid50k)')
+    add('--dataset', required=True, type=cli.folder_name, help='name of the data set, a folder in --data-dir')
+    add('--data-dir', required=True, metavar='DIR', help='folder that holds the data sets')
+    add('--mirror-augment', default=False, type=cli.boolean, metavar='BOOL',
+        help='mirror real images at random, as in training (default: false)')
+    add('--num-gpus', default=1, type=cli.int_at_least(1), metavar='N',
+        help='number of GPUs or, on a machine without, of CPU devices (default: 1)')
+    own = parser.add_argument_group('flags beyond the published ones')
+    own.add_argument('--num-samples', type=cli.int_at_least(20), metavar='N',
+                     help='a quick look at so few samples; the names of the results say so (default: all)')
+    own.add_argument('--repeats', default=1, type=cli.int_at_least(1), metavar='N',
+                     help='evaluate so often and report mean and standard deviation (default: 1)')
+    own.add_argument('--trust-source', action='store_true',
+                     help='run the source text in the files of the feature networks, and in those of '
+                          '--network for networks that are not known here, now and later')
+    return parser
+
+
+def validate(args):
+    """Raise UserError for what the parser cannot see."""
+    if not os.path.exists(args.data_dir):
+        raise UserError(f'--data-dir={args.data_dir}: dataset root directory does not exist.')
+    if not os.path.isdir(os.path.join(args.data_dir, args.dataset)):
+        raise UserError(f'--dataset={args.dataset}: there is no such folder in {args.data_dir}; '
+                        'create it with dataset_tool.py')
+    for metric in args.metrics:
+        if metric not in metric_defaults:
+            known = ', '.join(sorted(metric_defaults))
+            raise UserError(f"unknown metric '{metric}'; --metrics takes {known}")
+    if not args.metrics or not args.network_pkls:
+        raise UserError('--metrics and --network: expected at least one of each')
+    import pretrained_networks  # loads TensorFlow
+    for network_pkl in args.network_pkls:
+        pretrained_networks.check_path(network_pkl)
+
+
+def main(argv=None):
+    """Parse, check, submit."""
+    args = make_parser().parse_args(argv)
+    validate(args)
+    kwargs = vars(args)
+    sc = dnnlib.SubmitConfig()
+    sc.num_gpus = kwargs.pop('num_gpus')
+    sc.local.do_not_copy_source_files = True
+    sc.run_dir_root = kwargs.pop('result_dir')
+    sc.run_desc = 'run-metrics'
+    dnnlib.submit_run(sc, 'run_metrics.run', **kwargs)
+
+
+if __name__ == '__main__':
+    cli.run_script(main)

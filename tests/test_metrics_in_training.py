@@ -1,0 +1,68 @@
+"""Metrics during training: evaluated after snapshots, told to TensorBoard."""
+
+import pathlib
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import dnnlib
+from metrics import feature_networks
+from tests import metric_stand_ins
+from tests.golden_figures import QUICK, fresh_session, one_hot
+from training import misc
+from training.tfrecord_export import TFRecordExporter
+
+FID = dict(func_name='metrics.frechet_inception_distance.FID', name='fid', num_images=8, minibatch_per_gpu=8)
+NETWORK = dict(fmap_base=32, fmap_max=4)
+ADAM = dict(beta1=0.0, beta2=0.99, epsilon=1e-8)
+
+
+@pytest.fixture(scope='module')
+def run_dir(tmp_path_factory):
+    """Run directory of a training with labels and a metric, in which the first tick has no snapshot."""
+    path = tmp_path_factory.mktemp('run')
+    with TFRecordExporter(str(path / 'tiny'), 12, print_progress=False) as exporter:
+        for image in np.random.RandomState(1).randint(256, size=[12, 3, 8, 8]).astype(np.uint8):
+            exporter.add_image(image)
+        exporter.add_labels(one_hot(12, 3))
+    sc = dnnlib.SubmitConfig()
+    sc.run_dir_root, sc.run_desc, sc.num_gpus = str(path), 'test', 1
+    sc.local.do_not_copy_source_files = True
+    with pytest.MonkeyPatch.context() as patch, fresh_session(QUICK):
+        table = metric_stand_ins.sources(feature_networks.SOURCES, size=8)
+        patch.setattr(feature_networks, 'SOURCES', table)
+        patch.setattr(misc, 'CACHE_DIR', str(path / 'cache'))
+        dnnlib.submit_run(
+            sc, 'training.training_loop.training_loop', data_dir=str(path),
+            dataset_args=dict(tfrecord_dir='tiny', max_label_size='full'),
+            G_args=dict(func_name='training.networks_stylegan2.G_main', latent_size=4, dlatent_size=4,
+                        mapping_fmaps=4, mapping_layers=1, **NETWORK),
+            D_args=dict(func_name='training.networks_stylegan2.D_stylegan2', **NETWORK),
+            G_loss_args=dict(func_name='training.loss.G_logistic_ns'),
+            D_loss_args=dict(func_name='training.loss.D_logistic'), G_opt_args=ADAM, D_opt_args=ADAM,
+            sched_args=dict(minibatch_size_base=4, minibatch_gpu_base=4, tick_kimg_base=0.004,
+                            tick_kimg_dict={}),
+            grid_args=dict(size='one'), total_kimg=0.024, minibatch_repeats=1, metric_arg_list=[FID],
+            image_snapshot_ticks=None, network_snapshot_ticks=1, snapshot_kimg=0.008, tf_config=QUICK,
+            lazy_regularization=False)
+    return pathlib.Path(next(path.glob('0*-test')))
+
+
+def test_each_snapshot_gets_a_line(run_dir):
+    lines = (run_dir / 'metric-fid.txt').read_text().splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith('network-snapshot-000000 ') and ' fid ' in line for line in lines)
+    assert len((run_dir / 'metric-fid.jsonl').read_text().splitlines()) == 3
+
+
+def test_tensorboard_has_the_results_from_the_first_evaluation_on(run_dir):
+    events = EventAccumulator(str(run_dir))
+    events.Reload()
+    values = [event.value for event in events.Scalars('Metrics/fid')]
+    assert np.isnan(values[0])
+    assert np.isfinite(values[-1])
+
+
+def test_statistics_of_reals_are_computed_once_per_run(run_dir):
+    assert len(list((run_dir.parent / 'cache').iterdir())) == 1

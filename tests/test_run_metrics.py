@@ -1,0 +1,87 @@
+"""run_metrics.py: whole runs over stand-in feature networks, and what is refused before anything runs."""
+
+import json
+
+import numpy as np
+import pytest
+
+import dnnlib.tflib as tflib
+import run_metrics
+from dnnlib import cli
+from metrics import feature_networks
+from tests import metric_stand_ins
+from tests.golden_figures import QUICK, fresh_session
+from tests.small_networks import SMALL_G
+from training import misc
+from training.tfrecord_export import TFRecordExporter
+
+
+@pytest.fixture(scope='module')
+def data_dir(tmp_path_factory):
+    """A folder with a data set of 8x8 images and two generators."""
+    path = tmp_path_factory.mktemp('data')
+    images = np.random.RandomState(1).randint(256, size=[24, 3, 8, 8]).astype(np.uint8)
+    with TFRecordExporter(str(path / 'tiny'), len(images), print_progress=False) as exporter:
+        for image in images:
+            exporter.add_image(image)
+    with fresh_session(QUICK):
+        Gs = tflib.Network('Gs', **SMALL_G)
+        for name in ('a.pkl', 'b.pkl'):
+            Gs.reset_vars()
+            misc.save_pkl((Gs, Gs.clone(), Gs), str(path / name))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def stand_ins(monkeypatch, tmp_path):
+    """Stand-ins for the feature networks and an empty cache."""
+    table = metric_stand_ins.sources(feature_networks.SOURCES, size=8)
+    monkeypatch.setattr(feature_networks, 'SOURCES', table)
+    monkeypatch.setattr(misc, 'CACHE_DIR', str(tmp_path / 'cache'))
+
+
+@pytest.fixture
+def script(data_dir, tmp_path):
+    """Runs the script on the data set. -> function of further flags"""
+    flags = [f'--data-dir={data_dir}', f'--network={data_dir / "a.pkl"}', '--dataset=tiny',
+             f'--result-dir={tmp_path}']
+    return lambda *more: cli.run_script(lambda: run_metrics.main([*flags, *more]))
+
+
+def test_results_go_to_the_log_and_as_json_to_a_file(script, tmp_path, data_dir):
+    script('--metrics=fid50k,pr50k3', '--num-samples=20', '--mirror-augment=yes')
+    [run_dir] = tmp_path.glob('00000-run-metrics')
+    lines = (run_dir / 'log.txt').read_text().splitlines()
+    assert f'Evaluating metrics "fid50k,pr50k3" for "{data_dir / "a.pkl"}"...' in lines
+    [line] = [line for line in lines if ' fid50k-only20 ' in line]
+    assert line.startswith('a                              time ')
+    records = [json.loads(line) for line in (run_dir / 'metrics.jsonl').read_text().splitlines()]
+    assert [record['metric'] for record in records] == ['fid50k-only20', 'pr50k3-only20']
+    assert records[0]['mirror_augment'] is True
+    assert records[0]['dataset_args'] == {'tfrecord_dir': 'tiny', 'shuffle_mb': 0}
+    assert f'{records[0]["results"]["fid50k-only20"]:.4f}' in line
+    assert set(records[1]['results']) == {'pr50k3-only20_precision', 'pr50k3-only20_recall'}
+
+
+def test_several_networks_and_repeats_end_with_a_table(script, data_dir, capsys):
+    networks = [str(data_dir / name) for name in ('a.pkl', 'b.pkl')]
+    script(f'--network={",".join(networks)}', '--num-samples=20', '--repeats=2')
+    rows = [line for line in capsys.readouterr().out.splitlines() if '(2 runs)' in line]
+    assert [row.split()[:2] for row in rows] == [[name, 'fid50k-only20'] for name in networks]
+    assert all(' +- ' in row for row in rows)
+
+
+@pytest.mark.parametrize(('flags', 'message'), [
+    (['--metrics=fid51k'], "unknown metric 'fid51k'; --metrics takes fid50k, fid50k_full, is50k"),
+    (['--metrics='], '--metrics and --network: expected at least one of each'),
+    (['--data-dir=/nowhere'], 'dataset root directory does not exist'),
+    (['--dataset=cats'], '--dataset=cats: there is no such folder'),
+    (['--network=gone.pkl'], 'gone.pkl: no such file'),
+    (['--num-samples=3'], 'expected a whole number of at least 20'),
+])
+def test_a_bad_flag_gives_one_clear_line_and_status_2(flags, message, script, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        script(*flags)
+    assert exit_info.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.glob('0*'))
