@@ -42,6 +42,7 @@ class EfficientNetLite0:
     """
 
     def __init__(self, output='features'):
+        self.input_shape = [None, None, None, None]  # what it is resized from is open
         self.output_shape = [None, OUTPUT_SIZES[output]]
         self.name = f'efficientnet_lite0_{output}'
         self.sha256 = WEIGHTS_SHA256

@@ -11,6 +11,7 @@ import requests
 import dnnlib
 from dnnlib import trust
 from dnnlib.util import UserError
+from metrics import efficientnet_lite0
 from training import misc
 from training.official_files import OFFICIAL_URLS
 
@@ -86,12 +87,42 @@ class PublishedPickle:
         return net
 
 
+@dataclass(frozen=True)
+class PackagedLite0:
+    """EfficientNet-Lite0, whose weights are in a Python package. There is nothing in it to be trusted."""
+    output: str  # of EfficientNetLite0
+
+    def missing(self):
+        """Why the network cannot be had, in words; None if it can."""
+        try:
+            self.require()
+        except UserError as error:
+            return str(error)
+        return None
+
+    def require(self):
+        """Raise UserError unless the package is installed."""
+        efficientnet_lite0.weights_path()
+
+    give_trust = require
+
+    def checksum(self):
+        """SHA-256 of the weights."""
+        return efficientnet_lite0.WEIGHTS_SHA256
+
+    def load(self):
+        """The network, for the graph of the default session."""
+        return efficientnet_lite0.EfficientNetLite0(self.output)
+
+
 CLASSIFIERS = [os.path.basename(key).removesuffix('.pkl') for key in OFFICIAL_URLS
                if key.startswith(_PREFIX + 'celebahq-classifier-')]
 
 # Name of a network: where it can come from, best first. A source has the methods of PublishedPickle.
 SOURCES = {name: (PublishedPickle(f'{_PREFIX}{name}.pkl'),) for name in (
     'inception_v3_features', 'inception_v3_softmax', 'vgg16', 'vgg16_zhang_perceptual', *CLASSIFIERS)}
+SOURCES.update({f'efficientnet_lite0_{output}': (PackagedLite0(output),)
+                for output in efficientnet_lite0.OUTPUT_SIZES})
 
 
 def _source(name):

@@ -44,6 +44,13 @@ metric_defaults = _named(
     kid50k_full=dict(func_name=_KID, max_reals=1000000, **_ONCE),
     pr50k3_full=dict(max_reals=200000, **{**_PR_K3, **_ONCE}),
 
+    fd50k_lite0=dict(func_name='metrics.lite0.FrechetDistance', num_images=50000, minibatch_per_gpu=32),
+    kd50k_lite0=dict(func_name='metrics.lite0.KernelDistance', num_images=50000, minibatch_per_gpu=32),
+    pr50k3_lite0=dict(_PR_K3, func_name='metrics.lite0.PrecisionRecall', num_images=50000,
+                      minibatch_per_gpu=32),
+    cs50k_lite0=dict(func_name='metrics.lite0.ClassScore', num_images=50000, num_splits=10,
+                     minibatch_per_gpu=32),
+
     ppl100k_zfull=dict(**_PPL_100K, space='z', sampling='full'),
     ppl100k_wfull=dict(**_PPL_100K, space='w', sampling='full'),
     ppl100k_zend=dict(**_PPL_100K, space='z', sampling='end'),

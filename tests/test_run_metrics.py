@@ -72,7 +72,7 @@ def test_several_networks_and_repeats_end_with_a_table(script, data_dir, capsys)
 
 
 @pytest.mark.parametrize(('flags', 'message'), [
-    (['--metrics=fid51k'], "unknown metric 'fid51k'; --metrics takes fid50k, fid50k_full, is50k"),
+    (['--metrics=fid51k'], "unknown metric 'fid51k'; --metrics takes cs50k_lite0, fd50k_lite0, fid50k"),
     (['--metrics='], '--metrics and --network: expected at least one of each'),
     (['--data-dir=/nowhere'], 'dataset root directory does not exist'),
     (['--dataset=cats'], '--dataset=cats: there is no such folder'),
