@@ -74,7 +74,7 @@ def training_loop(
 
     print('Building TensorFlow graph...')
     cur_nimg = int(resume_kimg * 1000)
-    phases = _phases(training_set, sched_args)
+    phases = _phases(training_set, sched_args, cur_nimg)
     graph = build_train_graph(
         G, D, Gs, training_set,
         G_settings=LossSettings(G_loss_args, G_opt_args, G_reg_interval),
@@ -145,11 +145,12 @@ def _new_layers(prev_lod, lod):
     return np.floor(lod) != np.floor(prev_lod) or np.ceil(lod) != np.ceil(prev_lod)
 
 
-def _phases(training_set, sched_args):
-    """The schedule at every resolution that it can come to."""
+def _phases(training_set, sched_args, cur_nimg):
+    """The schedule at every resolution from that of `cur_nimg` images on."""
     full_resolution = {**sched_args, 'lod_initial_resolution': None}
+    first = training_schedule(cur_nimg, training_set, **sched_args).resolution
     return [training_schedule(0, dnnlib.EasyDict(resolution_log2=resolution_log2), **full_resolution)
-            for resolution_log2 in range(2, training_set.resolution_log2 + 1)]
+            for resolution_log2 in range(first.bit_length() - 1, training_set.resolution_log2 + 1)]
 
 
 def _silence_noise(G):
