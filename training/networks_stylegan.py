@@ -65,12 +65,12 @@ def G_style(
     dlatent_avg = tf.get_variable('dlatent_avg', shape=[dlatent_size], initializer=tf.initializers.zeros(),
                                   trainable=False)
 
-    def mapping(latents):
-        return tf.cast(components.mapping.get_output_for(latents, labels_in, **kwargs), tf.float32)
+    def mapping(latents, labels):
+        return tf.cast(components.mapping.get_output_for(latents, labels, **kwargs), tf.float32)
 
     dlatents = styled_dlatents(
-        mapping, latents_in, dlatent_avg, lod, tracking_beta=dlatent_avg_beta, mixing_prob=style_mixing_prob,
-        psi=truncation_psi, cutoff=truncation_cutoff)
+        mapping, latents_in, labels_in, dlatent_avg, lod, tracking_beta=dlatent_avg_beta,
+        mixing_prob=style_mixing_prob, psi=truncation_psi, cutoff=truncation_cutoff)
     return synthesize(components.synthesis, dlatents, lod, force_clean_graph=is_template_graph, **kwargs)
 
 

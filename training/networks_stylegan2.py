@@ -7,7 +7,13 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib.tflib.layers.equalized import apply_bias_act, conv2d_layer, dense_layer, get_weight
+from dnnlib.tflib.layers.equalized import (
+    apply_bias_act,
+    conv2d_bias_act,
+    conv2d_layer,
+    dense_layer,
+    get_weight,
+)
 from dnnlib.tflib.layers.growth import choose_structure, grow_features, grow_image, level_of_detail
 from dnnlib.tflib.layers.minibatch_stddev import minibatch_stddev_layer
 from dnnlib.tflib.layers.modulated import modulated_conv2d_layer
@@ -15,6 +21,7 @@ from dnnlib.tflib.layers.stages import Fmaps, log2_of_resolution
 from dnnlib.tflib.layers.styles import map_latents, plain_number, styled_dlatents, synthesize
 from dnnlib.tflib.layers.synthesis_inputs import const_input, layer_noise, noise_inputs
 from dnnlib.tflib.ops.conv2d import change_layout, device_layout
+from dnnlib.tflib.ops.fused_bias_act import gain_before_and_after
 from dnnlib.tflib.ops.stylegan_resampling import downscale2d, upscale2d
 from dnnlib.tflib.ops.upfirdn_2d import downsample_2d, upsample_2d
 
@@ -82,13 +89,13 @@ def G_main(
     dlatent_avg = tf.get_variable('dlatent_avg', shape=[dlatent_size], initializer=tf.initializers.zeros(),
                                   trainable=False)
 
-    def mapping(latents):
-        dlatents = components.mapping.get_output_for(latents, labels_in, is_training=is_training, **kwargs)
+    def mapping(latents, labels):
+        dlatents = components.mapping.get_output_for(latents, labels, is_training=is_training, **kwargs)
         return tf.cast(dlatents, tf.float32)
 
     dlatents = styled_dlatents(
-        mapping, latents_in, dlatent_avg, lod, tracking_beta=dlatent_avg_beta, mixing_prob=style_mixing_prob,
-        psi=truncation_psi, cutoff=truncation_cutoff)
+        mapping, latents_in, labels_in, dlatent_avg, lod, tracking_beta=dlatent_avg_beta,
+        mixing_prob=style_mixing_prob, psi=truncation_psi, cutoff=truncation_cutoff)
     images_out = synthesize(components.synthesis, dlatents, lod, is_training=is_training,
                             force_clean_graph=is_template_graph, **kwargs)
     return (images_out, dlatents) if return_dlatents else images_out
@@ -151,13 +158,14 @@ def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
 
     x [N,C,H,W] -> [N,fmaps,H,W], twice as large with `up`.
     """
+    before, after = gain_before_and_after(style.nonlinearity)  # of the activation
     x = modulated_conv2d_layer(
         x, style.dlatents[:, layer_idx], fmaps=fmaps, kernel=3, up=up, resample_kernel=style.resample_kernel,
-        fused_modconv=style.fused_modconv, data_format=style.data_format)
+        fused_modconv=style.fused_modconv, data_format=style.data_format, out_gain=before)
     noise = layer_noise(x, style.noise[layer_idx], style.randomize_noise, style.data_format)
     strength = tf.get_variable('noise_strength', shape=[], initializer=tf.initializers.zeros())
-    x += noise * tf.cast(strength, x.dtype)
-    return apply_bias_act(x, act=style.nonlinearity, data_format=style.data_format)
+    x += noise * tf.cast(strength * before, x.dtype)
+    return apply_bias_act(x, act=style.nonlinearity, lrmul=before, gain=after, data_format=style.data_format)
 
 
 def _to_rgb(x, y, style, layer_idx, num_channels, scope='ToRGB'):
@@ -294,9 +302,8 @@ class _Critic:
 
 def _critic_conv(x, critic, fmaps, kernel, down=False):
     """Convolution, bias, activation. x [N,C,H,W] -> [N,fmaps,H',W']."""
-    x = conv2d_layer(x, fmaps=fmaps, kernel=kernel, down=down, resample_kernel=critic.resample_kernel,
-                     data_format=critic.data_format)
-    return apply_bias_act(x, act=critic.nonlinearity, data_format=critic.data_format)
+    return conv2d_bias_act(x, fmaps=fmaps, kernel=kernel, act=critic.nonlinearity, down=down,
+                           resample_kernel=critic.resample_kernel, data_format=critic.data_format)
 
 
 def _from_rgb(x, y, critic, fmaps, scope='FromRGB'):

@@ -80,12 +80,12 @@ def G_main(
     dlatent_avg = tf.get_variable('dlatent_avg', shape=[dlatent_size], initializer=tf.initializers.zeros(),
                                   trainable=False)
 
-    def mapping(latents):
-        dlatents = components.mapping.get_output_for(latents, labels_in, is_training=is_training, **kwargs)
+    def mapping(latents, labels):
+        dlatents = components.mapping.get_output_for(latents, labels, is_training=is_training, **kwargs)
         return tf.cast(dlatents, tf.float32)
 
     dlatents = styled_dlatents(
-        mapping, latents_in, dlatent_avg, lod=0, tracking_beta=dlatent_avg_beta,
+        mapping, latents_in, labels_in, dlatent_avg, lod=0, tracking_beta=dlatent_avg_beta,
         mixing_prob=style_mixing_prob, psi=truncation_psi, cutoff=truncation_cutoff)
     images_out = synthesize(components.synthesis, dlatents, lod=0, is_training=is_training,
                             force_clean_graph=is_template_graph, **kwargs)

@@ -7,6 +7,7 @@ import tensorflow.compat.v1 as tf
 
 from .. import util
 from . import tfutil
+from .inference import inference
 
 
 def run(net, in_arrays, *, output_transform, return_as_list, print_progress, minibatch_size, dynamic_kwargs,
@@ -41,7 +42,8 @@ def _build(net, input_transform, output_transform, num_gpus, assume_frozen, dyna
                 net_gpu = net.clone() if assume_frozen else net
                 inputs = _apply_transform(input_transform, in_split[gpu])
                 assert len(inputs) == net.num_inputs
-                outputs = net_gpu.get_output_for(*inputs, return_as_list=True, **dynamic_kwargs)
+                with inference():
+                    outputs = net_gpu.get_output_for(*inputs, return_as_list=True, **dynamic_kwargs)
                 outputs = _apply_transform(output_transform, outputs)
                 assert len(outputs) == net.num_outputs
                 out_split.append(outputs)

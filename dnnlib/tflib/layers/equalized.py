@@ -4,16 +4,17 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from ..ops.conv2d import change_layout, channel_axis, conv2d
-from ..ops.fused_bias_act import fused_bias_act
-from ..ops.upfirdn_2d import conv_downsample_2d, upsample_conv_2d
+from ..ops.fused_bias_act import fused_bias_act, gain_before_and_after
+from ..ops.upfirdn_2d import conv_downsample_2d, downsample_2d, upsample_2d, upsample_conv_2d
 
 
-def get_weight(shape, gain=1, use_wscale=True, lrmul=1, weight_var='weight', trainable=True):
-    """Variable of this shape, scaled so that gain / sqrt(fan_in) is the standard deviation at the start.
+def weight_and_scale(shape, gain=1, use_wscale=True, lrmul=1, weight_var='weight', trainable=True):
+    """Variable of this shape, and the number to multiply it by: gain / sqrt(fan_in) is the standard deviation
+    of the product at the start.
 
     fan_in = product of all dimensions but the last. With `use_wscale` the variable starts at N(0, 1) / lrmul
     and is scaled at every use, which gives all layers the same learning speed; otherwise it starts scaled.
-    -> float32 [*shape].
+    -> float32 [*shape], np.float32.
     """
     fan_in = np.prod(shape[:-1])
     he_std = gain / np.sqrt(fan_in)
@@ -23,7 +24,13 @@ def get_weight(shape, gain=1, use_wscale=True, lrmul=1, weight_var='weight', tra
         init_std, runtime_coef = he_std / lrmul, lrmul
     init = tf.initializers.random_normal(0, init_std)
     w = tf.get_variable(weight_var, shape=shape, initializer=init, trainable=trainable)
-    return w * np.float32(runtime_coef)
+    return w, np.float32(runtime_coef)
+
+
+def get_weight(shape, gain=1, use_wscale=True, lrmul=1, weight_var='weight', trainable=True):
+    """The product of both parts of `weight_and_scale`. -> float32 [*shape]."""
+    w, scale = weight_and_scale(shape, gain, use_wscale, lrmul, weight_var, trainable)
+    return w * scale
 
 
 def flatten_samples(x, data_format='NCHW'):
@@ -38,8 +45,10 @@ def dense_layer(x, fmaps, gain=1, use_wscale=True, lrmul=1, weight_var='weight',
     """Matrix product without bias. x [N,...] -> [N,fmaps]; images are flattened in C,H,W order."""
     x = flatten_samples(x, data_format)
     shape = [x.shape.as_list()[1], fmaps]
-    w = get_weight(shape, gain=gain, use_wscale=use_wscale, lrmul=lrmul, weight_var=weight_var)
-    return tf.matmul(x, tf.cast(w, x.dtype))
+    w, scale = weight_and_scale(shape, gain=gain, use_wscale=use_wscale, lrmul=lrmul, weight_var=weight_var)
+    if x.dtype == tf.float16:  # inputs that have been scaled may be too small for it
+        return tf.matmul(x, tf.cast(w * scale, x.dtype))
+    return tf.matmul(x * scale, w)  # x is smaller than w
 
 
 def resampled_conv2d(x, w, up=False, down=False, resample_kernel=None, data_format='NCHW'):
@@ -48,10 +57,15 @@ def resampled_conv2d(x, w, up=False, down=False, resample_kernel=None, data_form
     x [N,I,H,W] -> [N,O,H',W'], H' = 2*H with `up`, H/2 with `down`, else H. The low-pass filter of the
     resampling is `resample_kernel`, None = box.
     """
+    resample = dict(k=resample_kernel, data_format=data_format)
+    if up and w.shape.as_list()[0] == 1:  # products of pixels and weights are cheaper at the lower resolution
+        return upsample_2d(conv2d(x, w, data_format=data_format), **resample)
+    if down and w.shape.as_list()[0] == 1:
+        return conv2d(downsample_2d(x, **resample), w, data_format=data_format)
     if up:
-        return upsample_conv_2d(x, w, k=resample_kernel, data_format=data_format)
+        return upsample_conv_2d(x, w, **resample)
     if down:
-        return conv_downsample_2d(x, w, k=resample_kernel, data_format=data_format)
+        return conv_downsample_2d(x, w, **resample)
     return conv2d(x, w, data_format=data_format)
 
 
@@ -75,3 +89,13 @@ def apply_bias_act(x, act='linear', alpha=None, gain=None, lrmul=1, bias_var='bi
     b = tf.get_variable(bias_var, shape=shape, initializer=tf.initializers.zeros(), trainable=trainable)
     b = tf.cast(b * lrmul, x.dtype)
     return fused_bias_act(x, b=b, axis=axis, act=act, alpha=alpha, gain=gain, clamp=clamp)
+
+
+def conv2d_bias_act(x, fmaps, kernel, act, **kwargs):
+    """`conv2d_layer`, then `apply_bias_act`. `kwargs`: of the convolution.
+
+    Where the activation allows it, its gain is in the weights' scale, which saves a pass over the images.
+    """
+    before, after = gain_before_and_after(act)
+    x = conv2d_layer(x, fmaps=fmaps, kernel=kernel, gain=before, **kwargs)
+    return apply_bias_act(x, act=act, lrmul=before, gain=after, data_format=kwargs.get('data_format', 'NCHW'))

@@ -4,6 +4,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from .. import random
+from ..inference import is_inference
+from ..ops.conv2d import device_layout
 from ..tfutil import is_tf_expression, lerp
 from .normalization import pixel_norm
 
@@ -86,17 +88,21 @@ def truncate(dlatents, dlatent_avg, psi, cutoff=None):
     return lerp(dlatent_avg, dlatents, psi)
 
 
-def styled_dlatents(mapping, latents, dlatent_avg, lod, *, tracking_beta, mixing_prob, psi, cutoff):
-    """mapping(latents), float32 [N,L,C]: tracked, mixed and truncated, each unless its number is None.
+def styled_dlatents(mapping, latents, labels, dlatent_avg, lod, *, tracking_beta, mixing_prob, psi, cutoff):
+    """mapping(latents, labels), tracked, mixed and truncated, each unless its number is None.
 
-    lod: scalar; mixing leaves out the layers that are not in use. The others: as in the functions above.
+    -> float32 [N,L,C]. lod: scalar; mixing leaves out the layers that are not in use. The others: as in the
+    functions above.
     """
-    dlatents = mapping(latents)
+    if mixing_prob is None:
+        dlatents = mapping(latents, labels)
+    else:  # one evaluation for both is faster than two
+        both = tf.concat([latents, random.normal(tf.shape(latents))], axis=0)
+        dlatents, other_dlatents = tf.split(mapping(both, tf.concat([labels, labels], axis=0)), 2)
     if tracking_beta is not None:
         dlatents = track_dlatent_avg(dlatent_avg, dlatents, tracking_beta)
     if mixing_prob is not None:
         with tf.variable_scope('StyleMix'):
-            other_dlatents = mapping(random.normal(tf.shape(latents)))
             num_active_layers = dlatents.shape.as_list()[1] - 2 * tf.cast(lod, tf.int32)
             dlatents = mix_styles(dlatents, other_dlatents, mixing_prob, num_active_layers)
     if psi is not None:
@@ -108,7 +114,27 @@ def styled_dlatents(mapping, latents, dlatent_avg, lod, *, tracking_beta, mixing
 def synthesize(synthesis, dlatents, lod, **kwargs):
     """`images_out` of a synthesis network, which takes the lod over first if it grows. `kwargs`: of its build
     function."""
+    def images_of(dlatents):
+        return synthesis.get_output_for(dlatents, **kwargs)
+
     handover = [tf.assign(synthesis.vars['lod'], lod)] if 'lod' in synthesis.vars else []
     with tf.control_dependencies(handover):
-        images = synthesis.get_output_for(dlatents, **kwargs)
+        on_cpu = device_layout(dlatents) == 'NHWC'
+        if is_inference() and on_cpu and synthesis.output_shape[2] >= _LARGE:
+            images = _one_by_one(images_of, dlatents)
+        else:
+            images = images_of(dlatents)
     return tf.identity(images, name='images_out')
+
+
+_LARGE = 128  # Resolution from which on the feature maps of a sample take more memory than the weights.
+
+
+def _one_by_one(images_of, dlatents):
+    """images_of(dlatents), one sample after the other.
+
+    A CPU takes less memory and less time for that: with only one style the weights can be modulated, and they
+    are smaller than large feature maps.
+    """
+    images = tf.map_fn(lambda sample: images_of(sample[tf.newaxis])[0], dlatents, parallel_iterations=1)
+    return tf.ensure_shape(images, [None, *images.shape[1:]])

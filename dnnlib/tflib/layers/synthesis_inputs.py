@@ -3,14 +3,14 @@
 import tensorflow.compat.v1 as tf
 
 from .. import random
-from ..ops.conv2d import change_layout, spatial_axes
+from ..ops.conv2d import change_layout, dims, spatial_axes
 
 
 def const_input(dlatents, fmaps, initializer, data_format='NCHW'):
     """Variable `const` [1,fmaps,4,4], repeated over the minibatch of the dlatents. -> [N,fmaps,4,4]."""
     x = tf.get_variable('const', shape=[1, fmaps, 4, 4], initializer=initializer)
     x = change_layout(tf.cast(x, dlatents.dtype), 'NCHW', data_format)
-    return tf.broadcast_to(x, [tf.shape(dlatents)[0], *x.shape.as_list()[1:]])
+    return tf.broadcast_to(x, [dims(dlatents)[0], *x.shape.as_list()[1:]])
 
 
 def noise_inputs(sizes, dtype):
@@ -27,7 +27,7 @@ def layer_noise(x, fixed_noise, randomize, data_format='NCHW'):
     height, width = (x.shape.as_list()[axis] for axis in spatial_axes(data_format))
     noise = fixed_noise
     if randomize:
-        noise = random.normal([tf.shape(x)[0], 1, height, width], dtype=x.dtype)
+        noise = random.normal([dims(x)[0], 1, height, width], dtype=x.dtype)
     if data_format == 'NHWC':
         noise = tf.reshape(noise, [-1, height, width, 1])  # [N,1,H,W] -> [N,H,W,1], one channel: no transpose
     return noise

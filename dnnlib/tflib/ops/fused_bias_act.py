@@ -33,6 +33,15 @@ activation_funcs = {
 }
 
 
+def gain_before_and_after(act):
+    """Numbers with which after * act(before * x) is the activation with its gain, for any x.
+
+    -> (before, after); after = 1 where the activation is homogeneous.
+    """
+    gain = activation_funcs[act].def_gain
+    return (gain, 1.0) if act in ('linear', 'relu', 'lrelu') else (1.0, gain)
+
+
 def fused_bias_act(x, b=None, axis=1, act='linear', alpha=None, gain=None, clamp=None, impl='cuda'):
     """act(x + b) * gain, clamped.
 
