@@ -6,10 +6,12 @@ import json
 import platform
 import statistics
 
+import tensorflow.compat.v1 as tf
+
 from metrics import feature_networks, real_cache
 from training import misc
 
-_PACKAGES = ('stylegan-tf', 'tensorflow', 'numpy', 'scipy')
+_PACKAGES = ('stylegan-tf', 'numpy', 'scipy')
 
 
 def record(metric, network_pkl, dataset_args, data_dir, mirror_augment, seconds, num_gpus, images=None):
@@ -28,7 +30,7 @@ def record(metric, network_pkl, dataset_args, data_dir, mirror_augment, seconds,
         'feature_networks': networks,
         'num_gpus': num_gpus,
         'seconds': round(seconds, 3),
-        'versions': {'python': platform.python_version(), **_versions()},
+        'versions': {'python': platform.python_version(), 'tensorflow': tf.__version__, **_versions()},
     }
 
 

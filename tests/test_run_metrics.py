@@ -59,6 +59,7 @@ def test_results_go_to_the_log_and_as_json_to_a_file(script, tmp_path, data_dir)
     records = [json.loads(line) for line in (run_dir / 'metrics.jsonl').read_text().splitlines()]
     assert [record['metric'] for record in records] == ['fid50k-only20', 'pr50k3-only20']
     assert records[0]['mirror_augment'] is True
+    assert {'python', 'tensorflow', 'numpy', 'scipy'} <= set(records[0]['versions'])
     assert records[0]['dataset_args'] == {'tfrecord_dir': 'tiny', 'shuffle_mb': 0}
     assert f'{records[0]["results"]["fid50k-only20"]:.4f}' in line
     assert set(records[1]['results']) == {'pr50k3-only20_precision', 'pr50k3-only20_recall'}
