@@ -15,12 +15,13 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[test,tensorboard]'
+	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[test,tensorboard,lite0]'
 	touch $@
 
-# Data set -> training -> pictures, with the public scripts. KIMG: thousands of images to train on.
+# Data sets -> training -> pictures -> a distance and its floor, with the public scripts. KIMG: thousands of images to train on.
 demo: setup
 	$(RUN) dataset_tool.py create_mnist $(DEMO)/datasets/fashion-mnist data/fashion-mnist
+	$(RUN) dataset_tool.py create_mnist $(DEMO)/datasets/fashion-mnist-test data/fashion-mnist/test
 	$(RUN) run_training.py --result-dir=$(DEMO)/training --data-dir=$(DEMO)/datasets --dataset=fashion-mnist \
 	  --config=config-f --metrics=none --total-kimg=$(KIMG) --gamma=0.01 --lrate=0.004 --smoothing-kimg=1 \
 	  --fmap-base=512 --fmap-max=64 --mapping-layers=2 --minibatch-size=16 --minibatch-gpu=16 \
@@ -29,10 +30,13 @@ demo: setup
 	  --seeds=1-16 --truncation-psi=1.0 --grid=4x4
 	$(RUN) run_generator.py style-mixing-example --result-dir=$(DEMO)/pictures --network=$(NETWORK) \
 	  --row-seeds=1-5 --col-seeds=6-10 --col-styles=0-1 --truncation-psi=1.0
+	$(RUN) run_metrics.py --result-dir=$(DEMO)/metrics --data-dir=$(DEMO)/datasets --dataset=fashion-mnist \
+	  --metrics=fd50k_lite0 --num-samples=1000 --network=$(NETWORK) --images=fashion-mnist-test
 	@echo
 	@echo 'Training, with pictures of its progress:  '$$(ls -td $(DEMO)/training/*/ | head -n 1)
 	@echo '16 uncurated images, all in one:          '$$(ls -t $(DEMO)/pictures/*-generate-images/grid.png | head -n 1)
 	@echo 'Styles mixed:                             '$$(ls -t $(DEMO)/pictures/*-style-mixing-example/grid.png | head -n 1)
+	@echo 'Distances above, of network and test set: '$$(ls -t $(DEMO)/metrics/*/metrics.jsonl | head -n 1)
 
 test: setup
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests

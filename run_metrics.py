@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import statistics
 
 import dnnlib
 from dnnlib import cli
@@ -20,21 +19,26 @@ EXAMPLES = """examples:
   python run_metrics.py --data-dir=datasets --dataset=ffhq --metrics=fid50k --num-samples=5000 \\
     --network=results/00000-run/network-snapshot-000100.pkl,results/00000-run/network-snapshot-000200.pkl
 
+  # A network next to held-out images, the floor that no network can be expected to get below
+  python run_metrics.py --data-dir=datasets --dataset=ffhq --metrics=fid50k --num-samples=5000 \\
+    --network=results/00000-run/network-final.pkl --images=ffhq-held-out
+
 valid metrics:
   {metrics}
 """
 RECORDS = 'metrics.jsonl'
 
 
-def run(network_pkls, metrics, dataset, data_dir, mirror_augment, num_samples=None, repeats=1,
+def run(network_pkls, metrics, dataset, data_dir, mirror_augment, images=(), num_samples=None, repeats=1,
         trust_source=False):
     """Evaluate metrics, given by name, of networks. Results go to the log and, as JSON lines, to
     `metrics.jsonl` in the run directory.
 
-    `num_samples`: a quick look at so few. `repeats`: evaluations of each network. `trust_source`: trust the
-    files of the feature networks and of the networks.
+    `images`: data sets to measure as well, as if networks had made them. `num_samples`: a quick look at so
+    few. `repeats`: evaluations of each. `trust_source`: trust the files of the feature networks and of the
+    networks.
     """
-    from metrics import feature_networks, metric_base  # loads TensorFlow
+    from metrics import feature_networks, metric_base, metric_records  # loads TensorFlow
     definitions = [metric_defaults[name] for name in metrics]
     if num_samples is not None:
         definitions = [with_num_samples(definition, num_samples) for definition in definitions]
@@ -47,34 +51,28 @@ def run(network_pkls, metrics, dataset, data_dir, mirror_augment, num_samples=No
         metric.require()
     data = dict(data_dir=data_dir, dataset_args=dict(tfrecord_dir=dataset, shuffle_mb=0),
                 mirror_augment=mirror_augment)
+    measured = [(path, dict(network_pkl=path)) for path in paths]
+    measured += [(f'images of {name}', dict(images=name)) for name in images]
     table = []
-    for path in paths:
-        print('Evaluating metrics "%s" for "%s"...' % (','.join(metrics), path))
-        values = [evaluate(group, path, data) for _ in range(repeats)]
-        table += [(path, name, [results[name] for results in values]) for name in values[0]]
-    if len(paths) > 1 or repeats > 1:
-        print_table(table)
+    for title, source in measured:
+        print('Evaluating metrics "%s" for "%s"...' % (','.join(metrics), title))
+        values = [evaluate(group, **source, **data) for _ in range(repeats)]
+        table += [(title, name, [results[name] for results in values]) for name in values[0]]
+    if len(measured) > 1 or repeats > 1:
+        metric_records.print_table(table)
 
 
-def evaluate(group, path, data):
-    """-> {result: value} of one network"""
+def evaluate(group, **kwargs):
+    """-> {result: value} of one network or data set. `kwargs`: of the metrics' `run` or `run_on_images`."""
     from metrics import metric_records  # loads TensorFlow
     num_gpus = dnnlib.submit_config.num_gpus
     results = {}
     for metric in group.metrics:
-        metric.run(path, num_gpus=num_gpus, **data)
+        run_metric = metric.run_on_images if 'images' in kwargs else metric.run
+        run_metric(num_gpus=num_gpus, **kwargs)
         metric_records.append(dnnlib.make_run_dir_path(RECORDS), metric.get_record(num_gpus))
         results.update(metric.results())
     return results
-
-
-def print_table(rows):
-    """Print [(network, result, values of all repeats)]: the value or its mean and standard deviation."""
-    width = max(len(path) for path, _, _ in rows)
-    print(f'\n{"network":{width}s}  {"metric":24s} value')
-    for path, name, values in rows:
-        spread = f' +- {statistics.stdev(values):.4f} ({len(values)} runs)' if len(values) > 1 else ''
-        print(f'{path:{width}s}  {name:24s} {statistics.mean(values):.4f}{spread}')
 
 
 def make_parser():
@@ -85,7 +83,7 @@ def make_parser():
     add = parser.add_argument
     add('--result-dir', default='results', metavar='DIR',
         help='folder of the run directories (default: results)')
-    add('--network', dest='network_pkls', required=True, type=cli.comma_list, metavar='PKL',
+    add('--network', dest='network_pkls', default=[], type=cli.comma_list, metavar='PKL',
         help='network pickle: a path, a URL or a gdrive: key; several are separated by commas')
     add('--metrics', default='fid50k', type=cli.comma_list, metavar='LIST',
         help='metrics to evaluate, separated by commas (default: fid50k)')
@@ -96,6 +94,9 @@ def make_parser():
     add('--num-gpus', default=1, type=cli.int_at_least(1), metavar='N',
         help='number of GPUs or, on a machine without, of CPU devices (default: 1)')
     own = parser.add_argument_group('flags beyond the published ones')
+    own.add_argument('--images', default=[], type=cli.comma_list, metavar='LIST',
+                     help='data sets in --data-dir whose images are measured as if a network had made them, '
+                          'separated by commas; metrics that look at images alone')
     own.add_argument('--num-samples', type=cli.int_at_least(20), metavar='N',
                      help='a quick look at so few samples; the names of the results say so (default: all)')
     own.add_argument('--repeats', default=1, type=cli.int_at_least(1), metavar='N',
@@ -110,16 +111,21 @@ def validate(args):
     """Raise UserError for what the parser cannot see."""
     if not os.path.exists(args.data_dir):
         raise UserError(f'--data-dir={args.data_dir}: dataset root directory does not exist.')
-    if not os.path.isdir(os.path.join(args.data_dir, args.dataset)):
-        raise UserError(f'--dataset={args.dataset}: there is no such folder in {args.data_dir}; '
-                        'create it with dataset_tool.py')
+    for flag, names in (('dataset', [args.dataset]), ('images', args.images)):
+        for name in names:
+            if not os.path.isdir(os.path.join(args.data_dir, name)):
+                raise UserError(f'--{flag}={name}: there is no such folder in {args.data_dir}; '
+                                'create it with dataset_tool.py')
     for metric in args.metrics:
         if metric not in metric_defaults:
             known = ', '.join(sorted(metric_defaults))
             raise UserError(f"unknown metric '{metric}'; --metrics takes {known}")
-    if not args.metrics or not args.network_pkls:
-        raise UserError('--metrics and --network: expected at least one of each')
+    if not args.metrics or not args.network_pkls + args.images:
+        raise UserError('--metrics and --network (or --images): expected at least one of each')
     import pretrained_networks  # loads TensorFlow
+    from metrics import availability
+    if args.images:
+        availability.require_images_only(args.metrics)
     for network_pkl in args.network_pkls:
         pretrained_networks.check_path(network_pkl)
 

@@ -15,6 +15,12 @@ def missing(metrics):
     return feature_networks.missing([name for metric in _built(metrics) for name in metric.network_names])
 
 
+def require_images_only(metrics):
+    """Raise UserError if one of these metrics cannot do without a generator."""
+    for metric in _built(metrics):
+        metric.require_images_only()
+
+
 def require(metrics):
     """Download what these metrics need. Raises UserError unless all of them can be evaluated here."""
     for metric in _built(metrics):

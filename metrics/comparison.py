@@ -2,34 +2,29 @@
 
 import numpy as np
 
-from metrics import feature_networks, metric_base, sampling
+from metrics import feature_networks, image_metric, sampling
 
 
-class FeatureComparison(metric_base.MetricBase):
+class FeatureComparison(image_metric.ImageMetric):
     """Subclasses name their network in `network_names`, and override `_summarize` and `_compare`."""
 
     def __init__(self, num_images=None, minibatch_per_gpu=8, max_reals=None, num_fakes=None, **kwargs):
         """As in StyleGAN2: `num_images` reals and as many fakes. As in StyleGAN2-ADA, without `num_images`:
         `num_fakes`, and `max_reals` or all of a data set that does not repeat."""
-        super().__init__(**kwargs)
+        super().__init__(num_fakes if num_images is None else num_images, minibatch_per_gpu, **kwargs)
         self.num_images = num_images
         self.max_reals = max_reals if num_images is None else num_images
-        self.num_fakes = num_fakes if num_images is None else num_images
-        self.minibatch_per_gpu = minibatch_per_gpu
 
     def settings(self):
-        """Numbers of samples, for records."""
-        return {'max_reals': self.max_reals, 'num_fakes': self.num_fakes}
+        """Numbers of samples and of latents mixed, for records."""
+        return {'max_reals': self.max_reals, **super().settings()}
 
-    def _evaluate(self, Gs, Gs_kwargs, num_gpus):
+    def _measure(self, network, fakes, num_gpus):
         network_name, = self.network_names
-        network = feature_networks.load(network_name)
         counts = {'num_images': self.num_images} if self.num_images else {'max_reals': self.max_reals}
         real = self._cached_reals(
             lambda: self._summarize_reals(network, num_gpus),
             feature_network=feature_networks.checksum(network_name), **counts)
-        fakes = sampling.fake_features(
-            self, Gs, Gs_kwargs, network, self.num_fakes, self.minibatch_per_gpu, num_gpus)
         self._compare(real, self._summarize(fakes))
 
     def _summarize_reals(self, network, num_gpus):

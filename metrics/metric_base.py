@@ -1,5 +1,6 @@
 """What all metrics share: how a network pickle is evaluated, where reals come from, what is reported."""
 
+import contextlib
 import math
 import os
 import time
@@ -12,7 +13,7 @@ import dnnlib.tflib as tflib
 from dnnlib.progress import Progress
 from dnnlib.tflib.autosummary import autosummary
 from dnnlib.util import EasyDict, UserError
-from metrics import feature_networks, metric_records, real_cache, sessions
+from metrics import feature_networks, metric_records, real_cache, sampling, sessions
 from metrics.metric_defaults import dummy, fid50k, ls, ppl_wend, ppl_wfull, ppl_zend, ppl_zfull
 from training import dataset, misc
 
@@ -26,12 +27,15 @@ class MetricBase:
 
     network_names = ()  # feature networks that are needed, as metrics.feature_networks has them
     result_suffixes = ()  # of all results, for those who need their names before the first evaluation
+    needs_generator = True  # are images alone not enough?
 
-    def __init__(self, name, force_dataset_args={}, force_G_kwargs={}):
+    def __init__(self, name, force_dataset_args={}, force_G_kwargs={}, reals_name=None):
         """`name`: as in results. `force_dataset_args`: win over those of the run; arguments of the data set,
         `shuffle` and `mirror_augment`. `force_G_kwargs`: win over those that the generator is called with.
+        `reals_name`: of the metric whose statistics of real images are used as well; None = `name`.
         """
         self.name = name
+        self._reals_name = reals_name or name
         self._force_dataset_args = dict(force_dataset_args)
         self._force_G_kwargs = dict(force_G_kwargs)
         self._progress_range = None
@@ -45,10 +49,18 @@ class MetricBase:
         """Download what is not there. Raises UserError if the metric cannot be evaluated here."""
         feature_networks.require(self.network_names)
 
-    def _reset(self, network_pkl=None, run_dir=None, data_dir=None, dataset_args=None, mirror_augment=None):
+    def require_images_only(self):
+        """Raise UserError if the metric cannot do without a generator."""
+        if self.needs_generator:
+            raise UserError(f'{self.name}: looks at what a generator makes of latents, which the images of a '
+                            'data set do not tell; leave out --images or this metric')
+
+    def _reset(self, network_pkl=None, run_dir=None, data_dir=None, dataset_args=None, mirror_augment=None,
+               images=None):
         """Start afresh; what is not given about the data comes from the training run in `run_dir`."""
         self._dataset = None
         self._network_pkl = network_pkl
+        self._images = images
         self._data_dir = data_dir
         self._results = []
         self._eval_time = 0.0
@@ -83,25 +95,47 @@ class MetricBase:
         Gs_kwargs:      arguments of the generator.
         """
         self._reset(network_pkl, run_dir, data_dir, dataset_args, mirror_augment)
+        with self._timed_session(num_gpus, tf_config):
+            with tflib.device(0):
+                Gs = misc.as_generator(misc.load_pkl(network_pkl), network_pkl)
+            self._fit_dataset(Gs)
+            self._evaluate(Gs, Gs_kwargs={**Gs_kwargs, **self._force_G_kwargs}, num_gpus=num_gpus)
+        if log_results:
+            self._log_results(run_dir, num_gpus)
+
+    def run_on_images(self, images, data_dir=None, dataset_args=None, mirror_augment=None, num_gpus=1,
+                      tf_config=None, log_results=True):
+        """Evaluate the images of another data set, the folder `images` in `data_dir`, as if a generator had
+        made them. They are taken in order, as they are and once.
+
+        Other arguments: as of `run`. Raises UserError if the metric does not look at images alone, if there
+        are too few images or if they have another shape than the real ones.
+        """
+        self.require_images_only()
+        self._reset(None, None, data_dir, dataset_args, mirror_augment, images)
+        with self._timed_session(num_gpus, tf_config):
+            self._evaluate_images(num_gpus)
+        if log_results:
+            self._log_results(None, num_gpus)
+
+    @contextlib.contextmanager
+    def _timed_session(self, num_gpus, tf_config):
+        """A graph and a session for an evaluation, which is timed. Nothing of them is left."""
         start = time.time()
         try:
-            self._run_in_session(num_gpus, tf_config, {**Gs_kwargs, **self._force_G_kwargs})
+            with sessions.fresh_session({**tflib.device_config(num_gpus), **(tf_config or {})}):
+                yield
         finally:
             self._dataset = None
             sessions.collect_graphs()
         self._eval_time = time.time() - start
-        if log_results:
-            self._log_results(run_dir, num_gpus)
-
-    def _run_in_session(self, num_gpus, tf_config, Gs_kwargs):
-        with sessions.fresh_session({**tflib.device_config(num_gpus), **(tf_config or {})}):
-            with tflib.device(0):
-                Gs = misc.as_generator(misc.load_pkl(self._network_pkl), self._network_pkl)
-            self._fit_dataset(Gs)
-            self._evaluate(Gs, Gs_kwargs=Gs_kwargs, num_gpus=num_gpus)
 
     def _evaluate(self, Gs, Gs_kwargs, num_gpus):
         """Report results for this generator, which is in the default session."""
+        raise NotImplementedError
+
+    def _evaluate_images(self, num_gpus):
+        """Report results for the data set `self._images`, unless `needs_generator`."""
         raise NotImplementedError
 
     def settings(self):
@@ -118,18 +152,20 @@ class MetricBase:
         return [(self.name + result.suffix, float(result.value)) for result in self._results]
 
     def get_result_str(self):
-        """The line of the last run: network, time, results."""
-        network_name = os.path.splitext(os.path.basename(self._network_pkl or ''))[0]
-        if len(network_name) > 29:
-            network_name = '...' + network_name[-26:]
-        parts = ['%-30s' % network_name, ' time %-12s' % dnnlib.util.format_time(self._eval_time)]
+        """The line of the last run: network or data set, time, results."""
+        name = os.path.splitext(os.path.basename(self._network_pkl or ''))[0]
+        if self._images is not None:
+            name = f'images of {self._images}'
+        if len(name) > 29:
+            name = '...' + name[-26:]
+        parts = ['%-30s' % name, ' time %-12s' % dnnlib.util.format_time(self._eval_time)]
         parts += [f' {self.name}{result.suffix} {result.fmt % result.value}' for result in self._results]
         return ''.join(parts)
 
     def get_record(self, num_gpus=1):
         """The last run with all that is needed to repeat it, as a dict for JSON."""
         return metric_records.record(self, self._network_pkl, self._dataset_args, self._data_dir,
-                                     self._mirror_augment, self._eval_time, num_gpus)
+                                     self._mirror_augment, self._eval_time, num_gpus, self._images)
 
     def update_autosummaries(self):
         """Record the results for TensorBoard."""
@@ -198,19 +234,9 @@ class MetricBase:
         return getattr(self._get_dataset_obj(), 'num_images', None)
 
     def real_minibatches(self, minibatch_size):
-        """Yield (uint8 images [minibatch_size,C,H,W], how many of them count). A data set that does not
-        repeat ends with a minibatch that is filled up with copies of the last image."""
-        data = self._get_dataset_obj()
-        while True:
-            try:
-                images, _ = data.get_minibatch_np(minibatch_size)
-            except tf.errors.OutOfRangeError:
-                return
-            if self._mirror_augment:
-                images = misc.apply_mirror_augment(images)
-            num = len(images)
-            padding = np.repeat(images[-1:], minibatch_size - num, axis=0)
-            yield np.concatenate([images, padding]), num
+        """Yield `sampling.minibatches` of real images, mirrored at random if that is asked for."""
+        for images, num in sampling.minibatches(self._get_dataset_obj(), minibatch_size):
+            yield (misc.apply_mirror_augment(images) if self._mirror_augment else images), num
 
     def _iterate_reals(self, minibatch_size):
         """Yield minibatches of real images, uint8 [N,C,H,W], without end unless the data set has one."""
@@ -233,7 +259,8 @@ class MetricBase:
     # Statistics of real images.
 
     def _get_cache_file_for_reals(self, extension='pkl', **kwargs):
-        return real_cache.file_path(self.name, self._mirror_augment, self._dataset_args, extension, **kwargs)
+        return real_cache.file_path(self._reals_name, self._mirror_augment, self._dataset_args, extension,
+                                    **kwargs)
 
     def _cached_reals(self, compute, feature_network, **kwargs):
         """Statistics from the file for these `kwargs` or else `compute()`, which are then kept there.

@@ -13,6 +13,7 @@ _LS = 'metrics.linear_separability.LS'
 _PPL_50K = dict(func_name=_PPL, num_samples=50000, epsilon=1e-4, minibatch_per_gpu=4,
                 Gs_overrides=dict(dtype='float32', mapping_dtype='float32'))
 _PPL_100K = dict(func_name=_PPL, num_samples=100000, epsilon=1e-4, minibatch_per_gpu=16)  # as in StyleGAN
+_FD_LITE0 = dict(func_name='metrics.lite0.FrechetDistance', num_images=50000, minibatch_per_gpu=32)
 _LS_200K = dict(func_name=_LS, num_samples=200000, num_keep=100000, attrib_indices=range(40),
                 minibatch_per_gpu=4)
 _PR_K3 = dict(func_name=_PR, nhood_size=3, minibatch_per_gpu=8, row_batch_size=10000, col_batch_size=10000)
@@ -28,6 +29,13 @@ def _named(**definitions):
     return EasyDict({name: EasyDict(name=name, **args) for name, args in definitions.items()})
 
 
+def _mixing_table(plain_name, **args):
+    """StyleGAN's Table 2: a metric for images of 1, 2, 3 and 4 latents each. The real images are those of the
+    plain metric."""
+    return {f'{plain_name}_mix{num}': dict(args, num_latents=num, reals_name=plain_name)
+            for num in (1, 2, 3, 4)}
+
+
 metric_defaults = _named(
     fid50k=dict(func_name=_FID, num_images=50000, minibatch_per_gpu=8),
     is50k=dict(func_name=_IS, num_images=50000, num_splits=10, minibatch_per_gpu=8),
@@ -39,12 +47,15 @@ metric_defaults = _named(
     ls=_LS_200K,
     pr50k3=dict(**_PR_K3, num_images=50000),
 
+    **_mixing_table('fid50k', func_name=_FID, num_images=50000, minibatch_per_gpu=8),
+
     fid50k_full=dict(func_name=_FID, max_reals=None, **_ONCE),
     kid50k=dict(func_name=_KID, max_reals=50000, **_IN_ORDER),
     kid50k_full=dict(func_name=_KID, max_reals=1000000, **_ONCE),
     pr50k3_full=dict(max_reals=200000, **{**_PR_K3, **_ONCE}),
 
-    fd50k_lite0=dict(func_name='metrics.lite0.FrechetDistance', num_images=50000, minibatch_per_gpu=32),
+    fd50k_lite0=_FD_LITE0,
+    **_mixing_table('fd50k_lite0', **_FD_LITE0),
     kd50k_lite0=dict(func_name='metrics.lite0.KernelDistance', num_images=50000, minibatch_per_gpu=32),
     pr50k3_lite0=dict(_PR_K3, func_name='metrics.lite0.PrecisionRecall', num_images=50000,
                       minibatch_per_gpu=32),
@@ -73,7 +84,9 @@ fid50k, ppl_zfull, ppl_wfull, ppl_zend, ppl_wend, ls, dummy = _stylegan.values()
 def with_num_samples(definition, num_samples):
     """A definition for a quick look at fewer samples. Its name says so, and with that results and the file of
     the statistics of real images."""
-    args = EasyDict(definition, name=f'{definition.name}-only{num_samples}')
+    args = EasyDict(definition)
+    for key in {'name', 'reals_name'} & set(args):
+        args[key] = f'{args[key]}-only{num_samples}'
     for key in ('num_images', 'num_fakes', 'num_samples', 'max_reals'):
         if key in args:
             args[key] = num_samples if args[key] is None else min(args[key], num_samples)

@@ -1,24 +1,27 @@
-"""Results as JSON lines, with everything that is needed to repeat them."""
+"""Results as a table and, with everything that is needed to repeat them, as JSON lines."""
 
 import hashlib
 import importlib.metadata
 import json
 import platform
+import statistics
+
+import tensorflow.compat.v1 as tf
 
 from metrics import feature_networks, real_cache
 from training import misc
 
-_PACKAGES = ('stylegan-tf', 'tensorflow', 'numpy', 'scipy')
+_PACKAGES = ('stylegan-tf', 'numpy', 'scipy')
 
 
-def record(metric, network_pkl, dataset_args, data_dir, mirror_augment, seconds, num_gpus):
-    """The last run of a metric as a dict for JSON."""
+def record(metric, network_pkl, dataset_args, data_dir, mirror_augment, seconds, num_gpus, images=None):
+    """The last run of a metric as a dict for JSON. `images`: data set that was measured in place of a
+    network, or None."""
     networks = {name: feature_networks.checksum(name) for name in metric.network_names}
     return {
         'metric': metric.name,
         'results': dict(metric.results()),
-        'network': network_pkl,
-        'network_sha256': _sha256(network_pkl),
+        **(_network(network_pkl) if images is None else _images(data_dir, images)),
         'data_dir': data_dir,
         'dataset_args': dataset_args,
         'dataset_fingerprint': real_cache.fingerprint(data_dir, dataset_args),
@@ -27,14 +30,32 @@ def record(metric, network_pkl, dataset_args, data_dir, mirror_augment, seconds,
         'feature_networks': networks,
         'num_gpus': num_gpus,
         'seconds': round(seconds, 3),
-        'versions': {'python': platform.python_version(), **_versions()},
+        'versions': {'python': platform.python_version(), 'tensorflow': tf.__version__, **_versions()},
     }
+
+
+def _network(network_pkl):
+    return {'network': network_pkl, 'network_sha256': _sha256(network_pkl)}
+
+
+def _images(data_dir, name):
+    return {'images': name,
+            'images_fingerprint': real_cache.fingerprint(data_dir, {'tfrecord_dir': name})}
 
 
 def append(path, entry):
     """Add a line to a file."""
     with open(path, 'a', encoding='utf-8') as file:
         file.write(json.dumps(entry) + '\n')
+
+
+def print_table(rows):
+    """Print [(network or data set, result, values of all repeats)]: the value or its mean and deviation."""
+    width, name_width = (max(len(row[column]) for row in rows) for column in (0, 1))
+    print(f'\n{"network":{width}s}  {"metric":{name_width}s}  value')
+    for title, name, values in rows:
+        spread = f' +- {statistics.stdev(values):.3g} ({len(values)} runs)' if len(values) > 1 else ''
+        print(f'{title:{width}s}  {name:{name_width}s}  {statistics.mean(values):.6g}{spread}')
 
 
 def _sha256(file_or_url):

@@ -14,18 +14,38 @@ def to_rgb(images):
     return np.tile(images, [1, 3, 1, 1]) if isinstance(images, np.ndarray) else tf.tile(images, [1, 3, 1, 1])
 
 
-def real_features(metric, network, max_images, minibatch_size, num_gpus):
-    """Yield features [N,F] of the metric's real images: `max_images` in all, or fewer if the data set does
-    not repeat. None = all of such a data set."""
+def minibatches(data, minibatch_size):
+    """Yield (uint8 images [minibatch_size,C,H,W], how many of them count) of a data set. One that does not
+    repeat ends with a minibatch that is filled up with copies of the last image."""
+    while True:
+        try:
+            images, _ = data.get_minibatch_np(minibatch_size)
+        except tf.errors.OutOfRangeError:
+            return
+        num = len(images)
+        padding = np.repeat(images[-1:], minibatch_size - num, axis=0)
+        yield np.concatenate([images, padding]), num
+
+
+def features_of(metric, batches, network, max_images, num_gpus, unit, total=None):
+    """Yield features [N,F] of `max_images` images in `minibatches`, or of fewer where these end; None = all.
+    `unit` and, without `max_images`, `total` are for the progress."""
     count = 0
-    for images, num in metric.real_minibatches(minibatch_size):
+    for images, num in batches:
         if max_images is not None:
             num = min(num, max_images - count)
         yield network.run(to_rgb(images), num_gpus=num_gpus, assume_frozen=True)[:num]
         count += num
-        metric._report_progress(count, max_images or metric.num_reals, 'real images')
+        metric._report_progress(count, max_images or total, unit)
         if count == max_images:
             return
+
+
+def real_features(metric, network, max_images, minibatch_size, num_gpus):
+    """Yield features [N,F] of the metric's real images: `max_images` in all, or fewer if the data set does
+    not repeat. None = all of such a data set."""
+    return features_of(metric, metric.real_minibatches(minibatch_size), network, max_images, num_gpus,
+                       'real images', total=metric.num_reals)
 
 
 def on_each_device(num_gpus, networks, build):
@@ -42,11 +62,17 @@ def random_latents(Gs, count):
     return tflib.random.normal([count, *Gs.input_shape[1:]])
 
 
-def fake_features(metric, Gs, Gs_kwargs, network, num_images, minibatch_per_gpu, num_gpus):
-    """Yield features [N,F] of `num_images` generated images."""
+def random_images(Gs, labels, count, Gs_kwargs):
+    """Images [count,C,H,W] of random latents for labels [count,label_size]."""
+    return Gs.get_output_for(random_latents(Gs, count), labels, **Gs_kwargs)
+
+
+def fake_features(metric, Gs, Gs_kwargs, network, num_images, minibatch_per_gpu, num_gpus,
+                  draw=random_images):
+    """Yield features [N,F] of `num_images` images that `draw` makes, which is called like `random_images`."""
     def build(Gs, network):
         labels = metric._get_random_labels_tf(minibatch_per_gpu)
-        images = Gs.get_output_for(random_latents(Gs, minibatch_per_gpu), labels, **Gs_kwargs)
+        images = draw(Gs, labels, minibatch_per_gpu, Gs_kwargs)
         return network.get_output_for(tflib.convert_images_to_uint8(to_rgb(images)))
 
     features = on_each_device(num_gpus, [Gs, network], build)

@@ -26,6 +26,7 @@ from tests.golden_figures import (
     set_golden_values,
 )
 from tests.golden_recipe import golden_input
+from tests.seeded_randomness import seeded_by_order
 from training import misc
 from training.tfrecord_export import TFRecordExporter
 
@@ -200,6 +201,26 @@ def test_kernel_distance_takes_features_of_both(evaluate):
     with replaced_randomness():
         results = evaluate({**metric_defaults.kid50k, 'num_fakes': 20, 'max_reals': 30})
     assert np.isfinite(results['']) and results[''] > 0
+
+
+# Several latents per image
+
+def test_the_mixing_table_begins_with_the_plain_distance_and_shares_its_reals(evaluate, summaries):
+    distances = []
+    for name in ('fid50k', 'fid50k_mix1', 'fid50k_mix3'):
+        with seeded_by_order():
+            distances.append(evaluate(with_num_samples(metric_defaults[name], 20))[''])
+    assert distances[0] == distances[1]
+    assert distances[0] != distances[2]
+    assert len(summaries) == 1
+    assert [name.split('-', 1)[1] for name in os.listdir(misc.CACHE_DIR)] == ['fid50k-only20-tiny.pkl']
+
+
+def test_latents_are_mixed_on_two_devices_and_with_labels(evaluate, labelled_pkl):
+    mixed = {**metric_defaults.fid50k_mix4, 'num_images': 100, 'minibatch_per_gpu': 15}
+    data = dict(tfrecord_dir='grey', shuffle_mb=0)
+    one, two = (evaluate(mixed, labelled_pkl, data, num_gpus=num_gpus)[''] for num_gpus in (1, 2))
+    assert one == pytest.approx(two, rel=0.5), 'the same distance by other samples'
 
 
 # Other networks and data

@@ -18,12 +18,13 @@ from training.tfrecord_export import TFRecordExporter
 
 @pytest.fixture(scope='module')
 def data_dir(tmp_path_factory):
-    """A folder with a data set of 8x8 images and two generators."""
+    """A folder with two data sets of 8x8 images, one of grey ones, and two generators."""
     path = tmp_path_factory.mktemp('data')
-    images = np.random.RandomState(1).randint(256, size=[24, 3, 8, 8]).astype(np.uint8)
-    with TFRecordExporter(str(path / 'tiny'), len(images), print_progress=False) as exporter:
-        for image in images:
-            exporter.add_image(image)
+    images = np.random.RandomState(1).randint(256, size=[48, 3, 8, 8]).astype(np.uint8)
+    for name, part in (('tiny', images[:24]), ('held-out', images[24:]), ('grey', images[:24, :1])):
+        with TFRecordExporter(str(path / name), len(part), print_progress=False) as exporter:
+            for image in part:
+                exporter.add_image(image)
     with fresh_session(QUICK):
         Gs = tflib.Network('Gs', **SMALL_G)
         for name in ('a.pkl', 'b.pkl'):
@@ -58,6 +59,7 @@ def test_results_go_to_the_log_and_as_json_to_a_file(script, tmp_path, data_dir)
     records = [json.loads(line) for line in (run_dir / 'metrics.jsonl').read_text().splitlines()]
     assert [record['metric'] for record in records] == ['fid50k-only20', 'pr50k3-only20']
     assert records[0]['mirror_augment'] is True
+    assert {'python', 'tensorflow', 'numpy', 'scipy'} <= set(records[0]['versions'])
     assert records[0]['dataset_args'] == {'tfrecord_dir': 'tiny', 'shuffle_mb': 0}
     assert f'{records[0]["results"]["fid50k-only20"]:.4f}' in line
     assert set(records[1]['results']) == {'pr50k3-only20_precision', 'pr50k3-only20_recall'}
@@ -71,9 +73,55 @@ def test_several_networks_and_repeats_end_with_a_table(script, data_dir, capsys)
     assert all(' +- ' in row for row in rows)
 
 
+def test_images_of_another_data_set_stand_beside_a_network(script, tmp_path, capsys):
+    script('--images=held-out,tiny', '--num-samples=20')
+    rows = capsys.readouterr().out.splitlines()[-4:-1]
+    titles = [row.split('  ')[0].split('/')[-1] for row in rows]
+    assert titles == ['a.pkl', 'images of held-out', 'images of tiny']
+    assert all(row.split()[-2] == 'fid50k-only20' for row in rows)
+    [run_dir] = tmp_path.glob('00000-run-metrics')
+    lines = (run_dir / 'log.txt').read_text().splitlines()
+    assert any(line.startswith('images of held-out             time ') for line in lines)
+    records = [json.loads(line) for line in (run_dir / 'metrics.jsonl').read_text().splitlines()]
+    assert [record.get('images') for record in records] == [None, 'held-out', 'tiny']
+    assert 'network' not in records[1]
+    assert records[1]['images_fingerprint'] != records[2]['images_fingerprint']
+    assert records[2]['results']['fid50k-only20'] < 1e-6 < records[1]['results']['fid50k-only20']
+
+
+def test_the_real_images_themselves_cannot_be_told_from_the_real_ones(script, tmp_path):
+    script('--network=none', '--images=tiny', '--metrics=fid50k,kid50k,pr50k3,is50k', '--num-samples=20',
+           '--num-gpus=2')
+    [run_dir] = tmp_path.glob('00000-run-metrics')
+    results = {}
+    for line in (run_dir / 'metrics.jsonl').read_text().splitlines():
+        results.update(json.loads(line)['results'])
+    assert results['fid50k-only20'] < 1e-6
+    assert results['kid50k-only20'] < 0
+    assert results['pr50k3-only20_precision'] == results['pr50k3-only20_recall'] == 1
+    assert results['is50k-only20_mean'] > 1
+
+
 @pytest.mark.parametrize(('flags', 'message'), [
-    (['--metrics=fid51k'], "unknown metric 'fid51k'; --metrics takes cs50k_lite0, fd50k_lite0, fid50k"),
-    (['--metrics='], '--metrics and --network: expected at least one of each'),
+    (['--images=grey', '--num-samples=20'],
+     '--images=grey: holds images [1, 8, 8], but those of the data set are [3, 8, 8]'),
+    (['--images=held-out', '--num-samples=30'],
+     '--images=held-out: holds 24 images, but fid50k-only30 takes 30; compare fewer with --num-samples=24'),
+])
+def test_images_that_cannot_be_compared_are_refused(flags, message, script, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        script('--network=none', *flags)
+    assert exit_info.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('flags', 'message'), [
+    (['--metrics=fid51k'], "unknown metric 'fid51k'; --metrics takes cs50k_lite0, fd50k_lite0, fd50k_"),
+    (['--metrics='], '--metrics and --network (or --images): expected at least one of each'),
+    (['--images=dogs'], '--images=dogs: there is no such folder'),
+    (['--images=tiny', '--metrics=fid50k,ppl_wend'], 'ppl_wend: looks at what a generator makes of latents'),
+    (['--images=tiny', '--metrics=ls'], 'ls: looks at what a generator makes of latents'),
+    (['--images=tiny', '--metrics=fid50k_mix1'], 'fid50k_mix1: looks at what a generator makes of latents'),
     (['--data-dir=/nowhere'], 'dataset root directory does not exist'),
     (['--dataset=cats'], '--dataset=cats: there is no such folder'),
     (['--network=gone.pkl'], 'gone.pkl: no such file'),
