@@ -221,6 +221,20 @@ def test_statistics_of_reals_are_computed_again_for_another_source(path, graph_p
     assert cached(5) == 5
 
 
+def test_records_name_source_and_file(path, graph_path):
+    metric = metric_base.DummyMetric(name='dummy')
+    metric.network_names = (NAME,)
+    metric._reset(network_pkl=str(path))
+
+    def recorded():
+        record = metric.get_record()
+        return record['feature_network_origins'], record['feature_networks']
+
+    assert recorded() == ({NAME: 'graph'}, {NAME: _sha256(graph_path)})
+    feature_networks.give_trust([NAME])
+    assert recorded() == ({NAME: 'pickle'}, {NAME: _sha256(path)})
+
+
 def test_there_is_a_classifier_for_every_attribute():
     assert len(feature_networks.CLASSIFIERS) == 40
     assert feature_networks.CLASSIFIERS[19] == 'celebahq-classifier-19-eyeglasses'
