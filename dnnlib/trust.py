@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 
 from . import util
 
@@ -72,3 +73,23 @@ def remember_file(path: str) -> None:
             remember(HashingStream(file).digest(), path)
     except OSError as error:
         raise util.UserError(f'{path}: cannot be trusted: {error.strerror}') from error
+
+
+def ask(facts: str, digest: str, name: str) -> bool:
+    """Ask a user whether the source text in a file may run; a yes is remembered.
+
+    `facts`: what the file is, and what would be run. Without a terminal nobody is asked: the answer is no.
+    """
+    if not _on_terminal():
+        return False
+    # Not to sys.stderr, which a log may have taken over.
+    print(f'{facts}.\nRun it, now and later? [y/N] ', end='', file=sys.__stderr__, flush=True)
+    if sys.stdin.readline().strip().lower() not in ('y', 'yes'):
+        return False
+    remember(digest, name)
+    return True
+
+
+def _on_terminal():
+    """Is there somebody to ask?"""
+    return os.isatty(0) and os.isatty(2)

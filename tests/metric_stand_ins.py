@@ -61,6 +61,7 @@ class StandIn:
     kwargs: tuple = ()
     digest: str = 'd1ge57'
     why_missing: str | None = None
+    origin = 'stand-in'
 
     def missing(self):
         return self.why_missing

@@ -1,6 +1,6 @@
 """metrics.efficientnet_lite0: its answers on natural images, and its use in place of a Network.
 
-The images come inside the wheels of scikit-image and scikit-learn, which are not imported.
+The photographs come inside the wheels of scikit-image and scikit-learn, which are not imported.
 """
 
 import importlib.util
@@ -34,24 +34,22 @@ def probabilities(module_session):
     return EfficientNetLite0('probabilities')
 
 
-def natural_image(package, path):
-    """An image inside a package as [1,C,H,W]."""
-    spec = importlib.util.find_spec(package)
-    if spec is None:
-        pytest.skip(f'needs {package}')
-    with PIL.Image.open(pathlib.Path(spec.submodule_search_locations[0], path)) as image:
+def photograph(package, path):
+    """A photograph inside a package as [1,C,H,W]."""
+    folder = importlib.util.find_spec(package).submodule_search_locations[0]
+    with PIL.Image.open(pathlib.Path(folder, path)) as image:
         pixels = np.asarray(image)
     return np.atleast_3d(pixels).transpose(2, 0, 1)[np.newaxis]
 
 
 @needs_weights
 @pytest.mark.parametrize('package, path, label', [
-    ('skimage', 'data/chelsea.png', 285),  # Egyptian cat
-    ('skimage', 'data/coffee.png', 967),   # espresso
-    ('skimage', 'data/camera.png', 872),   # tripod; a grey image
-    ('sklearn', 'datasets/images/flower.jpg', 985)])  # daisy
-def test_natural_images_are_recognized(probabilities, package, path, label):
-    answers = probabilities.run(natural_image(package, path))
+    ('skimage', 'data/chelsea.png', 285),  # Egyptian cat: a tabby's face
+    ('skimage', 'data/coffee.png', 967),  # espresso: a cup of it
+    ('skimage', 'data/camera.png', 872),  # tripod, with a man behind the camera on it; a grey image
+    ('sklearn', 'datasets/images/flower.jpg', 985)])  # daisy: the nearest class to a dahlia
+def test_photographs_are_recognized(probabilities, package, path, label):
+    answers = probabilities.run(photograph(package, path))
     assert answers.argmax() == label
     np.testing.assert_allclose(answers.sum(), 1, rtol=1e-5)
 
