@@ -31,6 +31,7 @@ class ImageMetric(metric_base.MetricBase):
     def _evaluate(self, Gs, Gs_kwargs, num_gpus):
         draw = sampling.random_images
         if self.num_latents is not None:
+            self._require_styles(Gs)
             mixed_latents.check_generator(Gs, self.num_latents, self.name, self._network_pkl)
             draw = functools.partial(mixed_latents.random_images, num_latents=self.num_latents)
         network = feature_networks.load(*self.network_names)

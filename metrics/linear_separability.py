@@ -34,6 +34,7 @@ class LS(metric_base.MetricBase):
                 'attrib_indices': self.attrib_indices}
 
     def _evaluate(self, Gs, Gs_kwargs, num_gpus):
+        self._require_styles(Gs)
         classifiers = [feature_networks.load(name) for name in self.network_names]
         built = sampling.on_each_device(
             num_gpus, [Gs, *classifiers], lambda Gs, *classifiers: self._build(Gs, classifiers, Gs_kwargs))

@@ -256,6 +256,12 @@ class MetricBase:
         """Tensor of labels [N,label_size] of the data set, drawn afresh at every evaluation."""
         return tf.cast(self._get_dataset_obj().get_random_labels_tf(minibatch_size), tf.float32)
 
+    def _require_styles(self, Gs):
+        """Raise UserError unless the generator has a mapping network and a synthesis network."""
+        if not {'mapping', 'synthesis'} <= set(Gs.components):
+            raise UserError(f'{self._network_pkl}: {self.name} looks at styles, and this generator has none; '
+                            'choose one of StyleGAN or StyleGAN2, or another metric')
+
     # Statistics of real images.
 
     def _get_cache_file_for_reals(self, extension='pkl', **kwargs):

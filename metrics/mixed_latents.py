@@ -10,9 +10,6 @@ from metrics import sampling
 
 def check_generator(Gs, num_latents, metric_name, network_name):
     """Raise UserError unless each of `num_latents` latents can have a layer of its own."""
-    if not {'mapping', 'synthesis'} <= set(Gs.components):
-        raise UserError(f'{network_name}: {metric_name} mixes styles, and this generator has none; choose '
-                        'one of StyleGAN or StyleGAN2')
     num_layers = Gs.components.synthesis.input_shape[1]
     if num_layers < num_latents:
         raise UserError(f'{network_name}: {metric_name} needs a layer for each of {num_latents} latents, and '

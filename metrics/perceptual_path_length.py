@@ -53,6 +53,7 @@ class PPL(metric_base.MetricBase):
                 'sampling': self.sampling, 'crop': self.crop}
 
     def _evaluate(self, Gs, Gs_kwargs, num_gpus):
+        self._require_styles(Gs)
         Gs_kwargs = {**Gs_kwargs, **self.Gs_overrides}
         lpips = feature_networks.load(*self.network_names)
         built = sampling.on_each_device(

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
+from dnnlib.tflib.inference import inference
 from dnnlib.util import UserError
 
 
@@ -52,7 +53,7 @@ def on_each_device(num_gpus, networks, build):
     """-> [build(*networks) on every device]. The first one has the networks, others have copies."""
     results = []
     for gpu in range(num_gpus):
-        with tflib.device(gpu):
+        with tflib.device(gpu), inference():
             results.append(build(*[net if gpu == 0 else net.clone() for net in networks]))
     return results
 

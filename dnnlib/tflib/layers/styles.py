@@ -119,8 +119,9 @@ def synthesize(synthesis, dlatents, lod, **kwargs):
 
     handover = [tf.assign(synthesis.vars['lod'], lod)] if 'lod' in synthesis.vars else []
     with tf.control_dependencies(handover):
+        is_template = kwargs.get('force_clean_graph', False)
         on_cpu = device_layout(dlatents) == 'NHWC'
-        if is_inference() and on_cpu and synthesis.output_shape[2] >= _LARGE:
+        if is_inference() and on_cpu and not is_template and synthesis.output_shape[2] >= _LARGE:
             images = _one_by_one(images_of, dlatents)
         else:
             images = images_of(dlatents)
