@@ -14,6 +14,7 @@ import tensorflow.compat.v1 as tf
 import dnnlib.tflib as tflib
 from dnnlib import cli
 from dnnlib.util import atomic_write
+from metrics import sessions
 from metrics.efficientnet_lite0 import EfficientNetLite0
 
 MATRIX_SIZE = 2048
@@ -101,8 +102,8 @@ def main(argv=None):
         help='measurements of each (default: 5)')
     add('--out', metavar='FILE', help='write the figures to this JSON file too')
     args = parser.parse_args(argv)
-    tflib.init_tf()
-    results = measure(args.resolution, args.minibatch_sizes, args.rounds)
+    with sessions.fresh_session(None):
+        results = measure(args.resolution, args.minibatch_sizes, args.rounds)
     report(results)
     if args.out:
         with atomic_write(args.out, 'w') as file:
