@@ -7,9 +7,10 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 
-
 # TensorFlow's optimizer fuses convolutions with what follows them, but only where graphs are not pruned.
-_DEFAULTS = {'graph_options.place_pruned_graph': False}
+# Of its other changes, moving casts makes oneDNN complain of integers that it cannot transpose.
+_DEFAULTS = {'graph_options.place_pruned_graph': False,
+             'graph_options.rewrite_options.arithmetic_optimization': tf.GraphOptions().rewrite_options.OFF}
 
 
 @contextlib.contextmanager
