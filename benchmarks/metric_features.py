@@ -1,11 +1,11 @@
 """Images per second through EfficientNet-Lite0, and how near its convolutions come to a matrix product.
 
-Both are measured in turn, several times, so that other work on the machine weighs on both of them.
+Both are measured in turn, several times, so that other work on the machine weighs on both of them. Shares are
+also given by the time of all processors that the process got: where a machine is busy, those are steadier.
 """
 
 import argparse
 import json
-import statistics
 import time
 
 import numpy as np
@@ -36,13 +36,13 @@ def convolution_multiply_adds(graph):
 
 
 def per_second(call):
-    """How often `call` runs in a second."""
+    """How often `call` runs in a second, and in a second of processor time."""
     count = 0
-    start = time.perf_counter()
-    while (elapsed := time.perf_counter() - start) < SECONDS:
+    start, processor_start = time.perf_counter(), time.process_time()
+    while time.perf_counter() - start < SECONDS:
         call()
         count += 1
-    return count / elapsed
+    return count / (time.perf_counter() - start), count / (time.process_time() - processor_start)
 
 
 def make_calls(resolution, minibatch_sizes):
@@ -69,16 +69,17 @@ def measure(resolution, minibatch_sizes, rounds):
     rates = {name: [] for name in calls}
     for _ in range(rounds):
         for name, (call, amount) in calls.items():
-            rates[name].append(amount * per_second(call))
-    flops, limits = 2 * multiply_adds, rates['product']
-    shares = {name: [flops * rate / limit for rate, limit in zip(values, limits, strict=True)]
-              for name, values in rates.items() if name != 'product'}
+            rates[name].append(amount * np.array(per_second(call)))
+    limits = np.array(rates.pop('product'))  # [rounds,2]
+    shares = {name: np.median(2 * multiply_adds * np.array(values) / limits, axis=0).tolist()
+              for name, values in rates.items()}
     return {
         'resolution': resolution,
         'multiply_adds_per_image': multiply_adds,
-        'product_gflops': statistics.median(rates['product']) / 1e9,
-        'images_per_second': {name: statistics.median(rates[name]) for name in shares},
-        'share_of_product': {name: statistics.median(values) for name, values in shares.items()},
+        'product_gflops': float(np.median(limits[:, 0])) / 1e9,
+        'images_per_second': {name: float(np.median(values, axis=0)[0]) for name, values in rates.items()},
+        'share_of_product': {name: share for name, (share, _) in shares.items()},
+        'share_by_processor_time': {name: share for name, (_, share) in shares.items()},
     }
 
 
@@ -87,7 +88,8 @@ def report(results):
     print(f'{results["multiply_adds_per_image"] / 1e6:.1f} million multiply-adds per image; product of '
           f'{MATRIX_SIZE}x{MATRIX_SIZE} matrices, float32: {results["product_gflops"]:.1f} GFLOP/s')
     for name, rate in results['images_per_second'].items():
-        print(f'{name:14s}{rate:9.1f} images/s {results["share_of_product"][name]:8.1%} of the product')
+        print(f'{name:14s}{rate:9.1f} images/s {results["share_of_product"][name]:8.1%} of the product, '
+              f'{results["share_by_processor_time"][name]:.1%} by processor time')
 
 
 def main(argv=None):
