@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import dnnlib
-from metrics import feature_networks
+from metrics import feature_networks, sessions
 from tests import metric_stand_ins
 from tests.golden_figures import QUICK, fresh_session, one_hot
 from training import misc
@@ -107,3 +107,10 @@ def test_evaluation_after_evaluation_leaves_nothing_behind(run_dir, stand_ins, s
     assert len(set(graphs)) == 1
     assert len(set(files[2:])) == 1
     assert megabytes[-1] - megabytes[3] < 16
+
+
+def test_tensorflow_may_optimize_the_graphs_of_metrics_unless_it_is_told_otherwise():
+    option = 'graph_options.place_pruned_graph'
+    for config, pruned in [(None, False), (QUICK, False), ({option: True}, True)]:
+        with sessions.fresh_session(config):
+            assert tf.get_default_session()._config.graph_options.place_pruned_graph is pruned
