@@ -149,6 +149,7 @@ class Manifold:
             if distances.shape[1] > count:
                 distances.partition(count - 1, axis=1)
             best = np.sort(np.concatenate([best, distances[:, :count]], axis=1), axis=1)[:, :count]
+            del distances  # before the next block takes as much
         return best
 
     def evaluate(self, features, return_realism=False, return_neighbors=False):
@@ -179,6 +180,7 @@ class Manifold:
             closer = smallest < closest
             closest[closer] = smallest[closer]
             nearest[closer] = column[closer] + cols.start
+            del distances  # before the next block takes as much
         return inside, closest, nearest
 
 

@@ -7,14 +7,19 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 
+# TensorFlow's optimizer fuses convolutions with what follows them, but only where graphs are not pruned.
+# Of its other changes, moving casts makes oneDNN complain of integers that it cannot transpose.
+_DEFAULTS = {'graph_options.place_pruned_graph': False,
+             'graph_options.rewrite_options.arithmetic_optimization': tf.GraphOptions().rewrite_options.OFF}
+
 
 @contextlib.contextmanager
 def fresh_session(tf_config):
     """A graph and a session of their own, both gone afterwards. `tf_config`: as of tflib.init_tf(), but no
-    seeds are applied."""
+    seeds are applied, and the graph is optimized."""
     with tf.Graph().as_default() as graph:
         try:
-            with tflib.create_session(tf_config):
+            with tflib.create_session({**_DEFAULTS, **(tf_config or {})}):
                 yield
         finally:
             _forget_custom_gradients(graph)

@@ -1,13 +1,17 @@
 """Metrics during training: evaluated after snapshots, told to TensorBoard."""
 
+import gc
+import os
 import pathlib
+import sys
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import dnnlib
-from metrics import feature_networks
+from metrics import feature_networks, sessions
 from tests import metric_stand_ins
 from tests.golden_figures import QUICK, fresh_session, one_hot
 from training import misc
@@ -16,6 +20,15 @@ from training.tfrecord_export import TFRecordExporter
 FID = dict(func_name='metrics.frechet_inception_distance.FID', name='fid', num_images=8, minibatch_per_gpu=8)
 NETWORK = dict(fmap_base=32, fmap_max=4)
 ADAM = dict(beta1=0.0, beta2=0.99, epsilon=1e-8)
+NUM_EVALUATIONS = 10
+
+
+@pytest.fixture
+def stand_ins(monkeypatch, tmp_path):
+    """Stand-ins for the feature networks and an empty cache."""
+    table = metric_stand_ins.sources(feature_networks.SOURCES, size=8)
+    monkeypatch.setattr(feature_networks, 'SOURCES', table)
+    monkeypatch.setattr(misc, 'CACHE_DIR', str(tmp_path / 'cache'))
 
 
 @pytest.fixture(scope='module')
@@ -66,3 +79,38 @@ def test_tensorboard_has_the_results_from_the_first_evaluation_on(run_dir):
 
 def test_statistics_of_reals_are_computed_once_per_run(run_dir):
     assert len(list((run_dir.parent / 'cache').iterdir())) == 1
+
+
+def resident_megabytes():
+    """Memory of this process."""
+    num_pages = int(pathlib.Path('/proc/self/statm').read_text().split()[1])
+    return num_pages * os.sysconf('SC_PAGE_SIZE') / 2 ** 20
+
+
+def live_graphs():
+    gc.collect()
+    return sum(isinstance(item, tf.Graph) for item in gc.get_objects())
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs /proc')
+def test_evaluation_after_evaluation_leaves_nothing_behind(run_dir, stand_ins, session):
+    """Within a session that goes on. Graphs that stayed would take some 10 MB per evaluation."""
+    metric = dnnlib.util.call_func_by_name(**FID)
+    network_pkl = max(run_dir.glob('network-snapshot-*.pkl'))
+    figures = []
+    for _ in range(NUM_EVALUATIONS):
+        metric.run(str(network_pkl), data_dir=str(run_dir.parent), mirror_augment=False, log_results=False,
+                   dataset_args=dict(tfrecord_dir='tiny', max_label_size='full'), tf_config=QUICK)
+        figures.append((live_graphs(), len(list(pathlib.Path('/proc/self/fd').iterdir())),
+                        resident_megabytes()))
+    graphs, files, megabytes = zip(*figures, strict=True)
+    assert len(set(graphs)) == 1
+    assert len(set(files[2:])) == 1
+    assert megabytes[-1] - megabytes[3] < 16
+
+
+def test_tensorflow_may_optimize_the_graphs_of_metrics_unless_it_is_told_otherwise():
+    option = 'graph_options.place_pruned_graph'
+    for config, pruned in [(None, False), (QUICK, False), ({option: True}, True)]:
+        with sessions.fresh_session(config):
+            assert tf.get_default_session()._config.graph_options.place_pruned_graph is pruned

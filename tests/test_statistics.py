@@ -159,6 +159,17 @@ def test_kernel_distance_agrees_with_a_naive_one(max_subset_size):
     assert actual == pytest.approx(expected)
 
 
+@pytest.mark.parametrize('count, num_features', [(60, 8), (20, 200)])
+def test_kernel_distance_agrees_with_scikit_learn(count, num_features):
+    kernel = pytest.importorskip('sklearn.metrics.pairwise').polynomial_kernel
+    real, fake = rows('kd/real', count, num_features), rows('kd/fake', count, num_features, 1.2, 0.4)
+    within = [kernel(x.astype(np.float64), degree=3, coef0=1) for x in (real, fake)]
+    expected = sum((k.sum() - np.trace(k)) / (count * (count - 1)) for k in within)
+    expected -= 2 * kernel(real.astype(np.float64), fake.astype(np.float64), degree=3, coef0=1).mean()
+    actual = statistics.kernel_distance(real, fake, num_subsets=1, max_subset_size=count)
+    assert actual == pytest.approx(expected, rel=1e-10)
+
+
 def test_kernel_distance_draws_from_the_global_random_numbers():
     real, fake = rows('kd/real', 14, 6), rows('kd/fake', 11, 6)
     np.random.seed(5)
@@ -256,6 +267,22 @@ def test_manifold_in_single_precision_agrees_with_scikit_learn(reals, fakes):
     order = distances[1]
     covered = [np.any(distances[0] ** 2 <= radii[order, k], axis=1) for k in (0, 1)]
     np.testing.assert_array_equal(inside, np.stack(covered, axis=1))
+
+
+@pytest.mark.parametrize('count, num_features', [(60, 8), (25, 40)])
+def test_precision_recall_in_single_precision_agrees_with_scikit_learn(count, num_features):
+    neighbors = pytest.importorskip('sklearn.neighbors')
+    sets = [rows('pr/real', count, num_features), rows('pr/fake', 40, num_features, 1.0, 0.1)]
+
+    def covered(points, queries):
+        search = neighbors.NearestNeighbors(algorithm='brute').fit(points)
+        radii = search.kneighbors(points, n_neighbors=4)[0][:, 3]
+        distances, order = search.kneighbors(queries, n_neighbors=len(points))
+        return np.mean(np.any(distances <= radii[order], axis=1))
+
+    expected = covered(*sets), covered(*sets[::-1])
+    assert statistics.precision_recall(*sets, dtype=np.float32) == pytest.approx(expected, abs=1e-12)
+    assert min(expected) > 0 and max(expected) < 1, 'figures that could not be otherwise'
 
 
 def test_duplicates_make_neighbourhoods_without_extent():
