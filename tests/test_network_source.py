@@ -35,15 +35,18 @@ TFLIB_NAMES = (
 # Found in `tensorflow.compat.v1` of TensorFlow 1.14, on which the networks were evaluated, too, with
 # gradients of first and second order. A name that is new here has to be looked up there.
 TENSORFLOW_1_14 = {
-    'Operation', 'Tensor', 'Variable', 'abs', 'as_dtype', 'assign', 'broadcast_to', 'cast', 'clip_by_value',
+    'Operation', 'Tensor', 'TensorArray', 'Variable', '__version__.startswith',
+    'abs', 'as_dtype', 'assign', 'broadcast_to', 'cast', 'clip_by_value',
     'concat', 'cond', 'config.experimental.list_physical_devices', 'constant', 'control_dependencies',
     'convert_to_tensor', 'custom_gradient', 'exp', 'expand_dims', 'float16', 'float32', 'get_default_graph',
     'get_variable', 'identity', 'initializers.ones', 'initializers.random_normal', 'initializers.zeros',
     'int32', 'matmul', 'maximum', 'minimum', 'name_scope', 'newaxis', 'nn.avg_pool', 'nn.bias_add',
     'nn.conv2d', 'nn.conv2d_transpose', 'nn.depthwise_conv2d', 'nn.elu', 'nn.leaky_relu', 'nn.relu',
-    'nn.sigmoid', 'nn.softplus', 'nn.tanh', 'pad', 'random_normal', 'random_uniform', 'range', 'reduce_max',
-    'reduce_mean', 'reduce_prod', 'reduce_sum', 'reshape', 'rsqrt', 'shape', 'split', 'sqrt', 'square',
-    'tile', 'transpose', 'variable_scope', 'where'}
+    'nn.sigmoid', 'nn.softplus', 'nn.tanh', 'ones_like',
+    'pad', 'random_normal', 'random_uniform', 'range', 'reduce_max',
+    'reduce_mean', 'reduce_prod', 'reduce_sum', 'reshape', 'reverse', 'rsqrt',
+    'shape', 'split', 'sqrt', 'square',
+    'tile', 'transpose', 'variable_scope', 'where', 'while_loop'}
 
 SMALL = dict(resolution=8, num_channels=3, fmap_max=4, latent_size=4, dlatent_size=4, mapping_fmaps=4,
              mapping_layers=2)

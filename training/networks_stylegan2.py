@@ -21,7 +21,7 @@ from dnnlib.tflib.layers.stages import Fmaps, log2_of_resolution
 from dnnlib.tflib.layers.styles import map_latents, plain_number, styled_dlatents, synthesize
 from dnnlib.tflib.layers.synthesis_inputs import const_input, layer_noise, noise_inputs
 from dnnlib.tflib.ops.conv2d import change_layout, device_layout
-from dnnlib.tflib.ops.fused_bias_act import gain_before_and_after
+from dnnlib.tflib.ops.fused_bias_act import fused_bias_act, gain_before_and_after
 from dnnlib.tflib.ops.stylegan_resampling import downscale2d, upscale2d
 from dnnlib.tflib.ops.upfirdn_2d import downsample_2d, upsample_2d
 
@@ -164,8 +164,9 @@ def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
         fused_modconv=style.fused_modconv, data_format=style.data_format, out_gain=before)
     noise = layer_noise(x, style.noise[layer_idx], style.randomize_noise, style.data_format)
     strength = tf.get_variable('noise_strength', shape=[], initializer=tf.initializers.zeros())
+    x = apply_bias_act(x, lrmul=before, data_format=style.data_format)  # next to the convolution
     x += noise * tf.cast(strength * before, x.dtype)
-    return apply_bias_act(x, act=style.nonlinearity, lrmul=before, gain=after, data_format=style.data_format)
+    return fused_bias_act(x, act=style.nonlinearity, gain=after)
 
 
 def _to_rgb(x, y, style, layer_idx, num_channels, scope='ToRGB'):

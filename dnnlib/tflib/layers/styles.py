@@ -137,5 +137,10 @@ def _one_by_one(images_of, dlatents):
     A CPU takes less memory and less time for that: with only one style the weights can be modulated, and they
     are smaller than large feature maps.
     """
-    images = tf.map_fn(lambda sample: images_of(sample[tf.newaxis])[0], dlatents, parallel_iterations=1)
-    return tf.ensure_shape(images, [None, *images.shape[1:]])
+    def add_image(i, images):
+        return i + 1, images.write(i, images_of(dlatents[i][tf.newaxis])[0])
+
+    num_images = tf.shape(dlatents)[0]
+    images = tf.TensorArray(dlatents.dtype, size=num_images)
+    _, images = tf.while_loop(lambda i, _: i < num_images, add_image, [0, images], parallel_iterations=1)
+    return images.stack()
