@@ -64,10 +64,15 @@ def _last(lines):
 
 
 def _end(process):
+    """Without anything left running: what is interrupted has time to end the processes that it started."""
     process.stdout.close()
     if process.returncode is None:
-        process.kill()
-        process.wait()
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def python(*words):

@@ -161,8 +161,8 @@ def _steps(results):
                  _time(_scaled(row["seconds"], 1000))]
                 for step, row in result['steps'].items()]
         note = (f'Per image {result["multiply_adds_per_image"] / 1e6:.1f} million multiply-adds '
-                f'by definition and {result["multiply_adds_in_graph"] / 1e6:.1f} million in the graph. Building it took '
-                f'{_number(result["build_seconds"])} s, all steps for the first time '
+                f'by definition and {result["multiply_adds_in_graph"] / 1e6:.1f} million in the graph. '
+                f'Building it took {_number(result["build_seconds"])} s, all steps for the first time '
                 f'{_number(result["first_run_seconds"])} s.')
         tables.append(_table(f'### {name}', [
             'step', 'runs per minibatch', 'multiply-adds per image (10^6)', 'ms per run'], rows, note))
@@ -232,7 +232,7 @@ def _failures(results):
 def _profiles(results):
     tables = []
     for name, result in results['pieces'].items():
-        if 'profile' in result:
+        if result.get('profile'):
             per = 'an average minibatch' if 'steps' in result else 'one run'
             total = sum(row[1] for row in result['profile'])
             rows = [[kind, f'{1000 * seconds:.1f}', f'{seconds / total:.0%}', f'{count:.0f}']
