@@ -12,8 +12,8 @@ FIRST_TICK_GOAL = 30     # seconds
 
 HOW = '''\
 Every measurement runs in a process of its own. The limit of a network is the time that a product of float32
-matrices of 2048x2048 would take for as many multiply-adds; its rate is measured next to each round of the
-work, in the same session. Times are medians over the rounds, with minimum and maximum.
+matrices of 2048x2048 would take for as many multiply-adds; its rate is measured before and after each round
+of the work, in the same session. Times are medians over the rounds, with minimum and maximum.
 
 Only convolutions and dense layers are counted, by the definition of the layers: `k*k*I*O` per output pixel,
 and per input pixel where a transposed convolution doubles the resolution. For training that is three
@@ -143,7 +143,7 @@ def _goals(results):
             name, f'{result["multiply_adds_per_image"] / 1e9:.4g}',
             f'{result["product_flops"]["median"] / 1e9:.0f}',
             f'{_number(result["limit_seconds"]["median"])} {unit}', _time(result['seconds'], unit),
-            f'{result["share_of_limit"]["median"]:.2f}', f'{result["goal"]:.2f}',
+            _time(result['share_of_limit']), f'{result["goal"]:.2f}',
             _gb(result['peak_memory_bytes']) + memory_goal])
     return _table('## Against the matrix product', [
         'work', 'multiply-adds per image (10^9)', 'product (GFLOP/s)', 'limit', 'time', 'share of the limit',

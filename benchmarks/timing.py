@@ -2,6 +2,8 @@
 
 import collections
 import functools
+import itertools
+import statistics
 import time
 from unittest import mock
 
@@ -47,15 +49,17 @@ def seconds_of(call, at_least=0.0):
 def alternate(measure, seconds, min_rounds):
     """Measure the rate of the product and `measure()` in turn, for `seconds` and `min_rounds` at least.
 
-    Neighbours in time suffer from the same disturbances. -> [rate], [what `measure` has returned]
+    Neighbours in time suffer from the same disturbances: the rate of a round is the mean of those before and
+    after. -> [rate], [what `measure` has returned]
     """
     product = Product()
-    rates, results = [], []
+    rates, results = [product.rate()], []
     start = time.perf_counter()
-    while len(rates) < min_rounds or (len(rates) < MAX_ROUNDS and time.perf_counter() - start < seconds):
-        rates.append(product.rate())
+    while len(results) < min_rounds or (
+            len(results) < MAX_ROUNDS and time.perf_counter() - start < seconds):
         results.append(measure())
-    return rates, results
+        rates.append(product.rate())
+    return [statistics.mean(pair) for pair in itertools.pairwise(rates)], results
 
 
 def against_limit(multiply_adds, rates, seconds):

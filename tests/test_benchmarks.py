@@ -10,7 +10,7 @@ import dnnlib.tflib as tflib
 from benchmarks import __main__ as command
 from benchmarks import counting, floor, plan, processes, report, startup, timing, training
 from benchmarks.spread import spread
-from dnnlib.util import UserError
+from dnnlib.util import EasyDict, UserError
 from training import misc
 
 WIDTH = dict(resolution=8, fmap_max=4, num_channels=1)
@@ -89,6 +89,12 @@ def test_work_at_half_the_speed_of_the_product_has_a_share_of_one_half():
     assert result['share_of_limit'] == spread([0.5, 0.5, 0.5])
 
 
+def test_the_rate_of_a_round_lies_between_those_before_and_after(monkeypatch):
+    rates = iter([1.0, 3.0, 5.0])
+    monkeypatch.setattr(timing, 'Product', lambda: EasyDict(rate=lambda: next(rates)))
+    assert timing.alternate(lambda: 'done', seconds=0, min_rounds=2) == ([2.0, 4.0], ['done', 'done'])
+
+
 def test_floor_reads_the_arrays_of_a_network_pickle_without_building_it(networks, tmp_path):
     misc.save_pkl(networks, tmp_path / 'networks.pkl')
     with open(tmp_path / 'networks.pkl', 'rb') as file:
@@ -164,8 +170,8 @@ RESULTS = {
 
 def test_report_sets_times_against_limit_and_goal():
     text = report.text(RESULTS)
-    assert '| generate 1024x1024, minibatch 1 | 2 | 0 | 2 s/image | 4 s/image (4 to 4) | 0.50 | 0.60 | ' \
-           '1.50 GB (goal 2.50 GB) |' in text
+    assert '| generate 1024x1024, minibatch 1 | 2 | 0 | 2 s/image | 4 s/image (4 to 4) | ' \
+           '0.5 (0.5 to 0.5) | 0.60 | 1.50 GB (goal 2.50 GB) |' in text
     assert '| Conv2D | 750.0 | 75% | 3 |' in text
     assert '| input pipeline, minibatch 32 | 1234 | 1.00 GB |' in text
     assert 'Abacus, 2 cores' in text
