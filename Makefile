@@ -1,4 +1,4 @@
-# Targets: setup, demo, test, lint. Needs Python 3.11+ and make, nothing else.
+# Targets: setup, demo, test, bench, lint. Needs Python 3.11+ and make, nothing else.
 
 PYTHON   ?= python3
 KIMG     ?= 100
@@ -40,6 +40,15 @@ demo: setup
 
 test: setup
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests
+
+# How fast everything is here: docs/performance.md, in ten minutes. QUICK=1: a look, which leaves it as it is.
+.PHONY: bench
+bench: $(VENV)/.bench
+	$(RUN) -m benchmarks $(if $(QUICK),--quick)
+
+$(VENV)/.bench: $(VENV)/.ready
+	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[bench]'
+	touch $@
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -1,0 +1,58 @@
+"""Images per second through dataset_tool.py, the input pipeline and the metrics' features."""
+
+import pathlib
+import tempfile
+import time
+
+import numpy as np
+import PIL.Image
+
+from benchmarks import processes
+
+
+def write_images(folder, count, resolution):
+    """Write PNGs that compress like photographs: soft shapes and a little noise."""
+    rnd = np.random.RandomState(1)
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True)
+    for idx in range(count):
+        shapes = PIL.Image.fromarray(rnd.randint(256, size=[12, 12, 3]).astype(np.uint8))
+        pixels = np.asarray(shapes.resize([resolution] * 2, PIL.Image.Resampling.BICUBIC), dtype=np.int16)
+        pixels = np.clip(pixels + rnd.randint(-4, 5, size=pixels.shape), 0, 255).astype(np.uint8)
+        PIL.Image.fromarray(pixels).save(folder / f'{idx:05d}.png')
+
+
+def convert(command, source, num_images):
+    """Time dataset_tool.py from the start of its process to its end. -> dict for JSON."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = processes.run(processes.python('dataset_tool.py', command, f'{folder}/dataset', source))
+    return {'seconds': done.seconds, 'num_images': num_images,
+            'images_per_second': num_images / done.seconds, 'peak_memory_bytes': done.peak_memory_bytes}
+
+
+def read(data_dir, minibatch, seconds):
+    """Time minibatches of a data set as training reads it, in the session alone. -> dict for JSON."""
+    import dnnlib.tflib as tflib
+    from training import dataset
+    tflib.init_tf({'rnd.np_random_seed': 1})
+    training_set = dataset.load_dataset(tfrecord_dir=data_dir)
+    start = time.perf_counter()
+    training_set.configure(minibatch)
+    images = training_set.get_minibatch_tf()[0].op
+    tflib.run(images)
+    first = time.perf_counter()
+    count, begin = 0, time.perf_counter()
+    while time.perf_counter() - begin < seconds:
+        tflib.run(images)
+        count += minibatch
+    return {'resolution': training_set.resolution, 'minibatch': minibatch,
+            'first_minibatch_seconds': first - start,
+            'images_per_second': count / (time.perf_counter() - begin)}
+
+
+def features(rounds, minibatches):
+    """Time the metrics' features without a download. -> dict for JSON."""
+    import dnnlib.tflib as tflib
+    from benchmarks import metric_features
+    tflib.init_tf()
+    return metric_features.measure(resolution=256, minibatch_sizes=minibatches, rounds=rounds)

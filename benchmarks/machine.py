@@ -1,0 +1,64 @@
+"""What a measurement was made on."""
+
+import contextlib
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import platform
+import resource
+
+PACKAGES = ('tensorflow', 'tensorflow_cpu', 'numpy')
+
+
+def describe() -> dict:
+    """Processor, cores that this process may use, memory in bytes, system, versions."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    return {
+        'processor': _processor(),
+        'vector_instructions': _vector_instructions(),
+        'cores': cores,
+        'memory_bytes': os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'),
+        'system': f'{platform.system()} {platform.machine()}',
+        'versions': {'Python': platform.python_version(), **_versions()},
+    }
+
+
+def peak_memory_bytes() -> int:
+    """The most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def today() -> str:
+    """Date and time with the zone, to the minute."""
+    return datetime.datetime.now().astimezone().strftime('%Y-%m-%d %H:%M %z')
+
+
+def _cpuinfo(key):
+    """First value of this key in /proc/cpuinfo, '' where there is none."""
+    with contextlib.suppress(OSError):
+        for line in pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines():
+            name, _, value = line.partition(':')
+            if name.strip() == key:
+                return value.strip()
+    return ''
+
+
+def _processor():
+    """Its name; virtual machines often give no more than the maker, so that family and model help."""
+    name = _cpuinfo('model name') or platform.processor() or 'unknown'
+    family, model = _cpuinfo('cpu family'), _cpuinfo('model')
+    return f'{name} (family {family}, model {model})' if family else name
+
+
+def _vector_instructions():
+    flags = _cpuinfo('flags').split()
+    return [name for name in ('avx', 'avx2', 'fma', 'avx512f', 'amx_tile') if name in flags]
+
+
+def _versions():
+    versions = {}
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions

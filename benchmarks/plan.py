@@ -1,0 +1,81 @@
+"""What is measured."""
+
+from dataclasses import dataclass, field
+
+PARTS = {
+    'generation': 'images of config F',
+    'training': 'steps of training at 32x32',
+    'startup': 'the first image, the first tick',
+    'data': 'dataset_tool.py, the input pipeline, the features of the metrics',
+    'scaling': 'how the cost of an image grows with resolution and minibatch',
+}
+QUICK_GENERATION = [(32, 1), (64, 1), (64, 4), (256, 1)]
+MEMORY_GOALS = {'generate 1024x1024, minibatch 1': 2.5e9}  # bytes
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One measurement, in a process of its own."""
+    name: str
+    parts: tuple                 # It belongs to each of these.
+    function: str                # module.function of this package.
+    arguments: dict              # Its arguments,
+    inputs: dict = field(default_factory=dict)  # and those that are attributes of `inputs.Inputs`.
+    goal: float | None = None    # The share of the matrix product's speed to reach.
+
+
+def pieces(quick):
+    """All measurements, in their order. `quick`: fewer of them, and shorter."""
+    return [*_training(quick), *_generation(quick), *_startup(quick), *_data(quick)]
+
+
+def _pace(quick, seconds):
+    return dict(seconds=0 if quick else seconds, min_rounds=2 if quick else 3)
+
+
+def _training(quick):
+    for fmap_base, fmap_max, goal in [(4096, 128, 52 / 85), (1024, 32, 3.3 / 12)]:
+        if not quick or fmap_max == 32:
+            yield Piece(
+                f'train 32x32, fmap_base={fmap_base}, fmap_max={fmap_max}, minibatch 16', ('training',),
+                'training.train', dict(fmap_base=fmap_base, fmap_max=fmap_max, with_profile=True,
+                                       **_pace(quick, 15)),
+                inputs={'data_dir': 'mnist'}, goal=goal)
+
+
+def _generation(quick):
+    """Those with a goal come first; some of them are a part of the scaling, too."""
+    goals = {(1024, 1): 1.14 / 1.6, (1024, 4): 1.14 / 1.6, (256, 1): 0.69 / 0.95, (256, 4): 0.69 / 0.95}
+    wanted = [*goals, *((resolution, 1) for resolution in (32, 64, 128, 512)),
+              *((64, minibatch) for minibatch in (2, 4, 8, 16, 32))]
+    for resolution, minibatch in wanted:
+        if quick and (resolution, minibatch) not in QUICK_GENERATION:
+            continue
+        goal = goals.get((resolution, minibatch))
+        parts = ['generation'] if goal else []
+        parts += ['scaling'] if minibatch == 1 or resolution == 64 else []
+        yield Piece(
+            f'generate {resolution}x{resolution}, minibatch {minibatch}', tuple(parts), 'generation.generate',
+            dict(resolution=resolution, minibatch=minibatch, with_profile=goal is not None and minibatch == 1,
+                 **_pace(quick, 12 if goal else 6)),
+            goal=goal)
+
+
+def _startup(quick):
+    yield Piece('first image', ('startup',), 'startup.first_image', dict(rounds=1 if quick else 3),
+                inputs={'pickle_path': 'pickle'})
+    yield Piece('first tick', ('startup',), 'startup.first_tick', dict(rounds=1 if quick else 2),
+                inputs={'data_dir': 'mnist'})
+
+
+def _data(quick):
+    yield Piece('dataset_tool.py create_mnist', ('data',), 'data.convert', dict(command='create_mnist'),
+                inputs={'source': 'mnist_files', 'num_images': 'num_mnist'})
+    yield Piece('dataset_tool.py create_from_images', ('data',), 'data.convert',
+                dict(command='create_from_images'), inputs={'source': 'images', 'num_images': 'num_images'})
+    data_sets = {32: 'mnist', 256: 'images_data_set'}
+    for resolution, name in [*data_sets.items()][:1 if quick else None]:
+        yield Piece(f'input pipeline, {resolution}x{resolution}', ('data',), 'data.read',
+                    dict(minibatch=32, seconds=1 if quick else 5), inputs={'data_dir': name})
+    yield Piece('features of the metrics', ('data',), 'data.features',
+                dict(rounds=1 if quick else 3, minibatches=[32] if quick else [8, 32, 64]))

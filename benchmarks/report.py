@@ -1,0 +1,244 @@
+"""docs/performance.md out of the results; the only hand-written part is where_time_goes.md."""
+
+import os
+import pathlib
+
+from benchmarks.plan import MEMORY_GOALS
+from dnnlib.util import atomic_write, format_time
+
+WHERE_TIME_GOES = pathlib.Path(__file__).parent / 'where_time_goes.md'
+FIRST_IMAGE_GOAL = 1.5   # times the import of TensorFlow and reading the file
+FIRST_TICK_GOAL = 30     # seconds
+
+HOW = '''\
+Every measurement runs in a process of its own. The limit of a network is the time that a product of float32
+matrices of 2048x2048 would take for as many multiply-adds; its rate is measured before and after each round
+of the work, in the same session. Times are medians over the rounds, with minimum and maximum.
+
+Only convolutions and dense layers are counted, by the definition of the layers: `k*k*I*O` per output pixel,
+and per input pixel where a transposed convolution doubles the resolution. For training that is three
+evaluations of G and two of D per image for the step of G, one and six for the step of D, six for each
+regularizer (of half a minibatch for G's), times how often they run; beside it stands what the products in
+TensorFlow's graph add up to.
+
+Memory is the most that the process held. Networks have random weights, which does not change their speed.
+Other implementations are not measured: none of their code is here.'''
+
+
+def write(results, folder):
+    """Write performance.md and, if matplotlib is there, performance.png."""
+    os.makedirs(folder, exist_ok=True)
+    has_picture = _write_picture(results, os.path.join(folder, 'performance.png'))
+    with atomic_write(os.path.join(folder, 'performance.md'), 'w') as file:
+        file.write(text(results, has_picture))
+
+
+def one_line(result):
+    """A result in a few words."""
+    if 'error' in result:
+        return f'no result: {result["error"]}'
+    if 'share_of_limit' in result:
+        return (f'{_number(result["seconds"]["median"])} {_unit(result)}, '
+                f'{result["share_of_limit"]["median"]:.0%} of {result["product_flops"]["median"] / 1e9:.0f} '
+                f'GFLOP/s, {_gb(result["peak_memory_bytes"])}')
+    for key in ('first_image_seconds', 'first_tick_seconds'):
+        if key in result:
+            return f'{_number(result[key]["median"])} s'
+    rates = result['images_per_second']
+    rates = rates if isinstance(rates, dict) else {'': rates}
+    return ', '.join(f'{name} {_number(rate)} images/s'.strip() for name, rate in rates.items())
+
+
+def text(results, has_picture=False):
+    """The report as Markdown."""
+    sections = [
+        _head(results), _failures(results), _goals(results), _steps(results), _startup(results),
+        _data(results), _scaling(results, has_picture), _profiles(results),
+        f'## How it is measured\n\n{HOW}']
+    return '\n\n'.join(section for section in sections if section) + '\n'
+
+
+def _write_picture(results, path):
+    by_resolution, by_minibatch = _by_resolution(results), _by_minibatch(results)
+    if not by_resolution or not by_minibatch:
+        return False
+    try:
+        from benchmarks import plot
+    except ModuleNotFoundError as error:
+        if error.name != 'matplotlib':
+            raise
+        print("No picture: matplotlib is not here (pip install -e '.[bench]').")
+        return False
+    plot.write(by_resolution, by_minibatch, path)
+    return True
+
+
+def _of(results, *functions):
+    """{name: result} of the measurements by these functions that have a result."""
+    return {name: result for name, result in results['pieces'].items()
+            if result['function'] in functions and 'error' not in result}
+
+
+def _by_resolution(results):
+    rows = [row for row in _of(results, 'generation.generate').values() if row['minibatch'] == 1]
+    return sorted(rows, key=lambda row: row['resolution'])
+
+
+def _by_minibatch(results):
+    rows = [row for row in _of(results, 'generation.generate').values() if row['resolution'] == 64]
+    return sorted(rows, key=lambda row: row['minibatch'])
+
+
+def _number(value):
+    """Three digits that count."""
+    return f'{value:.0f}' if value >= 100 else f'{value:.3g}'
+
+
+def _time(spread, unit=''):
+    median = f'{_number(spread["median"])} {unit}'.rstrip()
+    if spread['rounds'] == 1:
+        return median
+    return f'{median} ({_number(spread["min"])} to {_number(spread["max"])})'
+
+
+def _gb(size):
+    return f'{size / 1e9:.2f} GB'
+
+
+def _table(title, head, rows, note=''):
+    """'' without rows."""
+    if not rows:
+        return ''
+    lines = [head, ['---'] * len(head), *rows]
+    table = '\n'.join(f'| {" | ".join(map(str, line))} |' for line in lines)
+    return '\n\n'.join(part for part in (title, note, table) if part)
+
+
+def _head(results):
+    machine = results['machine']
+    versions = ', '.join(f'{name} {version}' for name, version in machine['versions'].items())
+    vectors = ', '.join(machine['vector_instructions'])
+    lines = [
+        '# Performance', '',
+        '`make bench` measures all this again and writes this page. `make bench QUICK=1` is a look of a few '
+        'minutes, `python -m benchmarks --only generation` measures a part.', '',
+        f'- command: `{results["command"]}`, {format_time(results.get("seconds", 0))}',
+        f'- date: {results["date"]}',
+        f'- machine: {machine["processor"]}, {machine["cores"]} cores, {vectors}; '
+        f'{_gb(machine["memory_bytes"])} of memory; {machine["system"]}',
+        f'- versions: {versions}']
+    if results['quick']:
+        lines.append('- **quick**: few rounds, not for comparisons')
+    return '\n'.join(lines)
+
+
+def _goals(results):
+    rows = []
+    for name, result in _of(results, 'generation.generate', 'training.train').items():
+        if result['goal'] is None:
+            continue
+        unit = _unit(result)
+        memory_goal = f' (goal {_gb(MEMORY_GOALS[name])})' if name in MEMORY_GOALS else ''
+        rows.append([
+            name, f'{result["multiply_adds_per_image"] / 1e9:.4g}',
+            f'{result["product_flops"]["median"] / 1e9:.0f}',
+            f'{_number(result["limit_seconds"]["median"])} {unit}', _time(result['seconds'], unit),
+            _time(result['share_of_limit']), f'{result["goal"]:.2f}',
+            _gb(result['peak_memory_bytes']) + memory_goal])
+    return _table('## Against the matrix product', [
+        'work', 'multiply-adds per image (10^9)', 'product (GFLOP/s)', 'limit', 'time', 'share of the limit',
+        'goal', 'peak memory'], rows)
+
+
+def _unit(result):
+    return 's/kimg' if 'steps' in result else 's/image'
+
+
+def _steps(results):
+    tables = []
+    for name, result in _of(results, 'training.train').items():
+        rows = [[step, f'{row["runs_per_minibatch"]:g}', f'{row["multiply_adds_in_graph"] / 1e6:.1f}',
+                 _time(_scaled(row["seconds"], 1000))]
+                for step, row in result['steps'].items()]
+        note = (f'Per image {result["multiply_adds_per_image"] / 1e6:.1f} million multiply-adds '
+                f'by definition and {result["multiply_adds_in_graph"] / 1e6:.1f} million in the graph. '
+                f'Building it took {_number(result["build_seconds"])} s, all steps for the first time '
+                f'{_number(result["first_run_seconds"])} s.')
+        tables.append(_table(f'### {name}', [
+            'step', 'runs per minibatch', 'multiply-adds per image (10^6)', 'ms per run'], rows, note))
+    return '\n\n'.join(['## The steps of training', *tables]) if tables else ''
+
+
+def _scaled(spread, factor):
+    return {**spread, **{key: spread[key] * factor for key in ('median', 'min', 'max')}}
+
+
+def _startup(results):
+    rows = []
+    for result in _of(results, 'startup.first_image').values():
+        rows += [
+            ['import of TensorFlow', _time(result['import_seconds']), ''],
+            [f'reading the arrays of a pickle of {_gb(result["file_bytes"])} (its bytes alone: '
+             f'{_number(result["read_bytes_seconds"]["median"])})', _time(result['read_arrays_seconds']), ''],
+            ['first image of 256x256 from this pickle, by run_generator.py',
+             _time(result['first_image_seconds']), _gb(result['peak_memory_bytes'])],
+            ['... divided by the sum of both lines above',
+             f'{_time(result["ratio"])}; goal {FIRST_IMAGE_GOAL}', '']]
+    rows += [['first tick of the training in `make demo`',
+              f'{_time(result["first_tick_seconds"])}; goal {FIRST_TICK_GOAL}',
+              _gb(result['peak_memory_bytes'])]
+             for result in _of(results, 'startup.first_tick').values()]
+    return _table('## From the start of a process', ['what', 'seconds', 'peak memory'], rows)
+
+
+def _data(results):
+    rows = []
+    for name, result in _of(results, 'data.convert', 'data.read', 'data.features').items():
+        memory, rates = _gb(result['peak_memory_bytes']), result['images_per_second']
+        if isinstance(rates, dict):
+            rows += [[f'{name}, {key}', _number(rate), memory] for key, rate in rates.items()]
+        else:
+            rows.append([f'{name}, {_amount(result)}', _number(rates), memory])
+    note = 'dataset_tool.py from the start of its process to its end; the others when they are under way.'
+    return _table('## Data', ['what', 'images/s', 'peak memory'], rows, note)
+
+
+def _amount(result):
+    return f'{result["num_images"]} images' if 'num_images' in result else f'minibatch {result["minibatch"]}'
+
+
+def _scaling(results, has_picture):
+    head = ['multiply-adds (10^9)', 'limit', 'seconds per image', 'share of the limit', 'first run (s)',
+            'peak memory']
+    tables = []
+    for key, rows in [('resolution', _by_resolution(results)), ('minibatch', _by_minibatch(results))]:
+        rows = [[row[key], f'{row["multiply_adds_per_image"] / 1e9:.4g}',
+                 _number(row['limit_seconds']['median']), _time(row['seconds']),
+                 f'{row["share_of_limit"]["median"]:.2f}', _number(row['first_run_seconds']),
+                 _gb(row['peak_memory_bytes'])] for row in rows]
+        title = '### By resolution, minibatch 1' if key == 'resolution' else '### By minibatch, 64x64'
+        tables.append(_table(title, [key, *head], rows))
+    if has_picture:
+        tables.append('![Seconds per image over resolution and over minibatch](performance.png)')
+    return '\n\n'.join(['## How the cost of an image grows', *filter(None, tables)]) if any(tables) else ''
+
+
+def _failures(results):
+    rows = [[name, result['error'].replace('|', '/')] for name, result in results['pieces'].items()
+            if 'error' in result]
+    return _table('## Without a result', ['what', 'why'], rows)
+
+
+def _profiles(results):
+    tables = []
+    for name, result in results['pieces'].items():
+        if result.get('profile'):
+            per = 'an average minibatch' if 'steps' in result else 'one run'
+            total = sum(row[1] for row in result['profile'])
+            rows = [[kind, f'{1000 * seconds:.1f}', f'{seconds / total:.0%}', f'{count:.0f}']
+                    for kind, seconds, count in result['profile']]
+            tables.append(_table(f'### {name}: {per}', ['type', 'ms', 'share', 'operations'], rows))
+    if not tables:
+        return ''
+    notes = WHERE_TIME_GOES.read_text(encoding='utf-8').strip()
+    return '\n\n'.join(['## Where time goes', notes, *tables])

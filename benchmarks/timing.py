@@ -1,0 +1,110 @@
+"""Times next to the rate of a matrix product, and profiles by type of operation."""
+
+import collections
+import functools
+import itertools
+import statistics
+import time
+from unittest import mock
+
+import tensorflow.compat.v1 as tf
+
+import dnnlib.tflib as tflib
+from benchmarks.spread import spread
+
+MATRIX_SIZE = 2048
+PRODUCT_SECONDS = 0.4  # that a measurement of the rate lasts at least
+MAX_ROUNDS = 15
+
+
+class Product:
+    """A product of float32 matrices on the first device, as TensorFlow computes it."""
+
+    def __init__(self):
+        with tflib.device(0):
+            init = tf.initializers.random_normal()
+            matrix = tf.get_variable('benchmark_matrix', [MATRIX_SIZE] * 2, initializer=init, trainable=False)
+            self._op = tf.matmul(matrix, matrix).op
+        tflib.init_uninitialized_vars([matrix])
+        tflib.run(self._op)
+
+    def rate(self):
+        """Floating-point operations per second at this moment."""
+        seconds = seconds_of(lambda: tflib.run(self._op), PRODUCT_SECONDS)
+        return 2 * MATRIX_SIZE ** 3 / seconds
+
+
+def seconds_of(call, at_least=0.0):
+    """Seconds that a call takes, the mean of as many as `at_least` seconds hold."""
+    count = 0
+    start = time.perf_counter()
+    while True:
+        call()
+        count += 1
+        elapsed = time.perf_counter() - start
+        if elapsed >= at_least:
+            return elapsed / count
+
+
+def alternate(measure, seconds, min_rounds):
+    """Measure the rate of the product and `measure()` in turn, for `seconds` and `min_rounds` at least.
+
+    Neighbours in time suffer from the same disturbances: the rate of a round is the mean of those before and
+    after. -> [rate], [what `measure` has returned]
+    """
+    product = Product()
+    rates, results = [product.rate()], []
+    start = time.perf_counter()
+    while len(results) < min_rounds or (
+            len(results) < MAX_ROUNDS and time.perf_counter() - start < seconds):
+        results.append(measure())
+        rates.append(product.rate())
+    return [statistics.mean(pair) for pair in itertools.pairwise(rates)], results
+
+
+def against_limit(multiply_adds, rates, seconds):
+    """Times of work of so many multiply-adds beside the time that the product would take for as many.
+
+    `rates`, `seconds`: of the same rounds. -> dict of spreads
+    """
+    limits = [2 * multiply_adds / rate for rate in rates]
+    return {
+        'product_flops': spread(rates),
+        'seconds': spread(seconds),
+        'limit_seconds': spread(limits),
+        'share_of_limit': spread([limit / time for limit, time in zip(limits, seconds, strict=True)]),
+    }
+
+
+def profile(call) -> dict:
+    """{type of operation: [seconds, how many]} of everything that `call` has the default session run.
+
+    Operations overlap on several cores, so that the seconds are more than those of the clock.
+    """
+    totals = collections.defaultdict(lambda: [0.0, 0])
+    session, metadata = tflib.tfutil.default_session(), tf.RunMetadata()
+    traced = functools.partial(session.run, run_metadata=metadata,
+                               options=tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE))
+    with mock.patch.object(session, 'run', traced):
+        call()
+    for device in metadata.step_stats.dev_stats:
+        for node in device.node_stats:
+            total = totals[_type_of(node)]
+            total[0] += (node.op_end_rel_micros - node.op_start_rel_micros) * 1e-6
+            total[1] += 1
+    return dict(totals)
+
+
+def _type_of(node):
+    """From a label such as 'name = Conv2D(input, filter)'; what has none keeps its name."""
+    _, equals, call = node.timeline_label.partition(' = ')
+    return call.partition('(')[0] if equals else node.node_name.partition(':')[0]
+
+
+def top(totals, count=12) -> list:
+    """The `count` types that take most time as [[type, seconds, how many]], and the rest as one line."""
+    rows = sorted(([kind, *total] for kind, total in totals.items()), key=lambda row: -row[1])
+    rest = rows[count:]
+    if rest:
+        rows = [*rows[:count], ['(others)', sum(row[1] for row in rest), sum(row[2] for row in rest)]]
+    return rows

@@ -1,0 +1,113 @@
+"""Training of StyleGAN2's config F, narrowed, on grey images of 32x32: each step of an iteration."""
+
+import time
+
+import dnnlib.tflib as tflib
+from benchmarks import counting, machine, timing
+from benchmarks.spread import spread
+from training import dataset
+from training.configs import config_settings
+from training.schedule import training_schedule
+from training.train_graph import LossSettings, build_train_graph
+
+MINIBATCH = 16
+G_REG_INTERVAL = 4    # minibatches, as in training_loop
+D_REG_INTERVAL = 16
+STEP_SECONDS = 0.25   # that a step is repeated for at least, in each round
+
+
+def _build(data_dir, fmap_base, fmap_max):
+    """-> G, D, graph, feed_dict; the data set streams."""
+    settings = config_settings('config-f')
+    training_set = dataset.load_dataset(tfrecord_dir=data_dir)
+    shape = dict(num_channels=training_set.shape[0], resolution=training_set.shape[1], label_size=0)
+    width = dict(fmap_base=fmap_base, fmap_max=fmap_max)
+    with tflib.device(0):
+        G = tflib.Network('G', **shape, **settings['G_args'], **width)
+        D = tflib.Network('D', **shape, **settings['D_args'], **width)
+        Gs = G.clone('Gs')
+    graph = build_train_graph(
+        G, D, Gs, training_set,
+        G_settings=LossSettings(settings['G_loss_args'], settings['G_opt_args'], G_REG_INTERVAL),
+        D_settings=LossSettings(settings['D_loss_args'], settings['D_opt_args'], D_REG_INTERVAL),
+        num_gpus=1, max_minibatch_gpu=MINIBATCH, accumulate=False, lazy_regularization=True,
+        mirror_augment=False, drange_net=[-1, 1], G_smoothing_kimg=10)
+    sched = training_schedule(0, training_set, minibatch_size_base=MINIBATCH, minibatch_gpu_base=MINIBATCH)
+    training_set.configure(sched.minibatch_gpu, sched.lod)
+    return G, D, graph, graph.inputs.feed(sched)
+
+
+def _steps(graph):
+    """{name: (operations, how often a minibatch runs them)}, in their order."""
+    return {
+        'G': ((graph.G_train,), 1),
+        'G regularization': ((graph.G_reg,), 1 / G_REG_INTERVAL),
+        'average, next images': ((graph.Gs_update, graph.data_fetch), 1),
+        'D': ((graph.D_train,), 1),
+        'D regularization': ((graph.D_reg,), 1 / D_REG_INTERVAL),
+    }
+
+
+def multiply_adds_by_definition(G, D):
+    """Multiply-adds of an average iteration per image; `G`, `D`: those of one evaluation.
+
+    A gradient with respect to inputs costs as much as the evaluation, one with respect to weights as well,
+    and so on for second order. G's regularizer has half the minibatch.
+    """
+    G_step = 3 * G + 2 * D      # both forward and back to G's images, and to G's weights
+    G_reg = 6 * G / 2           # forward, gradient of the dlatents, and two gradients of each of these
+    D_step = G + 2 * 3 * D      # fakes, then reals and fakes forward, back, and to the weights
+    D_reg = 6 * D
+    return G_step + G_reg / G_REG_INTERVAL + D_step + D_reg / D_REG_INTERVAL
+
+
+def train(data_dir, fmap_base, fmap_max, seconds, min_rounds, with_profile=False):
+    """Time the steps of an iteration. -> dict for JSON; times per 1000 images, steps per run."""
+    tflib.init_tf({'rnd.np_random_seed': 1})
+    start = time.perf_counter()
+    G, D, graph, feed = _build(data_dir, fmap_base, fmap_max)
+    steps = _steps(graph)
+    built = time.perf_counter()
+    for ops, _ in steps.values():
+        tflib.run(ops, feed)
+    first = time.perf_counter()
+
+    def one_round():
+        return {name: timing.seconds_of(lambda ops=ops: tflib.run(ops, feed), STEP_SECONDS)
+                for name, (ops, _) in steps.items()}
+
+    one_round()  # meanwhile the buffers of the data set fill
+    rates, rounds = timing.alternate(one_round, seconds, min_rounds)
+    peak = machine.peak_memory_bytes()
+    profiles = _profile(steps, feed) if with_profile else {}
+    counts = {name: counting.of_graph(ops, feed) / MINIBATCH for name, (ops, _) in steps.items()}
+    weights = {name: weight for name, (_, weight) in steps.items()}
+    per_kimg = 1000 / MINIBATCH
+    times = [per_kimg * sum(weights[name] * time for name, time in times.items()) for times in rounds]
+    multiply_adds = multiply_adds_by_definition(counting.of_network(G), counting.of_network(D))
+    return {
+        'fmap_base': fmap_base,
+        'fmap_max': fmap_max,
+        'minibatch': MINIBATCH,
+        'build_seconds': built - start,
+        'first_run_seconds': first - built,
+        'peak_memory_bytes': peak,
+        'multiply_adds_per_image': multiply_adds,
+        'multiply_adds_in_graph': sum(weights[name] * count for name, count in counts.items()),
+        **timing.against_limit(1000 * multiply_adds, rates, times),
+        'steps': {name: {'runs_per_minibatch': weights[name],
+                         'multiply_adds_in_graph': counts[name],
+                         'seconds': spread([times[name] for times in rounds])} for name in steps},
+        **profiles,
+    }
+
+
+def _profile(steps, feed):
+    """Seconds and numbers of operations by type, of an average minibatch."""
+    totals = {}
+    for ops, weight in steps.values():
+        for kind, (seconds, count) in timing.profile(lambda ops=ops: tflib.run(ops, feed)).items():
+            total = totals.setdefault(kind, [0.0, 0.0])
+            total[0] += weight * seconds
+            total[1] += weight * count
+    return {'profile': timing.top(totals)}
