@@ -46,7 +46,7 @@ TENSORFLOW_1_14 = {
     'pad', 'random_normal', 'random_uniform', 'range', 'reduce_max',
     'reduce_mean', 'reduce_prod', 'reduce_sum', 'reshape', 'reverse', 'rsqrt',
     'shape', 'split', 'sqrt', 'square',
-    'tile', 'transpose', 'variable_scope', 'where', 'while_loop'}
+    'tile', 'transpose', 'unstack', 'variable_scope', 'where', 'while_loop'}
 
 SMALL = dict(resolution=8, num_channels=3, fmap_max=4, latent_size=4, dlatent_size=4, mapping_fmaps=4,
              mapping_layers=2)

@@ -11,6 +11,7 @@ from dnnlib.tflib.layers.equalized import (
     apply_bias_act,
     conv2d_bias_act,
     conv2d_layer,
+    dense_bias_act,
     dense_layer,
     get_weight,
 )
@@ -121,8 +122,7 @@ def G_mapping(
 
     def layer(x, layer_idx):
         fmaps = dlatent_size if layer_idx == mapping_layers - 1 else mapping_fmaps
-        x = dense_layer(x, fmaps=fmaps, lrmul=mapping_lrmul)
-        return apply_bias_act(x, act=mapping_nonlinearity, lrmul=mapping_lrmul)
+        return dense_bias_act(x, fmaps=fmaps, act=mapping_nonlinearity, lrmul=mapping_lrmul)
 
     dlatents_out = map_latents(tf.cast(latents_in, dtype), labels_in, layer, mapping_layers,
                                normalize=normalize_latents, broadcast=dlatent_broadcast)
@@ -132,8 +132,8 @@ def G_mapping(
 
 @dataclass(frozen=True)
 class _Style:
-    """What the layers of a synthesis network share. `dlatents` [N,L,C], `noise`: one tensor a layer."""
-    dlatents: tf.Tensor
+    """What the layers of a synthesis network share. `dlatents` [N,C] and `noise`: one tensor a layer."""
+    dlatents: list
     noise: list
     nonlinearity: str
     resample_kernel: list | None
@@ -150,7 +150,7 @@ def _noise_of_layers(num_layers, dtype):
 def _const_layer(style, fmaps):
     """Learned constant, repeated over the minibatch. -> [N,fmaps,4,4]."""
     with tf.variable_scope('Const'):
-        return const_input(style.dlatents, fmaps, tf.initializers.random_normal(), style.data_format)
+        return const_input(style.dlatents[0], fmaps, tf.initializers.random_normal(), style.data_format)
 
 
 def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
@@ -160,7 +160,7 @@ def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
     """
     before, after = gain_before_and_after(style.nonlinearity)  # of the activation
     x = modulated_conv2d_layer(
-        x, style.dlatents[:, layer_idx], fmaps=fmaps, kernel=3, up=up, resample_kernel=style.resample_kernel,
+        x, style.dlatents[layer_idx], fmaps=fmaps, kernel=3, up=up, resample_kernel=style.resample_kernel,
         fused_modconv=style.fused_modconv, data_format=style.data_format, out_gain=before)
     noise = layer_noise(x, style.noise[layer_idx], style.randomize_noise, style.data_format)
     strength = tf.get_variable('noise_strength', shape=[], initializer=tf.initializers.zeros())
@@ -173,7 +173,7 @@ def _to_rgb(x, y, style, layer_idx, num_channels, scope='ToRGB'):
     """Image of the feature maps x, plus the image y if there is one. x [N,C,H,W] -> [N,num_channels,H,W]."""
     with tf.variable_scope(scope):
         t = modulated_conv2d_layer(
-            x, style.dlatents[:, layer_idx], fmaps=num_channels, kernel=1, demodulate=False,
+            x, style.dlatents[layer_idx], fmaps=num_channels, kernel=1, demodulate=False,
             fused_modconv=style.fused_modconv, data_format=style.data_format)
         t = apply_bias_act(t, data_format=style.data_format)
         return t if y is None else t + y
@@ -217,7 +217,8 @@ def G_synthesis_stylegan2(
     num_layers = resolution_log2 * 2 - 2
     dlatents_in.set_shape([None, num_layers, dlatent_size])
     style = _Style(
-        tf.cast(dlatents_in, dtype), _noise_of_layers(num_layers - 1, dtype), nonlinearity, resample_kernel,
+        tf.unstack(tf.cast(dlatents_in, dtype), axis=1), _noise_of_layers(num_layers - 1, dtype),
+        nonlinearity, resample_kernel,
         fused_modconv, randomize_noise, data_format=device_layout(dlatents_in))
 
     y = None
@@ -269,7 +270,8 @@ def G_synthesis_stylegan_revised(
     dlatents_in.set_shape([None, num_layers, dlatent_size])
     lod = level_of_detail(dtype)
     style = _Style(
-        tf.cast(dlatents_in, dtype), _noise_of_layers(num_layers - 1, dtype), nonlinearity, resample_kernel,
+        tf.unstack(tf.cast(dlatents_in, dtype), axis=1), _noise_of_layers(num_layers - 1, dtype),
+        nonlinearity, resample_kernel,
         fused_modconv, randomize_noise and not clean_graph, data_format=device_layout(dlatents_in))
 
     def block(res_log2, x):
@@ -340,8 +342,7 @@ def _critic_tail(x, labels, critic, nf, mbstd_group_size, mbstd_num_features):
         with tf.variable_scope('Conv'):
             x = _critic_conv(x, critic, fmaps=nf(1), kernel=3)
         with tf.variable_scope('Dense0'):
-            x = dense_layer(x, fmaps=nf(0), data_format=critic.data_format)
-            x = apply_bias_act(x, act=critic.nonlinearity)
+            x = dense_bias_act(x, fmaps=nf(0), act=critic.nonlinearity, data_format=critic.data_format)
     with tf.variable_scope('Output'):
         x = apply_bias_act(dense_layer(x, fmaps=max(label_size, 1)))
         return tf.reduce_sum(x * labels, axis=1, keepdims=True) if label_size else x

@@ -51,6 +51,14 @@ def dense_layer(x, fmaps, gain=1, use_wscale=True, lrmul=1, weight_var='weight',
     return tf.matmul(x * scale, w)  # x is smaller than w
 
 
+def dense_bias_act(x, fmaps, act, lrmul=1, data_format='NCHW'):
+    """`dense_layer`, then `apply_bias_act`. Where the activation allows it, its gain is in the scale of the
+    weights, which saves operations."""
+    before, after = gain_before_and_after(act)
+    x = dense_layer(x, fmaps=fmaps, gain=before, lrmul=lrmul, data_format=data_format)
+    return apply_bias_act(x, act=act, lrmul=lrmul * before, gain=after)
+
+
 def resampled_conv2d(x, w, up=False, down=False, resample_kernel=None, data_format='NCHW'):
     """Convolution with w [k,k,I,O], after upsampling or before downsampling by 2.
 
@@ -87,15 +95,13 @@ def apply_bias_act(x, act='linear', alpha=None, gain=None, lrmul=1, bias_var='bi
     axis = channel_axis(data_format) if x.shape.rank == 4 else 1
     shape = [x.shape.as_list()[axis]]
     b = tf.get_variable(bias_var, shape=shape, initializer=tf.initializers.zeros(), trainable=trainable)
-    b = tf.cast(b * lrmul, x.dtype)
+    b = tf.cast(b if lrmul == 1 else b * lrmul, x.dtype)
     return fused_bias_act(x, b=b, axis=axis, act=act, alpha=alpha, gain=gain, clamp=clamp)
 
 
 def conv2d_bias_act(x, fmaps, kernel, act, **kwargs):
-    """`conv2d_layer`, then `apply_bias_act`. `kwargs`: of the convolution.
-
-    Where the activation allows it, its gain is in the weights' scale, which saves a pass over the images.
-    """
+    """`conv2d_layer`, then `apply_bias_act`, with the gain as in `dense_bias_act`, which saves a pass over the
+    images. `kwargs`: of the convolution."""
     before, after = gain_before_and_after(act)
     x = conv2d_layer(x, fmaps=fmaps, kernel=kernel, gain=before, **kwargs)
     return apply_bias_act(x, act=act, lrmul=before, gain=after, data_format=kwargs.get('data_format', 'NCHW'))

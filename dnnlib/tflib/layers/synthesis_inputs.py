@@ -7,7 +7,7 @@ from ..ops.conv2d import change_layout, dims, spatial_axes
 
 
 def const_input(dlatents, fmaps, initializer, data_format='NCHW'):
-    """Variable `const` [1,fmaps,4,4], repeated over the minibatch of the dlatents. -> [N,fmaps,4,4]."""
+    """Variable `const` [1,fmaps,4,4], for each of the dlatents [N,...]. -> [N,fmaps,4,4]."""
     x = tf.get_variable('const', shape=[1, fmaps, 4, 4], initializer=initializer)
     x = change_layout(tf.cast(x, dlatents.dtype), 'NCHW', data_format)
     return tf.broadcast_to(x, [dims(dlatents)[0], *x.shape.as_list()[1:]])
