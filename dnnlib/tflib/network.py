@@ -57,6 +57,7 @@ class Network:
 
     # Template graph.
 
+    @util.paused_gc()
     def _init_graph(self) -> None:
         self._run_cache = {}
         self.input_names = [

@@ -145,10 +145,9 @@ class _Builder(array_pickle.Finisher):
     def build(self):
         """Build all networks. -> {variable: stored value}"""
         values = {}
-        with util.paused_gc():
-            for net, job in self.jobs.items():
-                build_func = job.build_func or _stored_function(job.state)
-                values.update(net.build_from_state(job.state, build_func))
+        for net, job in self.jobs.items():
+            build_func = job.build_func or _stored_function(job.state)
+            values.update(net.build_from_state(job.state, build_func))
         return values
 
 
@@ -173,6 +172,7 @@ def is_stored_network(obj) -> bool:
     return isinstance(obj, _StoredNetwork)
 
 
+@util.paused_gc()
 def load(stream, trust_source: bool = False, choose=None):
     """Read networks, tuples of networks, arrays or run settings.
 
@@ -200,7 +200,7 @@ def load(stream, trust_source: bool = False, choose=None):
     except util.UserError as error:
         raise util.UserError(f'{name}: {error}') from error
     if values:
-        tfutil.set_vars(values)
+        tfutil.set_initial_values(values)
     if trust_source:
         trust.remember(source.digest(), str(name))
     return result
