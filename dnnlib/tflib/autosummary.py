@@ -31,7 +31,7 @@ class _State:
 
 @dataclasses.dataclass
 class _Immediate:
-    """Values that came from Python. They wait outside the graph: its every new op takes a moment to run first."""
+    """Values that came from Python. They wait outside the graph: the first call of each op takes a moment."""
 
     placeholder: tf.Tensor
     update: tf.Operation                # Adds the moments that are fed.
@@ -118,7 +118,8 @@ def _flush():
     """Add what came from Python to the accumulators."""
     immediate = list(_state().immediate.values())
     if immediate:
-        tfutil.run([each.update for each in immediate], {each.placeholder: each.moments for each in immediate})
+        feed_dict = {each.placeholder: each.moments for each in immediate}
+        tfutil.run([each.update for each in immediate], feed_dict)
     for each in immediate:
         each.moments = np.zeros(3)
 
