@@ -12,7 +12,7 @@ from training.official_files import KEY_PREFIXES, OFFICIAL_URLS
 
 gdrive_urls = {key: url for key, url in OFFICIAL_URLS.items() if key.startswith('gdrive:')}
 
-_loaded = weakref.WeakKeyDictionary()  # {session: {path or URL: contents}}: networks live in one session
+_loaded = weakref.WeakKeyDictionary()  # {session: {path or URL: see _found}}: networks live in one session
 
 
 def get_path_or_url(path_or_gdrive_path: str) -> str:
@@ -33,15 +33,13 @@ def check_path(path_or_gdrive_path: str) -> None:
                     f'{next(iter(gdrive_urls))}')
 
 
-def _load(path_or_gdrive_path, trust_source, check):
-    """check(contents of the file, its name), the contents loaded once per session."""
+def _found(path_or_gdrive_path):
+    """-> path or URL of an existing file, {'networks' and 'generator': what was loaded from it before}"""
     check_path(path_or_gdrive_path)
     path_or_url = get_path_or_url(path_or_gdrive_path)
     tflib.init_tf()
-    cache = _loaded.setdefault(tflib.tfutil.default_session(), {})
-    if path_or_url not in cache:
-        cache[path_or_url] = misc.load_pkl(path_or_url, trust_source=trust_source)
-    return check(cache[path_or_url], path_or_url)
+    files = _loaded.setdefault(tflib.tfutil.default_session(), {})
+    return path_or_url, files.setdefault(path_or_url, {})
 
 
 def load_networks(path_or_gdrive_path: str, trust_source: bool = False):
@@ -50,16 +48,25 @@ def load_networks(path_or_gdrive_path: str, trust_source: bool = False):
     Installs a session if there is none. `trust_source`: run the source text inside for networks that are not
     known here. Raises UserError if the file is missing, damaged or another one.
     """
-    return _load(path_or_gdrive_path, trust_source, misc.as_triple)
+    path_or_url, found = _found(path_or_gdrive_path)
+    if 'networks' not in found:
+        found['networks'] = misc.load_networks(path_or_url, trust_source=trust_source)
+    return found['networks']
 
 
 def load_generator(network_pkl, trust_source=False):
-    """Gs of a network pickle, which may hold nothing else. Raises UserError if what it draws are not images.
+    """Gs of a network pickle, which may hold nothing else: that of `load_networks` where it has loaded the
+    file, otherwise alone and once per session. Raises UserError if what it draws are not images.
 
     `trust_source`: as for `load_networks`.
     """
     print(f'Loading networks from "{network_pkl}"...')
-    Gs = _load(network_pkl, trust_source, misc.as_generator)
+    path_or_url, found = _found(network_pkl)
+    if 'networks' in found:
+        found['generator'] = found['networks'][2]
+    elif 'generator' not in found:
+        found['generator'] = misc.load_generator(path_or_url, trust_source=trust_source)
+    Gs = found['generator']
     if len(Gs.output_shape) != 4 or Gs.output_shape[1] not in (1, 3):
         raise UserError(f'{network_pkl}: Gs returns {Gs.output_shape}, expected images of 1 or 3 channels')
     return Gs

@@ -1,5 +1,6 @@
 """Files whose stored source text may be executed: once a file was trusted, its SHA-256 is remembered."""
 
+import concurrent.futures
 import hashlib
 import os
 import sys
@@ -10,11 +11,15 @@ _FILE = 'trusted-sources.txt'  # below the cache directory; a line for each file
 
 
 class HashingStream:
-    """Reads from a binary stream; what was read is what the digest is of, whatever happens to the file."""
+    """Reads from a binary stream; what was read is what the digest is of, whatever happens to the file.
+
+    Another thread sees to the digest, as large files take long to read anyway.
+    """
 
     def __init__(self, stream):
         self._stream = stream
         self._hash = hashlib.sha256()
+        self._hasher = concurrent.futures.ThreadPoolExecutor(max_workers=1)  # one: in the order of the stream
 
     def read(self, num_bytes: int = -1) -> bytes:
         """At most so many bytes."""
@@ -25,14 +30,14 @@ class HashingStream:
         return self._seen(self._stream.readline())
 
     def _seen(self, data):
-        self._hash.update(data)
+        self._hasher.submit(self._hash.update, data)
         return data
 
     def digest(self) -> str:
         """SHA-256 of the whole stream, in hexadecimal digits; reads what is left of it."""
         while self.read(1 << 20):
             pass
-        return self._hash.hexdigest()
+        return self._hasher.submit(self._hash.hexdigest).result()
 
 
 def _lines():

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fnmatch
+import gc
 import glob
 import hashlib
 import html
@@ -271,6 +272,19 @@ def copy_files_and_create_dirs(files: list[tuple[str, str]]) -> None:
     for source, destination in files:
         os.makedirs(os.path.dirname(destination) or '.', exist_ok=True)
         shutil.copyfile(source, destination)
+
+
+@contextlib.contextmanager
+def paused_gc():
+    """Collect no cyclic garbage meanwhile. For what makes many objects that stay, such as graphs: going
+    through all of them again and again takes a fifth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -55,6 +55,32 @@ def test_tensor_counts_with_each_of_its_elements(session, flush):
     assert flush() == {'Loss/G': 3.5}
 
 
+def test_numbers_from_python_wait_for_the_summaries_in_one_call_of_the_session(session, flush, monkeypatch):
+    calls = []
+    run = tflib.tfutil.run
+    monkeypatch.setattr(tflib.tfutil, 'run', lambda *args: calls.append(args) or run(*args))
+    for number in (1.0, np.nan, 5.0):
+        assert autosummary('a', number) is number
+        autosummary('b', [[number], [1.0]])
+    assert not calls
+    assert flush() == {'a': 3.0, 'b': 2.0}
+    num_operations = len(session.graph.get_operations())
+    autosummary('a', 8.0)
+    calls.clear()
+    values = flush()
+    assert values['a'] == 8.0
+    assert np.isnan(values['b'])
+    assert len(calls) == 2, 'the values, the summaries'
+    assert len(session.graph.get_operations()) == num_operations
+
+
+def test_one_name_can_be_recorded_in_the_graph_and_from_python(session, flush):
+    recorded = autosummary('a', tf.constant([1.0, 2.0]))
+    autosummary('a', 6)
+    session.run(recorded)
+    assert flush() == {'a': 3.0}
+
+
 def test_integers_and_booleans_are_recorded_as_numbers(session, flush):
     session.run(autosummary('count', tf.constant([2**30, 2**30 + 256])))
     session.run(autosummary('share', tf.constant([True, False, False, False])))

@@ -1,12 +1,15 @@
 """Files that hold one network, three or others: training.misc and pretrained_networks."""
 
+import io
+
 import numpy as np
 import pytest
 
 import dnnlib.tflib as tflib
 import pretrained_networks
-from dnnlib.tflib import Network
+from dnnlib.tflib import Network, network_pickle
 from dnnlib.util import UserError
+from tests.golden_figures import QUICK, fresh_session
 from training import misc
 
 
@@ -43,6 +46,36 @@ def test_a_generator_alone_draws_images(wrapped, triple, tmp_path):
                                   triple[2].run(z, None, randomize_noise=False))
     assert pretrained_networks.load_generator(path) is Gs, 'loaded once'
     assert type(misc.load_pkl(path)) is type(wrapped(triple[2]))
+
+
+def test_a_generator_is_read_without_the_networks_beside_it(triple, tmp_path):
+    path = saved(tmp_path, triple)
+    with fresh_session(QUICK) as session:
+        Gs = pretrained_networks.load_generator(path)
+        scopes = {op.name.split('/')[0] for op in session.graph.get_operations()}
+        assert scopes == {'Gs', 'G_synthesis', 'G_mapping'}
+        values = {name: Gs.get_var(name) for name in Gs.vars}
+        assert misc.load_generator(path).scope == 'Gs_1', 'misc loads as often as it is asked to'
+    assert list(values) == list(triple[2].vars)
+    for name, value in values.items():
+        np.testing.assert_array_equal(value, triple[2].get_var(name))
+
+
+def test_a_generator_that_was_read_alone_is_written_like_that_of_three(triple, tmp_path):
+    path = saved(tmp_path, triple)
+    streams = [io.BytesIO(), io.BytesIO()]
+    for stream, net in zip(streams, (misc.load_generator(path), triple[2]), strict=True):
+        network_pickle.dump(net, stream)
+    assert streams[0].getvalue() == streams[1].getvalue()
+
+
+def test_three_networks_can_be_loaded_after_their_generator(triple, tmp_path):
+    path = saved(tmp_path, triple)
+    alone = pretrained_networks.load_generator(path)
+    assert pretrained_networks.load_generator(path) is alone
+    networks = pretrained_networks.load_networks(path)
+    assert [net.name for net in networks] == ['G', 'D', 'Gs']
+    assert pretrained_networks.load_generator(path) is networks[2]
 
 
 def test_a_single_discriminator_draws_no_images(triple, tmp_path):

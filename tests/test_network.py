@@ -1,11 +1,14 @@
 """dnnlib.tflib.Network: template graphs, building on tensors, variables, copies."""
 
+import io
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
+from dnnlib.tflib import network_pickle
 from tests.golden_recipe import golden_input
 from tests.small_networks import AFFINE_X, SMALL_G, X, Y, affine, double, graph_ops, twice
 
@@ -286,3 +289,21 @@ def test_moving_average_ignores_names_that_the_source_lacks(session):
     before = values(dst)
     session.run(dst.setup_as_moving_average_of(src))
     assert values(dst) == before
+
+
+def test_a_network_in_use_adds_nothing_to_the_graph(session):
+    G = tflib.Network('G', **SMALL_G)
+    Gs = G.clone('Gs')
+
+    def use():
+        G.run(golden_input('z', [2, 4]), None, minibatch_size=1, truncation_psi=0.5)
+        G.set_var('dlatent_avg', G.get_var('dlatent_avg') + 1)
+        G.reset_trainables()
+        Gs.copy_vars_from(G)
+        tflib.init_uninitialized_vars()
+        network_pickle.dump(Gs, io.BytesIO())
+
+    use()
+    operations = graph_ops()
+    use()
+    assert graph_ops() == operations

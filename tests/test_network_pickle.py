@@ -348,7 +348,7 @@ def test_nothing_is_assigned_before_everything_fits(networks, stream, monkeypatc
     G, D, _ = networks
     good_and_bad = dump_changed((D, Changed(G, variables=[])))
     calls = []
-    monkeypatch.setattr(network_pickle.tfutil, 'set_vars', calls.append)
+    monkeypatch.setattr(network_pickle.tfutil, 'set_initial_values', calls.append)
     with fresh_session(QUICK), pytest.raises(UserError, match='missing'):
         load(good_and_bad)
     assert not calls

@@ -178,6 +178,25 @@ def test_set_vars_refuses_other_shapes_and_assigns_nothing(session):
     np.testing.assert_array_equal(session.run(a), [0, 0])
 
 
+def test_initial_values_from_outside_take_no_new_operations(session):
+    a, b = tf.Variable(tf.zeros([2]), name='a'), tf.get_variable('b', [3], tf.int32, tf.initializers.ones())
+    operations = graph_ops()
+    tfutil.set_initial_values({a: np.array([1, 2]), b: [3, 4, 5]})
+    assert [value.tolist() for value in session.run([a, b])] == [[1, 2], [3, 4, 5]]
+    assert graph_ops() == operations
+    session.run([a.initializer, b.initializer])
+    assert [value.tolist() for value in session.run([a, b])] == [[0, 0], [1, 1, 1]], 'their own again'
+    with pytest.raises(ValueError, match='shape'):
+        tfutil.set_initial_values({a: np.zeros(3)})
+
+
+def test_variables_that_start_from_one_tensor_get_values_of_their_own(session):
+    zeros = tf.zeros([2])
+    a, b = tf.Variable(zeros), tf.Variable(zeros)
+    tfutil.set_initial_values({a: [1, 2], b: [3, 4]})
+    assert [value.tolist() for value in session.run([a, b])] == [[1, 2], [3, 4]]
+
+
 def test_large_initial_values_stay_out_of_the_graph(session):
     value = np.random.RandomState(1).randn(1000)
     var = tflib.create_var_with_large_initial_value(value, name='large', trainable=False)

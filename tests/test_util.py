@@ -3,6 +3,7 @@
 import copy
 import ctypes
 import errno
+import gc
 import os
 import pickle
 import subprocess
@@ -238,6 +239,17 @@ def test_listing_leaves_out_ignored_files_and_directories(tmp_path):
     assert len(util.list_dir_recursively_with_ignore(top)) == 4
     with pytest.raises(AssertionError):
         util.list_dir_recursively_with_ignore(top + '/missing')
+
+
+def test_garbage_is_not_collected_while_that_is_paused():
+    assert gc.isenabled()
+    with pytest.raises(KeyError), util.paused_gc():
+        assert not gc.isenabled()
+        with util.paused_gc():
+            pass
+        assert not gc.isenabled(), 'the inner one leaves it to the outer one'
+        raise KeyError
+    assert gc.isenabled()
 
 
 def test_copying_makes_the_directories(tmp_path):

@@ -52,6 +52,23 @@ def load_networks(file_or_url, trust_source=False):
     return as_triple(load_pkl(file_or_url, trust_source=trust_source), file_or_url)
 
 
+def load_generator(file_or_url, trust_source=False):
+    """Gs of the networks (G, D, Gs), or the generator alone, in a pickle file or URL. G and D are not built.
+    Raises UserError if the file holds anything else.
+
+    `trust_source`: as for `load_pkl`.
+    """
+    with open_file_or_url(file_or_url) as file:
+        loaded = network_pickle.load(file, trust_source=trust_source, choose=_last_of_triple)
+    return as_generator(loaded, file_or_url)
+
+
+def _last_of_triple(contents):
+    """What is in a file, or only the last one where that are three networks."""
+    is_triple = isinstance(contents, (tuple, list)) and len(contents) == 3
+    return contents[2] if is_triple and all(map(network_pickle.is_stored_network, contents)) else contents
+
+
 def as_triple(loaded, name):
     """(G, D, Gs) of what a file of this name holds. Raises UserError if that is anything else."""
     if not isinstance(loaded, (tuple, list)) or [type(net) for net in loaded] != [Network] * 3:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from dnnlib.util import call_func_by_name
+from dnnlib.util import call_func_by_name, paused_gc
 from training import misc
 
 
@@ -69,6 +69,7 @@ def process_reals(x, labels, lod, mirror_augment, drange_data, drange_net):
     return x, labels
 
 
+@paused_gc()
 def build_train_graph(G, D, Gs, training_set, *,
     G_settings,             # LossSettings of the generator.
     D_settings,             # LossSettings of the discriminator.

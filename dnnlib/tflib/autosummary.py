@@ -24,9 +24,18 @@ class _State:
     """What one graph has recorded. `accumulators`: name -> one [count, sum, sum of squares] per call site."""
 
     accumulators: dict = dataclasses.field(default_factory=dict)
-    immediate: dict = dataclasses.field(default_factory=dict)  # name -> (update op, placeholder)
+    immediate: dict = dataclasses.field(default_factory=dict)  # name -> _Immediate
     finalized: bool = False
     merge_op: Any = None
+
+
+@dataclasses.dataclass
+class _Immediate:
+    """Values that came from Python. They wait outside the graph: the first call of each op takes a moment."""
+
+    placeholder: tf.Tensor
+    update: tf.Operation                # Adds the moments that are fed.
+    moments: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(3))
 
 
 def _state():
@@ -49,11 +58,10 @@ def _moments(value):
     return tf.where_v2(tf.is_finite(moments[1]), moments, tf.zeros_like(moments))
 
 
-def _accumulate(name, value, condition=True):
-    """Op that adds the moments of `value` to an accumulator made for this call."""
+def _accumulate(name, moments, condition=True):
+    """Op that adds moments to an accumulator made for this call."""
     state = _state()
     assert not state.finalized, f'summary {name!r} appears only after the summaries were finalized'
-    moments = _moments(value)
     with tfutil.absolute_name_scope('Autosummary/' + _name_id(name)), tf.control_dependencies(None):
         accumulator = tf.Variable(tf.zeros([3], _DTYPE), trainable=False)
     state.accumulators.setdefault(name, []).append(accumulator)
@@ -74,13 +82,13 @@ def autosummary(name: str, value: tfutil.TfExpressionEx, passthru: tfutil.TfExpr
     """Record `value` under `name`: a tensor of any shape, or a Python or NumPy number or array.
 
     A tensor is recorded whenever the returned identity of it (or of `passthru`) is evaluated and `condition`
-    holds. Anything else is recorded at once in the default session, and returned as it is (or `passthru`).
+    holds. Anything else is recorded at once, and returned as it is (or `passthru`).
     Values whose sum is not finite are left out. New names are refused once the summaries are finalized.
     """
     if not tfutil.is_tf_expression(value):
         return _record_now(name, value, passthru, condition)
     with tf.name_scope('summary_' + _name_id(name)), tf.device(value.device):
-        update = _accumulate(name, value, condition)
+        update = _accumulate(name, _moments(value), condition)
         with tf.control_dependencies([update]):
             return tf.identity(value if passthru is None else passthru)
 
@@ -92,11 +100,28 @@ def _record_now(name, value, passthru, condition):
         if name not in immediate:
             with tfutil.absolute_name_scope('summary_' + _name_id(name)), tf.device(None), \
                     tf.control_dependencies(None):
-                placeholder = tf.placeholder(_DTYPE)
-                immediate[name] = _accumulate(name, placeholder), placeholder
-        update, placeholder = immediate[name]
-        tfutil.run(update, {placeholder: np.asarray(value, np.float64)})
+                placeholder = tf.placeholder(_DTYPE, [3])
+                immediate[name] = _Immediate(placeholder, _accumulate(name, placeholder))
+        immediate[name].moments += _moments_np(value)
     return value if passthru is None else passthru
+
+
+def _moments_np(value):
+    """As `_moments`, for what is no tensor."""
+    value = np.asarray(value, np.float64)
+    with np.errstate(over='ignore', invalid='ignore'):
+        moments = np.array([value.size, value.sum(), np.square(value).sum()])
+    return moments if np.isfinite(moments[1]) else np.zeros(3)
+
+
+def _flush():
+    """Add what came from Python to the accumulators."""
+    immediate = list(_state().immediate.values())
+    if immediate:
+        feed_dict = {each.placeholder: each.moments for each in immediate}
+        tfutil.run([each.update for each in immediate], feed_dict)
+    for each in immediate:
+        each.moments = np.zeros(3)
 
 
 def _take_moments(accumulators):
@@ -169,5 +194,6 @@ def save_summaries(file_writer, global_step=None) -> None:
             file_writer.add_summary(layout)
         with tf.device(None), tf.control_dependencies(None):
             state.merge_op = tf.summary.merge_all()
+    _flush()
     if state.merge_op is not None:
         file_writer.add_summary(tfutil.run(state.merge_op), global_step)

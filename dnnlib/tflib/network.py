@@ -57,6 +57,7 @@ class Network:
 
     # Template graph.
 
+    @util.paused_gc()
     def _init_graph(self) -> None:
         self._run_cache = {}
         self.input_names = [
@@ -280,7 +281,7 @@ class Network:
         tfutil.assert_tf_initialized()
         state = network_state.imported(state)
         build_func = util.get_obj_by_name(network_origin.find(state).func)
-        tfutil.set_vars(self.build_from_state(state, build_func))
+        tfutil.set_initial_values(self.build_from_state(state, build_func))
 
     def build_from_state(self, state: dict, build_func) -> dict:
         """Become the network of a state that `network_state.imported` returned. -> {variable: value}, which

@@ -167,12 +167,21 @@ def _unpickled(stream):
                              'it was cut off: copy or download it again') from error
 
 
-def load(stream, trust_source: bool = False):
+def is_stored_network(obj) -> bool:
+    """Is this, in what a file holds, the place of a network?"""
+    return isinstance(obj, _StoredNetwork)
+
+
+@util.paused_gc()
+def load(stream, trust_source: bool = False, choose=None):
     """Read networks, tuples of networks, arrays or run settings.
 
     Networks are built by functions of this code. The source text inside is executed only for a network of
     which none is known, and only if `trust_source` is given or was given for a file of the same contents (see
     `trust`).
+
+    `choose`: function from what the file holds, networks being stand-ins still, to the part of it that is
+    wanted. The rest is neither checked nor built, which saves time and memory.
 
     Raises UserError where the stream is damaged or asks for anything else. No variable is assigned before
     everything has been checked.
@@ -181,7 +190,9 @@ def load(stream, trust_source: bool = False):
     source = trust.HashingStream(stream)
     builder = _Builder()
     try:
-        result = builder(_unpickled(source))
+        contents = _unpickled(source)
+        result = builder(contents if choose is None else choose(contents))
+        del contents  # the bytes of what is not wanted
         unknown = builder.find_functions()
         if unknown is not None and not (trust_source or trust.is_trusted(source.digest())):
             raise unknown
@@ -189,7 +200,7 @@ def load(stream, trust_source: bool = False):
     except util.UserError as error:
         raise util.UserError(f'{name}: {error}') from error
     if values:
-        tfutil.set_vars(values)
+        tfutil.set_initial_values(values)
     if trust_source:
         trust.remember(source.digest(), str(name))
     return result

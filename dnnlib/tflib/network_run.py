@@ -30,6 +30,7 @@ def run(net, in_arrays, *, output_transform, return_as_list, print_progress, min
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
+@util.paused_gc()
 def _build(net, input_transform, output_transform, num_gpus, assume_frozen, dynamic_kwargs):
     """-> placeholders and output tensors, for any batch that `num_gpus` divides."""
     with tfutil.absolute_name_scope(net.scope + '/_Run'), tf.control_dependencies(None):

@@ -215,6 +215,20 @@ def set_vars(var_to_value_dict: dict) -> None:
     run(setters, feed_dict)
 
 
+def set_initial_values(var_to_value_dict: dict) -> None:
+    """Initialize variables with NumPy values of their shapes in place of their own, in one session call.
+
+    Where no two variables have the same tensor as their initial value, that takes no operations beyond those
+    that variables come with: for networks that are loaded, a tenth of the time.
+    """
+    assert_tf_initialized()
+    feed_dict = {var.initializer.inputs[1]: value for var, value in var_to_value_dict.items()}
+    if len(feed_dict) < len(var_to_value_dict):
+        set_vars(var_to_value_dict)
+    else:
+        run([var.initializer for var in var_to_value_dict], feed_dict)
+
+
 def create_var_with_large_initial_value(initial_value: np.ndarray, *args, **kwargs) -> tf.Variable:
     """tf.Variable with this value, which is no constant of the graph: those are limited to 2 GB."""
     assert_tf_initialized()
