@@ -30,7 +30,7 @@ def _build(data_dir, fmap_base, fmap_max):
         G, D, Gs, training_set,
         G_settings=LossSettings(settings['G_loss_args'], settings['G_opt_args'], G_REG_INTERVAL),
         D_settings=LossSettings(settings['D_loss_args'], settings['D_opt_args'], D_REG_INTERVAL),
-        num_gpus=1, max_minibatch_gpu=MINIBATCH, accumulate=False, lazy_regularization=True,
+        num_gpus=1, minibatch_gpu_sizes=[MINIBATCH], accumulate=False, lazy_regularization=True,
         mirror_augment=False, drange_net=[-1, 1], G_smoothing_kimg=10)
     sched = training_schedule(0, training_set, minibatch_size_base=MINIBATCH, minibatch_gpu_base=MINIBATCH)
     training_set.configure(sched.minibatch_gpu, sched.lod)

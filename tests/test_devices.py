@@ -172,7 +172,7 @@ def build(training_set, devices, rounds, G_loss, D_loss, mirror_augment=False, *
     with tflib.device(0):
         G, D = make_networks()
     graph = build_train_graph(
-        G, D, G.clone('Gs'), training_set, num_gpus=devices, max_minibatch_gpu=MINIBATCH,
+        G, D, G.clone('Gs'), training_set, num_gpus=devices, minibatch_gpu_sizes=[MINIBATCH],
         G_settings=LossSettings(G_loss, opt_args, 4), D_settings=LossSettings(D_loss, opt_args, 16),
         accumulate=rounds > 1, lazy_regularization=True, mirror_augment=mirror_augment, drange_net=[-1, 1],
         G_smoothing_kimg=10.0)

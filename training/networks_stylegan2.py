@@ -218,8 +218,7 @@ def G_synthesis_stylegan2(
     dlatents_in.set_shape([None, num_layers, dlatent_size])
     style = _Style(
         tf.unstack(tf.cast(dlatents_in, dtype), axis=1), _noise_of_layers(num_layers - 1, dtype),
-        nonlinearity, resample_kernel,
-        fused_modconv, randomize_noise, data_format=device_layout(dlatents_in))
+        nonlinearity, resample_kernel, fused_modconv, randomize_noise, data_format=device_layout(dlatents_in))
 
     y = None
     with tf.variable_scope('4x4'):
@@ -271,8 +270,8 @@ def G_synthesis_stylegan_revised(
     lod = level_of_detail(dtype)
     style = _Style(
         tf.unstack(tf.cast(dlatents_in, dtype), axis=1), _noise_of_layers(num_layers - 1, dtype),
-        nonlinearity, resample_kernel,
-        fused_modconv, randomize_noise and not clean_graph, data_format=device_layout(dlatents_in))
+        nonlinearity, resample_kernel, fused_modconv, randomize_noise and not clean_graph,
+        data_format=device_layout(dlatents_in))
 
     def block(res_log2, x):
         with tf.variable_scope(f'{2 ** res_log2}x{2 ** res_log2}'):

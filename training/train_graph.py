@@ -74,7 +74,7 @@ def build_train_graph(G, D, Gs, training_set, *,
     G_settings,             # LossSettings of the generator.
     D_settings,             # LossSettings of the discriminator.
     num_gpus,               # Devices; each gets a tower of losses.
-    max_minibatch_gpu,      # The most images that a device processes at a time.
+    minibatch_gpu_sizes,    # How many images a device processes at a time: all numbers that occur.
     accumulate,             # May a minibatch take several rounds?
     lazy_regularization,    # Regularize in steps of their own?
     mirror_augment,         # Mirror real images at random?
@@ -90,6 +90,9 @@ def build_train_graph(G, D, Gs, training_set, *,
     G_opt, G_reg_opt = make_optimizers('G', G_settings, inputs.lrate, rounds)
     D_opt, D_reg_opt = make_optimizers('D', D_settings, inputs.lrate, rounds)
 
+    # A number where only one occurs: with known shapes the graph gets smaller.
+    minibatch_gpu = minibatch_gpu_sizes[0] if len(set(minibatch_gpu_sizes)) == 1 else inputs.minibatch_gpu
+
     fetch_ops, fetched = [], []
     for gpu in range(num_gpus):
         with tf.name_scope(f'GPU{gpu}'), tflib.device(gpu):
@@ -101,10 +104,10 @@ def build_train_graph(G, D, Gs, training_set, *,
                 reals_in = process_reals(
                     *fetched, inputs.lod, mirror_augment, training_set.dynamic_range, drange_net)
                 reals, labels, fetch_op = _hold_images(
-                    *reals_in, training_set, max_minibatch_gpu, inputs.minibatch_gpu)
+                    *reals_in, training_set, max(minibatch_gpu_sizes), minibatch_gpu)
                 fetch_ops.append(fetch_op)
             with tf.control_dependencies(_lod_assignments([G_gpu, D_gpu], inputs.lod)):
-                args = dict(G=G_gpu, D=D_gpu, training_set=training_set, minibatch_size=inputs.minibatch_gpu)
+                args = dict(G=G_gpu, D=D_gpu, training_set=training_set, minibatch_size=minibatch_gpu)
                 with tf.name_scope('G_loss'):
                     G_loss = call_func_by_name(**args, opt=G_opt, **G_settings.loss_args)
                 with tf.name_scope('D_loss'):

@@ -80,7 +80,7 @@ def training_loop(
         G_settings=LossSettings(G_loss_args, G_opt_args, G_reg_interval),
         D_settings=LossSettings(D_loss_args, D_opt_args, D_reg_interval),
         num_gpus=num_gpus,
-        max_minibatch_gpu=max(phase.minibatch_gpu for phase in phases),
+        minibatch_gpu_sizes=[phase.minibatch_gpu for phase in phases],
         accumulate=any(phase.minibatch_size > phase.minibatch_gpu * num_gpus for phase in phases),
         lazy_regularization=lazy_regularization, mirror_augment=mirror_augment, drange_net=drange_net,
         G_smoothing_kimg=G_smoothing_kimg)

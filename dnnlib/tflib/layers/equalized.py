@@ -100,8 +100,8 @@ def apply_bias_act(x, act='linear', alpha=None, gain=None, lrmul=1, bias_var='bi
 
 
 def conv2d_bias_act(x, fmaps, kernel, act, **kwargs):
-    """`conv2d_layer`, then `apply_bias_act`, with the gain as in `dense_bias_act`, which saves a pass over the
-    images. `kwargs`: of the convolution."""
+    """`conv2d_layer`, then `apply_bias_act`, with the gain as in `dense_bias_act`: a pass over the images is
+    saved. `kwargs`: of the convolution."""
     before, after = gain_before_and_after(act)
     x = conv2d_layer(x, fmaps=fmaps, kernel=kernel, gain=before, **kwargs)
     return apply_bias_act(x, act=act, lrmul=before, gain=after, data_format=kwargs.get('data_format', 'NCHW'))

@@ -5,7 +5,7 @@ import tensorflow.compat.v1 as tf
 
 from .. import random
 from ..inference import is_inference
-from ..ops.conv2d import device_layout
+from ..ops.conv2d import device_layout, dims
 from ..tfutil import is_tf_expression, lerp
 from .normalization import pixel_norm
 
@@ -39,7 +39,7 @@ def map_vectors(x, layer, num_layers, broadcast=None):
             x = layer(x, layer_idx)
     if broadcast is not None:
         with tf.variable_scope('Broadcast'):
-            x = tf.broadcast_to(x[:, tf.newaxis], [tf.shape(x)[0], broadcast, x.shape[1]])  # [N,L,W]
+            x = tf.broadcast_to(x[:, tf.newaxis], [dims(x)[0], broadcast, x.shape[1]])  # [N,L,W]
     return tf.identity(x, name='dlatents_out')
 
 
