@@ -1,0 +1,122 @@
+"""Forms that are taken because they are faster give what the plain forms give, gradients included."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+import dnnlib.tflib as tflib
+from dnnlib.tflib.inference import inference, is_inference
+from dnnlib.tflib.layers import equalized, modulated, styles
+from dnnlib.tflib.layers.minibatch_stddev import minibatch_stddev_layer
+from dnnlib.tflib.ops import conv2d
+from dnnlib.tflib.ops.fused_bias_act import activation_funcs, fused_bias_act, gain_before_and_after
+from dnnlib.tflib.ops.upfirdn_2d import conv_downsample_2d, upsample_conv_2d
+from tests.golden_figures import QUICK, assert_close, fresh_session, set_golden_values
+from tests.golden_recipe import golden_input
+
+KERNEL = [1, 3, 3, 1]
+
+
+def _with_gradients(build, *inputs):
+    y = build(*inputs)
+    return y, *tf.gradients(tf.reduce_sum(y ** 3), inputs)
+
+
+def _assert_equal(session, forms, *arrays):
+    """Both forms have the same values and gradients."""
+    inputs = [tf.constant(array) for array in arrays]
+    actual, expected = session.run([_with_gradients(form, *inputs) for form in forms])
+    for idx, (value, other) in enumerate(zip(actual, expected, strict=True)):
+        assert_close(value, other, f'tensor {idx}', tolerance=1e-5)
+
+
+@pytest.mark.parametrize('act', activation_funcs)
+def test_the_gain_of_an_activation_can_be_shared_out(act, session):
+    before, after = gain_before_and_after(act)
+    x = golden_input('x', [50])
+    shared, plain = session.run([fused_bias_act(tf.constant(x * before), act=act, gain=1) * after,
+                                 fused_bias_act(tf.constant(x), act=act)])
+    assert_close(shared, plain, act, tolerance=1e-6)
+
+
+@pytest.mark.parametrize('fmaps', [1, 3, 8])
+def test_convolution_by_single_pixels_is_a_matrix_product(fmaps, session):
+    def plain(x, w):
+        return tf.nn.conv2d(x, w, strides=1, padding='SAME')
+
+    def product(x, w):
+        return conv2d.conv2d(x, w, data_format='NHWC')
+
+    x, w = golden_input('x', [2, 5, 4, 6]), golden_input('w', [1, 1, 6, fmaps])
+    _assert_equal(session, (product, plain), x, w)
+    assert product(tf.constant(x), tf.constant(w)).op.inputs[0].op.type == 'MatMul'
+
+
+@pytest.mark.parametrize('resample', ['up', 'down'])
+def test_single_pixels_are_convolved_at_the_lower_resolution(resample, session):
+    plain = upsample_conv_2d if resample == 'up' else conv_downsample_2d
+    _assert_equal(
+        session,
+        (lambda x, w: equalized.resampled_conv2d(x, w, resample_kernel=KERNEL, **{resample: True}),
+         lambda x, w: plain(x, w, k=KERNEL)),
+        golden_input('x', [2, 6, 8, 8]), golden_input('w', [1, 1, 6, 4]))
+
+
+@pytest.mark.parametrize('demodulate', [True, False])
+@pytest.mark.parametrize('resample', ['same size', 'up', 'down'])
+def test_the_weights_of_one_sample_can_be_modulated(resample, demodulate, session):
+    kwargs = dict(up=resample == 'up', down=resample == 'down', resample_kernel=KERNEL, data_format='NHWC')
+    forms = [lambda x, w, s, form=form: form(x, w, s, demodulate, kwargs, out_gain=1.3 if demodulate else 1)
+             for form in (modulated._weights_of_one_sample, modulated._scaled_activations)]
+    _assert_equal(session, forms, golden_input('x', [1, 8, 8, 4]), golden_input('w', [3, 3, 4, 6]),
+                  golden_input('s', [1, 4]))
+
+
+@pytest.mark.parametrize('group_size', [3, 4, None])
+def test_groups_of_samples_are_the_same_for_a_minibatch_of_known_size(group_size, session):
+    x = golden_input('x', [12, 4, 3, 3])
+    known = minibatch_stddev_layer(tf.constant(x), group_size)
+    unknown = minibatch_stddev_layer(tf.placeholder_with_default(x, [None, 4, 3, 3]), group_size)
+    assert known.shape == (12, 5, 3, 3)
+    np.testing.assert_array_equal(*session.run([known, unknown]))
+
+
+@pytest.fixture(scope='module')
+def large_generator():
+    """A network whose images are large enough to be made one by one."""
+    with fresh_session(QUICK):
+        net = tflib.Network(
+            'G', func_name='training.networks_stylegan2.G_main', resolution=styles._LARGE, fmap_base=64,
+            fmap_max=8, latent_size=8, dlatent_size=8, mapping_fmaps=8, mapping_layers=1)
+        set_golden_values(net)
+        yield net
+
+
+def test_large_images_are_the_same_one_by_one(large_generator):
+    latents = golden_input('latents', [3, 8])
+    kwargs = dict(randomize_noise=False, truncation_psi=1)
+    together = tflib.run(large_generator.get_output_for(latents, None, **kwargs))
+    one_by_one = large_generator.run(latents, None, **kwargs)
+    assert _loops(large_generator) == 1
+    assert together.std() > 0.01
+    assert_close(one_by_one, together, 'images', tolerance=1e-5)
+
+
+def test_every_image_has_noise_of_its_own(large_generator):
+    latents = np.repeat(golden_input('latents', [1, 8]), 2, axis=0)
+    first, second = large_generator.run(latents, None, randomize_noise=True)
+    assert np.abs(first - second).max() > 0.01
+
+
+def _loops(net):
+    operations = net.input_templates[0].graph.get_operations()
+    return sum(op.type == 'LoopCond' for op in operations)
+
+
+def test_graphs_are_for_inference_within_the_context_only():
+    assert not is_inference()
+    with inference():
+        with inference():
+            assert is_inference()
+        assert is_inference()
+    assert not is_inference()
