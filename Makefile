@@ -8,7 +8,7 @@ RUN      := $(VENV)/bin/python
 DEMO     := demo
 NETWORK   = $$(ls -t $(DEMO)/training/*/network-final.pkl | head -n 1)
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test bench lint clean
 
 setup: $(VENV)/.ready
 
@@ -42,7 +42,6 @@ test: setup
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests
 
 # How fast everything is here: docs/performance.md, in ten minutes. QUICK=1: a look, which leaves it as it is.
-.PHONY: bench
 bench: $(VENV)/.bench
 	$(RUN) -m benchmarks $(if $(QUICK),--quick)
 

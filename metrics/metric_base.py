@@ -97,7 +97,7 @@ class MetricBase:
         self._reset(network_pkl, run_dir, data_dir, dataset_args, mirror_augment)
         with self._timed_session(num_gpus, tf_config):
             with tflib.device(0):
-                Gs = misc.as_generator(misc.load_pkl(network_pkl), network_pkl)
+                Gs = misc.load_generator(network_pkl)
             self._fit_dataset(Gs)
             self._evaluate(Gs, Gs_kwargs={**Gs_kwargs, **self._force_G_kwargs}, num_gpus=num_gpus)
         if log_results:
@@ -275,7 +275,7 @@ class MetricBase:
         """
         path = self._get_cache_file_for_reals(**kwargs)
         origin = dict(data=real_cache.fingerprint(self._data_dir, self._dataset_args),
-                      feature_network=feature_network)
+                      feature_network=feature_network, metric_class=type(self).__qualname__)
         statistics = real_cache.read(path, **origin)
         if statistics is None:
             statistics = compute()

@@ -87,8 +87,8 @@ def evaluate(data_dir, network_pkl):
     """Evaluates a metric given by its arguments. -> {suffix: value}"""
     def run(definition, pkl=network_pkl, dataset_args=DATA, **kwargs):
         metric = dnnlib.util.call_func_by_name(**{'name': 'metric', **definition})
-        metric.run(pkl, data_dir=data_dir, dataset_args=dataset_args, tf_config=QUICK,
-                   **{'mirror_augment': False, 'log_results': False, **kwargs})
+        metric.run(pkl, data_dir=data_dir, dataset_args=dataset_args,
+                   **{'mirror_augment': False, 'log_results': False, 'tf_config': QUICK, **kwargs})
         return {name.removeprefix(metric.name): value for name, value in metric.results()}
     return run
 
@@ -111,6 +111,13 @@ def test_metric_has_its_golden_value(case, evaluate):
     assert results == pytest.approx(expected, rel=tolerance)
     metric = dnnlib.util.call_func_by_name(func_name=case['metric'], name='metric', **case['kwargs'])
     assert list(metric.result_suffixes) == list(results)
+
+
+def test_graphs_that_tensorflow_optimizes_give_the_golden_value_too(evaluate):
+    case = GOLDEN['results'][0]
+    with replaced_randomness():
+        results = evaluate({'func_name': case['metric'], **case['kwargs']}, tf_config=None)
+    assert results == pytest.approx({'': case['result']['value']}, rel=1e-3)
 
 
 def test_a_quick_look_is_kept_apart_from_the_full_figure(evaluate):
@@ -251,6 +258,16 @@ def test_networks_and_data_that_do_not_go_together_are_refused(
     data = dict(tfrecord_dir=dataset, shuffle_mb=0, max_label_size=max_label_size)
     with pytest.raises(UserError, match=message):
         evaluate({**FID, **SMALL}, request.getfixturevalue(pkl), data)
+
+
+@pytest.mark.parametrize('name', ['fid50k_mix1', 'ppl_wend', 'ls'])
+def test_metrics_of_styles_refuse_a_generator_without(name, evaluate, tmp_path):
+    with fresh_session(QUICK):
+        Gs = tflib.Network('Gs', func_name='training.networks_progan.G_paper', num_channels=3, resolution=16,
+                           fmap_base=32, fmap_max=4)
+        misc.save_pkl(Gs, str(tmp_path / 'progan.pkl'))
+    with pytest.raises(UserError, match=r'progan\.pkl: metric looks at styles, and this generator has none'):
+        evaluate({**metric_defaults[name], 'name': 'metric'}, pkl=str(tmp_path / 'progan.pkl'))
 
 
 def test_images_that_a_feature_network_does_not_take_are_refused(evaluate, monkeypatch):
