@@ -127,9 +127,12 @@ def test_networks_built_for_gpus_give_the_same_images_and_scores():
 
 
 def test_half_precision_gives_nearly_the_same_images_and_scores(session):
+    """With smooth activations: rounding moves a value across the kink of lrelu now and then, and then the
+    gradient is another one."""
     results = []
     for dtype in ('float32', 'float16'):
-        size = {**SMALL, 'resolution': 8, 'label_size': 2, 'dtype': dtype}
+        size = {**SMALL, 'resolution': 8, 'label_size': 2, 'dtype': dtype, 'nonlinearity': 'swish',
+                'mapping_nonlinearity': 'swish'}
         G = tflib.Network('G', func_name=FUNCTIONS[0], **size)
         D = tflib.Network('D', func_name=FUNCTIONS[1], **size)
         set_golden_values(G)

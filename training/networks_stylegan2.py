@@ -142,6 +142,12 @@ class _Style:
     data_format: str
 
 
+def _styles_of_layers(dlatents, dtype):
+    """[N,L,C] -> one tensor [N,C] a layer."""
+    with tf.name_scope('_Styles'):  # the underscore hides the scope from list_layers()
+        return tf.unstack(tf.cast(dlatents, dtype), axis=1)
+
+
 def _noise_of_layers(num_layers, dtype):
     """Fixed noise of the layers: one at 4x4, two at each other resolution."""
     return noise_inputs([2 ** ((layer_idx + 5) // 2) for layer_idx in range(num_layers)], dtype)
@@ -217,7 +223,7 @@ def G_synthesis_stylegan2(
     num_layers = resolution_log2 * 2 - 2
     dlatents_in.set_shape([None, num_layers, dlatent_size])
     style = _Style(
-        tf.unstack(tf.cast(dlatents_in, dtype), axis=1), _noise_of_layers(num_layers - 1, dtype),
+        _styles_of_layers(dlatents_in, dtype), _noise_of_layers(num_layers - 1, dtype),
         nonlinearity, resample_kernel, fused_modconv, randomize_noise, data_format=device_layout(dlatents_in))
 
     y = None
@@ -269,7 +275,7 @@ def G_synthesis_stylegan_revised(
     dlatents_in.set_shape([None, num_layers, dlatent_size])
     lod = level_of_detail(dtype)
     style = _Style(
-        tf.unstack(tf.cast(dlatents_in, dtype), axis=1), _noise_of_layers(num_layers - 1, dtype),
+        _styles_of_layers(dlatents_in, dtype), _noise_of_layers(num_layers - 1, dtype),
         nonlinearity, resample_kernel, fused_modconv, randomize_noise and not clean_graph,
         data_format=device_layout(dlatents_in))
 

@@ -80,14 +80,16 @@ def conv2d(x, w, stride=1, padding='SAME', data_format='NCHW'):
 
     x [N,C,H,W] (or NHWC) -> [N,O,H',W']. With C = G*I the convolution has G groups, outputs ordered by group.
     """
+    w = tf.convert_to_tensor(w, x.dtype)
     if data_format == 'NHWC' and stride == 1 and _is_per_pixel(x, w):
         return _product_per_pixel(x, w)
     return tf.nn.conv2d(x, w, strides=_strides(stride, data_format), padding=padding, data_format=data_format)
 
 
 def _is_per_pixel(x, w):
-    """Is w [kH,kW,I,O] a matrix for each pixel of x [N,H,W,C], in one group?"""
-    return w.shape.as_list()[:3] == [1, 1, x.shape.as_list()[3]]
+    """Is w [kH,kW,I,O] a matrix for each pixel of x [N,H,W,C], in one group? Not in half precision, of which
+    convolutions add up the products more exactly."""
+    return x.dtype == tf.float32 and w.shape.as_list()[:3] == [1, 1, x.shape.as_list()[3]]
 
 
 def _product_per_pixel(x, w):
