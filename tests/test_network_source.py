@@ -45,7 +45,7 @@ TENSORFLOW_1_14 = {
     'nn.sigmoid', 'nn.softplus', 'nn.tanh', 'ones_like',
     'pad', 'random_normal', 'random_uniform', 'range', 'reduce_max',
     'reduce_mean', 'reduce_prod', 'reduce_sum', 'reshape', 'reverse', 'rsqrt',
-    'shape', 'split', 'sqrt', 'square',
+    'shape', 'split', 'sqrt', 'square', 'squeeze',
     'tile', 'transpose', 'unstack', 'variable_scope', 'where', 'while_loop'}
 
 SMALL = dict(resolution=8, num_channels=3, fmap_max=4, latent_size=4, dlatent_size=4, mapping_fmaps=4,

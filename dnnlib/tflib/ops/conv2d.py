@@ -37,6 +37,12 @@ def dims(x) -> list:
     return [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape.as_list())]
 
 
+def dims_for_reshape(x) -> list:
+    """`dims`, with -1 in place of the size where only one is unknown, which takes no operations."""
+    shape = x.shape.as_list()
+    return [-1 if size is None else size for size in shape] if shape.count(None) == 1 else dims(x)
+
+
 def change_layout(x, source: str, target: str):
     """Transpose [N,C,H,W] <-> [N,H,W,C]; returns `x` itself where the layouts agree."""
     if source == target:
@@ -95,9 +101,9 @@ def _is_per_pixel(x, w):
 def _product_per_pixel(x, w):
     """Convolution of x [N,H,W,I] with w [1,1,I,O] as a matrix product, which is faster, most of all in the
     gradients where there are few channels."""
-    shape = dims(x)
-    y = tf.matmul(tf.reshape(x, [-1, shape[3]]), w[0, 0])
-    return tf.reshape(y, [*shape[:3], y.shape[1]])
+    *pixels, in_fmaps = dims_for_reshape(x)
+    y = tf.matmul(tf.reshape(x, [-1, in_fmaps]), tf.squeeze(w, [0, 1]))
+    return tf.reshape(y, [*pixels, y.shape[1]])
 
 
 @_in_device_layout

@@ -3,7 +3,15 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from .conv2d import channel_axis, conv2d, conv2d_transpose, depthwise_conv2d, dims, spatial_axes
+from .conv2d import (
+    channel_axis,
+    conv2d,
+    conv2d_transpose,
+    depthwise_conv2d,
+    dims,
+    dims_for_reshape,
+    spatial_axes,
+)
 from .fused_bias_act import _check_impl
 
 
@@ -174,7 +182,7 @@ def _insert_zeros(x, up, data_format):
     """up-1 zeros after every pixel. [N,C,H,W] -> [N,C,H*upy,W*upx]."""
     if up == (1, 1):
         return x
-    shape = dims(x)
+    shape = dims_for_reshape(x)
     y_axis, x_axis = spatial_axes(data_format)
     before, (height, width), after = shape[:y_axis], shape[y_axis:x_axis + 1], shape[x_axis + 1:]
     paddings = [[0, 0]] * 6
