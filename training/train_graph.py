@@ -91,7 +91,7 @@ def build_train_graph(G, D, Gs, training_set, *,
 
     fetch_ops, fetched = [], []
     for gpu in range(num_gpus):
-        with tf.name_scope(f'GPU{gpu}'), tflib.device(gpu):
+        with tf.name_scope(f'GPU{gpu}'), tflib.device(gpu), tflib.random.tower(gpu):
             G_gpu = G if gpu == 0 else G.clone(G.name + '_shadow')
             D_gpu = D if gpu == 0 else D.clone(D.name + '_shadow')
             with tf.name_scope('DataFetch'):
