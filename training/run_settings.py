@@ -134,8 +134,8 @@ def _resume_settings(resume):
         raise UserError(f'--resume={resume}: no such file or run directory')
     snapshots = sorted(glob.glob(os.path.join(glob.escape(resume), 'network-snapshot-*.pkl')))
     if not snapshots:
-        raise UserError(f'--resume={resume}: the directory holds no training-state-* and no '
-                        'network-snapshot-*.pkl')
+        raise UserError(f'--resume={resume}: the directory holds no network-snapshot-*.pkl '
+                        'and no training-state-*')
     kimg = re.fullmatch(r'network-snapshot-(\d+)\.pkl', os.path.basename(snapshots[-1]))
     return {'resume_pkl': snapshots[-1], 'resume_kimg': float(kimg[1]) if kimg else 0.0}
 
