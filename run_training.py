@@ -38,6 +38,8 @@ valid metrics:
   {metrics}
 """
 
+NOT_GIVEN = object()  # in place of the value of a flag
+
 RUN_FUNC = 'training.training_loop.training_loop'
 RUN_DESC = {'stylegan': 'sgan-{dataset}-{num_gpus}gpu', 'progan': 'pgan-{dataset}-{num_gpus}gpu'}
 
@@ -157,8 +159,9 @@ def go_on(run, parser, argv):
     """Go on with a run, with the changes that the command line asks for."""
     from training import resume
     args = parser.parse_args(argv)
-    parser.set_defaults(**dict.fromkeys(vars(args), argparse.SUPPRESS))
-    flags = {name.replace('_', '-'): value for name, value in vars(parser.parse_args(argv)).items()}
+    not_given = argparse.Namespace(**dict.fromkeys(vars(args), NOT_GIVEN))
+    flags = {name.replace('_', '-'): value for name, value in vars(parser.parse_args(argv, not_given)).items()
+             if value is not NOT_GIVEN}
     metrics = choose_metrics(args)[0] if 'metrics' in flags else []
     sc = resume.settings_with(run, flags, [metric_defaults[name] for name in metrics], run_desc)
     if args.dry_run:

@@ -3,11 +3,25 @@
 import contextlib
 import signal
 
+import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 
+from dnnlib.util import UserError
 from tests.golden_figures import QUICK
-from tests.resumed_runs import TINY_D, TINY_G, differences, go_on, start, tick_lines, write_data
+from tests.resumed_runs import (
+    TINY_D,
+    TINY_G,
+    differences,
+    go_on,
+    start,
+    summaries,
+    tick_lines,
+    values,
+    write_data,
+)
 from training import training_loop
+from training.loss import D_logistic
 
 CASES = {
     'config-f': {},
@@ -65,3 +79,25 @@ def test_a_run_that_stops_every_few_iterations_ends_as_one_in_one_go(case, data_
     assert launches >= 2
     assert len(tick_lines(run_dir)) >= 4
     assert differences(run_dir, other) == []
+
+
+def D_not_finite(G, D, opt, training_set, minibatch_size, reals, labels):
+    """A loss that is NaN in its second evaluation, and from the fifth on."""
+    loss, _ = D_logistic(G, D, opt, training_set, minibatch_size, reals, labels)
+    with tf.control_dependencies(None):
+        count_var = tf.Variable(0.0, trainable=False)
+    count = tf.assign_add(count_var, 1.0)
+    return loss * tf.where(tf.logical_or(tf.equal(count, 2), count >= 5), np.nan, 1.0), None
+
+
+def test_steps_that_are_not_finite_are_skipped_counted_and_after_a_while_end_the_run(data_dir, tmp_path):
+    with pytest.raises(UserError, match=r'TrainD: 3 steps in a row were skipped at 0.0 kimg.*--max-skipped'):
+        start(data_dir, tmp_path, D_loss_args=dict(func_name='tests.test_resume.D_not_finite'),
+              network_snapshot_ticks=1, max_skipped_steps=3, keep_states=5,
+              G_loss_args=dict(func_name='training.loss.G_logistic_ns'))
+    [run_dir] = tmp_path.glob('0*')
+    skipped = [line.rpartition('gpumem 0.0')[2] for line in tick_lines(run_dir)]
+    assert skipped == ['', ' skipped 1', '', ' skipped 2']
+    assert [value for _, value in summaries(run_dir)['Progress/skipped_steps']] == [0, 1, 0, 2]
+    arrays = [value for value in values(run_dir).values() if isinstance(value, np.ndarray)]
+    assert all(np.isfinite(array).all() for array in arrays)
