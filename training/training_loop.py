@@ -70,8 +70,7 @@ def training_loop(
     seed = _seed_graph(None if state is None else state.content['seed'])
     training_set = dataset.load_dataset(data_dir=data_dir, verbose=True, **dataset_args)
     if state is None:
-        grid = SnapshotGrid(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
-        grid.save_reals('reals.png', drange=training_set.dynamic_range)
+        grid = SnapshotGrid.of_data(training_set, grid_args, drange_net)
     else:
         grid = SnapshotGrid.of_state(state.arrays, drange_net)
         resume_pkl = _source_of_networks(resume_pkl, resume_with_new_nets)
@@ -120,13 +119,7 @@ def training_loop(
     with interruption.after_iteration() as interrupted:
         _iterate(trainer, reporter, keeper, interrupted, sched_args, total_kimg, minibatch_repeats,
                  reset_opt_for_new_lod)
-        if interrupted or reporter.should_stop():
-            keeper.save()
-        if interrupted:
-            path = reporter.save_networks(f'network-snapshot-{trainer.cur_nimg // 1000:06d}.pkl')
-            print(f'Stopped. {path} holds the networks; --resume={dnnlib.make_run_dir_path()} goes on.')
-        else:
-            reporter.save_networks('network-final.pkl')
+        _save_at_end(trainer, reporter, keeper, interrupted)
     summary_log.close()
     training_set.close()
     if interrupted:
@@ -139,6 +132,17 @@ def _seed_graph(seed):
     seed = int.from_bytes(os.urandom(4)) >> 1 if seed is None else int(seed)
     tf.set_random_seed(seed)
     return seed
+
+
+def _save_at_end(trainer, reporter, keeper, interrupted):
+    """Leave the networks and, if there is more to come, what is needed to go on."""
+    if interrupted or reporter.should_stop():
+        keeper.save()
+    if not interrupted:
+        reporter.save_networks('network-final.pkl')
+        return
+    path = reporter.save_networks(f'network-snapshot-{trainer.cur_nimg // 1000:06d}.pkl')
+    print(f'Stopped. {path} holds the networks; --resume={dnnlib.make_run_dir_path()} goes on.')
 
 
 def _source_of_networks(resume_pkl, resume_with_new_nets):
