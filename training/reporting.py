@@ -85,6 +85,10 @@ class Reporter:
         misc.save_pkl(self.networks, path)
         return path
 
+    def close(self):
+        """No more reports will come."""
+        self.summary_log.close()
+
     def _snapshot_due(self, interval_ticks, cur_nimg, tick_kimg, done):
         if interval_ticks is None or done:
             return interval_ticks is not None

@@ -1,6 +1,7 @@
 """The training loop: sets up networks, data and logs, then iterates until enough images have been shown."""
 
 import contextlib
+import functools
 import signal
 
 import numpy as np
@@ -8,17 +9,24 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
+from dnnlib import workers
 from dnnlib.progress import Progress
 from dnnlib.util import UserError
 from metrics import metric_base
 from training import dataset, misc
+from training.follower import Follower, agreed_stop
 from training.reporting import Reporter, SnapshotGrid
 from training.schedule import training_schedule
 from training.train_graph import LossSettings, build_train_graph, process_reals
 
+# Arguments that may differ between the workers of a run: what lies where, and what the first one alone does.
+OWN_SETTINGS = ('data_dir', 'grid_args', 'metric_arg_list', 'image_snapshot_ticks', 'network_snapshot_ticks',
+                'snapshot_kimg', 'save_tf_graph', 'save_weight_histograms', 'resume_pkl', 'resume_time')
+
 __all__ = ['process_reals', 'training_loop', 'training_schedule']
 
 
+@tflib.cluster.membership()
 def training_loop(
     G_args                  = {},       # Arguments of the generator.
     D_args                  = {},       # Arguments of the discriminator.
@@ -50,18 +58,24 @@ def training_loop(
     resume_time             = 0.0,      # Seconds to add to the reported time.
     resume_with_new_nets    = False,    # Build new networks and copy what fits from resume_pkl?
     use_noise               = True,     # False = the noise inputs of the generator are zero.
-    snapshot_kimg           = None):    # Thousands of images between snapshots, instead of so many ticks.
+    snapshot_kimg           = None,     # Thousands of images between snapshots, instead of so many ticks.
+    worker_timeout          = 300.0):   # Seconds without a sign of life of another worker that end the run.
     """Train G and D; pictures, pickles and logs go to the run directory.
 
     Ends early, in good order, when a file `abort.txt` appears there, or on Ctrl-C; the latter writes a last
     snapshot and raises KeyboardInterrupt.
+
+    Where TF_CONFIG names several workers, they train together, and the first of them writes and prints.
     """
+    settings = {name: value for name, value in locals().items() if name not in OWN_SETTINGS}
     num_gpus = dnnlib.submit_config.num_gpus
-    tflib.init_tf({**tflib.device_config(num_gpus), **tf_config})
+    cluster = tflib.cluster.join(workers.from_environment(), num_gpus, settings, worker_timeout)
+    cluster.start_session({**tflib.device_config(num_gpus), **tf_config})
     data_dir = dnnlib.convert_path(data_dir)
     training_set = dataset.load_dataset(data_dir=data_dir, verbose=True, **dataset_args)
     grid = SnapshotGrid(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
-    grid.save_reals('reals.png', drange=training_set.dynamic_range)
+    if cluster.is_first:
+        grid.save_reals('reals.png', drange=training_set.dynamic_range)
     with tflib.device(0):
         G, D, Gs = _make_networks(G_args, D_args, training_set, resume_pkl, resume_with_new_nets)
     for net in [] if use_noise else [G, Gs]:
@@ -70,7 +84,8 @@ def training_loop(
     D.print_layers()
     grid.latents = np.random.randn(np.prod(grid.size), *G.input_shape[1:])
     final_sched = training_schedule(total_kimg * 1000, training_set, **sched_args)
-    grid.save_fakes('fakes_init.png', Gs, minibatch_size=final_sched.minibatch_gpu)
+    if cluster.is_first:
+        grid.save_fakes('fakes_init.png', Gs, minibatch_size=final_sched.minibatch_gpu)
 
     print('Building TensorFlow graph...')
     cur_nimg = int(resume_kimg * 1000)
@@ -81,30 +96,35 @@ def training_loop(
         D_settings=LossSettings(D_loss_args, D_opt_args, D_reg_interval),
         num_gpus=num_gpus,
         max_minibatch_gpu=max(phase.minibatch_gpu for phase in phases),
-        accumulate=any(phase.minibatch_size > phase.minibatch_gpu * num_gpus for phase in phases),
+        accumulate=any(phase.minibatch_size > phase.minibatch_gpu * cluster.num_devices for phase in phases),
         lazy_regularization=lazy_regularization, mirror_augment=mirror_augment, drange_net=drange_net,
-        G_smoothing_kimg=G_smoothing_kimg)
+        G_smoothing_kimg=G_smoothing_kimg, cluster=cluster)
+    cluster.share_variables(tf.global_variables())
 
     print('Initializing logs...')
-    summary_log = _start_summaries(save_tf_graph, [G, D] if save_weight_histograms else [])
-    metrics = metric_base.MetricGroup(metric_arg_list)
+    reporter = Follower()
+    if cluster.is_first:
+        summary_log = _start_summaries(save_tf_graph, [G, D] if save_weight_histograms else [])
+        metrics = metric_base.MetricGroup(metric_arg_list)
+        metric_args = dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config)
+        reporter = Reporter((G, D, Gs), grid, summary_log, metrics, metric_args, image_snapshot_ticks,
+                            network_snapshot_ticks, snapshot_kimg, resume_time)
 
     print(f'Training for {int(total_kimg)} kimg...\n')
-    metric_args = dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config)
-    reporter = Reporter((G, D, Gs), grid, summary_log, metrics, metric_args, image_snapshot_ticks,
-                        network_snapshot_ticks, snapshot_kimg, resume_time)
     reg_intervals = (G_reg_interval, D_reg_interval) if lazy_regularization else (None, None)
-    trainer = _Trainer(graph, training_set, num_gpus, *reg_intervals, cur_nimg)
+    trainer = _Trainer(graph, training_set, cluster.num_devices, *reg_intervals, cur_nimg)
     with _interrupt_after_iteration() as interrupted:
-        _iterate(trainer, reporter, interrupted, sched_args, total_kimg, minibatch_repeats,
+        should_stop = functools.partial(agreed_stop, cluster, reporter, interrupted)
+        _iterate(trainer, reporter, should_stop, sched_args, total_kimg, minibatch_repeats,
                  reset_opt_for_new_lod)
     if interrupted:
         path = reporter.save_networks(f'network-snapshot-{trainer.cur_nimg // 1000:06d}.pkl')
         print(f'Stopped. {path} holds the networks; --resume goes on from it.')
     else:
         reporter.save_networks('network-final.pkl')
-    summary_log.close()
+    reporter.close()
     training_set.close()
+    cluster.close()
     if interrupted:
         raise KeyboardInterrupt
 
@@ -119,13 +139,13 @@ def _start_summaries(save_tf_graph, nets_for_histograms):
     return summary_log
 
 
-def _iterate(trainer, reporter, interrupted, sched_args, total_kimg, minibatch_repeats,
+def _iterate(trainer, reporter, should_stop, sched_args, total_kimg, minibatch_repeats,
              reset_opt_for_new_lod):
     """Train until `total_kimg`, `abort.txt` or Ctrl-C, with a report at every tick."""
     prev_lod = -1.0
     tick_start_nimg = trainer.cur_nimg
     progress = Progress(total_kimg, unit='kimg', start=trainer.cur_nimg / 1000)
-    while trainer.cur_nimg < total_kimg * 1000 and not reporter.should_stop() and not interrupted:
+    while trainer.cur_nimg < total_kimg * 1000 and not should_stop():
         sched = training_schedule(trainer.cur_nimg, trainer.training_set, **sched_args)
         if reset_opt_for_new_lod and _new_layers(prev_lod, sched.lod):
             trainer.reset_optimizers()
@@ -221,11 +241,11 @@ def _interrupt_after_iteration():
 class _Trainer:
     """Runs the ops of the training graph in their order and counts."""
 
-    def __init__(self, graph, training_set, num_gpus, G_reg_interval, D_reg_interval, cur_nimg):
+    def __init__(self, graph, training_set, num_devices, G_reg_interval, D_reg_interval, cur_nimg):
         """`G_reg_interval`, `D_reg_interval`: in minibatches; None = no steps for the regularizers alone."""
         self.graph = graph
         self.training_set = training_set
-        self.num_gpus = num_gpus
+        self.num_devices = num_devices
         self.G_reg_interval = G_reg_interval
         self.D_reg_interval = D_reg_interval
         self.cur_nimg = cur_nimg
@@ -239,13 +259,13 @@ class _Trainer:
 
     def start(self, sched):
         """Use these settings for the minibatches that follow."""
-        assert sched.minibatch_size % (sched.minibatch_gpu * self.num_gpus) == 0
+        assert sched.minibatch_size % (sched.minibatch_gpu * self.num_devices) == 0
         self.training_set.configure(sched.minibatch_gpu, sched.lod)
         self.feed_dict = self.graph.inputs.feed(sched)
 
     def train_minibatch(self, sched):
         """One update of each network, with regularization where it is due."""
-        rounds = sched.minibatch_size // (sched.minibatch_gpu * self.num_gpus)
+        rounds = sched.minibatch_size // (sched.minibatch_gpu * self.num_devices)
         G_reg = self._due(self.G_reg_interval)
         D_reg = self._due(self.D_reg_interval)
         self.cur_nimg += sched.minibatch_size
