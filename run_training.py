@@ -5,7 +5,7 @@ import json
 import os
 
 import dnnlib
-from dnnlib import cli, trust
+from dnnlib import cli, trust, workers
 from dnnlib.util import EasyDict, UserError, get_obj_by_name, is_url
 from metrics.metric_defaults import metric_defaults
 from training.configs import CONFIGS, PRESETS
@@ -66,6 +66,11 @@ def make_parser():
     own.add_argument('-n', '--dry-run', action='store_true', help='print all settings as JSON and leave')
     own.add_argument('--trust-source', action='store_true',
                      help='run the source text in the file of --resume for networks that are not known here')
+    own.add_argument('--workers', type=cli.comma_list, metavar='LIST',
+                     help='addresses host:port,... of the processes that train together, each with --num-gpus '
+                     'devices; the first one writes (default: those in TF_CONFIG)')
+    own.add_argument('--worker-index', type=cli.int_at_least(0), metavar='N',
+                     help='which of --workers this process is, from 0 on')
     for name, (value_type, default, text, _) in OWN_FLAGS.items():
         own.add_argument(f'--{name}', type=value_type, metavar='X', help=f'{text} (default: {default})')
     return parser
@@ -108,14 +113,16 @@ def main(argv=None):
     """Parse, check, submit."""
     args = make_parser().parse_args(argv)
     validate(args)
-    metrics, reason = choose_metrics(args)
-    settings = run_settings(args, [metric_defaults[name] for name in metrics])
+    group = workers.from_flags(args.workers, args.worker_index)
+    metrics, reason = choose_metrics(args) if group.is_first else ([], None)
+    settings = run_settings(args, [metric_defaults[name] for name in metrics], group.count)
     sc = dnnlib.SubmitConfig()
     sc.num_gpus = args.num_gpus
     sc.submit_target = dnnlib.SubmitTarget.LOCAL
     sc.local.do_not_copy_source_files = True
     sc.run_dir_root = args.result_dir
-    sc.run_desc = RUN_DESC.get(args.config, 'stylegan2-{dataset}-{num_gpus}gpu-{config}').format(**vars(args))
+    sc.run_desc = RUN_DESC.get(args.config, 'stylegan2-{dataset}-{num_gpus}gpu-{config}').format(
+        **{**vars(args), 'num_gpus': args.num_gpus * group.count})
     if args.dry_run:
         print_settings(sc, settings)
         return
@@ -124,7 +131,7 @@ def main(argv=None):
     if args.trust_source:
         trust.remember_file(settings['resume_pkl'])
     settings = {key: EasyDict(value) if isinstance(value, dict) else value for key, value in settings.items()}
-    dnnlib.submit_run(sc, RUN_FUNC, **settings)
+    (dnnlib.submit_run if group.is_first else workers.follow)(sc, RUN_FUNC, **settings)
 
 
 def print_settings(sc, settings):

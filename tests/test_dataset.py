@@ -1,6 +1,7 @@
 """training.dataset: what is streamed, and what is said about a data set that is damaged or missing."""
 
 import inspect
+import json
 import os
 import shutil
 
@@ -10,7 +11,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
-from training import dataset
+from training import dataset, record_stream
 from training.dataset import TFRecordDataset, load_dataset
 from training.tfrecord_export import TFRecordExporter
 
@@ -219,24 +220,65 @@ def test_labels_are_no_constant_of_the_graph(session, folder, monkeypatch):
     (1, 1366, 1366),      # 2^20 bytes / 768, rounded up
     (100, 30000, 4096)])  # the whole file; the limit
 def test_buffers_end_with_the_file_or_at_a_limit(session, monkeypatch, megabytes, shuffled, prefetched):
-    sizes = {}
+    sizes = []
+    shuffle, prefetch = record_stream._shuffled, tf.data.Dataset.prefetch
 
-    def spy(name):
-        method = getattr(tf.data.Dataset, name)
+    def shuffle_spy(count, window, *args):
+        sizes.append(window)
+        return shuffle(count, window, *args)
 
-        def call(stream, size):
-            sizes[name] = size
-            return method(stream, size)
-        monkeypatch.setattr(tf.data.Dataset, name, call)
+    def prefetch_spy(stream, size):
+        sizes.append(size)
+        return prefetch(stream, size)
 
-    spy('shuffle')
-    spy('prefetch')
-    dataset._image_label_stream(
-        dataset._RecordFile('unread', num_bytes=768 * 30000, shape=(3, 16, 16), num_images=1),
-        tf.data.Dataset.from_tensors(tf.zeros([0])),
-        max_images=None, repeat=True, shuffle_mb=megabytes, prefetch_mb=megabytes, buffer_mb=1, num_threads=2)
-    assert sizes == {'shuffle': shuffled, 'prefetch': prefetched}
-    assert all(type(size) is int for size in sizes.values())
+    monkeypatch.setattr(record_stream, '_shuffled', shuffle_spy)
+    monkeypatch.setattr(tf.data.Dataset, 'prefetch', prefetch_spy)
+    record_stream.image_label_stream(
+        dataset._RecordFile('unread', shape=(3, 16, 16), num_images=30000, record_bytes=800), None,
+        lambda record: record, num_images=30000, seed=1, first_pass=tf.constant(0, tf.int64),
+        skip=tf.constant(0, tf.int64), repeat=True, shuffle_mb=megabytes, prefetch_mb=megabytes, buffer_mb=1,
+        num_threads=2)
+    assert sizes == [shuffled, prefetched]
+    assert all(type(size) is int for size in sizes)
+
+
+@pytest.mark.parametrize('kwargs', [{}, dict(shuffle_mb=0), dict(max_images=17)])
+def test_a_stream_goes_on_where_another_one_was(session, folder, kwargs):
+    tf.set_random_seed(7)
+    args = dict(max_label_size='full', **kwargs)
+    first, second = (TFRecordDataset(folder, **args) for _ in range(2))
+    for _ in range(11):
+        first.get_minibatch_np(4)
+    position = first.position()
+    second.restore(json.loads(json.dumps(position)))
+    for _ in range(12):
+        for a, b in zip(first.get_minibatch_np(4), second.get_minibatch_np(4), strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert first.position() == second.position()
+    assert (position['minibatch_size'], position['lod']) == (4, 0)
+    assert position['pass'] * first.num_images + position['skip'] == 44
+
+
+def test_every_pass_has_all_images_in_an_order_of_its_own(session, folder):
+    data = TFRecordDataset(folder)
+    passes = [[image.tobytes() for image in data.get_minibatch_np(NUM_IMAGES)[0]] for _ in range(3)]
+    assert all(sorted(images) == sorted(passes[0]) and len(set(images)) == NUM_IMAGES for images in passes)
+    assert len({tuple(images) for images in passes}) == 3
+
+
+def test_another_level_of_detail_begins_another_pass(session, folder):
+    data = TFRecordDataset(folder)
+    data.get_minibatch_np(3)
+    data.get_minibatch_np(3, lod=1)
+    assert data.position() == {'pass': 1, 'skip': 3, 'minibatch_size': 3, 'lod': 1}
+
+
+def test_records_of_several_lengths_are_found(tmp_path):
+    path = tmp_path / 'some.tfrecords'
+    with tf.python_io.TFRecordWriter(str(path)) as writer:
+        for size in (3, 0, 50):
+            writer.write(bytes(size))
+    assert record_stream._record_offsets(path).tolist() == [0, 19, 35]
 
 
 def test_records_parse_alike_in_numpy_and_tensorflow(module_session, folder):
@@ -376,7 +418,7 @@ def test_a_damaged_record_is_named_when_it_is_read(module_session, own_folder):
 def test_damage_is_named_for_those_who_run_the_stream_themselves(module_session, own_folder):
     rewrite(path_of(own_folder, 2), lambda content: with_wrong_bit(content, 400))
     data = TFRecordDataset(own_folder)
-    data.configure(4, lod=1)
+    data.configure(NUM_IMAGES, lod=1)
     with pytest.raises(tf.errors.DataLossError) as info:
         tflib.run(tf.cast(data.get_minibatch_tf()[0], tf.float32))
     named = dataset.describe_data_error(info.value, data)

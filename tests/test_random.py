@@ -41,3 +41,36 @@ def test_an_error_or_an_unknown_name_leaves_the_generators_alone(session):
     with pytest.raises(ValueError, match='inside'), random.replaced(normal=None):
         raise ValueError('inside')
     assert random._generators == before
+
+
+def _counted(session, seed=3, towers=(0,)):
+    """-> function: step -> numbers of two draws per tower."""
+    step = tf.placeholder(tf.int64, [])
+    draws = []
+    with random.counted(seed, step):
+        for tower in towers:
+            with random.tower(tower):
+                draws += [random.normal([2, 3], stddev=2.0), random.uniform([tf.constant(4)], 1, 9, tf.int32)]
+    return lambda number: [value.tolist() for value in session.run(draws, {step: number})]
+
+
+def test_counted_numbers_follow_from_seed_step_and_place(session):
+    one, same, other = _counted(session), _counted(session), _counted(session, seed=4)
+    outside = random.normal([2, 3])
+    assert one(5) == same(5) == one(5)
+    assert one(5) != one(6)
+    assert one(5) != other(5)
+    assert session.run(outside).tolist() != session.run(outside).tolist()
+
+
+def test_a_tower_draws_the_same_whichever_others_a_process_builds(session):
+    both, second = _counted(session, towers=(0, 1)), _counted(session, towers=(1,))
+    assert both(5)[2:] == second(5)
+    assert both(5)[:2] != second(5)
+
+
+def test_stand_ins_stay_in_place_where_numbers_are_counted(session):
+    with random.replaced(normal=lambda shape, **_kwargs: tf.ones(shape)), \
+            random.counted(1, tf.constant(0, tf.int64)):
+        assert session.run(random.normal([2])).tolist() == [1, 1]
+        assert session.run(random.uniform([2])).max() < 1

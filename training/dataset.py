@@ -13,17 +13,16 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
 from training.dataset_synthetic import SyntheticDataset
+from training.record_stream import RECORD_FRAME_BYTES, image_label_stream
 
 __all__ = ['SyntheticDataset', 'TFRecordDataset', 'describe_data_error', 'load_dataset', 'read_once']
-
-MAX_PREFETCH_IMAGES = 4096  # tiny images would otherwise be read ahead by the million
-RECORD_FRAME_BYTES = 16     # what the TFRecord format adds to a record: its length and two checksums
 
 
 class TFRecordDataset:
     """Images and labels of a folder that dataset_tool.py wrote, streamed into TensorFlow.
 
-    Needs a default session. Raises UserError, naming the file, for whatever is wrong with the folder.
+    Needs a default session. Raises UserError, naming the file, for whatever is wrong with the folder. The
+    order of the images follows from the seed of the graph.
 
     Attributes: `shape` [C,H,W] at the full resolution, `dtype` 'uint8', `dynamic_range` [0, 255],
     `resolution`, `resolution_log2`, `label_file` (path or None), `label_size` (0 = no labels), `label_dtype`,
@@ -38,7 +37,7 @@ class TFRecordDataset:
         max_images      = None,     # Use only the first so many images; None = all.
         repeat          = True,     # Start again at the end.
         shuffle_mb      = 4096,     # Shuffle within a window of so many MiB; 0 = off.
-        prefetch_mb     = 2048,     # Read ahead so many MiB, at most MAX_PREFETCH_IMAGES; 0 = off.
+        prefetch_mb     = 2048,     # Read ahead so many MiB, at most 4096 images; 0 = off.
         buffer_mb       = 256,      # Read buffer per file in MiB.
         num_threads     = 2):       # Threads that parse records.
 
@@ -53,6 +52,8 @@ class TFRecordDataset:
         self.resolution = self.shape[1]
         self.resolution_log2 = int(np.log2(self.resolution))
         self.num_images = min(self._files[0].num_images, max_images or math.inf)
+        seed = tf.get_default_graph().seed
+        self._seed = int.from_bytes(os.urandom(4)) if seed is None else seed
 
         self.label_file = _find_label_file(label_file, tfrecord_dir)
         labels = _load_labels(self.label_file, max_label_size, self._files[0])
@@ -62,40 +63,72 @@ class TFRecordDataset:
 
         self._cur_minibatch = None
         self._cur_lod = None
+        self._start = 0, 0  # pass, and images of it that were left out, where the stream began
+        self._taken = 0     # images since then
         self._minibatch_np_expr = None
         with tf.name_scope('Dataset'), tf.device('/cpu:0'):
-            self._build(max_images=max_images, repeat=repeat, shuffle_mb=shuffle_mb, prefetch_mb=prefetch_mb,
-                        buffer_mb=buffer_mb, num_threads=num_threads)
+            self._build(repeat=repeat, shuffle_mb=shuffle_mb, prefetch_mb=prefetch_mb, buffer_mb=buffer_mb,
+                        num_threads=num_threads)
 
     def _build(self, **stream_args):
         """One iterator for all lods, with an initializer for each."""
-        self._minibatch_in = tf.placeholder(tf.int64, shape=[], name='minibatch_in')
+        self._minibatch_in, self._pass_in, self._skip_in = [
+            tf.placeholder(tf.int64, shape=[], name=name) for name in ('minibatch_in', 'pass_in', 'skip_in')]
+        labels = None
         if self.label_size > 0:
             self._labels_var = tflib.create_var_with_large_initial_value(
                 self._np_labels, name='labels_var', trainable=False)
-            labels = tf.data.Dataset.from_tensor_slices(self._labels_var)
-        else:
-            labels = tf.data.Dataset.from_tensors(tf.zeros([0], self.label_dtype)).repeat()
+            labels = tf.convert_to_tensor(self._labels_var)
         self._iterator = tf.data.Iterator.from_structure(
             (tf.uint8, tf.as_dtype(self.label_dtype)),
             (tf.TensorShape([None, self.shape[0], None, None]), tf.TensorShape([None, self.label_size])))
         self._init_ops = {}
         for lod, file in self._files.items():
-            stream = _image_label_stream(file, labels, **stream_args).batch(self._minibatch_in)
-            self._init_ops[lod] = self._iterator.make_initializer(stream)
+            stream = image_label_stream(
+                file, labels, _parser(file.shape), num_images=self.num_images, seed=self._seed,
+                first_pass=self._pass_in, skip=self._skip_in, **stream_args)
+            self._init_ops[lod] = self._iterator.make_initializer(stream.batch(self._minibatch_in))
 
     def close(self):
         """Nothing to do; there for the sake of callers."""
 
     def configure(self, minibatch_size, lod=0):
         """Choose minibatch size and level of detail (rounded down; 0 = full resolution) of what follows. The
-        stream starts again if either has changed."""
+        stream starts again, with another pass over the images, if either has changed."""
         lod = int(np.floor(lod))
         assert minibatch_size >= 1 and lod in self._init_ops
         if (minibatch_size, lod) != (self._cur_minibatch, self._cur_lod):
-            tflib.run(self._init_ops[lod], {self._minibatch_in: minibatch_size})
-            self._cur_minibatch = minibatch_size
-            self._cur_lod = lod
+            number, skip = self._reached()
+            self._begin(minibatch_size, lod, number + (skip > 0), 0)
+
+    def _begin(self, minibatch_size, lod, number, skip):
+        """Start the stream at pass `number` without its first `skip` images."""
+        tflib.run(self._init_ops[lod], {
+            self._minibatch_in: minibatch_size, self._pass_in: number, self._skip_in: skip})
+        self._cur_minibatch = minibatch_size
+        self._cur_lod = lod
+        self._start = number, skip
+        self._taken = 0
+
+    def _reached(self):
+        """-> number of the pass that the next image belongs to, images of it that are behind."""
+        number, skip = self._start
+        passes, skip = divmod(skip + self._taken, self.num_images)
+        return number + passes, skip
+
+    def advance(self, num_minibatches):
+        """Note that so many minibatches of `get_minibatch_tf` have been taken."""
+        self._taken += num_minibatches * self._cur_minibatch
+
+    def position(self):
+        """Where the stream is, for `restore`: a dict of numbers."""
+        number, skip = self._reached()
+        return {'pass': number, 'skip': skip, 'minibatch_size': self._cur_minibatch, 'lod': self._cur_lod}
+
+    def restore(self, position):
+        """Go on as after `position()`, which may have been in another process with the same seed."""
+        if position['minibatch_size'] is not None:
+            self._begin(position['minibatch_size'], position['lod'], position['pass'], position['skip'])
 
     def get_minibatch_tf(self):
         """Tensors of the next minibatch: images uint8 [N,C,H,W], labels [N,label_size], as configured."""
@@ -112,7 +145,9 @@ class TFRecordDataset:
             with tf.name_scope('Dataset'):
                 self._minibatch_np_expr = self.get_minibatch_tf()
         try:
-            return tflib.run(self._minibatch_np_expr)
+            minibatch = tflib.run(self._minibatch_np_expr)
+            self.advance(1)
+            return minibatch
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
             raise describe_data_error(error, self) from error
 
@@ -200,9 +235,9 @@ def describe_data_error(error, dataset):
 class _RecordFile:
     """A *.tfrecords file as far as its size and its first record tell."""
     path: str
-    num_bytes: int
     shape: tuple     # [C,H,W]
     num_images: int
+    record_bytes: int | None  # Of each record, frame included; None = they differ.
 
 
 def _record_paths(tfrecord_dir):
@@ -229,12 +264,13 @@ def _inspect(path):
     if shape[2] != side or side & (side - 1) != 0:
         raise UserError(f'{path}: images are {shape[2]}x{side}; expected squares with a power of two as side')
     num_bytes = os.path.getsize(path)
-    num_images, rest = divmod(num_bytes, len(record) + RECORD_FRAME_BYTES)
+    record_bytes = len(record) + RECORD_FRAME_BYTES
+    num_images, rest = divmod(num_bytes, record_bytes)
     if rest != 0:  # cut off, or records of several lengths: only reading the whole file tells
         num_images, whole = _intact_records(path, shape)
         if not whole:
             raise _damage(path, num_images)
-    return _RecordFile(path, num_bytes, shape, num_images)
+    return _RecordFile(path, shape, num_images, record_bytes if rest == 0 else None)
 
 
 def _files_by_lod(files, resolution, tfrecord_dir):
@@ -305,30 +341,9 @@ def _load_labels(path, max_label_size, images):
     return labels if max_label_size == 'full' else labels[:, :max_label_size]
 
 
-def _num_items(megabytes, item_bytes):
-    """How many items make up so many MiB, rounded up."""
-    return ((megabytes << 20) - 1) // item_bytes + 1
-
-
-def _image_label_stream(file, labels, *, max_images, repeat, shuffle_mb, prefetch_mb, buffer_mb, num_threads):
-    """tf.data stream of single (image uint8 [C,H,W], label [label_size])."""
-    def parse(record):
-        return tf.ensure_shape(TFRecordDataset.parse_tfrecord_tf(record), file.shape)
-
-    image_bytes = math.prod(file.shape)
-    images = tf.data.TFRecordDataset(file.path, compression_type='', buffer_size=buffer_mb << 20)
-    if max_images is not None:
-        images = images.take(max_images)
-    images = images.map(parse, num_parallel_calls=num_threads)
-    stream = tf.data.Dataset.zip((images, labels))
-    if shuffle_mb > 0:
-        # A window wider than the file would only take memory.
-        stream = stream.shuffle(min(_num_items(shuffle_mb, image_bytes), file.num_bytes // image_bytes))
-    if repeat:
-        stream = stream.repeat()
-    if prefetch_mb > 0:
-        stream = stream.prefetch(min(_num_items(prefetch_mb, image_bytes), MAX_PREFETCH_IMAGES))
-    return stream
+def _parser(shape):
+    """Function: serialized record -> image of this shape."""
+    return lambda record: tf.ensure_shape(TFRecordDataset.parse_tfrecord_tf(record), shape)
 
 
 def _intact_records(path, shape):

@@ -96,7 +96,8 @@ def build_train_graph(G, D, Gs, training_set, *,
     fetched = _leave_to_others(training_set, cluster.first_device, [])
     fetch_ops = []
     for gpu in range(num_gpus):
-        with tf.name_scope(f'GPU{cluster.first_device + gpu}'), tflib.device(gpu):
+        device = cluster.first_device + gpu
+        with tf.name_scope(f'GPU{device}'), tflib.device(gpu), tflib.random.tower(device):
             G_gpu = G if gpu == 0 else G.clone(G.name + '_shadow')
             D_gpu = D if gpu == 0 else D.clone(D.name + '_shadow')
             with tf.name_scope('DataFetch'):

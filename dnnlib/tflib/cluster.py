@@ -125,7 +125,7 @@ _joined = None  # The Cluster of this process, where it has one.
 
 @contextlib.contextmanager
 def membership():
-    """Context, or decorator of a function, that may `join` a cluster: at the end it is left in good order, and
+    """Context, or decorator of a function, that may `join` a cluster: it is left in good order in the end, or
     an error is told to the other processes."""
     global _joined
     try:

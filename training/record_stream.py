@@ -1,0 +1,90 @@
+"""Order and reading of the records of a file: a stream that can start at any position of any pass.
+
+A pass over the file takes its images in an order that follows from a seed and the number of the pass. What is
+shuffled are the numbers of the images, and each image is read when its turn comes: a stream that starts in
+the middle of a pass gives what one that has come there gives, and starts as fast.
+"""
+
+import math
+import os
+import struct
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+RECORD_FRAME_BYTES = 16     # what the TFRecord format adds to a record: its length and two checksums
+MAX_PREFETCH_IMAGES = 4096  # tiny images would otherwise be read ahead by the million
+_ENDLESS = 1 << 60          # passes
+
+
+def num_items(megabytes, item_bytes):
+    """How many items make up so many MiB, rounded up."""
+    return ((megabytes << 20) - 1) // item_bytes + 1
+
+
+def image_label_stream(file, labels, parse, *, num_images, seed, first_pass, skip, repeat, shuffle_mb,
+                       prefetch_mb, buffer_mb, num_threads):
+    """tf.data stream of single (image uint8 [C,H,W], label [label_size]).
+
+    file: of `dataset`, with `path`, `shape` and `record_bytes`. labels: tensor [num_images, label_size], or
+    None for labels of width 0. parse: record -> image. first_pass, skip: int64 tensors, where to start.
+    """
+    def read(index):
+        record = tf.data.experimental.get_single_element(_records(file, offset_of(index)).take(1))
+        return parse(record), label_of(index)
+
+    def label_of(index):
+        return tf.zeros([0]) if labels is None else tf.gather(labels, index)
+
+    image_bytes = math.prod(file.shape)
+    last_pass = _ENDLESS if repeat else first_pass + 1
+    passes = tf.data.Dataset.range(first_pass, last_pass)
+    if shuffle_mb > 0:
+        window = min(num_items(shuffle_mb, image_bytes), num_images)
+        order = passes.flat_map(lambda number: _shuffled(num_images, window, seed, number)).skip(skip)
+        offset_of = _offsets(file)
+        stream = order.map(read, num_parallel_calls=num_threads)
+    else:
+        records = tf.data.TFRecordDataset(file.path, compression_type='', buffer_size=buffer_mb << 20)
+        images = records.take(num_images).map(parse, num_parallel_calls=num_threads)
+        one_pass = tf.data.Dataset.zip((images, tf.data.Dataset.range(num_images).map(label_of)))
+        stream = passes.flat_map(lambda _: one_pass).skip(skip)
+    if prefetch_mb > 0:
+        stream = stream.prefetch(min(num_items(prefetch_mb, image_bytes), MAX_PREFETCH_IMAGES))
+    return stream
+
+
+def _shuffled(count, window, seed, number):
+    """Data set of 0 ... count - 1 (int64), shuffled within a window as the seed and the pass demand."""
+    variant = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(tf.data.Dataset.range(count)),
+        buffer_size=window, seed=seed, seed2=number + 1,  # both 0 would mean: none
+        reshuffle_each_iteration=False, output_types=[tf.int64], output_shapes=[[]])
+    return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.int64))
+
+
+def _records(file, offset):
+    """Data set of the records of a file from this byte on."""
+    variant = tf.raw_ops.TFRecordDatasetV2(
+        filenames=[file.path], compression_type='', buffer_size=file.record_bytes or 1 << 16,
+        byte_offsets=[offset])
+    return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
+
+
+def _offsets(file):
+    """Function: number of a record (int64 tensor) -> where it begins in the file."""
+    if file.record_bytes is not None:
+        return lambda index: index * file.record_bytes
+    offsets = tf.constant(_record_offsets(file.path))
+    return lambda index: tf.gather(offsets, index)
+
+
+def _record_offsets(path):
+    """Where the records begin in a whole file whose records have several lengths, int64 [records]."""
+    offsets, offset = [], 0
+    with open(path, 'rb') as stream:
+        while offset < os.fstat(stream.fileno()).st_size:
+            offsets.append(offset)
+            stream.seek(offset)
+            offset += struct.unpack('<Q', stream.read(8))[0] + RECORD_FRAME_BYTES
+    return np.array(offsets, np.int64)
