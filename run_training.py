@@ -67,7 +67,7 @@ def make_parser():
     own.add_argument('--trust-source', action='store_true',
                      help='run the source text in the file of --resume for networks that are not known here')
     own.add_argument('--workers', type=cli.comma_list, metavar='LIST',
-                     help='addresses host:port,... of the processes that train together, each with --num-gpus '
+                     help='addresses host:port,... of processes that train together, each with --num-gpus '
                      'devices; the first one writes (default: those in TF_CONFIG)')
     own.add_argument('--worker-index', type=cli.int_at_least(0), metavar='N',
                      help='which of --workers this process is, from 0 on')

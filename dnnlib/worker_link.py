@@ -105,7 +105,7 @@ class WorkerLink:
                 peer.last_heard = time.monotonic()
                 self._handle(peer, json.loads(line))
         if not peer.farewell.is_set():
-            self._lose(peer.index, 'ended without a farewell', grace_seconds=GRACE_SECONDS)
+            self._lose(peer.index, 'has ended unexpectedly', grace_seconds=GRACE_SECONDS)
 
     def _handle(self, peer, message):
         kind = message['kind']

@@ -10,6 +10,7 @@ import dnnlib
 from dnnlib.util import EasyDict, UserError, get_obj_by_name
 
 VARIABLE = 'TF_CONFIG'
+LOG_LEVEL = 'TF_CPP_MIN_LOG_LEVEL'
 EXAMPLE = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -60,17 +61,20 @@ def from_environment() -> Workers:
 
 def from_flags(addresses: list | None, index: int | None) -> Workers:
     """The workers of --workers and --worker-index, which win over TF_CONFIG and are put there for whoever
-    asks next. Raises UserError where they do not go together."""
-    if addresses is None:
-        if index is not None:
-            raise UserError('--worker-index: expected --workers=host:port,... with it')
-        return from_environment()
-    if index is None:
-        raise UserError('--workers: expected --worker-index=N with it, the place of this process among them, '
-                        'from 0 on')
-    workers = _checked(addresses, index, '--workers')
-    os.environ[VARIABLE] = json.dumps(
-        {'cluster': {'worker': addresses}, 'task': {'type': 'worker', 'index': index}})
+    asks next. Raises UserError where they do not go together.
+
+    Call it before TensorFlow is loaded, whose many lines about a lost worker it leaves out.
+    """
+    if (addresses is None) != (index is None):
+        raise UserError('--workers and --worker-index go together: expected host:port,... and the place of '
+                        'this process among them, from 0 on')
+    if addresses is not None:
+        _checked(addresses, index, '--workers')
+        os.environ[VARIABLE] = json.dumps(
+            {'cluster': {'worker': addresses}, 'task': {'type': 'worker', 'index': index}})
+    workers = from_environment()
+    if workers.count > 1 and os.environ.get(LOG_LEVEL) == '2':  # as dnnlib sets it
+        os.environ[LOG_LEVEL] = '3'
     return workers
 
 
