@@ -1,7 +1,6 @@
 """Small helpers by their published names: dictionaries, logs, look-up by name, files and downloads."""
 
 import contextlib
-import errno
 import fnmatch
 import glob
 import hashlib
@@ -19,13 +18,13 @@ import tempfile
 import time
 import types
 import urllib.parse
-import uuid
 from typing import Any
 
 import numpy as np
 import requests
 
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # of an OSError: the disk, or the user's share of it, is full
+from .files import NO_SPACE, atomic_write  # noqa: F401  (names that others take from here)
+
 _RETRY_DELAY_SECONDS = 0.5
 _TIMEOUT_SECONDS = 60  # without any data from the server
 _SMALL_BODY_BYTES = 8192  # longer bodies are data, shorter ones may be a page of Google Drive's
@@ -271,29 +270,6 @@ def copy_files_and_create_dirs(files: list[tuple[str, str]]) -> None:
     for source, destination in files:
         os.makedirs(os.path.dirname(destination) or '.', exist_ok=True)
         shutil.copyfile(source, destination)
-
-
-@contextlib.contextmanager
-def atomic_write(path, mode: str = 'wb'):
-    """Open a file that appears at `path` when the block ends without an error, complete, and never otherwise.
-
-    `mode` is 'wb' or 'w' (UTF-8). An OSError for want of space or of permission names `path`.
-    """
-    assert mode in ('wb', 'w'), mode
-    path = os.fspath(path)
-    temporary = os.path.join(os.path.dirname(path), f'.tmp-{uuid.uuid4().hex}')
-    try:
-        with open(temporary, mode.replace('w', 'x'), encoding=None if 'b' in mode else 'utf-8') as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
-        if isinstance(error, OSError) and (error.filename == temporary or error.errno in NO_SPACE):
-            error.filename, error.filename2 = path, None
-        raise
 
 
 def set_cache_dir(path: str) -> None:

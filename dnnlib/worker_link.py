@@ -82,11 +82,11 @@ class WorkerLink:
         self._leaving = True
 
     def fail(self, reason: str, status: int) -> None:
-        """Tell the others that this process ends because of an error, and with which status they shall."""
+        """Tell the others why this process ends before its time, and with which status they shall."""
         if not self._leaving:
             self._leaving = True
             for peer in self._peers.values():
-                peer.send('lost', index=self.workers.index, reason=f'failed: {reason}', status=status)
+                peer.send('lost', index=self.workers.index, reason=reason, status=status)
 
     def await_verdict(self) -> None:
         """Give the watch time to find out who is gone; it then ends this process."""

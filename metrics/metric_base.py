@@ -151,6 +151,16 @@ class MetricBase:
         """[(name with suffix, value)] of the last run."""
         return [(self.name + result.suffix, float(result.value)) for result in self._results]
 
+    def state(self):
+        """The results of the last run as lists for JSON, for `restore`."""
+        return [[float(result.value), result.suffix, result.fmt] for result in self._results]
+
+    def restore(self, state):
+        """Have these results, as after the run that they are of."""
+        self._results = []
+        for result in state:
+            self._report_result(*result)
+
     def get_result_str(self):
         """The line of the last run: network or data set, time, results."""
         name = os.path.splitext(os.path.basename(self._network_pkl or ''))[0]

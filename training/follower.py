@@ -1,6 +1,8 @@
-"""Workers other than the first: they train along and write nothing; all stop together."""
+"""Workers other than the first: they train along and write nothing; all of them start and stop together."""
 
 import signal
+
+from training.training_state import State
 
 
 class Follower:
@@ -13,7 +15,11 @@ class Follower:
         """It looks for no `abort.txt`."""
         return False
 
-    def report(self, cur_nimg, tick_kimg, sched, done):
+    def snapshot_due(self, cur_nimg, tick_kimg, done):
+        """It takes none."""
+        return False
+
+    def report(self, cur_nimg, tick_kimg, sched, done, skipped=0):
         """Count the ticks."""
         self.cur_tick += 1
 
@@ -24,12 +30,40 @@ class Follower:
         """Nothing to do."""
 
 
+class FollowingKeeper:
+    """Takes the place of state_keeper.StateKeeper likewise."""
+
+    def __init__(self, trainer):
+        self._trainer = trainer
+
+    def save(self):
+        """Write nothing."""
+
+    def save_if_due(self):
+        """Write nothing."""
+
+    def restore(self, state):
+        """Count and read on from where the first process does; the variables are sent by it."""
+        self._trainer.restore(state.content['trainer'])
+        self._trainer.training_set.restore(state.content['data'])
+
+
+def as_all_know_it(state, cluster):
+    """The training state that the first process has read, None if there is none. The others get its counters
+    and positions, without the arrays."""
+    if cluster.is_alone:
+        return state
+    content = cluster.gather(None if state is None else state.content)[0]
+    return state if content is None or cluster.is_first else State(path=None, content=content, arrays={})
+
+
 def agreed_stop(cluster, reporter, interrupted):
     """Shall all processes stop before the next iteration? All have to ask at the same place.
 
-    A signal to any of them interrupts all: it gets into the lists `interrupted` of the others.
+    A signal to any of them interrupts all.
     """
-    votes = cluster.gather([reporter.should_stop(), bool(interrupted)])
-    if any(signalled for _, signalled in votes) and not interrupted:
-        interrupted.append(signal.SIGINT)
-    return any(aborted or signalled for aborted, signalled in votes)
+    votes = cluster.gather([reporter.should_stop(), interrupted.signal])
+    signals = [number for _, number in votes if number is not None]
+    if signals and not interrupted:
+        interrupted.signal = signal.Signals(signals[0])
+    return bool(signals) or any(aborted for aborted, _ in votes)

@@ -63,7 +63,9 @@ def G_logistic_ns_pathreg(G, D, opt, training_set, minibatch_size,
             pl_mean_var = tf.Variable(name='pl_mean', trainable=False, initial_value=0.0, dtype=tf.float32)
         # The target moves with the lengths, and the gradient through it counts.
         pl_mean = pl_mean_var + pl_decay * (tf.reduce_mean(pl_lengths) - pl_mean_var)
-        with tf.control_dependencies([tf.assign(pl_mean_var, pl_mean)]):
+        # A length that is not finite costs this step alone, and not all that follow.
+        kept = tf.where(tf.is_finite(pl_mean), pl_mean, pl_mean_var)
+        with tf.control_dependencies([tf.assign(pl_mean_var, kept)]):
             pl_penalty = autosummary('Loss/pl_penalty', tf.square(pl_lengths - pl_mean))
     return loss, pl_penalty * pl_weight
 

@@ -1,5 +1,6 @@
 """Image grids, value ranges and pickles: what scripts and the training loop share."""
 
+import glob
 import itertools
 import os
 
@@ -82,6 +83,11 @@ def save_pkl(obj, filename):
     """Write a pickle. A file of that name is only replaced by a complete one."""
     with atomic_write(filename, mode='wb') as file:
         network_pickle.dump(obj, file)
+
+
+def network_snapshots(run_dir):
+    """Paths of the network snapshots in a run directory, the newest last."""
+    return sorted(glob.glob(os.path.join(glob.escape(run_dir), 'network-snapshot-*.pkl')))
 
 
 def parse_config_for_previous_run(run_dir):

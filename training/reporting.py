@@ -26,6 +26,16 @@ class SnapshotGrid:
         """Write the real images, whose values are in `drange`, into the run directory."""
         misc.save_image_grid(self.reals, dnnlib.make_run_dir_path(name), drange=drange, grid_size=self.size)
 
+    def arrays(self):
+        """What generated images depend on, for a training state."""
+        return {'grid_size': np.array(self.size), 'grid_labels': self.labels, 'grid_latents': self.latents}
+
+    @classmethod
+    def of_state(cls, arrays, drange_net):
+        """The grid that a training state describes; there is nothing to write of its real images."""
+        size = tuple(int(number) for number in arrays['grid_size'])
+        return cls(size, None, arrays['grid_labels'], drange_net, arrays['grid_latents'])
+
     def save_fakes(self, name, Gs, minibatch_size):
         """Generate the images and write them into the run directory."""
         fakes = Gs.run(self.latents, self.labels, is_validation=True, minibatch_size=minibatch_size)
@@ -64,14 +74,31 @@ class Reporter:
         """Was there an `abort.txt` in the run directory at the last tick?"""
         return self.context.should_stop()
 
-    def report(self, cur_nimg, tick_kimg, sched, done):
-        """Finish a tick of `tick_kimg` thousand images."""
+    def state(self):
+        """What goes into a training state, for `restore`."""
+        results = {metric.name: metric.state() for metric in self.metrics.metrics}
+        return {'cur_tick': self.cur_tick, 'total_time': self._total_time(), 'metrics': results}
+
+    def restore(self, state):
+        """Go on as after `state()`."""
+        self.cur_tick = state['cur_tick']
+        self.resume_time = state['total_time']
+        for metric in self.metrics.metrics:
+            metric.restore(state['metrics'].get(metric.name, []))
+
+    def snapshot_due(self, cur_nimg, tick_kimg, done):
+        """Is a network snapshot to be taken in the report that comes next?"""
+        return self._snapshot_due(self.network_snapshot_ticks, self.cur_tick + 1, cur_nimg, tick_kimg, done)
+
+    def report(self, cur_nimg, tick_kimg, sched, done, skipped=0):
+        """Finish a tick of `tick_kimg` thousand images, in which so many steps were skipped."""
+        network_snapshot_due = self.snapshot_due(cur_nimg, tick_kimg, done)
         self.cur_tick += 1
         tick_time = self.context.get_time_since_last_update()
-        self._print_line(cur_nimg, tick_kimg, tick_time, sched)
-        if self._snapshot_due(self.image_snapshot_ticks, cur_nimg, tick_kimg, done):
+        self._print_line(cur_nimg, tick_kimg, tick_time, sched, skipped)
+        if self._snapshot_due(self.image_snapshot_ticks, self.cur_tick, cur_nimg, tick_kimg, done):
             self.grid.save_fakes(f'fakes{cur_nimg // 1000:06d}.png', self.networks[-1], sched.minibatch_gpu)
-        if self._snapshot_due(self.network_snapshot_ticks, cur_nimg, tick_kimg, done):
+        if network_snapshot_due:
             pkl = self.save_networks(f'network-snapshot-{cur_nimg // 1000:06d}.pkl')
             self.metrics.run(pkl, run_dir=dnnlib.make_run_dir_path(), **self.metric_args)
         self.metrics.update_autosummaries()
@@ -89,17 +116,20 @@ class Reporter:
         """No more reports will come."""
         self.summary_log.close()
 
-    def _snapshot_due(self, interval_ticks, cur_nimg, tick_kimg, done):
+    def _snapshot_due(self, interval_ticks, tick, cur_nimg, tick_kimg, done):
         if interval_ticks is None or done:
             return interval_ticks is not None
         if self.snapshot_kimg is None:
-            return self.cur_tick % interval_ticks == 0
+            return tick % interval_ticks == 0
         kimg = cur_nimg / 1000
         return kimg // self.snapshot_kimg > (kimg - tick_kimg) // self.snapshot_kimg
 
-    def _print_line(self, cur_nimg, tick_kimg, tick_time, sched):
-        total_time = self.context.get_time_since_start() + self.resume_time
-        print(TICK_LINE % (
+    def _total_time(self):
+        return self.context.get_time_since_start() + self.resume_time
+
+    def _print_line(self, cur_nimg, tick_kimg, tick_time, sched, skipped):
+        total_time = self._total_time()
+        line = TICK_LINE % (
             autosummary('Progress/tick', self.cur_tick),
             autosummary('Progress/kimg', cur_nimg / 1000.0),
             autosummary('Progress/lod', sched.lod),
@@ -108,7 +138,9 @@ class Reporter:
             autosummary('Timing/sec_per_tick', tick_time),
             autosummary('Timing/sec_per_kimg', tick_time / tick_kimg),
             autosummary('Timing/maintenance_sec', self.maintenance_time),
-            autosummary('Resources/peak_gpu_mem_gb', _peak_gpu_memory() / 2 ** 30)), flush=True)
+            autosummary('Resources/peak_gpu_mem_gb', _peak_gpu_memory() / 2 ** 30))
+        skipped_steps = autosummary('Progress/skipped_steps', skipped)
+        print(line + (f' skipped {skipped_steps}' if skipped_steps else ''), flush=True)
         autosummary('Timing/total_hours', total_time / (60.0 * 60.0))
         autosummary('Timing/total_days', total_time / (24.0 * 60.0 * 60.0))
 

@@ -1,6 +1,6 @@
 """The graph of one training iteration: real images, losses, and updates of all networks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import tensorflow.compat.v1 as tf
 
@@ -35,6 +35,9 @@ class TrainGraph:
     D_reg: tf.Operation
     data_fetch: tf.Operation
     Gs_update: tf.Operation
+    optimizers: tuple = ()                      # Of losses and regularizers; None = there is none.
+    copies: dict = field(default_factory=dict)  # Variable: the one that always has the same value.
+    held_images: tuple = ()                     # Variables: the real images of an iteration.
 
 
 @dataclass(frozen=True)
@@ -94,20 +97,24 @@ def build_train_graph(G, D, Gs, training_set, *,
     D_opt, D_reg_opt = make_optimizers('D', D_settings, inputs.lrate, rounds, cluster)
 
     fetched = _leave_to_others(training_set, cluster.first_device, [])
-    fetch_ops = []
+    fetch_ops, held, copies = [], [], {}
     for gpu in range(num_gpus):
         device = cluster.first_device + gpu
-        with tf.name_scope(f'GPU{device}'), tflib.device(gpu), tflib.random.tower(device):
+        with tf.name_scope(f'GPU{device}'), tflib.device(gpu):  # not in the tower: originals were not, either
             G_gpu = G if gpu == 0 else G.clone(G.name + '_shadow')
             D_gpu = D if gpu == 0 else D.clone(D.name + '_shadow')
+            if gpu > 0:
+                copies.update(_trained_alike(G_gpu, G) | _trained_alike(D_gpu, D))
+        with tflib.absolute_name_scope(f'GPU{device}'), tflib.device(gpu), tflib.random.tower(device):
             with tf.name_scope('DataFetch'):
                 with tf.control_dependencies(fetched):  # device i gets the i-th minibatch, in every run
                     fetched = training_set.get_minibatch_tf()
                 reals_in = process_reals(
                     *fetched, inputs.lod, mirror_augment, training_set.dynamic_range, drange_net)
-                reals, labels, fetch_op = _hold_images(
+                reals, labels, fetch_op, held_here = _hold_images(
                     *reals_in, training_set, max_minibatch_gpu, inputs.minibatch_gpu)
                 fetch_ops.append(fetch_op)
+                held += held_here
             with tf.control_dependencies(_lod_assignments([G_gpu, D_gpu], inputs.lod)):
                 args = dict(G=G_gpu, D=D_gpu, training_set=training_set, minibatch_size=inputs.minibatch_gpu)
                 with tf.name_scope('G_loss'):
@@ -123,11 +130,15 @@ def build_train_graph(G, D, Gs, training_set, *,
     beta = 0.0
     if G_smoothing_kimg > 0:
         beta = 0.5 ** (tf.cast(inputs.minibatch_size, tf.float32) / (G_smoothing_kimg * 1000.0))
+    optimizers = (G_opt, G_reg_opt, D_opt, D_reg_opt)
     graph = TrainGraph(
         inputs, G_opt, D_opt,
         G_train=G_opt.apply_updates(), G_reg=_reg_op(G_reg_opt),
         D_train=D_opt.apply_updates(), D_reg=_reg_op(D_reg_opt),
-        data_fetch=tf.group(*fetch_ops), Gs_update=Gs.setup_as_moving_average_of(G, beta=beta))
+        data_fetch=tf.group(*fetch_ops), Gs_update=Gs.setup_as_moving_average_of(G, beta=beta),
+        optimizers=optimizers, copies=copies, held_images=tuple(held))
+    for opt in optimizers:
+        copies.update({} if opt is None else opt.copies())
     tflib.init_uninitialized_vars()
     return graph
 
@@ -174,8 +185,8 @@ def _lazy_optimizers(name, settings, lrate, rounds, cluster):
 def _hold_images(new_reals, new_labels, training_set, max_minibatch_gpu, minibatch_gpu):
     """Keep real images in variables, so that every loss of an iteration sees the same ones.
 
-    -> reals [minibatch_gpu,C,H,W], labels [minibatch_gpu,L], and the op that replaces them by the new ones.
-    The variables have room for `max_minibatch_gpu`; what is beyond the current minibatch stays as it is.
+    -> reals [minibatch_gpu,C,H,W], labels [minibatch_gpu,L], the op that replaces them by the new ones, their
+    variables. These have room for `max_minibatch_gpu`; what is beyond the current minibatch stays as it is.
     """
     with tf.control_dependencies(None):
         zeros = tf.zeros([max_minibatch_gpu, *training_set.shape])
@@ -185,7 +196,12 @@ def _hold_images(new_reals, new_labels, training_set, max_minibatch_gpu, minibat
     fetch_op = tf.group(
         tf.assign(reals_var, tf.concat([new_reals, reals_var[minibatch_gpu:]], axis=0)),
         tf.assign(labels_var, tf.concat([new_labels, labels_var[minibatch_gpu:]], axis=0)))
-    return reals_var[:minibatch_gpu], labels_var[:minibatch_gpu], fetch_op
+    return reals_var[:minibatch_gpu], labels_var[:minibatch_gpu], fetch_op, [reals_var, labels_var]
+
+
+def _trained_alike(net, original):
+    """{variable: that of the original} for what every device trains by the same steps."""
+    return {var: original.trainables[name] for name, var in net.trainables.items()}
 
 
 def _lod_assignments(nets, lod):

@@ -108,6 +108,11 @@ def _take_moments(accumulators):
     return moments, reset
 
 
+def accumulators() -> list:
+    """Variables that hold what the default graph has recorded since the summaries were last written."""
+    return [var for group in _state().accumulators.values() for var in group]
+
+
 def finalize_autosummaries():
     """Create the summary of every name. -> the layout for custom scalars, as a summary, if these are enabled.
 
@@ -118,11 +123,11 @@ def finalize_autosummaries():
     if state.finalized:
         return None
     state.finalized = True
-    tfutil.init_uninitialized_vars([var for group in state.accumulators.values() for var in group])
-    for name, accumulators in state.accumulators.items():
+    tfutil.init_uninitialized_vars(accumulators())
+    for name, group in state.accumulators.items():
         with tf.device(None), tf.control_dependencies(None):
             with tfutil.absolute_name_scope('Autosummary/' + _name_id(name)):
-                moments, reset = _take_moments(accumulators)
+                moments, reset = _take_moments(group)
             with tf.name_scope(None), tf.control_dependencies([reset]):
                 _add_summaries(name, moments)
     return _custom_scalar_layout(state.accumulators) if enable_custom_scalars else None

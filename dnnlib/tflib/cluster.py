@@ -110,14 +110,18 @@ class Cluster:
         if not self.is_alone:
             self._link.close()
 
-    def report(self, error: Exception) -> None:
+    def report(self, error: BaseException) -> None:
         """Tell the others why this process ends. If one of them is the reason, this does not return."""
         if self.is_alone:
             return
         if isinstance(error, GONE):
             self._link.await_verdict()
-        text = str(error) if isinstance(error, UserError) else f'{type(error).__name__}: {error}'
-        self._link.fail(text.splitlines()[0], status=2 if isinstance(error, UserError) else 1)
+        if isinstance(error, UserError):
+            self._link.fail(f'failed: {_first_line(error)}', status=2)
+        elif isinstance(error, Exception):
+            self._link.fail(f'failed: {type(error).__name__}: {_first_line(error)}', status=1)
+        else:
+            self._link.fail('was interrupted', status=getattr(error, 'code', None) or 130)
 
 
 _joined = None  # The Cluster of this process, where it has one.
@@ -132,7 +136,7 @@ def membership():
         yield
         if _joined is not None:
             _joined.close()
-    except Exception as error:
+    except BaseException as error:
         if _joined is not None:
             _joined.report(error)
         raise
@@ -153,6 +157,10 @@ def join(workers: Workers, num_gpus: int, settings: dict, timeout_seconds: float
     texts = {name: repr(value) for name, value in settings.items()}
     _joined = Cluster(num_gpus, workers, worker_link.connect(workers, texts, timeout_seconds))
     return _joined
+
+
+def _first_line(error):
+    return str(error).partition('\n')[0]
 
 
 def _full_name(index, device_name):

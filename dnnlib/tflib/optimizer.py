@@ -10,6 +10,7 @@ from ..util import get_obj_by_name
 from . import collectives, tfutil
 from .autosummary import autosummary
 from .cluster import Cluster
+from .skipped_steps import SkippedSteps
 
 
 @dataclasses.dataclass
@@ -20,6 +21,12 @@ class _Device:
     optimizer: Any         # Instance of the underlying optimizer class.
     loss_scaling_var: Any  # log2 of the factor on the loss; None without loss scaling.
     gradients: dict = dataclasses.field(default_factory=dict)  # variable -> [gradient or None per loss]
+    sums: list = dataclasses.field(default_factory=list)  # variables of accumulated gradients
+
+    def state(self):
+        """Variables whose values are the same on every device."""
+        scaling = [] if self.loss_scaling_var is None else [self.loss_scaling_var]
+        return [*self.optimizer.variables(), *scaling, *self.sums]
 
 
 @dataclasses.dataclass
@@ -69,6 +76,7 @@ class Optimizer:
         self._devices = {}   # name -> _Device
         self._shapes = None  # Of the variables: the same in every registration.
         self._updates_applied = False
+        self.skipped = None  # SkippedSteps, once there are updates
         self._shared = _SharedState() if share is None else self._state_of(share)
 
     def _state_of(self, other):
@@ -130,12 +138,15 @@ class Optimizer:
             return tf.no_op(name='TrainingOp')
         assert devices, 'no gradients are registered'
         num_devices = len(devices) * self.cluster.workers.count
+        with tfutil.absolute_name_scope(self.scope):
+            self.skipped = SkippedSteps()
         ops, new_vars = [], [device.loss_scaling_var for device in devices if self.use_loss_scaling]
+        new_vars += [self.skipped.total, self.skipped.in_a_row]
         for index, (device, gradients) in enumerate(zip(devices, self._sum_gradients(devices), strict=True)):
             with tfutil.absolute_name_scope(f'{self.scope}/Apply{index}'), tf.device(device.name):
-                complete, updated, acc_vars = self._apply(device, gradients, 1.0 / num_devices)
+                complete, updated, device.sums = self._apply(device, gradients, 1.0 / num_devices)
                 ops.append(updated)
-                new_vars += acc_vars
+                new_vars += device.sums
                 if device is devices[-1]:
                     ops += self._statistics(device, complete, updated)
         tfutil.run([var.initializer for var in new_vars + self._new_optimizer_vars()])
@@ -186,12 +197,20 @@ class Optimizer:
         with tf.name_scope('Statistics'), tf.control_dependencies([updated]):
             learning_rate = tf.convert_to_tensor(self.learning_rate)
             overflow = tf.where(updated, 0.0, 1.0)
-            ops = [autosummary(self.id + '/learning_rate', learning_rate),
+            ops = [self.skipped.count(complete, updated),
+                   autosummary(self.id + '/learning_rate', learning_rate),
                    autosummary(self.id + '/overflow_frequency', overflow, condition=complete)]
             if device.loss_scaling_var is not None:
                 log2 = device.loss_scaling_var.read_value()
                 ops.append(autosummary(self.id + '/loss_scaling_log2', log2))
         return ops
+
+    def copies(self) -> dict:
+        """{variable: the one of the first device that always has the same value} for the other devices."""
+        first, *others = [device.state() for device in self._devices.values() if device.gradients] or [[]]
+        pairs = {copy: var for state in others for copy, var in zip(state, first, strict=True)}
+        assert all(copy.shape == var.shape for copy, var in pairs.items())
+        return pairs
 
     def _optimizer_vars(self):
         return [var for device in self._devices.values() for var in device.optimizer.variables()]
