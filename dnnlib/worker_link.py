@@ -174,7 +174,7 @@ def connect(workers: Workers, settings: dict, timeout_seconds: float) -> WorkerL
 
 def _await_all(link, hello, deadline):
     """Accept a line to every other worker."""
-    workers = link.workers
+    workers, misfits = link.workers, []
     with _listen(workers.addresses[0], deadline) as listener:
         while len(link._peers) < workers.count - 1:
             listener.settimeout(max(deadline - time.monotonic(), 0.001))
@@ -184,11 +184,16 @@ def _await_all(link, hello, deadline):
                 missing = [index for index in range(1, workers.count) if index not in link._peers]
                 others = ''.join(f', nor {workers.name_of(index)}' for index in missing[1:])
                 link._lose(missing[0], f'did not arrive within {link.timeout_seconds:g} seconds{others}')
-            _welcome(link, connection, hello)
+            misfits.append(_welcome(link, connection, hello))
+    for index, reason in filter(None, misfits):  # Now that all are there to hear of it.
+        link._lose(index, reason, status=2)
 
 
 def _welcome(link, connection, hello):
-    """Keep the connection of a worker that belongs to this run; others are closed."""
+    """Keep the connection of a worker that belongs to this run; others are closed.
+
+    -> (index, what is wrong with it) of a worker that cannot stay, else None.
+    """
     connection.settimeout(min(link.timeout_seconds, 5.0))
     peer = _Peer(None, connection)
     try:
@@ -196,11 +201,11 @@ def _welcome(link, connection, hello):
         index, addresses, settings = theirs['index'], theirs['addresses'], theirs['settings']
     except (OSError, ValueError, TypeError, KeyError):
         connection.close()  # Somebody else, who knocks at ports.
-        return
+        return None
     if addresses != hello['addresses'] or not 0 < index < len(addresses) or index in link._peers:
         peer.send('refused', reason='refuses this one, which has other --workers or is there already')
         connection.close()
-        return
+        return None
     connection.settimeout(None)
     peer.send('heard')
     peer.index = index
@@ -209,8 +214,8 @@ def _welcome(link, connection, hello):
                    if settings.get(name) != hello['settings'].get(name)]
     if differences:
         theirs, ours = settings.get(differences[0]), hello['settings'].get(differences[0])
-        link._lose(index, f'has other settings: {differences[0]} is {theirs}, that of worker 0 is {ours}',
-                   status=2)
+        return index, f'has other settings: {differences[0]} is {theirs}, that of worker 0 is {ours}'
+    return None
 
 
 def _listen(address, deadline):
