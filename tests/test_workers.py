@@ -30,8 +30,8 @@ def read(config):
     ({}, [], 0),
     ({'cluster': {'worker': ['a:1']}, 'task': {'type': 'worker', 'index': 0}}, [], 0),
     ({'cluster': {'worker': HOSTS}, 'task': {'type': 'worker', 'index': 2}}, HOSTS, 2),
-    ({'cluster': {'chief': ['a:1'], 'worker': ['b:2']}, 'task': {'type': 'chief', 'index': 0}}, HOSTS[:2], 0),
-    ({'cluster': {'chief': ['a:1'], 'worker': ['b:2']}, 'task': {'type': 'worker', 'index': 0}}, HOSTS[:2], 1)])
+    ({'cluster': {'chief': ['a:1'], 'worker': ['b:2']}, 'task': {'type': 'chief'}}, HOSTS[:2], 0),
+    ({'cluster': {'chief': ['a:1'], 'worker': ['b:2']}, 'task': {'type': 'worker'}}, HOSTS[:2], 1)])
 def test_tf_config_names_the_workers(config, addresses, index):
     found = read(config)
     assert (list(found.addresses), found.index) == (addresses, index)
