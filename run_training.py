@@ -9,7 +9,7 @@ from dnnlib import cli, trust, workers
 from dnnlib.util import EasyDict, UserError, get_obj_by_name, is_url
 from metrics.metric_defaults import metric_defaults
 from training.configs import CONFIGS, PRESETS
-from training.run_settings import OWN_FLAGS, run_settings
+from training.run_settings import MAY_CHANGE, OWN_FLAGS, given, run_settings
 
 EXAMPLES = """examples:
 
@@ -25,6 +25,9 @@ EXAMPLES = """examples:
   python run_training.py --data-dir=datasets --dataset=fashion-mnist --config=config-f --metrics=none \\
     --gamma=0.01 --fmap-base=512 --fmap-max=64 --minibatch-size=16 --minibatch-gpu=16 --total-kimg=100
 
+  # Go on with the newest run in results/ where it stopped, to 50000 kimg
+  python run_training.py --resume=latest --total-kimg=50000
+
 valid configs:
   {configs}
 
@@ -34,6 +37,8 @@ presets of the earlier papers:
 valid metrics:
   {metrics}
 """
+
+NOT_GIVEN = object()  # in place of the value of a flag
 
 RUN_FUNC = 'training.training_loop.training_loop'
 RUN_DESC = {'stylegan': 'sgan-{dataset}-{num_gpus}gpu', 'progan': 'pgan-{dataset}-{num_gpus}gpu'}
@@ -49,9 +54,11 @@ def make_parser():
     add = parser.add_argument
     add('--result-dir', default='results', metavar='DIR',
         help='folder of the run directories (default: results)')
-    add('--data-dir', required=True, metavar='DIR', help='folder that holds the data sets')
-    add('--dataset', required=True, type=cli.folder_name, help='name of the data set, a folder in --data-dir')
-    add('--config', required=True, metavar='CONFIG', help='training configuration, such as config-f')
+    add('--data-dir', metavar='DIR', help='folder that holds the data sets; required for a new run')
+    add('--dataset', type=cli.folder_name,
+        help='name of the data set, a folder in --data-dir; required for a new run')
+    add('--config', metavar='CONFIG',
+        help='training configuration, such as config-f; required for a new run')
     add('--num-gpus', default=1, type=cli.int_at_least(1), metavar='N',
         help='number of GPUs or, on a machine without, of CPU devices; divides the minibatch (default: 1)')
     add('--total-kimg', type=cli.int_at_least(0), metavar='KIMG',
@@ -62,7 +69,9 @@ def make_parser():
     add('--metrics', type=cli.comma_list, metavar='LIST',
         help="metrics to evaluate at network snapshots, separated by commas, or 'none' (default: fid50k, "
              'if its feature network is at hand)')
-    own = parser.add_argument_group('flags beyond the published ones')
+    own = parser.add_argument_group(
+        'flags beyond the published ones', 'A run that goes on (--resume) has the settings that it was '
+        f'started with. These may change: --{", --".join(MAY_CHANGE)}.')
     own.add_argument('-n', '--dry-run', action='store_true', help='print all settings as JSON and leave')
     own.add_argument('--trust-source', action='store_true',
                      help='run the source text in the file of --resume for networks that are not known here')
@@ -111,9 +120,19 @@ def choose_metrics(args):
 
 def main(argv=None):
     """Parse, check, submit."""
-    args = make_parser().parse_args(argv)
-    validate(args)
+    parser = make_parser()
+    args = parser.parse_args(argv)
     group = workers.from_flags(args.workers, args.worker_index)
+    if args.resume is not None:
+        from training import resume  # loads TensorFlow
+        run = resume.find_run(args.resume, args.result_dir)
+        if run is not None:
+            go_on(run, parser, argv, group)
+            return
+    missing = [f'--{name}' for name in ('data-dir', 'dataset', 'config') if given(args, name) is None]
+    if missing:
+        parser.error(f'the following arguments are required: {", ".join(missing)}')
+    validate(args)
     metrics, reason = choose_metrics(args) if group.is_first else ([], None)
     settings = run_settings(args, [metric_defaults[name] for name in metrics], group.count)
     sc = dnnlib.SubmitConfig()
@@ -121,17 +140,43 @@ def main(argv=None):
     sc.submit_target = dnnlib.SubmitTarget.LOCAL
     sc.local.do_not_copy_source_files = True
     sc.run_dir_root = args.result_dir
-    sc.run_desc = RUN_DESC.get(args.config, 'stylegan2-{dataset}-{num_gpus}gpu-{config}').format(
-        **{**vars(args), 'num_gpus': args.num_gpus * group.count})
+    sc.run_desc = run_desc(args.config, args.dataset, args.num_gpus)
     if args.dry_run:
         print_settings(sc, settings)
         return
+    if 'resume_pkl' in settings:
+        print(f'Only the weights of the networks come from {settings["resume_pkl"]}: the optimizers, the '
+              'order of the data, the random numbers and all running means start afresh.')
     if reason is not None:
         print(f'Training goes on without the default metric, fid50k: {reason}.')
     if args.trust_source:
         trust.remember_file(settings['resume_pkl'])
     settings = {key: EasyDict(value) if isinstance(value, dict) else value for key, value in settings.items()}
     (dnnlib.submit_run if group.is_first else workers.follow)(sc, RUN_FUNC, **settings)
+
+
+def run_desc(config, dataset, num_gpus):
+    """Description of a run."""
+    desc = RUN_DESC.get(config, 'stylegan2-{dataset}-{num_gpus}gpu-{config}')
+    return desc.format(config=config, dataset=dataset, num_gpus=num_gpus)
+
+
+def go_on(run, parser, argv, group):
+    """Go on with a run, with the changes that the command line asks for."""
+    from training import resume
+    args = parser.parse_args(argv)
+    not_given = argparse.Namespace(**dict.fromkeys(vars(args), NOT_GIVEN))
+    flags = {name.replace('_', '-'): value for name, value in vars(parser.parse_args(argv, not_given)).items()
+             if value is not NOT_GIVEN}
+    metrics = choose_metrics(args)[0] if 'metrics' in flags and group.is_first else []
+    sc = resume.settings_with(run, flags, [metric_defaults[name] for name in metrics], run_desc)
+    if args.dry_run:
+        print_settings(sc, sc.run_func_kwargs)
+        return
+    if group.is_first:
+        resume.go_on(run, sc)
+    else:
+        workers.follow(sc, sc.run_func_name, **sc.run_func_kwargs)
 
 
 def print_settings(sc, settings):

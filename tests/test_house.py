@@ -17,6 +17,7 @@ FLOORS = [
     ('dnnlib.tflib.tfutil', 1), ('dnnlib.tflib.ops', 2), ('dnnlib.tflib', 3), ('dnnlib', 3),
     ('training.training_loop', 7), ('metrics', 6),
     ('training.networks_', 4), ('training.dataset', 4), ('training.misc', 4), ('training.tfrecord_export', 4),
+    ('training.record_stream', 4),
     ('training', 5),
 ]
 

@@ -340,3 +340,14 @@ def test_apply_updates_needs_a_session():
         optimizer = tflib.Optimizer()
         with pytest.raises(RuntimeError, match='init_tf'):
             optimizer.apply_updates(allow_no_op=True)
+
+
+def test_skipped_steps_are_counted_in_all_and_in_a_row(session):
+    problem = make_problem(minibatch_multiplier=2)
+    seen = []
+    good = [1.0, 1.0, 1.0]
+    for gradient in (BAD, good, good, BAD, BAD, BAD, good, good, BAD):  # the last one is half a step
+        problem.step(gradient)
+        skipped = problem.optimizer.skipped
+        seen.append(tuple(tflib.run([skipped.total, skipped.in_a_row])))
+    assert seen == [(0, 0), (1, 1), (1, 1), (2, 2), (2, 2), (3, 3), (3, 3), (3, 0), (3, 0)]

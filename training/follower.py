@@ -2,6 +2,7 @@
 
 import signal
 
+from dnnlib.util import UserError
 from training.training_state import State
 
 
@@ -55,6 +56,18 @@ def as_all_know_it(state, cluster):
         return state
     content = cluster.gather(None if state is None else state.content)[0]
     return state if content is None or cluster.is_first else State(path=None, content=content, arrays={})
+
+
+def check_shares(phases, cluster):
+    """Raise UserError where the devices of all processes cannot share a minibatch of one of these phases of
+    the schedule, as in a run that goes on with more of them."""
+    for phase in phases if not cluster.is_alone else []:
+        images = phase.minibatch_gpu * cluster.num_devices
+        if phase.minibatch_size % images != 0:
+            raise UserError(
+                f'{cluster.workers.count} workers with {cluster.num_gpus} devices each cannot share minibatches '
+                f'of {phase.minibatch_size} in rounds of {phase.minibatch_gpu} images per device, {images} in '
+                'all; start another number of them')
 
 
 def agreed_stop(cluster, reporter, interrupted):

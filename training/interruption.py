@@ -6,7 +6,8 @@ import signal
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}  # 128 + number, as shells report them
 
-_NOTE = b'\nInterrupted: finishing the iteration, then saving. Ctrl-C again leaves at once.\n'
+_FINISHING = b'\nInterrupted: finishing the iteration, then saving. Ctrl-C again leaves at once.\n'
+_LEAVING = b'\nInterrupted: leaving; the last training state is complete.\n'
 
 
 class Interruption:
@@ -22,11 +23,11 @@ class Interruption:
 
     def note(self, signum, _frame):
         """The handler of the signals. Does not print: the signal may have come in the middle of that."""
-        if self.signal is not None or self._saved:
-            self.signal = signum
-            self.leave()
+        at_once = self._saved or self.signal is not None
         self.signal = signum
-        os.write(2, _NOTE)
+        os.write(2, _LEAVING if at_once else _FINISHING)
+        if at_once:
+            self.leave()
 
     def leave(self):
         """Raise what ends the process with the status of the signal."""

@@ -61,14 +61,24 @@ OWN_FLAGS = {
     'grid-layout':    (cli.one_of('random', 'row_per_class', 'col_per_class', 'class4x4'), 'random',
                        'random, row_per_class, col_per_class or class4x4', ['grid_args.layout']),
     'seed':           (cli.seed, '1000', 'seed of all random numbers', ['tf_config.rnd.np_random_seed']),
-    'resume':         (str, 'none', 'network pickle (G, D, Gs) to start from: a path, a URL or a key such as '
-                       'stylegan2-ada:ffhq256; or the directory of a run to go on with', []),
+    'resume':         (str, 'none', 'run to go on with: its directory, one of its training states, or latest '
+                       '(in --result-dir); or a network pickle (G, D, Gs) to start from, weights only: a '
+                       'path, a URL or a key such as stylegan2-ada:ffhq256', []),
     'resume-with-new-nets': (cli.boolean, 'false', 'build the networks of this config and copy what fits '
                        'from --resume', ['resume_with_new_nets']),
     'worker-timeout': (cli.float_at_least(1), '300', 'seconds without a sign of life of another worker after '
                        'which the run ends, to be resumed', ['worker_timeout']),
     'resume-kimg':    (REAL, "0, or the run's", 'progress to start from', ['resume_kimg']),
+    'keep-states':    (WHOLE, '3', 'training states to keep', ['keep_states']),
+    'state-kimg':     (KIMG, 'at network snapshots', 'thousands of images between further training states',
+                       ['state_kimg']),
+    'max-skipped-steps': (WHOLE, '100', 'steps in a row without finite gradients after which training ends',
+                       ['max_skipped_steps']),
 }
+
+# Flags that a run can go on with; all others have to be as they were.
+MAY_CHANGE = ('data-dir', 'total-kimg', 'metrics', 'snapshot-ticks', 'snapshot-kimg', 'keep-states',
+              'state-kimg', 'max-skipped-steps', 'worker-timeout')
 
 # What a preset does not have.
 NOT_IN = {'progan': ('mapping-layers', 'style-mixing-prob', 'noise')}
@@ -129,7 +139,8 @@ def _resume_settings(resume):
         raise UserError(f'--resume={resume}: no such file or run directory')
     snapshots = sorted(glob.glob(os.path.join(glob.escape(resume), 'network-snapshot-*.pkl')))
     if not snapshots:
-        raise UserError(f'--resume={resume}: the directory holds no network-snapshot-*.pkl')
+        raise UserError(f'--resume={resume}: the directory holds no network-snapshot-*.pkl '
+                        'and no training-state-*')
     kimg = re.fullmatch(r'network-snapshot-(\d+)\.pkl', os.path.basename(snapshots[-1]))
     return {'resume_pkl': snapshots[-1], 'resume_kimg': float(kimg[1]) if kimg else 0.0}
 

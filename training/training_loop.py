@@ -108,6 +108,7 @@ def training_loop(
     print('Building TensorFlow graph...')
     cur_nimg = int(resume_kimg * 1000)
     phases = _phases(training_set, sched_args, cur_nimg)
+    follower.check_shares(phases, cluster)
     with tf.device('/cpu:0'):
         step_in = tf.placeholder(tf.int64, [], 'step_in')
     with tflib.random.counted(seed, step_in):

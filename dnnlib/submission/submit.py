@@ -4,6 +4,7 @@ import contextlib
 import copy
 import dataclasses
 import enum
+import functools
 import inspect
 import os
 import pathlib
@@ -20,6 +21,11 @@ import dnnlib
 from dnnlib import util
 from dnnlib.submission.internal import local
 from dnnlib.submission.run_context import RunContext
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 _TASK_NAME = r'^[a-zA-Z0-9][a-zA-Z0-9_.-]+$'
 
@@ -238,8 +244,8 @@ def _full_disk_named(log_path):
         raise
 
 
-def run_wrapper(submit_config: SubmitConfig) -> None:
-    """Call the run function with its output logged to `log.txt`.
+def run_wrapper(submit_config: SubmitConfig, log_mode: str = 'w') -> None:
+    """Call the run function with its output logged to `log.txt`, which is opened as `log_mode` says.
 
     Also when it raises, stdout and stderr are given back and the run is no longer the active one, so that the
     process can go on; `log.txt` then ends with the traceback.
@@ -252,7 +258,7 @@ def run_wrapper(submit_config: SubmitConfig) -> None:
     with contextlib.ExitStack() as clean_up:
         log_path = str(run_dir / 'log.txt')
         clean_up.enter_context(_full_disk_named(log_path))
-        logger = clean_up.enter_context(util.Logger(log_path, 'w'))
+        logger = clean_up.enter_context(util.Logger(log_path, log_mode))
         clean_up.callback(setattr, dnnlib, 'submit_config', None)
         clean_up.callback(RunContext.close_any)
         clean_up.callback(finished.touch)
@@ -265,6 +271,33 @@ def run_wrapper(submit_config: SubmitConfig) -> None:
             with contextlib.suppress(OSError):  # a full disk must not hide what happened
                 traceback.print_exc(file=logger.file)
             raise
+
+
+@contextlib.contextmanager
+def alone_in(run_dir: str):
+    """Keep other processes of this kind out of a run directory. Raises UserError if there is one. Without
+    effect on Windows."""
+    descriptor = None if fcntl is None else os.open(run_dir, os.O_RDONLY)
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise util.UserError(f'{run_dir}: another process is at work in this run directory') from error
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def continue_run(submit_config: SubmitConfig, **extra_kwargs) -> None:
+    """Call the run function again in the run directory that there is already; `log.txt` goes on.
+
+    The configuration is written anew. `extra_kwargs` are further arguments for this call alone.
+    """
+    submit_config = copy.deepcopy(submit_config)
+    _write_config(submit_config)
+    submit_config.run_func_kwargs = {**submit_config.run_func_kwargs, **extra_kwargs}
+    local.submit(submit_config, submit_config.run_dir, functools.partial(run_wrapper, log_mode='a'))
 
 
 def submit_run(submit_config: SubmitConfig, run_func_name: str, **run_func_kwargs) -> SubmitConfig:
@@ -291,5 +324,6 @@ def submit_run(submit_config: SubmitConfig, run_func_name: str, **run_func_kwarg
     _write_config(submit_config)
     if not submit_config.local.do_not_copy_source_files:
         _copy_sources(submit_config)
-    local.submit(submit_config, convert_path(run_dir), run_wrapper)
+    with alone_in(run_dir):
+        local.submit(submit_config, convert_path(run_dir), run_wrapper)
     return submit_config

@@ -1,0 +1,101 @@
+"""Small training runs that stop and go on, and what is left of them."""
+
+import contextlib
+import json
+import pathlib
+import re
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import dnnlib
+from tests.golden_figures import QUICK, fresh_session, one_hot
+from training import resume, training_state
+from training.tfrecord_export import TFRecordExporter
+
+TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
+              dlatent_size=4, mapping_fmaps=4, mapping_layers=1)
+TINY_D = dict(func_name='training.networks_stylegan2.D_stylegan2', fmap_base=32, fmap_max=4,
+              architecture='skip')
+ADAM = dict(beta1=0.0, beta2=0.99, epsilon=1e-8)
+
+
+def write_data(folder):
+    """A data set `tiny` of 20 images of 8x8 pixels in three classes. -> folder"""
+    rnd = np.random.RandomState(3)
+    with TFRecordExporter(str(folder / 'tiny'), 20, print_progress=False) as exporter:
+        for _ in range(20):
+            exporter.add_image(rnd.randint(0, 256, [3, 8, 8]).astype(np.uint8))
+        exporter.add_labels(one_hot(20, 3))
+    return folder
+
+
+def start(data_dir, result_dir, session_config=QUICK, num_gpus=1, **kwargs):
+    """Run the training loop in a new run directory. -> run directory"""
+    sc = dnnlib.SubmitConfig()
+    sc.run_dir_root = str(result_dir)
+    sc.run_desc = 'test'
+    sc.num_gpus = num_gpus
+    sc.local.do_not_copy_source_files = True
+    args = dict(
+        data_dir=str(data_dir), dataset_args=dict(tfrecord_dir='tiny', resolution=8, shuffle_mb=1),
+        G_args=TINY_G, D_args=TINY_D, G_opt_args=ADAM, D_opt_args=ADAM,
+        G_loss_args=dict(func_name='training.loss.G_logistic_ns_pathreg'),
+        D_loss_args=dict(func_name='training.loss.D_logistic_r1'), total_kimg=0.048, minibatch_repeats=1,
+        sched_args=dict(minibatch_size_base=4, minibatch_gpu_base=4, tick_kimg_base=0.008, tick_kimg_dict={}),
+        grid_args=dict(size='one', layout='random'), image_snapshot_ticks=2, network_snapshot_ticks=2)
+    with fresh_session(session_config), contextlib.suppress(SystemExit):
+        np.random.seed(5)
+        dnnlib.submit_run(sc, 'training.training_loop.training_loop', **{**args, **kwargs})
+    return sorted(pathlib.Path(result_dir).glob('0*-test'))[-1]
+
+
+def go_on(run_dir, session_config=QUICK, **changes):
+    """Go on with a run, as in a process of its own."""
+    run = resume.find_run(str(run_dir), None)
+    sc = resume.settings_with(run, {}, [], None)
+    sc.run_func_kwargs.update(changes)
+    with fresh_session(session_config), contextlib.suppress(SystemExit):
+        tf.set_random_seed(99)
+        np.random.seed(99)
+        resume.go_on(run, sc)
+
+
+def values(run_dir):
+    """All that the last training state holds: {name: array or number}."""
+    state = training_state.read(training_state.paths(str(run_dir))[-1])
+    reader = tf.train.load_checkpoint(state.path + '/variables')
+    variables = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    content = {key: state.content[key] for key in ('seed', 'trainer', 'data', 'numpy')}
+    return {**variables, **state.arrays, **{key: json.dumps(value) for key, value in content.items()}}
+
+
+def tick_lines(run_dir):
+    """Without times."""
+    lines = [line for line in (run_dir / 'log.txt').read_text().splitlines() if line.startswith('tick ')]
+    times = r'(time|sec/tick|sec/kimg|maintenance) +\S+( +\d\ds)* +'
+    return [re.sub(times, '', line) for line in lines]
+
+
+def summaries(run_dir):
+    """{name: [(step, value)]} of what TensorBoard shows, without times."""
+    events = EventAccumulator(str(run_dir))
+    events.Reload()
+    return {tag: [(event.step, event.value) for event in events.Scalars(tag)]
+            for tag in events.Tags()['scalars'] if not tag.startswith('Timing/')}
+
+
+def differences(run_dir, other):
+    """What differs between two runs that should be equal: [line]."""
+    expected, actual = values(run_dir), values(other)
+    found = sorted(set(expected) ^ set(actual))
+    found += [name for name in sorted(set(expected) & set(actual))
+              if not np.array_equal(expected[name], actual[name])]
+    if tick_lines(other) != tick_lines(run_dir):
+        found.append('lines of ticks')
+    if str(summaries(other)) != str(summaries(run_dir)):  # as text: NaN is NaN
+        found.append('TensorBoard')
+    names = [{path.name for path in run.glob('*.p[kn][lg]')} for run in (run_dir, other)]
+    found += [f'{name} is missing' for name in names[0] - names[1]]
+    return found

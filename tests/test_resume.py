@@ -1,0 +1,103 @@
+"""A run that stops and goes on ends as one that never stopped, in every bit."""
+
+import contextlib
+import signal
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from dnnlib.util import UserError
+from tests.golden_figures import QUICK
+from tests.resumed_runs import (
+    TINY_D,
+    TINY_G,
+    differences,
+    go_on,
+    start,
+    summaries,
+    tick_lines,
+    values,
+    write_data,
+)
+from training import training_loop
+from training.loss import D_logistic
+
+CASES = {
+    'config-f': {},
+    'growing': dict(
+        D_args=dict(TINY_D, func_name='training.networks_stylegan2.D_stylegan', architecture=None),
+        G_args=dict(TINY_G, synthesis_func='G_synthesis_stylegan_revised'),
+        sched_args=dict(minibatch_size_base=4, minibatch_gpu_base=4, tick_kimg_base=0.008, tick_kimg_dict={},
+                        lod_initial_resolution=4, lod_training_kimg=0.016, lod_transition_kimg=0.016)),
+    'accumulating': dict(
+        sched_args=dict(minibatch_size_base=8, minibatch_gpu_base=4, tick_kimg_base=0.016,
+                        tick_kimg_dict={})),
+    'two devices': dict(
+        num_gpus=2, session_config={**QUICK, 'device_count.CPU': 2}, mirror_augment=True,
+        dataset_args=dict(tfrecord_dir='tiny', resolution=8, max_label_size='full', shuffle_mb=1),
+        sched_args=dict(minibatch_size_base=8, minibatch_gpu_base=4, tick_kimg_base=0.016,
+                        tick_kimg_dict={})),
+}
+
+
+@pytest.fixture(scope='module')
+def data_dir(tmp_path_factory):
+    return write_data(tmp_path_factory.mktemp('data'))
+
+
+@contextlib.contextmanager
+def stopped_after(iterations):
+    """Iterations end in a signal after every so many."""
+    original = training_loop._Trainer.check_skipped_steps
+    count = [0]
+
+    def check(trainer):
+        original(trainer)
+        count[0] += 1
+        if count[0] % iterations == 0:
+            signal.raise_signal(signal.SIGTERM)
+
+    training_loop._Trainer.check_skipped_steps = check
+    try:
+        yield
+    finally:
+        training_loop._Trainer.check_skipped_steps = original
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_a_run_that_stops_every_few_iterations_ends_as_one_in_one_go(case, data_dir, tmp_path):
+    run_dir = start(data_dir, tmp_path / 'one', **CASES[case])
+    config = {key: value for key, value in CASES[case].items() if key == 'session_config'}
+    with stopped_after(5 if case == 'config-f' else 4):
+        other = start(data_dir, tmp_path / 'several', **CASES[case])
+        assert not (other / 'network-final.pkl').exists()
+        launches = 1
+        while not (other / 'network-final.pkl').exists():
+            go_on(other, **config)
+            launches += 1
+    assert launches >= 2
+    assert len(tick_lines(run_dir)) >= 4
+    assert differences(run_dir, other) == []
+
+
+def D_not_finite(G, D, opt, training_set, minibatch_size, reals, labels):
+    """A loss that is NaN in its second evaluation, and from the fifth on."""
+    loss, _ = D_logistic(G, D, opt, training_set, minibatch_size, reals, labels)
+    with tf.control_dependencies(None):
+        count_var = tf.Variable(0.0, trainable=False)
+    count = tf.assign_add(count_var, 1.0)
+    return loss * tf.where(tf.logical_or(tf.equal(count, 2), count >= 5), np.nan, 1.0), None
+
+
+def test_steps_that_are_not_finite_are_skipped_counted_and_after_a_while_end_the_run(data_dir, tmp_path):
+    with pytest.raises(UserError, match=r'TrainD: 3 steps in a row were skipped at 0.0 kimg.*--max-skipped'):
+        start(data_dir, tmp_path, D_loss_args=dict(func_name='tests.test_resume.D_not_finite'),
+              network_snapshot_ticks=1, max_skipped_steps=3, keep_states=5,
+              G_loss_args=dict(func_name='training.loss.G_logistic_ns'))
+    [run_dir] = tmp_path.glob('0*')
+    skipped = [line.rpartition('gpumem 0.0')[2] for line in tick_lines(run_dir)]
+    assert skipped == ['', ' skipped 1', '', ' skipped 2']
+    assert [value for _, value in summaries(run_dir)['Progress/skipped_steps']] == [0, 1, 0, 2]
+    arrays = [value for value in values(run_dir).values() if isinstance(value, np.ndarray)]
+    assert all(np.isfinite(array).all() for array in arrays)
