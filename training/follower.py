@@ -65,9 +65,9 @@ def check_shares(phases, cluster):
         images = phase.minibatch_gpu * cluster.num_devices
         if phase.minibatch_size % images != 0:
             raise UserError(
-                f'{cluster.workers.count} workers with {cluster.num_gpus} devices each cannot share minibatches '
-                f'of {phase.minibatch_size} in rounds of {phase.minibatch_gpu} images per device, {images} in '
-                'all; start another number of them')
+                f'{cluster.workers.count} workers with {cluster.num_gpus} devices each cannot share '
+                f'minibatches of {phase.minibatch_size}: a round has {phase.minibatch_gpu} images per device; start '
+                'another number of workers')
 
 
 def agreed_stop(cluster, reporter, interrupted):
