@@ -66,7 +66,7 @@ def check_shares(phases, cluster):
         if phase.minibatch_size % images != 0:
             raise UserError(
                 f'{cluster.workers.count} workers with {cluster.num_gpus} devices each cannot share '
-                f'minibatches of {phase.minibatch_size}: a round has {phase.minibatch_gpu} images per device; start '
+                f'minibatches of {phase.minibatch_size}: {phase.minibatch_gpu} per device and round; start '
                 'another number of workers')
 
 
