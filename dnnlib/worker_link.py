@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from dnnlib.util import UserError
+from dnnlib.util import Logger, UserError
 from dnnlib.workers import Workers
 
 LOST_STATUS = 75           # As sysexits.h has it, EX_TEMPFAIL: a scheduler may try again.
@@ -88,9 +88,10 @@ class WorkerLink:
             for peer in self._peers.values():
                 peer.send('lost', index=self.workers.index, reason=reason, status=status)
 
-    def await_verdict(self) -> None:
-        """Give the watch time to find out who is gone; it then ends this process."""
-        time.sleep(self.timeout_seconds + 2 * self._pause())
+    def await_verdict(self, short: bool) -> None:
+        """Give the watch time to find out who is gone; it then ends this process. `short`: enough for one
+        that has ended, not for one that has fallen silent."""
+        time.sleep(3 * GRACE_SECONDS if short else self.timeout_seconds + 2 * self._pause())
 
     def _pause(self):
         return min(self.timeout_seconds / 5, LONGEST_PAUSE)
@@ -143,13 +144,14 @@ class WorkerLink:
 
 
 def _end(line, status):
-    """Print a line and end the process, even if printing should fail."""
+    """Print a line, also into the log that stands in for stderr, and end the process, even if that fails."""
     last_resort = threading.Timer(5.0, os._exit, [status])
     last_resort.daemon = True
     last_resort.start()
     try:
-        print(line, file=sys.stderr, flush=True)
-        sys.stdout.flush()
+        log = sys.stderr.file if isinstance(sys.stderr, Logger) else None
+        for stream in filter(None, (log, sys.__stderr__)):
+            print(line, file=stream, flush=True)
     finally:
         os._exit(status)
 

@@ -15,8 +15,8 @@ from . import collectives, tfutil
 JOB = 'worker'
 HOST = '/device:CPU:0'
 PIECE_BYTES = 1 << 26  # Of variables that are sent at a time.
-GONE = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError,
-        tf.errors.DeadlineExceededError, tf.errors.UnknownError)  # What TensorFlow may make of a lost peer.
+# What TensorFlow makes of a lost process.
+GONE = tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError
 
 
 class Cluster:
@@ -114,8 +114,8 @@ class Cluster:
         """Tell the others why this process ends. If one of them is the reason, this does not return."""
         if self.is_alone:
             return
-        if isinstance(error, GONE):
-            self._link.await_verdict()
+        if isinstance(error, tf.errors.OpError):
+            self._link.await_verdict(short=not isinstance(error, GONE))
         if isinstance(error, UserError):
             self._link.fail(f'failed: {_first_line(error)}', status=2)
         elif isinstance(error, Exception):
