@@ -1,4 +1,4 @@
-# Targets: setup, demo, test, bench, lint. Needs Python 3.11+ and make, nothing else.
+# Targets: setup, demo, test, stress, bench, lint. Needs Python 3.11+ and make, nothing else.
 
 PYTHON   ?= python3
 KIMG     ?= 100
@@ -54,6 +54,12 @@ bench: $(VENV)/.bench
 $(VENV)/.bench: $(VENV)/.ready
 	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[bench]'
 	touch $@
+
+# Kills a small run again and again and sees that nothing is lost; some 5 seconds per kill.
+KILLS ?= 200
+.PHONY: stress
+stress: setup
+	$(RUN) -m tests.stress_resume --kills=$(KILLS)
 
 lint: setup
 	$(VENV)/bin/ruff check .

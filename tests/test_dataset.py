@@ -270,7 +270,10 @@ def test_another_level_of_detail_begins_another_pass(session, folder):
     data = TFRecordDataset(folder)
     data.get_minibatch_np(3)
     data.get_minibatch_np(3, lod=1)
-    assert data.position() == {'pass': 1, 'skip': 3, 'minibatch_size': 3, 'lod': 1}
+    position = {'pass': 1, 'skip': 3, 'minibatch_size': 3, 'lod': 1, 'num_images': NUM_IMAGES}
+    assert data.position() == position
+    with pytest.raises(UserError, match='holds 10 images, but the training state is of a data set of 11'):
+        data.restore({**position, 'num_images': 11})
 
 
 def test_records_of_several_lengths_are_found(tmp_path):

@@ -2,15 +2,19 @@
 
 import inspect
 import json
+import pathlib
+import re
 
 import pytest
 
 import dnnlib
 import run_training
 from dnnlib import cli
+from dnnlib.submission import submit
 from metrics import feature_networks
 from metrics.metric_defaults import metric_defaults
 from tests import metric_stand_ins
+from training import resume
 from training.configs import CONFIGS, PRESETS, config_settings
 from training.run_settings import OWN_FLAGS
 from training.schedule import training_schedule
@@ -181,6 +185,90 @@ def test_a_run_directory_is_resumed_at_its_newest_snapshot(data_dir, submitted, 
     settings = _settings(data_dir, submitted, '--config=config-f', f'--resume={final}')
     assert settings['resume_pkl'] == final
     assert 'resume_kimg' not in settings, 'a pickle alone says nothing about progress'
+
+
+@pytest.fixture
+def run_dir(data_dir, submitted, tmp_path):
+    """Directory of a run of config-f with one training state, which holds nothing."""
+    _main(data_dir, '--config=config-f', '--metrics=none', '--seed=7', '--fmap-max=64')
+    sc, sc.run_func_name, sc.run_func_kwargs = submitted.pop()
+    sc.run_dir = str(tmp_path / 'results' / '00003-stylegan2-ffhq-1gpu-config-f')
+    pathlib.Path(sc.run_dir, 'training-state-000012.000').mkdir(parents=True)
+    submit._write_config(sc)
+    return sc.run_dir
+
+
+@pytest.fixture
+def continued(monkeypatch):
+    """What main() hands over to go on with a run: [(run, SubmitConfig), ...]."""
+    calls = []
+    monkeypatch.setattr(resume, 'go_on', lambda run, sc: calls.append((run, sc)))
+    return calls
+
+
+def _resume(*flags):
+    cli.run_script(lambda: run_training.main([*flags]))
+
+
+def test_a_run_goes_on_with_its_own_settings_but_for_what_may_change(run_dir, continued):
+    root = pathlib.Path(run_dir).parent
+    _resume('--resume=latest', f'--result-dir={root}')
+    _resume(f'--resume={run_dir}', '--config=config-f', '--num-gpus=1', '--seed=7', '--gamma=10',
+            '--fmap-max=64', '--mapping-layers=8', '--total-kimg=30000', '--metrics=none',
+            '--snapshot-ticks=5', '--keep-states=9')
+    _resume(f'--resume={run_dir}/training-state-000012.000')
+    (run, sc), (_, changed), (named, _) = continued
+    assert (run.run_dir, run.state_path, named.state_path) == (
+        run_dir, None, f'{run_dir}/training-state-000012.000')
+    assert sc.run_func_kwargs['tf_config'] == {'rnd.np_random_seed': 7}
+    before = sc.run_func_kwargs
+    different = {key for key, value in changed.run_func_kwargs.items() if before.get(key) != value}
+    assert different == {'total_kimg', 'image_snapshot_ticks', 'network_snapshot_ticks', 'keep_states'}
+    assert changed.run_func_kwargs['total_kimg'] == 30000
+
+
+@pytest.mark.parametrize(('flag', 'message'), [
+    ('--gamma=11', '--gamma=11.0 contradicts the run in .*, which has 10; leave it out'),
+    ('--seed=8', '--seed=8 contradicts the run in .*, which has 7'),
+    ('--config=config-e', '--config=config-e contradicts .*, which is stylegan2-ffhq-1gpu-config-f'),
+    ('--num-gpus=2', '--num-gpus=2 contradicts .*, which has 1'),
+    ('--minibatch-size=16', '--minibatch-size=16 contradicts .*, which has 32'),
+    ('--resume-kimg=3', '--resume-kimg=3.0 contradicts'),
+    ('--mirror-augment=yes', '--mirror-augment=True contradicts')])
+def test_a_flag_that_contradicts_a_run_is_refused(flag, message, run_dir, continued, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        _resume(f'--resume={run_dir}', flag)
+    assert exit_info.value.code == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert not continued
+
+
+def test_a_run_goes_on_neither_with_abort_txt_nor_beside_another_process(run_dir, capsys):
+    for path in (run_dir, f'{run_dir}/training-state-000012.000'):
+        with pytest.raises(SystemExit):
+            _resume(f'--resume={path}')
+    errors = capsys.readouterr().err
+    assert 'none of the training states is intact' in errors
+    assert 'state.json is missing or damaged' in errors
+    with submit.alone_in(run_dir), pytest.raises(SystemExit):
+        _resume(f'--resume={run_dir}')
+    assert f'Error: {run_dir}: another process is at work in this run directory' in capsys.readouterr().err
+    pathlib.Path(run_dir, 'abort.txt').touch()
+    with pytest.raises(SystemExit):
+        _resume(f'--resume={run_dir}')
+    assert 'abort.txt: this file ended the run; remove it to go on' in capsys.readouterr().err
+
+
+def test_latest_needs_a_run_with_a_state(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        _resume('--resume=latest', f'--result-dir={tmp_path}')
+    assert f'--resume=latest: no run in {tmp_path} has a training state' in capsys.readouterr().err
+
+
+def test_a_pickle_gives_weights_only_and_a_line_says_so(data_dir, submitted, tmp_path, capsys):
+    (tmp_path / 'some.pkl').touch()
+    _settings(data_dir, submitted, '--config=config-f', f'--resume={tmp_path}/some.pkl')
+    assert 'Only the weights of the networks come from' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize('config', [*CONFIGS, *PRESETS])

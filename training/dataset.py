@@ -123,10 +123,15 @@ class TFRecordDataset:
     def position(self):
         """Where the stream is, for `restore`: a dict of numbers."""
         number, skip = self._reached()
-        return {'pass': number, 'skip': skip, 'minibatch_size': self._cur_minibatch, 'lod': self._cur_lod}
+        return {'pass': number, 'skip': skip, 'minibatch_size': self._cur_minibatch, 'lod': self._cur_lod,
+                'num_images': self.num_images}
 
     def restore(self, position):
-        """Go on as after `position()`, which may have been in another process with the same seed."""
+        """Go on as after `position()`, which may have been in another process with the same seed. UserError
+        if that was in another data set."""
+        if position['num_images'] != self.num_images:
+            raise UserError(f'{self.tfrecord_dir}: holds {self.num_images} images, but the training state is '
+                            f'of a data set of {position["num_images"]}; go on with that one')
         if position['minibatch_size'] is not None:
             self._begin(position['minibatch_size'], position['lod'], position['pass'], position['skip'])
 

@@ -47,16 +47,6 @@ class SyntheticDataset:
         assert minibatch_size >= 1 and 0 <= lod <= self.resolution_log2
         tflib.set_vars({self._minibatch_var: minibatch_size, self._lod_var: lod})
 
-    def advance(self, num_minibatches):
-        """Nothing to do: these images have no order."""
-
-    def position(self):
-        """For `restore`."""
-        return {}
-
-    def restore(self, position):
-        """Go on as after `position()`."""
-
     def get_minibatch_tf(self):
         """Tensors of a minibatch as configured: images [N,C,H,W], labels [N,label_size]."""
         with tf.name_scope('SyntheticDataset'):

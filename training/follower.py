@@ -46,7 +46,8 @@ class FollowingKeeper:
     def restore(self, state):
         """Count and read on from where the first process does; the variables are sent by it."""
         self._trainer.restore(state.content['trainer'])
-        self._trainer.training_set.restore(state.content['data'])
+        if state.content['data'] is not None:
+            self._trainer.training_set.restore(state.content['data'])
 
 
 def as_all_know_it(state, cluster):

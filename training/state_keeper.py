@@ -55,19 +55,21 @@ class StateKeeper:
         self._variables.restore(state, empty_summaries=content['summaries_written'])
         self._trainer.restore(content['trainer'])
         self._reporter.restore(content['reporter'])
-        self._trainer.training_set.restore(content['data'])
+        if content['data'] is not None:
+            self._trainer.training_set.restore(content['data'])
         np.random.set_state(content['numpy'])
         self._last_nimg = self._trainer.cur_nimg
         self._last_path = state.path
 
     def _content(self):
         self._reporter.summary_log.flush()
+        training_set = self._trainer.training_set
         numpy_state = np.random.get_state()
         return {
             'seed': self._seed,
             'trainer': self._trainer.state(),
             'reporter': self._reporter.state(),
-            'data': self._trainer.training_set.position(),
+            'data': training_set.position() if hasattr(training_set, 'position') else None,
             'numpy': [part.tolist() if isinstance(part, np.ndarray) else part for part in numpy_state],
             'summaries_written': False,
             'logs': log_sizes(dnnlib.make_run_dir_path()),

@@ -393,7 +393,8 @@ class _Trainer:
 
     def _fetch_data(self, *ops):
         self._run(self.graph.data_fetch, *ops)
-        self.training_set.advance(self.num_devices)
+        if hasattr(self.training_set, 'advance'):  # classes of users may know nothing of positions
+            self.training_set.advance(self.num_devices)
 
     def _single_round(self, G_reg, D_reg):
         self._run(self.graph.G_train)
