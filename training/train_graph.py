@@ -96,6 +96,7 @@ def build_train_graph(G, D, Gs, training_set, *,
     G_opt, G_reg_opt = make_optimizers('G', G_settings, inputs.lrate, rounds, cluster)
     D_opt, D_reg_opt = make_optimizers('D', D_settings, inputs.lrate, rounds, cluster)
 
+    num_after = cluster.num_devices - cluster.first_device - num_gpus
     fetched = _leave_to_others(training_set, cluster.first_device, [])
     fetch_ops, held, copies = [], [], {}
     for gpu in range(num_gpus):
@@ -124,7 +125,6 @@ def build_train_graph(G, D, Gs, training_set, *,
                     D_loss = call_func_by_name(**args, opt=D_opt, **D_settings.loss_args)
             _register(G_opt, G_reg_opt, G_loss, G_gpu, G_settings)
             _register(D_opt, D_reg_opt, D_loss, D_gpu, D_settings)
-    num_after = cluster.num_devices - cluster.first_device - num_gpus
     fetch_ops += [tensor.op for tensor in _leave_to_others(training_set, num_after, fetched)]
 
     beta = 0.0
@@ -153,11 +153,12 @@ def _make_inputs():
 
 
 def _leave_to_others(training_set, num_minibatches, fetched):
-    """Pass over the minibatches of devices in other processes: together, processes read one stream.
+    """Pass over the minibatches of devices in other processes, where the data set brings them, too: together,
+    processes read one stream.
 
     `fetched`: tensors of the minibatch before. -> those of the last one.
     """
-    for _ in range(num_minibatches):
+    for _ in range(0 if hasattr(training_set, 'take_share') else num_minibatches):
         with tf.name_scope('DataSkip'), tf.control_dependencies(fetched):
             fetched = training_set.get_minibatch_tf()
     return fetched

@@ -105,6 +105,8 @@ def training_loop(
         if cluster.is_first:
             grid.save_fakes('fakes_init.png', Gs, minibatch_size=final_sched.minibatch_gpu)
 
+    if hasattr(training_set, 'take_share') and not cluster.is_alone:
+        training_set.take_share(cluster.first_device, num_gpus, cluster.num_devices)
     print('Building TensorFlow graph...')
     cur_nimg = int(resume_kimg * 1000)
     phases = _phases(training_set, sched_args, cur_nimg)
