@@ -31,6 +31,14 @@ class SnapshotGrid:
         return {'grid_size': np.array(self.size), 'grid_labels': self.labels, 'grid_latents': self.latents}
 
     @classmethod
+    def of_data(cls, training_set, grid_args, drange_net, write=True):
+        """The grid of a new run, its latents aside. Its real images are written with `write`."""
+        grid = cls(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
+        if write:
+            grid.save_reals('reals.png', drange=training_set.dynamic_range)
+        return grid
+
+    @classmethod
     def of_state(cls, arrays, drange_net):
         """The grid that a training state describes; there is nothing to write of its real images."""
         size = tuple(int(number) for number in arrays['grid_size'])

@@ -86,9 +86,7 @@ def training_loop(
     seed = _seed_graph(None if state is None else state.content['seed'], cluster)
     training_set = dataset.load_dataset(data_dir=data_dir, verbose=True, **dataset_args)
     if state is None:
-        grid = SnapshotGrid(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
-        if cluster.is_first:
-            grid.save_reals('reals.png', drange=training_set.dynamic_range)
+        grid = SnapshotGrid.of_data(training_set, grid_args, drange_net, write=cluster.is_first)
     else:
         grid = SnapshotGrid.of_state(state.arrays, drange_net) if cluster.is_first else None
         resume_pkl = _source_of_networks(resume_pkl, resume_with_new_nets, cluster)
@@ -148,13 +146,7 @@ def training_loop(
         should_stop = functools.partial(follower.agreed_stop, cluster, reporter, interrupted)
         _iterate(trainer, reporter, keeper, interrupted, sched_args, total_kimg, minibatch_repeats,
                  reset_opt_for_new_lod, should_stop)
-        if interrupted or reporter.should_stop():
-            keeper.save()
-        if interrupted:
-            path = reporter.save_networks(f'network-snapshot-{trainer.cur_nimg // 1000:06d}.pkl')
-            print(f'Stopped. {path} holds the networks; --resume={dnnlib.make_run_dir_path()} goes on.')
-        else:
-            reporter.save_networks('network-final.pkl')
+        _save_at_end(trainer, reporter, keeper, interrupted)
     reporter.close()
     training_set.close()
     cluster.close()
@@ -170,6 +162,17 @@ def _seed_graph(seed, cluster):
     seed = cluster.gather(seed)[0]
     tf.set_random_seed(seed)
     return seed
+
+
+def _save_at_end(trainer, reporter, keeper, interrupted):
+    """Leave the networks and, if there is more to come, what is needed to go on."""
+    if interrupted or reporter.should_stop():
+        keeper.save()
+    if not interrupted:
+        reporter.save_networks('network-final.pkl')
+        return
+    path = reporter.save_networks(f'network-snapshot-{trainer.cur_nimg // 1000:06d}.pkl')
+    print(f'Stopped. {path} holds the networks; --resume={dnnlib.make_run_dir_path()} goes on.')
 
 
 def _source_of_networks(resume_pkl, resume_with_new_nets, cluster):

@@ -66,7 +66,8 @@ def counted(seed, step):
         tower = _towers[-1]
         place = tower * _PLACES_PER_TOWER + places[tower]
         places[tower] += 1
-        return tf.stack([tf.constant((seed % 2 ** 31) << 32 | place, tf.int64), step])
+        with tf.device('/cpu:0'):  # where the ops read it, on whatever device they are
+            return tf.stack([tf.constant((seed % 2 ** 31) << 32 | place, tf.int64), step])
 
     def normal_here(shape, mean=0.0, stddev=1.0, dtype=tf.float32):
         return tf.random.stateless_normal(shape, key(), mean=mean, stddev=stddev, dtype=dtype)
