@@ -41,6 +41,11 @@ demo: setup
 test: setup
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests
 
+# Several processes on this machine train together, lose one another and go on: ten minutes.
+.PHONY: test-cluster
+test-cluster: setup
+	CLUSTER_TESTS=1 $(RUN) -m pytest -v tests/test_worker_link.py tests/test_cluster.py tests/test_cluster_long.py
+
 # How fast everything is here: docs/performance.md, in ten minutes. QUICK=1: a look, which leaves it as it is.
 bench: $(VENV)/.bench
 	$(RUN) -m benchmarks $(if $(QUICK),--quick)

@@ -5,7 +5,7 @@ import json
 import os
 
 import dnnlib
-from dnnlib import cli, trust
+from dnnlib import cli, trust, workers
 from dnnlib.util import EasyDict, UserError, get_obj_by_name, is_url
 from metrics.metric_defaults import metric_defaults
 from training.configs import CONFIGS, PRESETS
@@ -75,6 +75,11 @@ def make_parser():
     own.add_argument('-n', '--dry-run', action='store_true', help='print all settings as JSON and leave')
     own.add_argument('--trust-source', action='store_true',
                      help='run the source text in the file of --resume for networks that are not known here')
+    own.add_argument('--workers', type=cli.comma_list, metavar='LIST',
+                     help='addresses host:port,... of processes that train together, each with --num-gpus '
+                     'devices; the first one writes (default: those in TF_CONFIG)')
+    own.add_argument('--worker-index', type=cli.int_at_least(0), metavar='N',
+                     help='which of --workers this process is, from 0 on')
     for name, (value_type, default, text, _) in OWN_FLAGS.items():
         own.add_argument(f'--{name}', type=value_type, metavar='X', help=f'{text} (default: {default})')
     return parser
@@ -117,18 +122,19 @@ def main(argv=None):
     """Parse, check, submit."""
     parser = make_parser()
     args = parser.parse_args(argv)
+    group = workers.from_flags(args.workers, args.worker_index)
     if args.resume is not None:
         from training import resume  # loads TensorFlow
         run = resume.find_run(args.resume, args.result_dir)
         if run is not None:
-            go_on(run, parser, argv)
+            go_on(run, parser, argv, group)
             return
     missing = [f'--{name}' for name in ('data-dir', 'dataset', 'config') if given(args, name) is None]
     if missing:
         parser.error(f'the following arguments are required: {", ".join(missing)}')
     validate(args)
-    metrics, reason = choose_metrics(args)
-    settings = run_settings(args, [metric_defaults[name] for name in metrics])
+    metrics, reason = choose_metrics(args) if group.is_first else ([], None)
+    settings = run_settings(args, [metric_defaults[name] for name in metrics], group.count)
     sc = dnnlib.SubmitConfig()
     sc.num_gpus = args.num_gpus
     sc.submit_target = dnnlib.SubmitTarget.LOCAL
@@ -146,7 +152,7 @@ def main(argv=None):
     if args.trust_source:
         trust.remember_file(settings['resume_pkl'])
     settings = {key: EasyDict(value) if isinstance(value, dict) else value for key, value in settings.items()}
-    dnnlib.submit_run(sc, RUN_FUNC, **settings)
+    (dnnlib.submit_run if group.is_first else workers.follow)(sc, RUN_FUNC, **settings)
 
 
 def run_desc(config, dataset, num_gpus):
@@ -155,19 +161,22 @@ def run_desc(config, dataset, num_gpus):
     return desc.format(config=config, dataset=dataset, num_gpus=num_gpus)
 
 
-def go_on(run, parser, argv):
+def go_on(run, parser, argv, group):
     """Go on with a run, with the changes that the command line asks for."""
     from training import resume
     args = parser.parse_args(argv)
     not_given = argparse.Namespace(**dict.fromkeys(vars(args), NOT_GIVEN))
     flags = {name.replace('_', '-'): value for name, value in vars(parser.parse_args(argv, not_given)).items()
              if value is not NOT_GIVEN}
-    metrics = choose_metrics(args)[0] if 'metrics' in flags else []
+    metrics = choose_metrics(args)[0] if 'metrics' in flags and group.is_first else []
     sc = resume.settings_with(run, flags, [metric_defaults[name] for name in metrics], run_desc)
     if args.dry_run:
         print_settings(sc, sc.run_func_kwargs)
         return
-    resume.go_on(run, sc)
+    if group.is_first:
+        resume.go_on(run, sc)
+    else:
+        workers.follow(sc, sc.run_func_name, **sc.run_func_kwargs)
 
 
 def print_settings(sc, settings):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from dnnlib.tflib import collectives
+from dnnlib.tflib import Cluster, Optimizer, collectives
+from dnnlib.workers import Workers
 from tests.golden_figures import QUICK, fresh_session
 from tests.golden_recipe import golden_input
 
@@ -120,6 +121,32 @@ def test_devices_of_a_group_may_be_spread_over_processes(module_session, monkeyp
         sums += collectives.all_reduce_sum(tensors, [name], group=names_of(2))
     for values in module_session.run(sums):
         np.testing.assert_allclose(values[1], expected_sums(2)[1], atol=1e-6)
+
+
+def gradients_of_worker(index):
+    """The collectives of an update in one of three workers, with a device each."""
+    cluster = Cluster(1, Workers(('a:1', 'b:1', 'c:1'), index), link='not None: others are there')
+    with fresh_session(QUICK) as session, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collectives, '_instance_keys', itertools.count(1))
+        optimizer = Optimizer(cluster=cluster)
+        with tf.device('/cpu:0'):
+            var = tf.Variable(np.zeros(3, np.float32))
+            optimizer.register_gradients(tf.reduce_sum(var), [var])
+        optimizer.apply_updates()
+        return reduce_ops(session.graph)
+
+
+def test_workers_join_in_one_sum_and_ask_for_nccl():
+    ops = [gradients_of_worker(index) for index in range(3)]
+    assert [len(of_worker) for of_worker in ops] == [1, 1, 1]
+    ops = [op for [op] in ops]
+    assert [op.device for op in ops] == [
+        f'/job:worker/replica:0/task:{index}/device:CPU:0' for index in range(3)]
+    for name in ('group_key', 'instance_key'):
+        assert len({op.get_attr(name) for op in ops}) == 1
+    for op in ops:
+        assert op.get_attr('group_size') == 3
+        assert op.get_attr('communication_hint') == b'nccl'
 
 
 def test_an_error_on_one_device_ends_the_call():

@@ -1,6 +1,7 @@
 """Streaming images and labels from a folder of TFRecord files, one file per resolution."""
 
 import dataclasses
+import functools
 import glob
 import math
 import os
@@ -13,7 +14,7 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
 from training.dataset_synthetic import SyntheticDataset
-from training.record_stream import RECORD_FRAME_BYTES, image_label_stream
+from training.record_stream import RECORD_FRAME_BYTES, image_label_stream, share_of_stream
 
 __all__ = ['SyntheticDataset', 'TFRecordDataset', 'describe_data_error', 'load_dataset', 'read_once']
 
@@ -83,11 +84,24 @@ class TFRecordDataset:
             (tf.uint8, tf.as_dtype(self.label_dtype)),
             (tf.TensorShape([None, self.shape[0], None, None]), tf.TensorShape([None, self.label_size])))
         self._init_ops = {}
+        self._make_stream = functools.partial(
+            image_label_stream, labels=labels, num_images=self.num_images, seed=self._seed,
+            first_pass=self._pass_in, skip=self._skip_in, **stream_args)
+        self._make_init_ops(share=None)
+
+    def _make_init_ops(self, share):
         for lod, file in self._files.items():
-            stream = image_label_stream(
-                file, labels, _parser(file.shape), num_images=self.num_images, seed=self._seed,
-                first_pass=self._pass_in, skip=self._skip_in, **stream_args)
+            stream = self._make_stream(file, parse=_parser(file.shape), share=share)
             self._init_ops[lod] = self._iterator.make_initializer(stream.batch(self._minibatch_in))
+
+    def take_share(self, first, count, total):
+        """From now on bring only minibatches first ... first + count - 1 of every `total`, as one of several
+        processes that read the stream together. `advance` and `position` count the minibatches of all."""
+        with tf.name_scope('Dataset'), tf.device('/cpu:0'):
+            self._make_init_ops(functools.partial(
+                share_of_stream, minibatch_size=self._minibatch_in, first=first, count=count, total=total))
+        if self._cur_minibatch is not None:
+            self._begin(self._cur_minibatch, self._cur_lod, *self._reached())
 
     def close(self):
         """Nothing to do; there for the sake of callers."""

@@ -23,12 +23,15 @@ def num_items(megabytes, item_bytes):
 
 
 def image_label_stream(file, labels, parse, *, num_images, seed, first_pass, skip, repeat, shuffle_mb,
-                       prefetch_mb, buffer_mb, num_threads):
+                       prefetch_mb, buffer_mb, num_threads, share=None):
     """tf.data stream of single (image uint8 [C,H,W], label [label_size]).
 
     file: of `dataset`, with `path`, `shape` and `record_bytes`. labels: tensor [num_images, label_size], or
     None for labels of width 0. parse: record -> image. first_pass, skip: int64 tensors, where to start.
+    share: function that leaves out what other processes read of a stream of numbers or of records.
     """
+    share = share or (lambda stream: stream)
+
     def read(index):
         record = tf.data.experimental.get_single_element(_records(file, offset_of(index)).take(1))
         return parse(record), label_of(index)
@@ -43,15 +46,26 @@ def image_label_stream(file, labels, parse, *, num_images, seed, first_pass, ski
         window = min(num_items(shuffle_mb, image_bytes), num_images)
         order = passes.flat_map(lambda number: _shuffled(num_images, window, seed, number)).skip(skip)
         offset_of = _offsets(file)
-        stream = order.map(read, num_parallel_calls=num_threads)
+        stream = share(order).map(read, num_parallel_calls=num_threads)
     else:
         records = tf.data.TFRecordDataset(file.path, compression_type='', buffer_size=buffer_mb << 20)
-        images = records.take(num_images).map(parse, num_parallel_calls=num_threads)
-        one_pass = tf.data.Dataset.zip((images, tf.data.Dataset.range(num_images).map(label_of)))
-        stream = passes.flat_map(lambda _: one_pass).skip(skip)
+        one_pass = tf.data.Dataset.zip((records.take(num_images), tf.data.Dataset.range(num_images)))
+        stream = share(passes.flat_map(lambda _: one_pass).skip(skip)).map(
+            lambda record, index: (parse(record), label_of(index)), num_parallel_calls=num_threads)
     if prefetch_mb > 0:
         stream = stream.prefetch(min(num_items(prefetch_mb, image_bytes), MAX_PREFETCH_IMAGES))
     return stream
+
+
+def share_of_stream(stream, minibatch_size, first, count, total):
+    """Of a stream of images in minibatches of `minibatch_size` (int64 tensor), those of the minibatches
+    first ... first + count - 1 of every `total`."""
+    def is_ours(position, _item):
+        minibatch = position // minibatch_size % total
+        return tf.logical_and(first <= minibatch, minibatch < first + count)
+
+    numbered = tf.data.Dataset.zip((tf.data.Dataset.range(_ENDLESS), stream))
+    return numbered.filter(is_ours).map(lambda _position, item: item)
 
 
 def _shuffled(count, window, seed, number):

@@ -31,10 +31,11 @@ class SnapshotGrid:
         return {'grid_size': np.array(self.size), 'grid_labels': self.labels, 'grid_latents': self.latents}
 
     @classmethod
-    def of_data(cls, training_set, grid_args, drange_net):
-        """The grid of a new run, its latents aside. Its real images are written."""
+    def of_data(cls, training_set, grid_args, drange_net, write=True):
+        """The grid of a new run, its latents aside. Its real images are written with `write`."""
         grid = cls(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
-        grid.save_reals('reals.png', drange=training_set.dynamic_range)
+        if write:
+            grid.save_reals('reals.png', drange=training_set.dynamic_range)
         return grid
 
     @classmethod
@@ -118,6 +119,10 @@ class Reporter:
         path = dnnlib.make_run_dir_path(name)
         misc.save_pkl(self.networks, path)
         return path
+
+    def close(self):
+        """No more reports will come."""
+        self.summary_log.close()
 
     def _snapshot_due(self, interval_ticks, tick, cur_nimg, tick_kimg, done):
         if interval_ticks is None or done:

@@ -12,7 +12,7 @@ from training.schedule import training_schedule
 INTERNAL = {
     'is_training', 'is_validation', 'is_template_graph', 'force_clean_graph', 'return_dlatents', 'components',
     'dlatent_broadcast', 'num_channels', 'label_size', 'name', 'learning_rate', 'minibatch_multiplier',
-    'share', 'report_mem_usage'}
+    'share', 'report_mem_usage', 'cluster'}
 
 
 def resolved(training_loop, settings):

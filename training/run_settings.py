@@ -66,6 +66,8 @@ OWN_FLAGS = {
                        'path, a URL or a key such as stylegan2-ada:ffhq256', []),
     'resume-with-new-nets': (cli.boolean, 'false', 'build the networks of this config and copy what fits '
                        'from --resume', ['resume_with_new_nets']),
+    'worker-timeout': (cli.float_at_least(1), '300', 'seconds without a sign of life of another worker after '
+                       'which the run ends, to be resumed', ['worker_timeout']),
     'resume-kimg':    (REAL, "0, or the run's", 'progress to start from', ['resume_kimg']),
     'keep-states':    (WHOLE, '3', 'training states to keep', ['keep_states']),
     'state-kimg':     (KIMG, 'at network snapshots', 'thousands of images between further training states',
@@ -76,7 +78,7 @@ OWN_FLAGS = {
 
 # Flags that a run can go on with; all others have to be as they were.
 MAY_CHANGE = ('data-dir', 'total-kimg', 'metrics', 'snapshot-ticks', 'snapshot-kimg', 'keep-states',
-              'state-kimg', 'max-skipped-steps')
+              'state-kimg', 'max-skipped-steps', 'worker-timeout')
 
 # What a preset does not have.
 NOT_IN = {'progan': ('mapping-layers', 'style-mixing-prob', 'noise')}
@@ -87,11 +89,14 @@ def given(args, name):
     return getattr(args, name.replace('-', '_'))
 
 
-def run_settings(args, metric_arg_list):
-    """Arguments of the training loop for a parsed command line. Raises UserError where flags do not go
-    together."""
+def run_settings(args, metric_arg_list, num_workers=1):
+    """Arguments of the training loop for a parsed command line, with --num-gpus in each of the processes.
+
+    Raises UserError where flags do not go together.
+    """
+    num_devices = args.num_gpus * num_workers
     _check_labels(args)
-    settings = merged(config_settings(args.config, args.num_gpus), {
+    settings = merged(config_settings(args.config, num_devices), {
         'data_dir': args.data_dir,
         'dataset_args': {'tfrecord_dir': args.dataset},
         'mirror_augment': args.mirror_augment,
@@ -109,7 +114,7 @@ def run_settings(args, metric_arg_list):
         for place in places if value is not None else []:
             _set(settings, place, value)
     least = 2 if settings['G_loss_args']['func_name'].endswith('_pathreg') else 1
-    _share_minibatches(settings['sched_args'], args, least)
+    _share_minibatches(settings['sched_args'], args, least, num_devices)
     return settings
 
 
@@ -160,7 +165,7 @@ def _set(settings, place, value):
         target[key.removesuffix('_base') + '_dict'] = {}
 
 
-def _share_minibatches(sched, args, least):
+def _share_minibatches(sched, args, least, num_devices):
     """Let each device process no more at a time than its share of the minibatch, at every resolution.
 
     What was asked for by a flag is taken as it is. `least`: images that the losses need at a time. Raises
@@ -173,12 +178,12 @@ def _share_minibatches(sched, args, least):
         size = sizes.get(resolution, sched['minibatch_size_base'])
         at_a_time = rounds.get(resolution, sched['minibatch_gpu_base'])
         where = '' if resolution is None else f' at resolution {resolution}'
-        if size % args.num_gpus != 0 or size == 0:
-            raise UserError(f'a minibatch of {size}{where} cannot be shared evenly by {args.num_gpus} '
+        if size % num_devices != 0 or size == 0:
+            raise UserError(f'a minibatch of {size}{where} cannot be shared evenly by {num_devices} '
                             'devices; choose another --minibatch-size or --num-gpus')
         if not fixed:
-            at_a_time = _largest_round(size // args.num_gpus, at_a_time)
-        _check_round(size, at_a_time, args.num_gpus, least, where)
+            at_a_time = _largest_round(size // num_devices, at_a_time)
+        _check_round(size, at_a_time, num_devices, least, where)
         shared[resolution] = at_a_time
     sched['minibatch_gpu_base'] = shared.pop(None)
     if shared:
@@ -190,14 +195,14 @@ def _largest_round(share, limit):
     return max(n for n in range(1, min(share, limit) + 1) if share % n == 0 and makes_groups(n))
 
 
-def _check_round(size, at_a_time, num_gpus, least, where):
+def _check_round(size, at_a_time, num_devices, least, where):
     """Raise UserError unless devices can process `size` images in equal rounds of `at_a_time` each."""
-    if size % (at_a_time * num_gpus) != 0:
-        raise UserError(f'--minibatch-size={size}{where} must be a multiple of {at_a_time * num_gpus}, '
-                        'which is --minibatch-gpu times --num-gpus')
+    if size % (at_a_time * num_devices) != 0:
+        raise UserError(f'--minibatch-size={size}{where} must be a multiple of {at_a_time * num_devices}, '
+                        'which is --minibatch-gpu times --num-gpus, for each worker')
     if at_a_time < least:
         raise UserError(f'path length regularization needs at least {least} images at a time on each device; '
-                        f'{num_gpus} devices have {at_a_time}{where}; choose a larger --minibatch-size')
+                        f'{num_devices} devices have {at_a_time}{where}; choose a larger --minibatch-size')
     if not makes_groups(at_a_time):
         raise UserError(f'--minibatch-gpu={at_a_time}{where}: expected less than {GROUP_SIZE} or a multiple '
                         'of it, the groups of the minibatch standard deviation')

@@ -76,33 +76,41 @@ def process_reals(x, labels, lod, mirror_augment, drange_data, drange_net):
 def build_train_graph(G, D, Gs, training_set, *,
     G_settings,             # LossSettings of the generator.
     D_settings,             # LossSettings of the discriminator.
-    num_gpus,               # Devices; each gets a tower of losses.
+    num_gpus,               # Devices of this process; each gets a tower of losses.
     minibatch_gpu_sizes,    # How many images a device processes at a time: all numbers that occur.
     accumulate,             # May a minibatch take several rounds?
     lazy_regularization,    # Regularize in steps of their own?
     mirror_augment,         # Mirror real images at random?
     drange_net,             # Value range of the images inside the networks.
-    G_smoothing_kimg):      # Half-life of the average of the generator's weights. 0 = none.
+    G_smoothing_kimg,       # Half-life of the average of the generator's weights. 0 = none.
+    cluster = None):        # tflib.Cluster of the processes that train together; None = this one alone.
     """Build the ops of a training iteration and initialize their variables.
 
-    G, D and Gs live on the first device. -> TrainGraph.
+    G, D and Gs live on the first device. Devices count through all processes in names and in the data.
+    -> TrainGraph.
     """
+    cluster = cluster or tflib.Cluster(num_gpus)
+    assert cluster.num_gpus == num_gpus
     inputs = _make_inputs()
-    rounds = inputs.minibatch_size // (inputs.minibatch_gpu * num_gpus) if accumulate else None
+    rounds = inputs.minibatch_size // (inputs.minibatch_gpu * cluster.num_devices) if accumulate else None
     make_optimizers = _lazy_optimizers if lazy_regularization else _plain_optimizers
-    G_opt, G_reg_opt = make_optimizers('G', G_settings, inputs.lrate, rounds)
-    D_opt, D_reg_opt = make_optimizers('D', D_settings, inputs.lrate, rounds)
+    G_opt, G_reg_opt = make_optimizers('G', G_settings, inputs.lrate, rounds, cluster)
+    D_opt, D_reg_opt = make_optimizers('D', D_settings, inputs.lrate, rounds, cluster)
 
     # A number where only one occurs: with known shapes the graph gets smaller.
     minibatch_gpu = minibatch_gpu_sizes[0] if len(set(minibatch_gpu_sizes)) == 1 else inputs.minibatch_gpu
 
-    fetch_ops, fetched, held, copies = [], [], [], {}
+    num_after = cluster.num_devices - cluster.first_device - num_gpus
+    fetched = _leave_to_others(training_set, cluster.first_device, [])
+    fetch_ops, held, copies = [], [], {}
     for gpu in range(num_gpus):
-        with tf.name_scope(f'GPU{gpu}'), tflib.device(gpu), tflib.random.tower(gpu):
+        device = cluster.first_device + gpu
+        with tf.name_scope(f'GPU{device}'), tflib.device(gpu):  # not in the tower: originals were not, either
             G_gpu = G if gpu == 0 else G.clone(G.name + '_shadow')
             D_gpu = D if gpu == 0 else D.clone(D.name + '_shadow')
             if gpu > 0:
                 copies.update(_trained_alike(G_gpu, G) | _trained_alike(D_gpu, D))
+        with tflib.absolute_name_scope(f'GPU{device}'), tflib.device(gpu), tflib.random.tower(device):
             with tf.name_scope('DataFetch'):
                 with tf.control_dependencies(fetched):  # device i gets the i-th minibatch, in every run
                     fetched = training_set.get_minibatch_tf()
@@ -121,6 +129,7 @@ def build_train_graph(G, D, Gs, training_set, *,
                     D_loss = call_func_by_name(**args, opt=D_opt, **D_settings.loss_args)
             _register(G_opt, G_reg_opt, G_loss, G_gpu, G_settings)
             _register(D_opt, D_reg_opt, D_loss, D_gpu, D_settings)
+    fetch_ops += [tensor.op for tensor in _leave_to_others(training_set, num_after, fetched)]
 
     beta = 0.0
     if G_smoothing_kimg > 0:
@@ -147,20 +156,32 @@ def _make_inputs():
             minibatch_gpu=tf.placeholder(tf.int32, name='minibatch_gpu_in', shape=[]))
 
 
-def _plain_optimizers(name, settings, lrate, rounds):
+def _leave_to_others(training_set, num_minibatches, fetched):
+    """Pass over the minibatches of devices in other processes, where the data set brings them, too: together,
+    processes read one stream.
+
+    `fetched`: tensors of the minibatch before. -> those of the last one.
+    """
+    for _ in range(0 if hasattr(training_set, 'take_share') else num_minibatches):
+        with tf.name_scope('DataSkip'), tf.control_dependencies(fetched):
+            fetched = training_set.get_minibatch_tf()
+    return fetched
+
+
+def _plain_optimizers(name, settings, lrate, rounds, cluster):
     """One optimizer for loss and regularizer together."""
-    args = dict(settings.opt_args, minibatch_multiplier=rounds, learning_rate=lrate)
+    args = dict(settings.opt_args, minibatch_multiplier=rounds, learning_rate=lrate, cluster=cluster)
     return tflib.Optimizer(name=f'Train{name}', **args), None
 
 
-def _lazy_optimizers(name, settings, lrate, rounds):
+def _lazy_optimizers(name, settings, lrate, rounds, cluster):
     """Optimizers for the loss and for the regularizer, with common state.
 
     The regularizer makes interval + 1 updates out of every interval: learning rate and betas are adjusted to
     keep the same pace (StyleGAN2, Appendix B).
     """
     c = settings.reg_interval / (settings.reg_interval + 1)
-    args = dict(settings.opt_args, minibatch_multiplier=rounds, learning_rate=lrate * c)
+    args = dict(settings.opt_args, minibatch_multiplier=rounds, learning_rate=lrate * c, cluster=cluster)
     args.update((beta, args[beta] ** c) for beta in ('beta1', 'beta2') if beta in args)
     train_opt = tflib.Optimizer(name=f'Train{name}', **args)
     return train_opt, tflib.Optimizer(name=f'Reg{name}', share=train_opt, **args)

@@ -8,18 +8,26 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
+from dnnlib import workers
 from dnnlib.progress import Progress
 from dnnlib.util import UserError
 from metrics import metric_base
-from training import dataset, faults, interruption, misc, training_state
+from training import dataset, faults, follower, interruption, misc, training_state
 from training.reporting import Reporter, SnapshotGrid
 from training.schedule import training_schedule
 from training.state_keeper import StateKeeper
 from training.train_graph import LossSettings, build_train_graph, process_reals
 
+# Arguments that may differ between the workers of a run: what lies where, and what the first one alone does.
+OWN_SETTINGS = (
+    'data_dir', 'grid_args', 'metric_arg_list', 'image_snapshot_ticks', 'network_snapshot_ticks',
+    'snapshot_kimg', 'save_tf_graph', 'save_weight_histograms', 'resume_pkl', 'resume_time', 'resume_state',
+    'keep_states', 'state_kimg')
+
 __all__ = ['process_reals', 'training_loop', 'training_schedule']
 
 
+@tflib.cluster.membership()
 @faults.described()
 def training_loop(
     G_args                  = {},       # Arguments of the generator.
@@ -56,24 +64,32 @@ def training_loop(
     resume_state            = None,     # Training state to go on from, written by a run with these arguments.
     keep_states             = 3,        # Training states to keep; the oldest are removed.
     state_kimg              = None,     # Thousands of images between training states. None = at snapshots.
-    max_skipped_steps       = 100):     # Steps in a row without finite gradients after which training ends.
+    max_skipped_steps       = 100,      # Steps in a row without finite gradients after which training ends.
+    worker_timeout          = 300.0):   # Seconds without a sign of life of another worker that end the run.
     """Train G and D; pictures, pickles, training states and logs go to the run directory.
 
     Ends early, in good order, when a file `abort.txt` appears there, on Ctrl-C (SIGINT) or on SIGTERM;
     signals write a last snapshot and state and raise KeyboardInterrupt or SystemExit with status 143. Raises
     UserError for damaged data, for steps that are skipped too often and for want of memory.
+
+    Where TF_CONFIG names several workers, they train together, and the first of them writes and prints.
     """
+    settings = {name: value for name, value in locals().items() if name not in OWN_SETTINGS}
     num_gpus = dnnlib.submit_config.num_gpus
-    tflib.init_tf({**tflib.device_config(num_gpus), **tf_config})
+    cluster = tflib.cluster.join(workers.from_environment(), num_gpus, settings, worker_timeout)
+    cluster.start_session({**tflib.device_config(num_gpus), **tf_config})
     data_dir = dnnlib.convert_path(data_dir)
-    state = None if resume_state is None else training_state.read(resume_state)
-    seed = _seed_graph(None if state is None else state.content['seed'])
+    state = None
+    if resume_state is not None and cluster.is_first:
+        state = training_state.read(resume_state)
+    state = follower.as_all_know_it(state, cluster)
+    seed = _seed_graph(None if state is None else state.content['seed'], cluster)
     training_set = dataset.load_dataset(data_dir=data_dir, verbose=True, **dataset_args)
     if state is None:
-        grid = SnapshotGrid.of_data(training_set, grid_args, drange_net)
+        grid = SnapshotGrid.of_data(training_set, grid_args, drange_net, write=cluster.is_first)
     else:
-        grid = SnapshotGrid.of_state(state.arrays, drange_net)
-        resume_pkl = _source_of_networks(resume_pkl, resume_with_new_nets)
+        grid = SnapshotGrid.of_state(state.arrays, drange_net) if cluster.is_first else None
+        resume_pkl = _source_of_networks(resume_pkl, resume_with_new_nets, cluster)
     data_vars = tf.global_variables()
     with tflib.device(0):
         G, D, Gs = _make_networks(G_args, D_args, training_set, resume_pkl, resume_with_new_nets)
@@ -84,11 +100,15 @@ def training_loop(
         D.print_layers()
         grid.latents = np.random.randn(np.prod(grid.size), *G.input_shape[1:])
         final_sched = training_schedule(total_kimg * 1000, training_set, **sched_args)
-        grid.save_fakes('fakes_init.png', Gs, minibatch_size=final_sched.minibatch_gpu)
+        if cluster.is_first:
+            grid.save_fakes('fakes_init.png', Gs, minibatch_size=final_sched.minibatch_gpu)
 
+    if hasattr(training_set, 'take_share') and not cluster.is_alone:
+        training_set.take_share(cluster.first_device, num_gpus, cluster.num_devices)
     print('Building TensorFlow graph...')
     cur_nimg = int(resume_kimg * 1000)
     phases = _phases(training_set, sched_args, cur_nimg)
+    follower.check_shares(phases, cluster)
     with tf.device('/cpu:0'):
         step_in = tf.placeholder(tf.int64, [], 'step_in')
     with tflib.random.counted(seed, step_in):
@@ -98,38 +118,48 @@ def training_loop(
             D_settings=LossSettings(D_loss_args, D_opt_args, D_reg_interval),
             num_gpus=num_gpus,
             minibatch_gpu_sizes=[phase.minibatch_gpu for phase in phases],
-            accumulate=any(phase.minibatch_size > phase.minibatch_gpu * num_gpus for phase in phases),
+            accumulate=any(phase.minibatch_size > phase.minibatch_gpu * cluster.num_devices
+                           for phase in phases),
             lazy_regularization=lazy_regularization, mirror_augment=mirror_augment, drange_net=drange_net,
-            G_smoothing_kimg=G_smoothing_kimg)
+            G_smoothing_kimg=G_smoothing_kimg, cluster=cluster)
+    all_vars = tf.global_variables()
     variables = training_state.Variables(graph.copies, without=[*data_vars, *graph.held_images])
 
     print('Initializing logs...')
-    summary_log = _start_summaries(save_tf_graph, [G, D] if save_weight_histograms else [], state)
-    metrics = metric_base.MetricGroup(metric_arg_list)
-
-    print(f'Training for {int(total_kimg)} kimg...\n')
-    metric_args = dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config)
-    reporter = Reporter((G, D, Gs), grid, summary_log, metrics, metric_args, image_snapshot_ticks,
-                        network_snapshot_ticks, snapshot_kimg, resume_time)
     reg_intervals = (G_reg_interval, D_reg_interval) if lazy_regularization else (None, None)
-    trainer = _Trainer(graph, training_set, num_gpus, *reg_intervals, cur_nimg, step_in, max_skipped_steps)
-    keeper = StateKeeper(trainer, reporter, variables, seed, keep_states, state_kimg)
+    trainer = _Trainer(graph, training_set, cluster.num_devices, *reg_intervals, cur_nimg, step_in,
+                       max_skipped_steps)
+    reporter, keeper = follower.Follower(), follower.FollowingKeeper(trainer)
+    if cluster.is_first:
+        summary_log = _start_summaries(save_tf_graph, [G, D] if save_weight_histograms else [], state)
+        metrics = metric_base.MetricGroup(metric_arg_list)
+        metric_args = dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config)
+        reporter = Reporter((G, D, Gs), grid, summary_log, metrics, metric_args, image_snapshot_ticks,
+                            network_snapshot_ticks, snapshot_kimg, resume_time)
+        keeper = StateKeeper(trainer, reporter, variables, seed, keep_states, state_kimg)
     if state is not None:
         keeper.restore(state)
+    cluster.share_variables(all_vars)
+
+    print(f'Training for {int(total_kimg)} kimg...\n')
     with interruption.after_iteration() as interrupted:
+        should_stop = functools.partial(follower.agreed_stop, cluster, reporter, interrupted)
         _iterate(trainer, reporter, keeper, interrupted, sched_args, total_kimg, minibatch_repeats,
-                 reset_opt_for_new_lod)
+                 reset_opt_for_new_lod, should_stop)
         _save_at_end(trainer, reporter, keeper, interrupted)
-    summary_log.close()
+    reporter.close()
     training_set.close()
+    cluster.close()
     if interrupted:
         interrupted.leave()
 
 
-def _seed_graph(seed):
-    """Make sure that the graph has a seed: this one, or that of `init_tf`, or any. -> seed."""
+def _seed_graph(seed, cluster):
+    """Make sure that the graph has a seed: this one, or that of `init_tf`, or any. -> seed, the same in all
+    processes."""
     seed = tf.get_default_graph().seed if seed is None else seed
     seed = int.from_bytes(os.urandom(4)) >> 1 if seed is None else int(seed)
+    seed = cluster.gather(seed)[0]
     tf.set_random_seed(seed)
     return seed
 
@@ -145,12 +175,12 @@ def _save_at_end(trainer, reporter, keeper, interrupted):
     print(f'Stopped. {path} holds the networks; --resume={dnnlib.make_run_dir_path()} goes on.')
 
 
-def _source_of_networks(resume_pkl, resume_with_new_nets):
+def _source_of_networks(resume_pkl, resume_with_new_nets, cluster):
     """Where a run that goes on gets its networks from, whose variables the state has: the pickle that it once
     began with, if that was so, or its own last one."""
     if resume_pkl is None or resume_with_new_nets:
         return None
-    snapshots = misc.network_snapshots(dnnlib.make_run_dir_path())
+    snapshots = misc.network_snapshots(dnnlib.make_run_dir_path()) if cluster.is_first else []
     return snapshots[-1] if snapshots else resume_pkl
 
 
@@ -173,14 +203,14 @@ def _start_summaries(save_tf_graph, nets_for_histograms, state):
 
 
 def _iterate(trainer, reporter, keeper, interrupted, sched_args, total_kimg, minibatch_repeats,
-             reset_opt_for_new_lod):
+             reset_opt_for_new_lod, should_stop):
     """Train until `total_kimg`, `abort.txt` or a signal, with a report at every tick."""
     total_nimg = total_kimg * 1000
     progress = Progress(total_kimg, unit='kimg', start=trainer.cur_nimg / 1000)
     if trainer.report_due:  # the state that the run goes on from was written just before
         sched = training_schedule(trainer.sched_nimg, trainer.training_set, **sched_args)
         _report(trainer, reporter, keeper, interrupted, sched, trainer.cur_nimg >= total_nimg)
-    while trainer.cur_nimg < total_nimg and not reporter.should_stop() and not interrupted:
+    while trainer.cur_nimg < total_nimg and not should_stop():
         trainer.sched_nimg = trainer.cur_nimg
         sched = training_schedule(trainer.cur_nimg, trainer.training_set, **sched_args)
         if reset_opt_for_new_lod and _new_layers(trainer.prev_lod, sched.lod):
@@ -278,13 +308,13 @@ class _Trainer:
     IN_STATE = ('cur_nimg', 'minibatch_counter', 'step', 'prev_lod', 'sched_nimg', 'tick_start_nimg',
                 'tick_start_skipped', 'skipped', 'report_due')
 
-    def __init__(self, graph, training_set, num_gpus, G_reg_interval, D_reg_interval, cur_nimg, step_in,
+    def __init__(self, graph, training_set, num_devices, G_reg_interval, D_reg_interval, cur_nimg, step_in,
                  max_skipped_steps):
         """`G_reg_interval`, `D_reg_interval`: in minibatches; None = no steps for the regularizers alone.
         `step_in`: placeholder of the step from which random numbers follow."""
         self.graph = graph
         self.training_set = training_set
-        self.num_gpus = num_gpus
+        self.num_devices = num_devices
         self.G_reg_interval = G_reg_interval
         self.D_reg_interval = D_reg_interval
         self.cur_nimg = cur_nimg
@@ -339,13 +369,13 @@ class _Trainer:
 
     def start(self, sched):
         """Use these settings for the minibatches that follow."""
-        assert sched.minibatch_size % (sched.minibatch_gpu * self.num_gpus) == 0
+        assert sched.minibatch_size % (sched.minibatch_gpu * self.num_devices) == 0
         self.training_set.configure(sched.minibatch_gpu, sched.lod)
         self.feed_dict = self.graph.inputs.feed(sched)
 
     def train_minibatch(self, sched):
         """One update of each network, with regularization where it is due."""
-        rounds = sched.minibatch_size // (sched.minibatch_gpu * self.num_gpus)
+        rounds = sched.minibatch_size // (sched.minibatch_gpu * self.num_devices)
         G_reg = self._due(self.G_reg_interval)
         D_reg = self._due(self.D_reg_interval)
         self.cur_nimg += sched.minibatch_size
@@ -369,7 +399,7 @@ class _Trainer:
     def _fetch_data(self, *ops):
         self._run(self.graph.data_fetch, *ops)
         if hasattr(self.training_set, 'advance'):  # classes of users may know nothing of positions
-            self.training_set.advance(self.num_gpus)
+            self.training_set.advance(self.num_devices)
 
     def _single_round(self, G_reg, D_reg):
         self._run(self.graph.G_train)

@@ -12,13 +12,14 @@ import tensorflow.compat.v1 as tf
 logging.getLogger('tensorflow').setLevel(logging.ERROR)  # no deprecation notes for the graph-style API
 tf.disable_v2_behavior()
 
-from . import autosummary, custom_ops, network, optimizer, random, tfutil
+from . import autosummary, cluster, custom_ops, network, optimizer, random, tfutil
+from .cluster import Cluster
 from .custom_ops import get_plugin
 from .network import Network
 from .optimizer import Optimizer
 from .tfutil import *  # noqa: F403
 
 __all__ = [
-    'Network', 'Optimizer', 'autosummary', 'custom_ops', 'get_plugin', 'network', 'optimizer', 'random',
-    'tfutil', *tfutil.__all__,
+    'Cluster', 'Network', 'Optimizer', 'autosummary', 'cluster', 'custom_ops', 'get_plugin', 'network',
+    'optimizer', 'random', 'tfutil', *tfutil.__all__,
 ]

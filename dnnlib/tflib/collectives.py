@@ -46,9 +46,11 @@ def is_collective(device_names) -> bool:
 
 
 def _reduce(tensor, group, instance_key):
+    # Between processes, GPUs are not taken to have NCCL unless one says so; CPUs ignore it.
+    hint = 'nccl' if any('/job:' in name for name in group) else 'auto'
     return tf.raw_ops.CollectiveReduce(
         input=tensor, group_size=len(group), group_key=_group_key(group), instance_key=instance_key,
-        merge_op='Add', final_op='Id', subdiv_offsets=[0], communication_hint='auto')
+        merge_op='Add', final_op='Id', subdiv_offsets=[0], communication_hint=hint)
 
 
 def _group_key(group):

@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 from ..util import get_obj_by_name
 from . import collectives, tfutil
 from .autosummary import autosummary
+from .cluster import Cluster
 from .skipped_steps import SkippedSteps
 
 
@@ -55,6 +56,7 @@ class Optimizer:
         loss_scaling_init=64.0,                 # log2 of the factor at first,
         loss_scaling_inc=0.0005,                # how much it grows with each good update
         loss_scaling_dec=1.0,                   # and shrinks with each overflow.
+        cluster=None,                           # Processes that update together, a tflib.Cluster; None = one.
         report_mem_usage=False,                 # Without effect: TensorFlow has no op for this any more.
         **kwargs,                               # For the underlying optimizer class.
     ):
@@ -67,6 +69,7 @@ class Optimizer:
         self.loss_scaling_init = loss_scaling_init
         self.loss_scaling_inc = loss_scaling_inc
         self.loss_scaling_dec = loss_scaling_dec
+        self.cluster = cluster or Cluster()
         self.optimizer_class = get_obj_by_name(tf_optimizer)
         self.optimizer_kwargs = dict(kwargs)
         assert callable(self.optimizer_class)
@@ -134,13 +137,14 @@ class Optimizer:
         if allow_no_op and not devices:
             return tf.no_op(name='TrainingOp')
         assert devices, 'no gradients are registered'
+        num_devices = len(devices) * self.cluster.workers.count
         with tfutil.absolute_name_scope(self.scope):
             self.skipped = SkippedSteps()
         ops, new_vars = [], [device.loss_scaling_var for device in devices if self.use_loss_scaling]
         new_vars += [self.skipped.total, self.skipped.in_a_row]
         for index, (device, gradients) in enumerate(zip(devices, self._sum_gradients(devices), strict=True)):
             with tfutil.absolute_name_scope(f'{self.scope}/Apply{index}'), tf.device(device.name):
-                complete, updated, device.sums = self._apply(device, gradients, 1.0 / len(devices))
+                complete, updated, device.sums = self._apply(device, gradients, 1.0 / num_devices)
                 ops.append(updated)
                 new_vars += device.sums
                 if device is devices[-1]:
@@ -154,10 +158,10 @@ class Optimizer:
         for index, device in enumerate(devices):
             with tfutil.absolute_name_scope(f'{self.scope}/Clean{index}'), tf.device(device.name):
                 gradients.append([_mean_gradient(var, grads) for var, grads in device.gradients.items()])
-        if len(devices) == 1:
+        if len(devices) == 1 and self.cluster.is_alone:
             return gradients
         with tfutil.absolute_name_scope(self.scope + '/Broadcast'):
-            return _sum_over_devices(gradients, [device.name for device in devices])
+            return _sum_over_devices(gradients, [device.name for device in devices], self.cluster)
 
     def _apply(self, device, gradients, scale):
         """Update with `scale` times the gradients, once all minibatches of the update are there.
@@ -255,12 +259,16 @@ def _scaled(gradient, factor):
     return gradient if isinstance(factor, float) and factor == 1.0 else gradient * factor
 
 
-def _sum_over_devices(gradients, device_names):
-    """[[gradient per variable] per device] -> the same, with every gradient summed over the devices.
+def _sum_over_devices(gradients, device_names, cluster):
+    """[[gradient per variable] per device] -> the same, with every gradient summed over the devices, those of
+    other processes among them.
 
     One collective sums them all. Where devices share their place, as GPUs do on a machine without any in a
     session that has one CPU device, there is nothing to send and plain additions do.
     """
+    if not cluster.is_alone:
+        return collectives.all_reduce_sum(
+            gradients, cluster.names_here(device_names), cluster.names_everywhere(device_names))
     if collectives.is_collective(device_names):
         return collectives.all_reduce_sum(gradients, device_names)
     sums = [tf.add_n(copies) for copies in zip(*gradients, strict=True)]

@@ -115,11 +115,12 @@ def _merged_config(config_dict):
     return {**config, **(config_dict or {})}
 
 
-def init_tf(config_dict: dict | None = None) -> None:
+def init_tf(config_dict: dict | None = None, target: str = '') -> None:
     """Seed, set the environment and install a default session. Does nothing if there is one already.
 
     `config_dict` has dotted keys: 'rnd.np_random_seed', 'rnd.tf_random_seed', 'env.<NAME>' and any field of
-    tf.ConfigProto, such as 'gpu_options.allow_growth' or, in a map, 'device_count.CPU'.
+    tf.ConfigProto, such as 'gpu_options.allow_growth' or, in a map, 'device_count.CPU'. `target`: as of
+    `create_session`.
     """
     if tf.get_default_session() is not None:
         return
@@ -135,7 +136,7 @@ def init_tf(config_dict: dict | None = None) -> None:
         if key.startswith('env.'):
             _, name = key.split('.')
             os.environ[name] = str(value)
-    create_session(config, force_as_default=True)
+    create_session(config, force_as_default=True, target=target)
 
 
 def default_session() -> tf.Session:
@@ -151,8 +152,8 @@ def assert_tf_initialized() -> None:
     default_session()
 
 
-def create_session(config_dict: dict | None = None, force_as_default: bool = False) -> tf.Session:
-    """New session for the default graph, configured as in `init_tf`; seeds and environment are left alone."""
+def session_config(config_dict: dict | None = None) -> tf.ConfigProto:
+    """Settings of a session, given and configured as in `init_tf`."""
     proto = tf.ConfigProto()
     for key, value in _merged_config(config_dict).items():
         *path, field = key.split('.')
@@ -163,9 +164,20 @@ def create_session(config_dict: dict | None = None, force_as_default: bool = Fal
             owner = getattr(owner, part)
         if isinstance(owner, MutableMapping):
             owner[field] = value
+        elif isinstance(value, list):
+            getattr(owner, field).extend(value)
         else:
             setattr(owner, field, value)
-    session = tf.Session(config=proto)
+    return proto
+
+
+def create_session(config_dict: dict | None = None, force_as_default: bool = False,
+                   target: str = '') -> tf.Session:
+    """New session for the default graph, configured as in `init_tf`; seeds and environment are left alone.
+
+    `target`: of a TensorFlow server; '' = none.
+    """
+    session = tf.Session(target, config=session_config(config_dict))
     if force_as_default:
         session.kept_default = session.as_default()  # a context that nobody holds would be left at once
         session.kept_default.__enter__()

@@ -1,0 +1,34 @@
+"""A worker that only agrees with the others: python -m tests.link_worker TIMEOUT ROUNDS [SETTING [DO]].
+
+SETTING is that of all but the first worker. DO: 'fail' = worker 1 fails at the end, 'wait' = worker 0 waits.
+"""
+
+import sys
+import time
+
+from dnnlib import cli, worker_link, workers
+
+
+def main():
+    """Print 'connected', then after each round its number, then 'done'."""
+    timeout_seconds, rounds, *more = sys.argv[1:]
+    me = workers.from_environment()
+    mine = more[0] if more and not me.is_first else 'the same'
+    link = worker_link.connect(me, {'setting': mine}, float(timeout_seconds))
+    print('connected', flush=True)
+    for index in range(int(rounds)):
+        values = link.gather(me.index * 100 + index)
+        assert values == [worker * 100 + index for worker in range(me.count)], values
+        print('round', index, flush=True)
+        time.sleep(0.05)
+        if 'wait' in more and me.is_first:
+            time.sleep(2 * float(timeout_seconds))
+    if 'fail' in more and me.index == 1:
+        link.fail('failed: the disk is full', status=2)
+        raise SystemExit(3)
+    link.close()
+    print('done', flush=True)
+
+
+if __name__ == '__main__':
+    cli.run_script(main)
