@@ -6,6 +6,7 @@ import os
 
 import dnnlib
 from dnnlib import cli, trust
+from dnnlib.submission import slurm_flags, submit
 from dnnlib.util import EasyDict, UserError, get_obj_by_name, is_url
 from metrics.metric_defaults import metric_defaults
 from training.configs import CONFIGS, PRESETS
@@ -62,8 +63,10 @@ def make_parser():
     add('--metrics', type=cli.comma_list, metavar='LIST',
         help="metrics to evaluate at network snapshots, separated by commas, or 'none' (default: fid50k, "
              'if its feature network is at hand)')
+    slurm_flags.add_flags(parser)
     own = parser.add_argument_group('flags beyond the published ones')
-    own.add_argument('-n', '--dry-run', action='store_true', help='print all settings as JSON and leave')
+    own.add_argument('-n', '--dry-run', action='store_true',
+                     help='print all settings as JSON, or the script for --submit=slurm, and leave')
     own.add_argument('--trust-source', action='store_true',
                      help='run the source text in the file of --resume for networks that are not known here')
     for name, (value_type, default, text, _) in OWN_FLAGS.items():
@@ -112,7 +115,9 @@ def main(argv=None):
     settings = run_settings(args, [metric_defaults[name] for name in metrics])
     sc = dnnlib.SubmitConfig()
     sc.num_gpus = args.num_gpus
-    sc.submit_target = dnnlib.SubmitTarget.LOCAL
+    sc.submit_target = dnnlib.SubmitTarget[args.submit.upper()]
+    sc.slurm = slurm_flags.target_options(
+        args, resume_script=os.path.abspath(__file__), state_files='network-snapshot-*.pkl')
     sc.local.do_not_copy_source_files = True
     sc.run_dir_root = args.result_dir
     sc.run_desc = RUN_DESC.get(args.config, 'stylegan2-{dataset}-{num_gpus}gpu-{config}').format(**vars(args))
@@ -128,7 +133,10 @@ def main(argv=None):
 
 
 def print_settings(sc, settings):
-    """Print what would run, defaults included, as JSON."""
+    """Print what would run: the script for Slurm, or all settings, defaults included, as JSON."""
+    if sc.submit_target == dnnlib.SubmitTarget.SLURM:
+        print(submit.slurm_script(sc, RUN_FUNC), end='')
+        return
     from training.resolved_settings import resolved  # loads TensorFlow
     print(json.dumps({
         'run_func_name': RUN_FUNC, 'run_dir_root': sc.run_dir_root, 'run_desc': sc.run_desc,

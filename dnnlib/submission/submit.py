@@ -18,6 +18,7 @@ import numpy as np
 
 import dnnlib
 from dnnlib import util
+from dnnlib.submission import slurm
 from dnnlib.submission.internal import local
 from dnnlib.submission.run_context import RunContext
 
@@ -33,6 +34,10 @@ class SubmitError(util.UserError, RuntimeError):
 class SubmitTarget(enum.Enum):
     """Where the function runs."""
     LOCAL = 1
+    SLURM = 2
+
+
+_TARGETS = {SubmitTarget.LOCAL: local, SubmitTarget.SLURM: slurm}
 
 
 class PathType(enum.Enum):
@@ -64,6 +69,8 @@ class SubmitConfig(util.EasyDict):
         self.print_info = False            # Published, not used.
         self.nvprof = False                # Published, not used.
         self.local = local.TargetOptions()
+        self.slurm = None                  # A slurm.TargetOptions, for that target.
+        self.writes_files = True           # False: another process of the run writes log.txt and run.txt.
         self.datasets = []                 # Published, not used.
         self.run_id = None                 # This and the following are filled in by submit_run().
         self.run_name = None
@@ -190,6 +197,8 @@ def _plain(value):
 
 def _write_config(submit_config):
     plain_config = _plain(submit_config)
+    # What Slurm starts is a local run where it is, and published code can read its configuration.
+    plain_config.update(submit_target=SubmitTarget.LOCAL, slurm=None)
     with util.atomic_write(os.path.join(submit_config.run_dir, 'submit_config.pkl')) as file:
         pickle.dump(plain_config, file)
     with util.atomic_write(os.path.join(submit_config.run_dir, 'submit_config.txt'), 'w') as file:
@@ -242,9 +251,28 @@ def run_wrapper(submit_config: SubmitConfig) -> None:
     """Call the run function with its output logged to `log.txt`.
 
     Also when it raises, stdout and stderr are given back and the run is no longer the active one, so that the
-    process can go on; `log.txt` then ends with the traceback.
+    process can go on; `log.txt` then ends with the traceback. Of several processes of a run one writes; the
+    others, whose `writes_files` is false, leave no trace in its directory.
     """
     assert submit_config.submit_target == SubmitTarget.LOCAL
+    if submit_config.get('writes_files', True):
+        _run_with_files(submit_config)
+    else:
+        with _active(submit_config):
+            _call_run_function(submit_config)
+
+
+@contextlib.contextmanager
+def _active(submit_config):
+    dnnlib.submit_config = submit_config
+    try:
+        yield
+    finally:
+        RunContext.close_any()
+        dnnlib.submit_config = None
+
+
+def _run_with_files(submit_config):
     run_dir = pathlib.Path(submit_config.run_dir)
     finished, run_txt = run_dir / '_finished.txt', run_dir / 'run.txt'
     for left_by_earlier_launch in (finished, run_txt):
@@ -253,10 +281,8 @@ def run_wrapper(submit_config: SubmitConfig) -> None:
         log_path = str(run_dir / 'log.txt')
         clean_up.enter_context(_full_disk_named(log_path))
         logger = clean_up.enter_context(util.Logger(log_path, 'w'))
-        clean_up.callback(setattr, dnnlib, 'submit_config', None)
-        clean_up.callback(RunContext.close_any)
+        clean_up.enter_context(_active(submit_config))
         clean_up.callback(finished.touch)
-        dnnlib.submit_config = submit_config
         try:
             _call_run_function(submit_config)
             if not run_txt.exists():
@@ -267,29 +293,53 @@ def run_wrapper(submit_config: SubmitConfig) -> None:
             raise
 
 
+def slurm_script(submit_config: SubmitConfig, run_func_name: str) -> str:
+    """The batch script that `submit_run` would hand to Slurm now; nothing is written or submitted.
+
+    Raises SubmitError as that does.
+    """
+    submit_config = _checked_copy(submit_config, run_func_name, {})
+    root = get_path_from_template(submit_config.run_dir_root)
+    run_id = _next_run_id(root) if os.path.isdir(root) else 0
+    submit_config.run_dir = os.path.abspath(os.path.join(root, f'{run_id:05d}-{submit_config.run_desc}'))
+    submit_config.task_name = _task_name(submit_config.user_name, run_id, submit_config.run_desc)
+    return slurm.batch_script(submit_config)
+
+
 def submit_run(submit_config: SubmitConfig, run_func_name: str, **run_func_kwargs) -> SubmitConfig:
     """Make a run directory and run the function, given by its full name, with these keyword arguments.
 
-    Returns the completed copy of the configuration. Raises SubmitError for a configuration that cannot run,
-    and whatever the function raises.
+    With the target Slurm, a job that does so is in the queue when this returns. Returns the completed copy of
+    the configuration. Raises SubmitError for a configuration that cannot run, UserError if Slurm does not
+    take the job, and whatever the function raises.
     """
-    submit_config = copy.deepcopy(submit_config)
-    assert submit_config.submit_target == SubmitTarget.LOCAL
-    if not submit_config.num_gpus:
-        raise SubmitError('submit_config.num_gpus must be set to a non-zero value')
-    if submit_config.user_name is None:
-        submit_config.user_name = get_user_name()
-    submit_config.run_func_name = run_func_name
-    submit_config.run_func_kwargs = run_func_kwargs
-    _task_name(submit_config.user_name, 0, submit_config.run_desc)  # before a directory is made
+    submit_config = _checked_copy(submit_config, run_func_name, run_func_kwargs)
+    target = _TARGETS[submit_config.submit_target]
+    target.check(submit_config)
     root = _make_root(submit_config.run_dir_root)
     run_id, run_name = _create_run_dir(root, submit_config.run_desc)
     submit_config.run_id, submit_config.run_name = run_id, run_name
     submit_config.task_name = _task_name(submit_config.user_name, run_id, submit_config.run_desc)
     run_dir = os.path.join(root, run_name)
-    local.finalize_submit_config(submit_config, run_dir)
+    target.finalize_submit_config(submit_config, run_dir)
     _write_config(submit_config)
     if not submit_config.local.do_not_copy_source_files:
         _copy_sources(submit_config)
-    local.submit(submit_config, convert_path(run_dir), run_wrapper)
+    target.submit(submit_config, convert_path(run_dir), run_wrapper)
+    return submit_config
+
+
+def _checked_copy(submit_config, run_func_name, run_func_kwargs):
+    """With the user's name and the function filled in."""
+    submit_config = copy.deepcopy(submit_config)
+    assert submit_config.submit_target in _TARGETS
+    if not submit_config.num_gpus:
+        raise SubmitError('submit_config.num_gpus must be set to a non-zero value')
+    if submit_config.user_name is None:
+        submit_config.user_name = get_user_name()
+    if submit_config.submit_target == SubmitTarget.SLURM and submit_config.slurm is None:
+        submit_config.slurm = slurm.TargetOptions()
+    submit_config.run_func_name = run_func_name
+    submit_config.run_func_kwargs = run_func_kwargs
+    _task_name(submit_config.user_name, 0, submit_config.run_desc)  # before a directory is made
     return submit_config

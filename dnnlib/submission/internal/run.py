@@ -1,5 +1,6 @@
 """Launcher: runs what was submitted to a run directory. Usage: python run.py RUN_DIR TASK_NAME HOST_NAME"""
 
+import json
 import os
 import pathlib
 import pickle
@@ -27,7 +28,13 @@ def main():
     submit_config.run_dir = run_dir  # as seen from here and now
     submit_config.task_name = task_name
     submit_config.host_name = host_name
+    submit_config.writes_files = _first_process()
     submit.run_wrapper(submit_config)
+
+
+def _first_process():
+    """Is this the only process of the run, or the first one of its TF_CONFIG?"""
+    return json.loads(os.environ.get('TF_CONFIG', '{}')).get('task', {}).get('index', 0) == 0
 
 
 if __name__ == '__main__':
