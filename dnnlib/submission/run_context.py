@@ -98,7 +98,5 @@ class RunContext:
         self._write_description()
 
     def _write_description(self):
-        if not self.submit_config.get('writes_files', True):
-            return
         with atomic_write(os.path.join(self.submit_config.run_dir, 'run.txt'), 'w') as file:
             pprint.pprint(self._description, stream=file)

@@ -70,7 +70,6 @@ class SubmitConfig(util.EasyDict):
         self.nvprof = False                # Published, not used.
         self.local = local.TargetOptions()
         self.slurm = None                  # A slurm.TargetOptions, for that target.
-        self.writes_files = True           # False: another process of the run writes log.txt and run.txt.
         self.datasets = []                 # Published, not used.
         self.run_id = None                 # This and the following are filled in by submit_run().
         self.run_name = None
@@ -251,28 +250,9 @@ def run_wrapper(submit_config: SubmitConfig) -> None:
     """Call the run function with its output logged to `log.txt`.
 
     Also when it raises, stdout and stderr are given back and the run is no longer the active one, so that the
-    process can go on; `log.txt` then ends with the traceback. Of several processes of a run one writes; the
-    others, whose `writes_files` is false, leave no trace in its directory.
+    process can go on; `log.txt` then ends with the traceback.
     """
     assert submit_config.submit_target == SubmitTarget.LOCAL
-    if submit_config.get('writes_files', True):
-        _run_with_files(submit_config)
-    else:
-        with _active(submit_config):
-            _call_run_function(submit_config)
-
-
-@contextlib.contextmanager
-def _active(submit_config):
-    dnnlib.submit_config = submit_config
-    try:
-        yield
-    finally:
-        RunContext.close_any()
-        dnnlib.submit_config = None
-
-
-def _run_with_files(submit_config):
     run_dir = pathlib.Path(submit_config.run_dir)
     finished, run_txt = run_dir / '_finished.txt', run_dir / 'run.txt'
     for left_by_earlier_launch in (finished, run_txt):
@@ -281,8 +261,10 @@ def _run_with_files(submit_config):
         log_path = str(run_dir / 'log.txt')
         clean_up.enter_context(_full_disk_named(log_path))
         logger = clean_up.enter_context(util.Logger(log_path, 'w'))
-        clean_up.enter_context(_active(submit_config))
+        clean_up.callback(setattr, dnnlib, 'submit_config', None)
+        clean_up.callback(RunContext.close_any)
         clean_up.callback(finished.touch)
+        dnnlib.submit_config = submit_config
         try:
             _call_run_function(submit_config)
             if not run_txt.exists():

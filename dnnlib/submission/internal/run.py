@@ -1,5 +1,6 @@
 """Launcher: runs what was submitted to a run directory. Usage: python run.py RUN_DIR TASK_NAME HOST_NAME"""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -10,7 +11,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Copied into a run directory, it uses the sources that lie beside it there.
 sys.path.insert(0, str(HERE / 'src' if (HERE / 'src').is_dir() else HERE.parents[2]))
 
-from dnnlib import cli  # noqa: E402
+import dnnlib  # noqa: E402
+from dnnlib import cli, util  # noqa: E402
 from dnnlib.submission import submit  # noqa: E402
 
 
@@ -28,13 +30,24 @@ def main():
     submit_config.run_dir = run_dir  # as seen from here and now
     submit_config.task_name = task_name
     submit_config.host_name = host_name
-    submit_config.writes_files = _first_process()
-    submit.run_wrapper(submit_config)
+    if _is_first_process():
+        submit.run_wrapper(submit_config)
+    else:
+        _follow(submit_config)
 
 
-def _first_process():
-    """Is this the only process of the run, or the first one of its TF_CONFIG?"""
+def _is_first_process():
+    """Is this the first process of its TF_CONFIG, or the only one of the run?"""
     return json.loads(os.environ.get('TF_CONFIG', '{}')).get('task', {}).get('index', 0) == 0
+
+
+def _follow(submit_config):
+    """Call the function in a process that is not the first: without run directory, silent but for errors."""
+    submit_config.run_dir = None
+    dnnlib.submit_config = submit_config
+    function = util.get_obj_by_name(submit_config.run_func_name)
+    with open(os.devnull, 'w', encoding='utf-8') as nowhere, contextlib.redirect_stdout(nowhere):
+        function(**submit_config.run_func_kwargs)
 
 
 if __name__ == '__main__':
