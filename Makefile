@@ -1,4 +1,4 @@
-# Targets: setup, demo, test, bench, lint. Needs Python 3.11+ and make, nothing else.
+# Targets: setup, demo, test, test-slurm, bench, lint. Needs Python 3.11+ and make, nothing else.
 
 PYTHON   ?= python3
 KIMG     ?= 100
@@ -40,6 +40,12 @@ demo: setup
 
 test: setup
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests
+
+# With a Slurm of its own, in about ten minutes; says what to install if that is not here. INSTALL=1: as root, with apt-get.
+.PHONY: test-slurm
+test-slurm: setup
+	$(if $(INSTALL),apt-get update && apt-get install -y --no-install-recommends slurm-wlm munge)
+	SLURM_TESTS=1 $(RUN) -m pytest tests/slurm
 
 # How fast everything is here: docs/performance.md, in ten minutes. QUICK=1: a look, which leaves it as it is.
 .PHONY: bench

@@ -117,7 +117,7 @@ def main(argv=None):
     sc.num_gpus = args.num_gpus
     sc.submit_target = dnnlib.SubmitTarget[args.submit.upper()]
     sc.slurm = slurm_flags.target_options(
-        args, resume_script=os.path.abspath(__file__), state_files='network-snapshot-*.pkl')
+        args, resume_script=os.path.abspath(__file__), state_files='training-state-*')
     sc.local.do_not_copy_source_files = True
     sc.run_dir_root = args.result_dir
     sc.run_desc = RUN_DESC.get(args.config, 'stylegan2-{dataset}-{num_gpus}gpu-{config}').format(**vars(args))

@@ -90,6 +90,11 @@ class TargetOptions:
     resume_script: str | None = None   # Goes on for --resume=RUN_DIR. None: every start is a first one.
     state_files: str = '*'             # Pattern of the files in the run directory that it can go on from.
 
+    @property
+    def tasks(self) -> int:
+        """Processes that train together."""
+        return self.nodes * self.tasks_per_node
+
     def check(self) -> None:
         """Raise UserError for options that no job can have."""
         if self.gpus_per_node and self.gpus_per_node % self.tasks_per_node != 0:
@@ -133,7 +138,7 @@ def _directives(submit_config):
         f'--output={_quoted(log)}',
         '--open-mode=append',
         f'--nodes={options.nodes}',
-        f'--ntasks={options.nodes * options.tasks_per_node}',
+        f'--ntasks={options.tasks}',
         f'--ntasks-per-node={options.tasks_per_node}',
     ]
     asked = {'gpus-per-node': options.gpus_per_node, 'cpus-per-task': options.cpus_per_task,
@@ -181,7 +186,7 @@ def _variables(submit_config):
 def _srun_options(options):
     # A task that leaves before the others must not have them killed while they save.
     result = ['--kill-on-bad-exit=0', '--wait=0', '--distribution=block']
-    if options.nodes * options.tasks_per_node > 1:
+    if options.tasks > 1:
         result.append('--label')
     if options.gpus_per_node and options.tasks_per_node > 1:
         result.append(f'--gpus-per-task={options.gpus_per_node // options.tasks_per_node}')
