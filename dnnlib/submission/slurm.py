@@ -76,6 +76,10 @@ exit $status
 '''
 
 
+class RefusedError(UserError):
+    """A job that Slurm does not take."""
+
+
 @dataclasses.dataclass
 class TargetOptions:
     """What a job asks of Slurm, and how it goes on after a stop. None leaves the choice to Slurm."""
@@ -209,7 +213,7 @@ def finalize_submit_config(submit_config, run_dir: str) -> None:
 def submit(submit_config, shown_run_dir: str, run) -> None:
     """Hand the script to sbatch, and say which job it became and where it writes. `run` is what jobs call.
 
-    If Slurm refuses, the run directory is removed again. Raises UserError with what sbatch said.
+    Raises RefusedError with what sbatch said if Slurm does not take the job.
     """
     path = os.path.join(submit_config.run_dir, SCRIPT)
     with atomic_write(path, 'w') as file:
@@ -217,9 +221,8 @@ def submit(submit_config, shown_run_dir: str, run) -> None:
     result = subprocess.run(['sbatch', '--parsable', path], capture_output=True, text=True)
     if result.returncode != 0:
         print()
-        shutil.rmtree(submit_config.run_dir)
         said = ' '.join(result.stderr.split()) or f'status {result.returncode}'
-        raise UserError(f'sbatch refused the job: {said}')
+        raise RefusedError(f'sbatch refused the job: {said}')
     print(f'- run_dir: {shown_run_dir}')
     print(f"Job {result.stdout.strip().partition(';')[0]} is in the queue; abort.txt in its run_dir ends it.")
 

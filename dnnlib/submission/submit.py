@@ -11,6 +11,7 @@ import pickle
 import platform
 import pprint
 import re
+import shutil
 import time
 import traceback
 
@@ -292,8 +293,8 @@ def submit_run(submit_config: SubmitConfig, run_func_name: str, **run_func_kwarg
     """Make a run directory and run the function, given by its full name, with these keyword arguments.
 
     With the target Slurm, a job that does so is in the queue when this returns. Returns the completed copy of
-    the configuration. Raises SubmitError for a configuration that cannot run, UserError if Slurm does not
-    take the job, and whatever the function raises.
+    the configuration. Raises SubmitError for a configuration that cannot run, slurm.RefusedError for a job
+    that Slurm does not take (its run directory is removed again), and whatever the function raises.
     """
     submit_config = _checked_copy(submit_config, run_func_name, run_func_kwargs)
     target = _TARGETS[submit_config.submit_target]
@@ -307,7 +308,11 @@ def submit_run(submit_config: SubmitConfig, run_func_name: str, **run_func_kwarg
     _write_config(submit_config)
     if not submit_config.local.do_not_copy_source_files:
         _copy_sources(submit_config)
-    target.submit(submit_config, convert_path(run_dir), run_wrapper)
+    try:
+        target.submit(submit_config, convert_path(run_dir), run_wrapper)
+    except slurm.RefusedError:
+        shutil.rmtree(run_dir)
+        raise
     return submit_config
 
 

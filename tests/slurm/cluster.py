@@ -13,6 +13,8 @@ PROGRAMS = ('munged', 'slurmctld', 'slurmd', 'sbatch', 'srun', 'scontrol', 'scan
 MISSING = ('These tests start a Slurm of their own, but {} are not installed. On Debian or Ubuntu, as root: '
            'apt-get install slurm-wlm munge, or: make test-slurm INSTALL=1')
 
+FINAL_STATES = ('COMPLETED', 'CANCELLED', 'FAILED', 'TIMEOUT', 'PREEMPTED', 'NODE_FAIL')
+
 # Requeued jobs wait until credentials have expired. The partitions: jobs of `high` push out those of the
 # others, which have so many seconds to save what they have.
 CONF = '''\
@@ -137,7 +139,7 @@ def job_field(job_id: str, name: str) -> str:
     return next(word.partition('=')[2] for word in words if word.startswith(f'{name}='))
 
 
-def wait_for_state(job_id: str, *states: str, seconds: float = 120) -> None:
-    """Until a job is in one of these states, such as COMPLETED."""
-    what = f'job {job_id} {" or ".join(states)}'
-    wait_until(lambda: job_field(job_id, 'JobState') in states, seconds, what)
+def wait_for_end(job_id: str, state: str = 'COMPLETED', seconds: float = 120) -> None:
+    """Until a job has ended. AssertionError if it is not in this state then."""
+    wait_until(lambda: job_field(job_id, 'JobState') in FINAL_STATES, seconds, f'the end of job {job_id}')
+    assert job_field(job_id, 'JobState') == state

@@ -109,7 +109,7 @@ def resume(run_dir: str) -> None:
     log = os.path.join(run_dir, 'log.txt') if _workers()[1] == 0 else None
     with Logger(log, 'a'):
         if log is not None:
-            print(f'resumed after start {os.environ["SLURM_RESTART_COUNT"]}')
+            print(f'resumed after start {os.environ.get("SLURM_RESTART_COUNT", "0")}')
         count(**submit_config.run_func_kwargs)
 
 

@@ -9,7 +9,7 @@ import pytest
 import dnnlib
 from dnnlib.submission import slurm
 from tests.slurm import stand_in
-from tests.slurm.cluster import job_field, wait_for_state, wait_until
+from tests.slurm.cluster import job_field, wait_for_end, wait_until
 from tests.slurm.cluster import slurm as call
 
 COUNT = 'tests.slurm.stand_in.count'
@@ -57,7 +57,7 @@ def root(tmp_path):
 
 def test_two_tasks_find_each_other_and_one_writes(root, capsys):
     job = Job(root, capsys, total_steps=3)
-    wait_for_state(job.job_id, 'COMPLETED')
+    wait_for_end(job.job_id)
     log = job.log()
     assert log[0].startswith(f'dnnlib: Running {COUNT}() on ') and log[-1].startswith('dnnlib: Finished')
     assert log[1:-1] == [f'step {step} of 2 tasks' for step in (1, 2, 3)]
@@ -70,7 +70,7 @@ def test_two_tasks_find_each_other_and_one_writes(root, capsys):
 
 def _end(job, total_steps):
     """The job goes on to its end in its run directory, without a step left out or done twice."""
-    wait_for_state(job.job_id, 'COMPLETED', seconds=240)
+    wait_for_end(job.job_id, seconds=240)
     assert job.steps() == [*range(1, total_steps + 1)]
     assert os.listdir(os.path.dirname(job.run_dir)) == [os.path.basename(job.run_dir)]
     assert job_field(job.job_id, 'Restarts') != '0'
@@ -78,8 +78,8 @@ def _end(job, total_steps):
 
 
 def test_a_job_goes_on_after_its_time_limit(root, capsys):
-    job = Job(root, capsys, total_steps=90, seconds_per_step=1, time='1', warning_seconds=20)
-    _end(job, total_steps=90)
+    job = Job(root, capsys, total_steps=45, seconds_per_step=1, time='1', warning_seconds=20)
+    _end(job, total_steps=45)
     assert f'job {job.job_id} goes back into the queue' in job.output()
 
 
@@ -109,7 +109,7 @@ def test_a_cancelled_job_does_not_come_back(root, capsys):
     job = Job(root, capsys, total_steps=1000)
     job.wait_for_step(5)
     call('scancel', job.job_id)
-    wait_for_state(job.job_id, 'CANCELLED')
+    wait_for_end(job.job_id, 'CANCELLED')
     time.sleep(5)  # longer than a requeued job would wait
     assert job_field(job.job_id, 'JobState') == 'CANCELLED'
     assert job.steps()[-1] < 1000
@@ -119,7 +119,7 @@ def test_abort_txt_ends_a_job_for_good(root, capsys):
     job = Job(root, capsys, total_steps=1000)
     job.wait_for_step(5)
     open(os.path.join(job.run_dir, 'abort.txt'), 'w').close()
-    wait_for_state(job.job_id, 'COMPLETED')
+    wait_for_end(job.job_id)
     assert job_field(job.job_id, 'Restarts') == '0'
     assert job.log()[-1].startswith('dnnlib: Finished')
 
@@ -128,9 +128,9 @@ def test_a_job_that_ended_can_be_submitted_again_from_its_directory(root, capsys
     job = Job(root, capsys, total_steps=40)
     job.wait_for_step(5)
     call('scancel', job.job_id)
-    wait_for_state(job.job_id, 'CANCELLED')
+    wait_for_end(job.job_id, 'CANCELLED')
     again = call('sbatch', '--parsable', os.path.join(job.run_dir, 'slurm.sh')).strip()
-    wait_for_state(again, 'COMPLETED')
+    wait_for_end(again)
     assert job.steps() == [*range(1, 41)]
 
 

@@ -4,13 +4,13 @@ import os
 import re
 import subprocess
 
-from tests.slurm.cluster import job_field, slurm, wait_for_state, wait_until
+from tests.slurm.cluster import job_field, slurm, wait_for_end, wait_until
 from tests.slurm.trainings import run_training, submit, ticks
 
 
 def test_a_training_runs_to_its_end(data_dir, tmp_path):
     run_dir, job_id = submit(data_dir, tmp_path / 'runs', '--total-kimg=1', '--slurm-time=30')
-    wait_for_state(job_id, 'COMPLETED', seconds=400)
+    wait_for_end(job_id, seconds=400)
     assert ticks(run_dir)[-1] == 1.0
     assert set(os.listdir(run_dir)) >= {
         'slurm.sh', f'slurm-{job_id}.txt', 'log.txt', 'run.txt', '_finished.txt', 'network-final.pkl'}
@@ -20,7 +20,7 @@ def test_abort_txt_ends_a_training_for_good(data_dir, tmp_path):
     run_dir, job_id = submit(data_dir, tmp_path / 'runs', '--total-kimg=1000')
     wait_until(lambda: len(ticks(run_dir)) > 1, 400, 'two ticks')
     open(os.path.join(run_dir, 'abort.txt'), 'w').close()
-    wait_for_state(job_id, 'COMPLETED', seconds=200)
+    wait_for_end(job_id, seconds=200)
     assert job_field(job_id, 'Restarts') == '0'
     assert os.path.exists(os.path.join(run_dir, 'network-final.pkl'))
 

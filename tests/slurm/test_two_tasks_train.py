@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.slurm.cluster import job_field, slurm, wait_for_state, wait_until
+from tests.slurm.cluster import job_field, slurm, wait_for_end, wait_until
 from tests.slurm.trainings import submit, ticks
 
 pytest.importorskip('dnnlib.workers', reason='training by several processes is not in this version')
@@ -15,7 +15,7 @@ def test_two_tasks_train_and_go_on_after_a_requeue(data_dir, tmp_path):
     run_dir, job_id = submit(data_dir, tmp_path / 'runs', '--total-kimg=3', '--slurm-tasks-per-node=2')
     wait_until(lambda: glob.glob(f'{run_dir}/training-state-*'), 500, 'a state')
     slurm('scontrol', 'requeue', job_id)
-    wait_for_state(job_id, 'COMPLETED', seconds=500)
+    wait_for_end(job_id, seconds=500)
     assert job_field(job_id, 'Restarts') == '1'
     assert os.listdir(tmp_path / 'runs') == [os.path.basename(run_dir)]
     kimg = ticks(run_dir)
