@@ -123,12 +123,12 @@ def test_the_stored_configuration_is_that_of_a_local_run(config, programs):
 
 def test_a_job_uses_the_copy_of_the_sources_if_there_is_one(config, programs, tmp_path, monkeypatch):
     programs('sbatch', 'echo 41')
-    (tmp_path / 'project' / 'pack').mkdir(parents=True)
-    (tmp_path / 'project' / 'pack' / 'mod.py').write_text('def function():\n    """Nothing to do."""\n')
+    (tmp_path / 'project' / 'job_pack').mkdir(parents=True)
+    (tmp_path / 'project' / 'job_pack' / 'mod.py').write_text('def function():\n    """Nothing to do."""\n')
     monkeypatch.syspath_prepend(tmp_path / 'project')
     config.local.do_not_copy_source_files = False
     config.run_dir_ignore += ['tflib']
-    done = dnnlib.submit_run(config, 'pack.mod.function')
+    done = dnnlib.submit_run(config, 'job_pack.mod.function')
     with open(os.path.join(done.run_dir, 'slurm.sh'), encoding='utf-8') as file:
         script = file.read()
     for path in ('run.py', 'src/dnnlib/submission/internal/slurm_task.py'):
