@@ -180,7 +180,7 @@ def _variables(submit_config):
         f'run_dir={shlex.quote(run_dir)}',
         f'state_files={shlex.quote(options.state_files)}',
         f'requeue_status={REQUEUE_STATUS}',
-        f'start=({shlex.join(start)} "$(hostname)")',
+        f'start=({shlex.join(start)} "$SLURMD_NODENAME")',
         f'resume=({shlex.join(resume)})',
         f"task=({shlex.join([sys.executable, os.path.join(internal, 'slurm_task.py')])})",
         f'srun_options=({shlex.join(_srun_options(options))})',
