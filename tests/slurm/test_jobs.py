@@ -70,7 +70,7 @@ def test_two_tasks_find_each_other_and_one_writes(root, capsys):
 
 def _end(job, total_steps):
     """The job goes on to its end in its run directory, without a step left out or done twice."""
-    wait_for_end(job.job_id, seconds=240)
+    wait_for_end(job.job_id, seconds=400)
     assert job.steps() == [*range(1, total_steps + 1)]
     assert os.listdir(os.path.dirname(job.run_dir)) == [os.path.basename(job.run_dir)]
     assert job_field(job.job_id, 'Restarts') != '0'
