@@ -1,4 +1,4 @@
-# Targets: setup, demo, test, stress, bench, lint. Needs Python 3.11+ and make, nothing else.
+# Targets: setup, demo, test, test-cluster, test-slurm, stress, bench, lint. Needs Python 3.11+ and make, nothing else.
 
 PYTHON   ?= python3
 KIMG     ?= 100
@@ -45,6 +45,12 @@ test: setup
 .PHONY: test-cluster
 test-cluster: setup
 	CLUSTER_TESTS=1 $(RUN) -m pytest -v tests/test_worker_link.py tests/test_cluster.py tests/test_cluster_long.py
+
+# With a Slurm of its own, in about ten minutes; says what to install if that is not here. INSTALL=1: as root, with apt-get.
+.PHONY: test-slurm
+test-slurm: setup
+	$(if $(INSTALL),apt-get update && apt-get install -y --no-install-recommends slurm-wlm munge)
+	SLURM_TESTS=1 $(RUN) -m pytest tests/slurm
 
 # How fast everything is here: docs/performance.md, in ten minutes. QUICK=1: a look, which leaves it as it is.
 bench: $(VENV)/.bench

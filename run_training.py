@@ -6,6 +6,7 @@ import os
 
 import dnnlib
 from dnnlib import cli, trust, workers
+from dnnlib.submission import slurm, slurm_flags, submit
 from dnnlib.util import EasyDict, UserError, get_obj_by_name, is_url
 from metrics.metric_defaults import metric_defaults
 from training.configs import CONFIGS, PRESETS
@@ -69,10 +70,12 @@ def make_parser():
     add('--metrics', type=cli.comma_list, metavar='LIST',
         help="metrics to evaluate at network snapshots, separated by commas, or 'none' (default: fid50k, "
              'if its feature network is at hand)')
+    slurm_flags.add_flags(parser)
     own = parser.add_argument_group(
         'flags beyond the published ones', 'A run that goes on (--resume) has the settings that it was '
         f'started with. These may change: --{", --".join(MAY_CHANGE)}.')
-    own.add_argument('-n', '--dry-run', action='store_true', help='print all settings as JSON and leave')
+    own.add_argument('-n', '--dry-run', action='store_true',
+                     help='print all settings as JSON, or the script for --submit=slurm, and leave')
     own.add_argument('--trust-source', action='store_true',
                      help='run the source text in the file of --resume for networks that are not known here')
     own.add_argument('--workers', type=cli.comma_list, metavar='LIST',
@@ -134,10 +137,12 @@ def main(argv=None):
         parser.error(f'the following arguments are required: {", ".join(missing)}')
     validate(args)
     metrics, reason = choose_metrics(args) if group.is_first else ([], None)
-    settings = run_settings(args, [metric_defaults[name] for name in metrics], group.count)
     sc = dnnlib.SubmitConfig()
     sc.num_gpus = args.num_gpus
-    sc.submit_target = dnnlib.SubmitTarget.LOCAL
+    sc.submit_target = dnnlib.SubmitTarget[args.submit.upper()]
+    sc.slurm = slurm_options(args)
+    num_processes = group.count if sc.slurm is None else sc.slurm.tasks
+    settings = run_settings(args, [metric_defaults[name] for name in metrics], num_processes)
     sc.local.do_not_copy_source_files = True
     sc.run_dir_root = args.result_dir
     sc.run_desc = run_desc(args.config, args.dataset, args.num_gpus)
@@ -155,6 +160,12 @@ def main(argv=None):
     (dnnlib.submit_run if group.is_first else workers.follow)(sc, RUN_FUNC, **settings)
 
 
+def slurm_options(args):
+    """Options of the target Slurm, None for another target."""
+    return slurm_flags.target_options(
+        args, resume_script=os.path.abspath(__file__), state_files='training-state-*')
+
+
 def run_desc(config, dataset, num_gpus):
     """Description of a run."""
     desc = RUN_DESC.get(config, 'stylegan2-{dataset}-{num_gpus}gpu-{config}')
@@ -170,17 +181,24 @@ def go_on(run, parser, argv, group):
              if value is not NOT_GIVEN}
     metrics = choose_metrics(args)[0] if 'metrics' in flags and group.is_first else []
     sc = resume.settings_with(run, flags, [metric_defaults[name] for name in metrics], run_desc)
+    sc.submit_target = dnnlib.SubmitTarget[args.submit.upper()]
+    sc.slurm = slurm_options(args)
     if args.dry_run:
         print_settings(sc, sc.run_func_kwargs)
-        return
-    if group.is_first:
+    elif sc.slurm is not None:
+        slurm.check(sc)
+        slurm.submit(sc, sc.run_dir, None)
+    elif group.is_first:
         resume.go_on(run, sc)
     else:
         workers.follow(sc, sc.run_func_name, **sc.run_func_kwargs)
 
 
 def print_settings(sc, settings):
-    """Print what would run, defaults included, as JSON."""
+    """Print what would run: the script for Slurm, or all settings, defaults included, as JSON."""
+    if sc.submit_target == dnnlib.SubmitTarget.SLURM:
+        print(submit.slurm_script(sc, RUN_FUNC), end='')
+        return
     from training.resolved_settings import resolved  # loads TensorFlow
     print(json.dumps({
         'run_func_name': RUN_FUNC, 'run_dir_root': sc.run_dir_root, 'run_desc': sc.run_desc,

@@ -11,8 +11,8 @@ _LEAVING = b'\nInterrupted: leaving; the last training state is complete.\n'
 
 
 class Interruption:
-    """Notes the first signal, for the loop to see; true from then on. A second one raises at once, and so
-    does the first while there is nothing to save."""
+    """Notes the first signal, for the loop to see; true from then on. A second SIGINT raises at once, and so
+    does any signal while there is nothing to save. SIGTERM may come twice: schedulers repeat it."""
 
     def __init__(self):
         self.signal = None
@@ -23,6 +23,8 @@ class Interruption:
 
     def note(self, signum, _frame):
         """The handler of the signals. Does not print: the signal may have come in the middle of that."""
+        if self.signal is not None and signum == signal.SIGTERM and not self._saved:
+            return
         at_once = self._saved or self.signal is not None
         self.signal = signum
         os.write(2, _LEAVING if at_once else _FINISHING)

@@ -12,6 +12,7 @@ import pickle
 import platform
 import pprint
 import re
+import shutil
 import time
 import traceback
 
@@ -19,6 +20,7 @@ import numpy as np
 
 import dnnlib
 from dnnlib import util
+from dnnlib.submission import slurm
 from dnnlib.submission.internal import local
 from dnnlib.submission.run_context import RunContext
 
@@ -39,6 +41,10 @@ class SubmitError(util.UserError, RuntimeError):
 class SubmitTarget(enum.Enum):
     """Where the function runs."""
     LOCAL = 1
+    SLURM = 2
+
+
+_TARGETS = {SubmitTarget.LOCAL: local, SubmitTarget.SLURM: slurm}
 
 
 class PathType(enum.Enum):
@@ -70,6 +76,7 @@ class SubmitConfig(util.EasyDict):
         self.print_info = False            # Published, not used.
         self.nvprof = False                # Published, not used.
         self.local = local.TargetOptions()
+        self.slurm = None                  # A slurm.TargetOptions, for that target.
         self.datasets = []                 # Published, not used.
         self.run_id = None                 # This and the following are filled in by submit_run().
         self.run_name = None
@@ -196,6 +203,8 @@ def _plain(value):
 
 def _write_config(submit_config):
     plain_config = _plain(submit_config)
+    # What Slurm starts is a local run where it is, and published code can read its configuration.
+    plain_config.update(submit_target=SubmitTarget.LOCAL, slurm=None)
     with util.atomic_write(os.path.join(submit_config.run_dir, 'submit_config.pkl')) as file:
         pickle.dump(plain_config, file)
     with util.atomic_write(os.path.join(submit_config.run_dir, 'submit_config.txt'), 'w') as file:
@@ -300,30 +309,61 @@ def continue_run(submit_config: SubmitConfig, **extra_kwargs) -> None:
     local.submit(submit_config, submit_config.run_dir, functools.partial(run_wrapper, log_mode='a'))
 
 
+def slurm_script(submit_config: SubmitConfig, run_func_name: str) -> str:
+    """The batch script that `submit_run` would hand to Slurm now; nothing is written or submitted.
+
+    Raises SubmitError as that does.
+    """
+    submit_config = _checked_copy(submit_config, run_func_name, {})
+    root = get_path_from_template(submit_config.run_dir_root)
+    run_id = _next_run_id(root) if os.path.isdir(root) else 0
+    submit_config.run_dir = os.path.abspath(os.path.join(root, f'{run_id:05d}-{submit_config.run_desc}'))
+    submit_config.task_name = _task_name(submit_config.user_name, run_id, submit_config.run_desc)
+    return slurm.batch_script(submit_config)
+
+
 def submit_run(submit_config: SubmitConfig, run_func_name: str, **run_func_kwargs) -> SubmitConfig:
     """Make a run directory and run the function, given by its full name, with these keyword arguments.
 
-    Returns the completed copy of the configuration. Raises SubmitError for a configuration that cannot run,
-    and whatever the function raises.
+    With the target Slurm, a job that does so is in the queue when this returns. Returns the completed copy of
+    the configuration. Raises SubmitError for a configuration that cannot run, slurm.RefusedError for a job
+    that Slurm does not take (its run directory is removed again), and whatever the function raises.
     """
-    submit_config = copy.deepcopy(submit_config)
-    assert submit_config.submit_target == SubmitTarget.LOCAL
-    if not submit_config.num_gpus:
-        raise SubmitError('submit_config.num_gpus must be set to a non-zero value')
-    if submit_config.user_name is None:
-        submit_config.user_name = get_user_name()
-    submit_config.run_func_name = run_func_name
-    submit_config.run_func_kwargs = run_func_kwargs
-    _task_name(submit_config.user_name, 0, submit_config.run_desc)  # before a directory is made
+    submit_config = _checked_copy(submit_config, run_func_name, run_func_kwargs)
+    target = _TARGETS[submit_config.submit_target]
+    target.check(submit_config)
     root = _make_root(submit_config.run_dir_root)
     run_id, run_name = _create_run_dir(root, submit_config.run_desc)
     submit_config.run_id, submit_config.run_name = run_id, run_name
     submit_config.task_name = _task_name(submit_config.user_name, run_id, submit_config.run_desc)
     run_dir = os.path.join(root, run_name)
-    local.finalize_submit_config(submit_config, run_dir)
+    target.finalize_submit_config(submit_config, run_dir)
     _write_config(submit_config)
     if not submit_config.local.do_not_copy_source_files:
         _copy_sources(submit_config)
-    with alone_in(run_dir):
-        local.submit(submit_config, convert_path(run_dir), run_wrapper)
+    try:
+        if submit_config.submit_target == SubmitTarget.LOCAL:
+            with alone_in(run_dir):
+                target.submit(submit_config, convert_path(run_dir), run_wrapper)
+        else:  # the job is alone there
+            target.submit(submit_config, convert_path(run_dir), run_wrapper)
+    except slurm.RefusedError:
+        shutil.rmtree(run_dir)
+        raise
+    return submit_config
+
+
+def _checked_copy(submit_config, run_func_name, run_func_kwargs):
+    """With the user's name and the function filled in."""
+    submit_config = copy.deepcopy(submit_config)
+    assert submit_config.submit_target in _TARGETS
+    if not submit_config.num_gpus:
+        raise SubmitError('submit_config.num_gpus must be set to a non-zero value')
+    if submit_config.user_name is None:
+        submit_config.user_name = get_user_name()
+    if submit_config.submit_target == SubmitTarget.SLURM and submit_config.slurm is None:
+        submit_config.slurm = slurm.TargetOptions()
+    submit_config.run_func_name = run_func_name
+    submit_config.run_func_kwargs = run_func_kwargs
+    _task_name(submit_config.user_name, 0, submit_config.run_desc)  # before a directory is made
     return submit_config

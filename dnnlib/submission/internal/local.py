@@ -9,6 +9,10 @@ class TargetOptions:
     do_not_copy_source_files: bool = False  # Leave out `src/` and `run.py`.
 
 
+def check(submit_config) -> None:
+    """Whatever is valid runs here."""
+
+
 def finalize_submit_config(submit_config, run_dir: str) -> None:
     """Announce the run and set its directory."""
     print('Local submit ', end='', flush=True)

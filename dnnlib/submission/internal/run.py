@@ -9,7 +9,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Copied into a run directory, it uses the sources that lie beside it there.
 sys.path.insert(0, str(HERE / 'src' if (HERE / 'src').is_dir() else HERE.parents[2]))
 
-from dnnlib import cli  # noqa: E402
+from dnnlib import cli, workers  # noqa: E402
 from dnnlib.submission import submit  # noqa: E402
 
 
@@ -27,7 +27,11 @@ def main():
     submit_config.run_dir = run_dir  # as seen from here and now
     submit_config.task_name = task_name
     submit_config.host_name = host_name
-    submit.run_wrapper(submit_config)
+    if workers.from_flags(None, None).is_first:
+        with submit.alone_in(run_dir):
+            submit.run_wrapper(submit_config)
+    else:
+        workers.follow(submit_config, submit_config.run_func_name, **submit_config.run_func_kwargs)
 
 
 if __name__ == '__main__':

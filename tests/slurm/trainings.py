@@ -1,0 +1,36 @@
+"""Trainings of tiny networks on Slurm, by run_training.py."""
+
+import glob
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TINY = ('--config=config-f', '--metrics=none', '--mirror-augment=true', '--fmap-base=64', '--fmap-max=8',
+        '--mapping-layers=1', '--minibatch-size=8', '--minibatch-gpu=4', '--grid-size=1080p',
+        '--tick-kimg=0.1', '--snapshot-ticks=2')
+
+
+def run_training(data_dir, *flags):
+    """The finished process of run_training.py."""
+    command = [sys.executable, 'run_training.py', f'--data-dir={data_dir}', '--dataset=tiny', *TINY, *flags]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def submit(data_dir, root, *flags):
+    """-> run directory, number of the job."""
+    result = run_training(data_dir, f'--result-dir={root}', '--submit=slurm', *flags)
+    assert result.returncode == 0, result.stderr
+    [run_dir] = glob.glob(f'{root}/*')
+    return run_dir, re.search(r'Job (\d+) is in the queue', result.stdout)[1]
+
+
+def ticks(run_dir):
+    """kimg of every tick line in log.txt."""
+    path = os.path.join(run_dir, 'log.txt')
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding='utf-8') as file:
+        return [float(kimg) for kimg in re.findall(r'^tick \d+ +kimg ([\d.]+)', file.read(), re.MULTILINE)]

@@ -1,0 +1,373 @@
+"""The target Slurm: the batch script, what it does when it is stopped, and what the tasks are told.
+
+Programs of Slurm are stand-ins here; tests/slurm holds the tests with a real one.
+"""
+
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import dnnlib
+import run_training
+from dnnlib import cli, util
+from dnnlib.submission import slurm, submit
+from dnnlib.submission.internal import slurm_task
+
+THIS = 'tests.test_submission_slurm'
+RUNNING = 'JobId=7 JobState=RUNNING Reason=None PreemptTime=None Comment='
+
+pytestmark = pytest.mark.skipif(shutil.which('bash') is None, reason='batch scripts are run by bash')
+
+
+def announce(word):
+    print(word, dnnlib.submit_config.run_dir)
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """A function that puts a bash script on the PATH as a program; all write to the file `calls` there."""
+    folder = tmp_path / 'bin'
+    folder.mkdir()
+    (folder / 'calls').touch()
+    monkeypatch.setenv('PATH', str(folder), prepend=os.pathsep)
+
+    def add(name, text=''):
+        path = folder / name
+        path.write_text(f'#!/bin/bash\necho "{name} $*" >> {folder}/calls\n{text}\n')
+        path.chmod(0o755)
+    add.calls = lambda: (folder / 'calls').read_text().splitlines()
+    return add
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A configuration for Slurm, with `tmp_path/my runs` as its root."""
+    submit_config = dnnlib.SubmitConfig()
+    submit_config.submit_target = dnnlib.SubmitTarget.SLURM
+    submit_config.run_dir_root = str(tmp_path / 'my runs')
+    submit_config.run_desc = 'desc'
+    submit_config.user_name = 'user'
+    submit_config.local.do_not_copy_source_files = True
+    submit_config.slurm = slurm.TargetOptions()
+    return submit_config
+
+
+def _directives(script):
+    lines = [line.removeprefix('#SBATCH ') for line in script.splitlines() if line.startswith('#SBATCH ')]
+    return dict(line.partition('=')[::2] for line in lines)
+
+
+def test_the_script_asks_for_what_the_options_say(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config.slurm = slurm.TargetOptions(
+        nodes=2, tasks_per_node=4, gpus_per_node=8, cpus_per_task=6, time='2-12', partition='gpu,long',
+        warning_seconds=300, options=['--account=abc', '--exclusive', '--comment=it\'s "mine"'])
+    script = submit.slurm_script(config, f'{THIS}.announce')
+    assert script.startswith('#!/bin/bash\n#SBATCH ')
+    assert _directives(script) == {
+        '--job-name': 'user-00000-desc', '--chdir': f'"{tmp_path}"',
+        '--output': f'"{tmp_path}/my runs/00000-desc/slurm-%j.txt"', '--open-mode': 'append',
+        '--nodes': '2', '--ntasks': '8', '--ntasks-per-node': '4', '--gpus-per-node': '8',
+        '--cpus-per-task': '6', '--time': '2-12', '--partition': 'gpu,long', '--requeue': '',
+        '--signal': 'B:USR1@300', '--account': 'abc', '--exclusive': '', '--comment': '"it\'s \\"mine\\""'}
+    assert '--label --gpus-per-task=2' in script
+    assert not os.path.exists(config.run_dir_root)
+
+
+def test_what_is_left_to_slurm_is_not_asked_for(config):
+    script = submit.slurm_script(config, f'{THIS}.announce')
+    asked = {'--gpus-per-node', '--cpus-per-task', '--time', '--partition'}
+    assert not asked & set(_directives(script))
+    assert '--gpus-per-task' not in script and '--label' not in script
+
+
+def test_a_percent_sign_in_the_path_of_the_log_stays_one(config, tmp_path):
+    config.run_dir_root = str(tmp_path / '100%j')
+    assert '/100%%j/00000-desc/slurm-%j.txt"' in submit.slurm_script(config, f'{THIS}.announce')
+
+
+def test_a_path_that_sbatch_cannot_take_is_refused(config, tmp_path):
+    config.run_dir_root = str(tmp_path / 'a\nb')
+    with pytest.raises(util.UserError, match='line break or a backslash'):
+        submit.slurm_script(config, f'{THIS}.announce')
+
+
+def test_a_job_is_submitted_from_its_run_directory(config, programs, capsys):
+    programs('sbatch', 'echo "41;cluster"')
+    done = dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
+    run_dir = os.path.join(config.run_dir_root, '00000-desc')
+    assert done.run_dir == run_dir
+    assert set(os.listdir(run_dir)) == {'submit_config.pkl', 'submit_config.txt', 'slurm.sh'}
+    assert programs.calls() == [f'sbatch --parsable {run_dir}/slurm.sh']
+    assert capsys.readouterr().out == (f'Slurm submit - run_dir: {run_dir}\n'
+                                       'Job 41 is in the queue; abort.txt in its run_dir ends it.\n')
+
+
+def test_the_stored_configuration_is_that_of_a_local_run(config, programs):
+    programs('sbatch', 'echo 41')
+    done = dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
+    with open(os.path.join(done.run_dir, 'submit_config.pkl'), 'rb') as file:
+        text = file.read()
+    assert b'dnnlib.submission.slurm' not in text, 'the published code has no such module'
+    stored = pickle.loads(text)
+    assert stored.submit_target == dnnlib.SubmitTarget.LOCAL and stored.slurm is None
+    assert done.submit_target == dnnlib.SubmitTarget.SLURM
+
+
+def test_a_job_uses_the_copy_of_the_sources_if_there_is_one(config, programs, tmp_path, monkeypatch):
+    programs('sbatch', 'echo 41')
+    (tmp_path / 'project' / 'job_pack').mkdir(parents=True)
+    (tmp_path / 'project' / 'job_pack' / 'mod.py').write_text('def function():\n    """Nothing to do."""\n')
+    monkeypatch.syspath_prepend(tmp_path / 'project')
+    config.local.do_not_copy_source_files = False
+    config.run_dir_ignore += ['tflib']
+    done = dnnlib.submit_run(config, 'job_pack.mod.function')
+    with open(os.path.join(done.run_dir, 'slurm.sh'), encoding='utf-8') as file:
+        script = file.read()
+    for path in ('run.py', 'src/dnnlib/submission/internal/slurm_task.py'):
+        assert f"'{done.run_dir}/{path}'" in script and os.path.isfile(os.path.join(done.run_dir, path))
+    assert os.path.dirname(slurm_task.__file__) not in script
+
+
+def test_a_refusal_is_one_line_and_leaves_no_run_directory(config, programs):
+    programs('sbatch', 'echo "sbatch: error: invalid partition" >&2; echo "sbatch: error: no" >&2; exit 1')
+    message = 'sbatch refused the job: sbatch: error: invalid partition sbatch: error: no'
+    with pytest.raises(util.UserError, match=f'^{message}$'):
+        dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
+    assert os.listdir(config.run_dir_root) == []
+
+
+def test_without_sbatch_nothing_is_written(config, tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    with pytest.raises(util.UserError, match='there is no sbatch here'):
+        dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
+    assert not os.path.exists(config.run_dir_root)
+
+
+@pytest.fixture
+def job(config, programs, tmp_path):
+    """A function that starts a job: (what its command does, what scontrol shows) -> process.
+
+    `programs.calls()` are the calls of Slurm's programs; the command says 'start' or 'resume'.
+    """
+    programs('sbatch', 'echo 7')
+    config.slurm.resume_script = '/re sume.py'
+    config.slurm.state_files = 'state-*'
+
+    def start(command, shown=RUNNING):
+        done = dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
+        programs('scontrol', f'[[ $1 == requeue ]] || echo "{shown}"')
+        programs('scancel', f'touch "{tmp_path}/stop"')
+        programs('srun', 'case "$*" in *--resume=*) echo resume;; *) echo start;; esac >> '
+                         f'"{tmp_path}/commands"\n{command}')
+        environ = {**os.environ, 'SLURM_JOB_ID': '7'}
+        return subprocess.Popen(['bash', os.path.join(done.run_dir, 'slurm.sh')], env=environ, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return start
+
+
+def _requeued(programs):
+    return 'scontrol requeue 7' in programs.calls()
+
+
+@pytest.mark.parametrize(('status', 'requeued'), [
+    (0, False), (1, False), (2, False), (137, False), (slurm.REQUEUE_STATUS, True), (128 + 15, True)])
+def test_a_job_requeues_itself_if_its_tasks_were_stopped(status, requeued, job, programs):
+    process = job(f'exit {status}')
+    process.communicate(timeout=30)
+    assert process.returncode == status
+    assert _requeued(programs) == requeued
+
+
+@pytest.mark.parametrize(('shown', 'requeued'), [
+    ('JobId=7 JobState=COMPLETING Reason=None PreemptTime=None X=', False),  # cancelled, or requeued by Slurm
+    ('JobId=7 JobState=COMPLETING Reason=TimeLimit PreemptTime=None X=', True),
+    ('JobId=7 JobState=COMPLETING Reason=None PreemptTime=2026-01-01T00:00:00 X=', True)])
+def test_a_job_that_slurm_ends_comes_back_unless_it_was_cancelled(shown, requeued, job, programs):
+    job(f'exit {slurm.REQUEUE_STATUS}', shown).communicate(timeout=30)
+    assert _requeued(programs) == requeued
+
+
+def _interrupt(process, programs, signum):
+    deadline = time.monotonic() + 30
+    while not any(call.startswith('srun') for call in programs.calls()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signum)
+    return process.communicate(timeout=30)[0]
+
+
+@pytest.mark.parametrize('signum', [signal.SIGUSR1, signal.SIGTERM])
+@pytest.mark.parametrize(('status', 'requeued'), [(0, False), (130, True)])
+def test_a_warning_reaches_the_tasks_and_the_job_waits_for_them(
+        signum, status, requeued, job, programs, tmp_path):
+    process = job(f'until [[ -e "{tmp_path}/stop" ]]; do sleep 0.05; done\nsleep 0.2\nexit {status}')
+    _interrupt(process, programs, signum)
+    assert process.returncode == status
+    assert 'scancel --signal=TERM 7' in programs.calls()
+    assert _requeued(programs) == requeued
+
+
+def test_at_its_time_limit_a_job_does_not_wait_for_its_tasks(job, programs, tmp_path):
+    process = job(f'until [[ -e "{tmp_path}/stop" ]]; do sleep 0.05; done\nexit 1',
+                  'JobId=7 JobState=COMPLETING Reason=TimeLimit X=')
+    deadline = time.monotonic() + 30
+    while not any(call.startswith('srun') for call in programs.calls()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    while not _requeued(programs) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert _requeued(programs) and process.poll() is None
+    (tmp_path / 'stop').touch()
+    process.communicate(timeout=30)
+
+
+def test_abort_txt_keeps_a_job_from_coming_back(job, programs, config):
+    abort = os.path.join(config.run_dir_root, '00000-desc', 'abort.txt')
+    process = job(f'touch "{abort}"; exit {slurm.REQUEUE_STATUS}')
+    assert 'abort.txt ends the run' in process.communicate(timeout=30)[0]
+    assert not _requeued(programs)
+
+
+def test_a_job_goes_on_from_a_state_if_there_is_one(job, programs, config, tmp_path):
+    run_dir = os.path.join(config.run_dir_root, '00000-desc')
+    process = job('exit 0')
+    process.communicate(timeout=30)
+    open(os.path.join(run_dir, 'state-3'), 'w').close()
+    environ = {**os.environ, 'SLURM_JOB_ID': '7', 'SLURM_RESTART_COUNT': '1'}
+    subprocess.run(['bash', os.path.join(run_dir, 'slurm.sh')], env=environ, timeout=30, check=True)
+    assert (tmp_path / 'commands').read_text().split() == ['start', 'resume']
+    first, second = (call for call in programs.calls() if call.startswith('srun'))
+    assert f'/run.py {run_dir} user-00000-desc ' in first
+    assert second.endswith(f'{sys.executable} /re sume.py --resume={run_dir}')
+
+
+def test_srun_is_told_the_number_of_cores(job, tmp_path, monkeypatch):
+    monkeypatch.setenv('SLURM_CPUS_PER_TASK', '5')
+    job(f'echo "$SRUN_CPUS_PER_TASK" > "{tmp_path}/cores"').communicate(timeout=30)
+    assert (tmp_path / 'cores').read_text() == '5\n'
+
+
+TWO_BY_TWO = {'SLURM_JOB_ID': '643', 'SLURM_NTASKS': '3', 'SLURM_STEP_TASKS_PER_NODE': '2,1',
+              'SLURM_STEP_NODELIST': 'n[1-2]', 'SLURM_PROCID': '2'}
+
+
+def test_every_task_is_a_worker_at_its_rank():
+    assert slurm.tf_config(TWO_BY_TWO, ['n1', 'n2']) == {
+        'cluster': {'worker': ['n1:12096', 'n1:12097', 'n2:12096']},
+        'task': {'type': 'worker', 'index': 2}}
+    four = {**TWO_BY_TWO, 'SLURM_NTASKS': '4', 'SLURM_STEP_TASKS_PER_NODE': '1(x3),1'}
+    assert slurm.tf_config(four, list('abcd'))['cluster']['worker'] == [f'{host}:12096' for host in 'abcd']
+
+
+def test_a_task_alone_has_no_tf_config():
+    assert slurm.tf_config({**TWO_BY_TWO, 'SLURM_NTASKS': '1'}, ['n1']) is None
+
+
+def test_jobs_that_follow_each_other_do_not_share_ports():
+    full = {'SLURM_NTASKS': '32', 'SLURM_STEP_TASKS_PER_NODE': '32', 'SLURM_PROCID': '0'}
+    ports = []
+    for job_id in range(1000, 1000 + slurm.PORT_RANGES):
+        config = slurm.tf_config({**full, 'SLURM_JOB_ID': str(job_id)}, ['n'])
+        ports += [int(address.split(':')[1]) for address in config['cluster']['worker']]
+    assert len(set(ports)) == len(ports)
+    assert min(ports) > 1024 and max(ports) < 32768
+
+
+def _task(*command, **environ):
+    return subprocess.run([sys.executable, slurm_task.__file__, *command], capture_output=True, text=True,
+                          env={**os.environ, 'TF_CONFIG': 'of the submit', **environ})
+
+
+def test_a_task_becomes_its_command_with_a_tf_config(programs):
+    programs('scontrol', '[[ $* == "show hostnames n[1-2]" ]] && printf "n1\\nn2\\n"')
+    show = [sys.executable, '-c', 'import os; print(os.environ.get("TF_CONFIG")); raise SystemExit(75)']
+    result = _task(*show, **TWO_BY_TWO)
+    assert result.returncode == 75, result.stderr
+    assert json.loads(result.stdout) == slurm.tf_config(TWO_BY_TWO, ['n1', 'n2'])
+    assert _task(*show, **{**TWO_BY_TWO, 'SLURM_NTASKS': '1'}).stdout == 'None\n'
+
+
+def test_a_task_outside_of_srun_explains_itself():
+    result = _task('true')
+    assert (result.returncode, result.stderr.count('\n')) == (2, 1)
+    assert 'needs a command, and srun to start it' in result.stderr
+
+
+def test_only_the_first_task_writes(config, programs):
+    programs('sbatch', 'echo 7')
+    done = dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
+    before = set(os.listdir(done.run_dir))
+    launcher = os.path.join(os.path.dirname(slurm_task.__file__), 'run.py')
+    said = []
+    for index in (1, 0):
+        tf_config = json.dumps({'cluster': {'worker': ['a:1', 'b:1']}, 'task': {'index': index}})
+        result = subprocess.run(
+            [sys.executable, launcher, done.run_dir, 'task', 'host'], capture_output=True, text=True,
+            env={**os.environ, 'TF_CONFIG': tf_config, 'PYTHONPATH': os.getcwd()}, check=True)
+        said.append((result.stdout, set(os.listdir(done.run_dir)) - before))
+    assert said[0] == ('', set())
+    assert f'hello {done.run_dir}' in said[1][0]
+    assert said[1][1] == {'log.txt', 'run.txt', '_finished.txt'}
+
+
+@pytest.mark.parametrize(('text', 'seconds'), [
+    ('90', 5400), ('90:30', 5430), ('1:30:00', 5400), ('2-12', 216000), ('1-0:30', 88200),
+    ('1-0:0:5', 86405)])
+def test_time_limits_are_those_of_sbatch(text, seconds):
+    assert slurm.limit_seconds(text) == seconds
+
+
+@pytest.fixture
+def flags(tmp_path):
+    """A function that runs run_training.py with these flags, on an empty data set."""
+    (tmp_path / 'my data' / 'set').mkdir(parents=True)
+
+    def run(*own):
+        cli.run_script(lambda: run_training.main([
+            f'--data-dir={tmp_path}/my data', '--dataset=set', '--config=config-f', '--metrics=none',
+            f'--result-dir={tmp_path}/runs', *own]))
+    return run
+
+
+def test_flags_reach_the_script_and_a_dry_run_prints_it(flags, tmp_path, capsys):
+    (tmp_path / 'runs' / '00006-other').mkdir(parents=True)
+    flags('--submit=slurm', '--slurm-nodes=2', '--slurm-tasks-per-node=4', '--slurm-gpus-per-node=8',
+          '--slurm-cpus-per-task=3', '--slurm-time=1:00:00', '--slurm-partition=p',
+          '--slurm-warning-seconds=60', '--slurm-option=--account=a', '--slurm-option=--mem=0', '--dry-run')
+    script = capsys.readouterr().out
+    directives = _directives(script)
+    assert directives.items() >= {
+        '--nodes': '2', '--ntasks-per-node': '4', '--gpus-per-node': '8', '--cpus-per-task': '3',
+        '--time': '1:00:00', '--partition': 'p', '--signal': 'B:USR1@60', '--account': 'a', '--mem': '0',
+    }.items()
+    run_dir = f'{tmp_path}/runs/00007-stylegan2-set-1gpu-config-f'
+    assert f'{os.path.abspath(run_training.__file__)} --resume={run_dir})' in script
+    assert os.listdir(tmp_path / 'runs') == ['00006-other']
+
+
+@pytest.mark.parametrize(('own', 'message'), [
+    (['--submit=moon'], 'argument --submit: expected one of local, slurm'),
+    (['--slurm-nodes=2'], 'Error: --slurm-nodes has no meaning without --submit=slurm'),
+    (['--slurm-option=--mem=0'], 'Error: --slurm-option has no meaning without --submit=slurm'),
+    (['--submit=slurm', '--slurm-nodes=0'], 'argument --slurm-nodes: expected a whole number of at least 1'),
+    (['--submit=slurm', '--slurm-tasks-per-node=33'], 'expected a whole number of at most 32, not 33'),
+    (['--submit=slurm', '--slurm-time=long'], "argument --slurm-time: expected a time limit such as 90"),
+    (['--submit=slurm', '--slurm-time=2'], 'Error: --slurm-time=2: expected more than'),
+    (['--submit=slurm', '--slurm-partition=a b'], 'argument --slurm-partition: expected a name'),
+    (['--submit=slurm', '--slurm-option=account=abc'], 'expected an option of sbatch such as --account=abc'),
+    (['--submit=slurm', '--slurm-gpus-per-node=3', '--slurm-tasks-per-node=2'], '=3 cannot be shared evenly'),
+])
+def test_a_bad_flag_gives_one_clear_line_and_status_2(own, message, flags, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        flags(*own)
+    assert exit_info.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'runs').exists()
