@@ -13,7 +13,7 @@ SCRIPTS = sorted(ROOT.glob('*.py'))
 # From the ground up; a module imports from its own floor and those below. The first prefix that fits counts.
 FLOORS = [
     ('dnnlib.files', 0), ('dnnlib.util', 0), ('dnnlib.cli', 1), ('dnnlib.progress', 1),
-    ('dnnlib.submission', 1),
+    ('dnnlib.submission', 1), ('dnnlib.workers', 1),
     ('dnnlib.tflib.tfutil', 1), ('dnnlib.tflib.ops', 2), ('dnnlib.tflib', 3), ('dnnlib', 3),
     ('training.training_loop', 7), ('metrics', 6),
     ('training.networks_', 4), ('training.dataset', 4), ('training.misc', 4), ('training.tfrecord_export', 4),
