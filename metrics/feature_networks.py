@@ -40,8 +40,26 @@ def _download(url):
                         f'and name that in the environment variable {FOLDER_VARIABLE}') from error
 
 
+class _PublishedFile:
+    """A file with a `url` and the `file_names` that it may have."""
+
+    def find(self):
+        """Path of the file if it is there already."""
+        return _find(self.url, *self.file_names)
+
+    def fetch(self):
+        """Path of the file, which is downloaded if need be. Raises UserError if it cannot be had."""
+        if self.find() is None:
+            _download(self.url)
+        return self.find()
+
+    def checksum(self):
+        """SHA-256 of the file."""
+        return _sha256(self.fetch())
+
+
 @dataclass(frozen=True)
-class PublishedPickle:
+class PublishedPickle(_PublishedFile):
     """A network in a pickle that NVIDIA has published. Its build function is source text inside the file."""
     key: str  # of training.official_files
     safer: str | None = None  # what can take its place without running anything, in words
@@ -52,15 +70,10 @@ class PublishedPickle:
         """Where it was published."""
         return OFFICIAL_URLS[self.key]
 
-    def find(self):
-        """Path of the file if it is there already."""
-        return _find(self.url, os.path.basename(self.url))
-
-    def fetch(self):
-        """Path of the file, which is downloaded if need be. Raises UserError if it cannot be had."""
-        if self.find() is None:
-            _download(self.url)
-        return self.find()
+    @property
+    def file_names(self):
+        """What it may be called."""
+        return (os.path.basename(self.url),)
 
     def missing(self):
         """Why the network cannot be had at once, in words; None if it can."""
@@ -91,10 +104,6 @@ class PublishedPickle:
         path = self.fetch()
         trust.remember(_sha256(path), path)
 
-    def checksum(self):
-        """SHA-256 of the file."""
-        return _sha256(self.fetch())
-
     def load(self):
         """The network, in the default session. Nobody is asked for trust: this may be in training."""
         path = self.fetch()
@@ -107,20 +116,12 @@ class PublishedPickle:
 
 
 @dataclass(frozen=True)
-class FrozenInception:
+class FrozenInception(_PublishedFile):
     """Google's file of the Inception network. Nothing inside would be run, so that it needs no trust."""
     output: str  # of inception_graph.Inception
     origin = 'graph'
-
-    def find(self):
-        """Path of the file if it is there already."""
-        return _find(inception_graph.URL, inception_graph.ARCHIVE, inception_graph.GRAPH)
-
-    def fetch(self):
-        """Path of the file, which is downloaded if need be. Raises UserError if it cannot be had."""
-        if self.find() is None:
-            _download(inception_graph.URL)
-        return self.find()
+    url = inception_graph.URL
+    file_names = (inception_graph.ARCHIVE, inception_graph.GRAPH)
 
     def missing(self):
         """Why the network cannot be had at once, in words; None if it can."""
@@ -138,10 +139,6 @@ class FrozenInception:
         inception_graph.read(self.fetch())
 
     give_trust = require
-
-    def checksum(self):
-        """SHA-256 of the file."""
-        return _sha256(self.fetch())
 
     def load(self):
         """The network, for the graph of the default session."""
