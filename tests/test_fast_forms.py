@@ -52,6 +52,39 @@ def test_convolution_by_single_pixels_is_a_matrix_product(fmaps, session):
     assert product(tf.constant(x), tf.constant(w)).op.inputs[0].op.type == 'MatMul'
 
 
+def test_the_convolution_of_one_sample_is_a_transposed_one_where_that_is_faster(session, monkeypatch):
+    def plain(x, w):
+        return tf.nn.conv2d(x, w, strides=1, padding='SAME')
+
+    def transposed(x, w):
+        return conv2d.conv2d(x, w, data_format='NHWC')
+
+    monkeypatch.setattr(conv2d, '_is_avx2_the_widest', lambda: True)
+    x, w = golden_input('x', [1, 12, 9, 6]), golden_input('w', [3, 3, 6, 4])
+    _assert_equal(session, (transposed, plain), x, w)
+    assert transposed(tf.constant(x), tf.constant(w)).op.type == 'Conv2DBackpropInput'
+    assert transposed(tf.constant(np.concatenate([x, x])), tf.constant(w)).op.type == 'Conv2D'
+    monkeypatch.setattr(conv2d, '_is_avx2_the_widest', lambda: False)
+    assert transposed(tf.constant(x), tf.constant(w)).op.type == 'Conv2D'
+
+
+def test_a_transposed_convolution_of_one_sample_goes_by_rows_and_columns_where_that_is_faster(
+        session, monkeypatch):
+    def plain(x, w):
+        shape = [1, 25, 19, 4]
+        return tf.nn.conv2d_transpose(x, w, output_shape=shape, strides=2, padding='VALID')
+
+    def in_phases(x, w):
+        return conv2d.conv2d_transpose(x, w, data_format='NHWC')
+
+    x, w = golden_input('x', [1, 12, 9, 3]), golden_input('w', [3, 3, 4, 3])
+    monkeypatch.setattr(conv2d, '_is_avx2_the_widest', lambda: False)
+    assert in_phases(tf.constant(x), tf.constant(w)).op.type == 'Conv2DBackpropInput'
+    monkeypatch.setattr(conv2d, '_is_avx2_the_widest', lambda: True)
+    assert in_phases(tf.constant(x), tf.constant(w)).op.type == 'StridedSlice'
+    _assert_equal(session, (in_phases, plain), x, w)
+
+
 @pytest.mark.parametrize('resample', ['up', 'down'])
 def test_single_pixels_are_convolved_at_the_lower_resolution(resample, session):
     plain = upsample_conv_2d if resample == 'up' else conv_downsample_2d

@@ -8,6 +8,7 @@ layout; tensors in the other layout still work here and cost two transposes per 
 import functools
 
 import tensorflow.compat.v1 as tf
+from numpy._core._multiarray_umath import __cpu_features__
 
 
 @functools.cache
@@ -87,8 +88,11 @@ def conv2d(x, w, stride=1, padding='SAME', data_format='NCHW'):
     x [N,C,H,W] (or NHWC) -> [N,O,H',W']. With C = G*I the convolution has G groups, outputs ordered by group.
     """
     w = tf.convert_to_tensor(w, x.dtype)
-    if data_format == 'NHWC' and stride == 1 and _is_per_pixel(x, w):
-        return _product_per_pixel(x, w)
+    if data_format == 'NHWC' and stride == 1:
+        if _is_per_pixel(x, w):
+            return _product_per_pixel(x, w)
+        if padding == 'SAME' and w.shape[:3] == [3, 3, x.shape[3]] and _lacks_kernels_for(x, w):
+            return _as_transposed(x, w)
     return tf.nn.conv2d(x, w, strides=_strides(stride, data_format), padding=padding, data_format=data_format)
 
 
@@ -106,6 +110,49 @@ def _product_per_pixel(x, w):
     return tf.reshape(y, [*pixels, y.shape[1]])
 
 
+def _lacks_kernels_for(x, w):
+    """Is x [N,H,W,C] a single sample with more values than its weights w, on a CPU with AVX2 and no AVX-512?
+
+    For those oneDNN copies the pixels into a matrix, mostly on one core, and needs two to four times as long
+    as a transposed convolution of stride 1 does. Its transposed convolutions of stride 2 are slow as well.
+    """
+    if not (x.shape.is_fully_defined() and w.shape.is_fully_defined()):
+        return False
+    is_large_sample = x.shape[0] == 1 and x.shape.num_elements() >= w.shape.num_elements()
+    return is_large_sample and x.dtype == tf.float32 and _is_avx2_the_widest()
+
+
+def _is_avx2_the_widest():
+    return __cpu_features__.get('AVX2', False) and not __cpu_features__.get('AVX512F', False)
+
+
+def _as_transposed(x, w):
+    """Convolution of x [N,H,W,I] with w [3,3,I,O] as a transposed one with the opposite weights."""
+    w = tf.transpose(tf.reverse(w, [0, 1]), [0, 1, 3, 2])  # [3,3,I,O] -> [3,3,O,I]
+    return conv2d_transpose(x, w, stride=1, padding='SAME', data_format='NHWC')
+
+
+def _transposed_in_phases(x, w):
+    """Transposed convolution of stride 2 with w [3,3,O,I]: one of stride 1 for each parity of row and column.
+
+    x [N,H,W,I] -> [N,2*H+1,2*W+1,O].
+    """
+    _, height, width, _ = x.shape.as_list()
+    size = [height + 1, width + 1]
+    rows = [tf.stack([_phase(x, w[first_row::2, first_col::2], size) for first_col in (0, 1)], axis=3)
+            for first_row in (0, 1)]  # [N,H,W,2,O]
+    woven = tf.reshape(tf.stack(rows, axis=2), [-1, 2 * size[0], 2 * size[1], w.shape[2]])  # of [N,H,2,W,2,O]
+    return woven[:, :-1, :-1]
+
+
+def _phase(x, w, size):
+    """Transposed convolution of x [N,H,W,I] with w [a,b,O,I], with zeros after it up to size (y, x)."""
+    own_size = [x.shape[axis + 1] + w.shape[axis] - 1 for axis in (0, 1)]
+    shape = [dims(x)[0], *own_size, w.shape[2]]
+    y = tf.nn.conv2d_transpose(x, w, output_shape=shape, strides=1, padding='VALID')
+    return tf.pad(y, [[0, 0], *([0, size[axis] - own_size[axis]] for axis in (0, 1)), [0, 0]])
+
+
 @_in_device_layout
 def conv2d_transpose(x, w, stride=2, padding='VALID', fmaps=None, data_format='NCHW'):
     """Transposed convolution. w [k,k,O,G*I]: input channel i of group g adds w[a,b,o,g*I+i] to output pixel
@@ -115,10 +162,13 @@ def conv2d_transpose(x, w, stride=2, padding='VALID', fmaps=None, data_format='N
     [N,G*O,H*stride,W*stride] with `padding` 'SAME'.
     """
     k, _, out_fmaps, _ = w.shape.as_list()
+    fmaps = out_fmaps if fmaps is None else fmaps
+    is_common = (data_format, stride, padding, k) == ('NHWC', 2, 'VALID', 3)
+    if is_common and _lacks_kernels_for(x, w) and fmaps == out_fmaps:
+        return _transposed_in_phases(x, w)
     overhang = k - stride if padding == 'VALID' else 0
     size = [x.shape.as_list()[axis] * stride + overhang for axis in spatial_axes(data_format)]
-    fmaps = [out_fmaps if fmaps is None else fmaps]
-    shape = [dims(x)[0], *(fmaps + size if data_format == 'NCHW' else size + fmaps)]
+    shape = [dims(x)[0], *([fmaps, *size] if data_format == 'NCHW' else [*size, fmaps])]
     return tf.nn.conv2d_transpose(x, w, output_shape=shape, strides=_strides(stride, data_format),
                                   padding=padding, data_format=data_format)
 
