@@ -90,7 +90,9 @@ def _at_image(line):
 
 
 def measure(args):
-    """-> results. A file has those so far, in case that somebody interrupts."""
+    """-> results. A file has those so far, in case that somebody interrupts. UserError without /proc."""
+    if not os.path.isdir('/proc/self/fd'):
+        raise UserError('the soak looks at processes through /proc, as Linux has it; run it there')
     results = {'command': shlex.join(['python', '-m', 'benchmarks.soak', *sys.argv[1:]]),
                'date': machine.today(), 'machine': machine.describe(), 'training_flags': FLAGS,
                'feature_pixels': args.pixels, 'training': [], 'features': []}
