@@ -7,7 +7,7 @@ import numpy as np
 import scipy.stats
 
 from benchmarks import soak_training
-from dnnlib.util import atomic_write, format_time
+from dnnlib.util import UserError, atomic_write, format_time
 
 PARTS = {'training': 'iterations', 'features': 'images'}  # what they count
 
@@ -25,22 +25,23 @@ class Quantity:
 
 QUANTITIES = {
     'training': [
-        Quantity('rss_bytes', 'resident memory (MB)', 1e-6, 0.03, 0, '.1f'),
+        Quantity('rss_bytes', 'resident memory (MB)', 1e-6, 0.02, 0, '.1f'),
         Quantity('open_files', 'open files', 1, 0, 0.5, '.0f'),
         Quantity('threads', 'threads', 1, 0, 0.5, '.0f'),
         Quantity('seconds_per_tick', 'seconds per tick', 1, 0.1, 0, '.3f'),
         Quantity('processor_seconds_per_tick', 'processor seconds per tick', 1, 0.1, 0, '.3f')],
     'features': [
-        Quantity('rss_bytes', 'resident memory (MB)', 1e-6, 0.03, 0, '.1f'),
+        Quantity('rss_bytes', 'resident memory (MB)', 1e-6, 0.02, 0, '.1f'),
         Quantity('open_files', 'open files', 1, 0, 0.5, '.0f'),
         Quantity('threads', 'threads', 1, 0, 0.5, '.0f')],
 }
 
 CRITERIA = '''\
 A quantity is flat if neither its median has grown from the first quarter of the samples to the last, nor the
-line through the last three quarters of them (Theil and Sen: the median of the slopes between all pairs) rises
-along all samples, by more than {memory:.0%} for memory, {time:.0%} for the time per tick and half a file or
-thread. The first quarter is left out of the line: allocators fill their pools there.'''
+line through the last three quarters of them rises along all samples, by more than {memory:.0%} for memory,
+{time:.0%} for the time per tick and half a file or thread. The slope of the line is the median of those
+between all pairs of samples (Theil and Sen); as growth counts what the lower end of its 95% confidence
+interval makes. The first quarter is left out of the line: allocators fill their pools there.'''
 
 HOW = '''\
 The process of training is looked at, from outside, at the end of every tick: the system's `VmRSS`, the
@@ -59,7 +60,7 @@ class Verdict:
     first: float          # Median of the first quarter of the samples.
     last: float           # Of the last one.
     per_thousand: float   # Slope of the line, per 1000 of what the part counts.
-    growth: float         # The larger one of what the medians and the line say.
+    growth: float         # The larger one of what the medians and the line say at least.
     allowed: float
 
     @property
@@ -76,13 +77,15 @@ class Verdict:
 
 
 def judge(part, quantity, samples) -> Verdict:
-    """Has a quantity grown?"""
+    """Has a quantity grown? Raises UserError for too few samples."""
+    if len(samples) < 3:
+        raise UserError(f'{part}: {len(samples)} samples are too few to see growth; measure for longer')
     x = np.array([sample[PARTS[part]] for sample in samples], float)
     y = np.array([sample[quantity.key] for sample in samples], float) * quantity.factor
     quarter = -(-len(x) // 4)
     first, last = np.median(y[:quarter]), np.median(y[-quarter:])
-    slope = scipy.stats.theilslopes(y[quarter:], x[quarter:]).slope if len(x) > quarter + 1 else 0.0
-    growth = max(last - first, slope * (x[-1] - x[0]))
+    slope, _, low_slope, _ = scipy.stats.theilslopes(y[quarter:], x[quarter:], alpha=0.95)
+    growth = max(last - first, low_slope * (x[-1] - x[0]))
     return Verdict(part, quantity, float(first), float(last), float(slope * 1000), float(growth),
                    float(max(quantity.share * first, quantity.amount)))
 

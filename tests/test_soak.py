@@ -58,6 +58,16 @@ def test_single_disturbances_and_what_is_given_back_are_flat():
     assert _not_flat(results) == []
 
 
+def test_noise_is_no_growth():
+    rnd = np.random.RandomState(5)
+    assert _not_flat(_results(seconds_per_tick=lambda x: 2.0 + rnd.uniform(0, 1))) == []
+
+
+def test_few_samples_show_nothing():
+    with pytest.raises(UserError, match='training: 2 samples are too few'):
+        soak_report.text({**_results(), 'training': _samples(2)})
+
+
 def test_growth_is_told_per_thousand_iterations():
     memory, *_ = soak_report.verdicts(_results(rss_bytes=lambda x: 1e9 + x * 5000))
     assert memory.per_thousand == pytest.approx(5)
