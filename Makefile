@@ -1,4 +1,4 @@
-# Targets: setup, demo, test, test-cluster, test-slurm, stress, bench, lint. Needs Python 3.11+ and make, nothing else.
+# Targets: setup, demo, test, test-cluster, test-slurm, stress, soak, bench, lint. Needs Python 3.11+ and make, nothing else.
 
 PYTHON   ?= python3
 KIMG     ?= 100
@@ -65,6 +65,11 @@ KILLS ?= 200
 .PHONY: stress
 stress: setup
 	$(RUN) -m tests.stress_resume --kills=$(KILLS)
+
+# Ten thousand iterations with snapshots and metrics, features of 50,000 images: nothing may grow. docs/soak.md, in 15 minutes.
+.PHONY: soak
+soak: $(VENV)/.bench
+	$(RUN) -m benchmarks.soak
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -20,8 +20,8 @@ from tests.resumed_runs import (
     values,
     write_data,
 )
-from training import training_loop
 from training.loss import D_logistic
+from training.trainer import Trainer
 
 CASES = {
     'config-f': {},
@@ -49,7 +49,7 @@ def data_dir(tmp_path_factory):
 @contextlib.contextmanager
 def stopped_after(iterations):
     """Iterations end in a signal after every so many."""
-    original = training_loop._Trainer.check_skipped_steps
+    original = Trainer.check_skipped_steps
     count = [0]
 
     def check(trainer):
@@ -58,11 +58,11 @@ def stopped_after(iterations):
         if count[0] % iterations == 0:
             signal.raise_signal(signal.SIGTERM)
 
-    training_loop._Trainer.check_skipped_steps = check
+    Trainer.check_skipped_steps = check
     try:
         yield
     finally:
-        training_loop._Trainer.check_skipped_steps = original
+        Trainer.check_skipped_steps = original
 
 
 @pytest.mark.parametrize('case', CASES)

@@ -234,7 +234,8 @@ def test_a_run_goes_on_with_its_own_settings_but_for_what_may_change(run_dir, co
     ('--num-gpus=2', '--num-gpus=2 contradicts .*, which has 1'),
     ('--minibatch-size=16', '--minibatch-size=16 contradicts .*, which has 32'),
     ('--resume-kimg=3', '--resume-kimg=3.0 contradicts'),
-    ('--mirror-augment=yes', '--mirror-augment=True contradicts')])
+    ('--mirror-augment=yes', '--mirror-augment=True contradicts'),
+    ('--metrics=fid51k', "unknown metric 'fid51k'")])
 def test_a_flag_that_contradicts_a_run_is_refused(flag, message, run_dir, continued, capsys):
     with pytest.raises(SystemExit) as exit_info:
         _resume(f'--resume={run_dir}', flag)

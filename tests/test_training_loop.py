@@ -29,6 +29,7 @@ from training import misc, train_graph, training_loop
 from training.dataset import TFRecordDataset
 from training.reporting import Reporter
 from training.tfrecord_export import TFRecordExporter
+from training.trainer import Trainer
 from training.training_loop import process_reals
 
 TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
@@ -320,14 +321,14 @@ def test_networks_that_do_not_go_with_the_data_are_refused(finished_run, idle_ru
 
 
 def test_ctrl_c_finishes_the_iteration_saves_and_stops(idle_run, tmp_path, monkeypatch, capsys):
-    original = training_loop._Trainer.train_minibatch
+    original = Trainer.train_minibatch
 
     def interrupt_at_the_third(trainer, sched):
         original(trainer, sched)
         if trainer.minibatch_counter == 3:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(training_loop._Trainer, 'train_minibatch', interrupt_at_the_third)
+    monkeypatch.setattr(Trainer, 'train_minibatch', interrupt_at_the_third)
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         idle_run(**NO_SNAPSHOTS)
@@ -342,7 +343,7 @@ def test_ctrl_c_twice_leaves_at_once(idle_run, tmp_path, monkeypatch):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(training_loop._Trainer, 'train_minibatch', interrupt_twice)
+    monkeypatch.setattr(Trainer, 'train_minibatch', interrupt_twice)
     with pytest.raises(KeyboardInterrupt):
         idle_run()
     assert not _names(_run_dir(tmp_path), 'network-*')

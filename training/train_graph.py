@@ -131,15 +131,12 @@ def build_train_graph(G, D, Gs, training_set, *,
             _register(D_opt, D_reg_opt, D_loss, D_gpu, D_settings)
     fetch_ops += [tensor.op for tensor in _leave_to_others(training_set, num_after, fetched)]
 
-    beta = 0.0
-    if G_smoothing_kimg > 0:
-        beta = 0.5 ** (tf.cast(inputs.minibatch_size, tf.float32) / (G_smoothing_kimg * 1000.0))
     optimizers = (G_opt, G_reg_opt, D_opt, D_reg_opt)
     graph = TrainGraph(
         inputs, G_opt, D_opt,
         G_train=G_opt.apply_updates(), G_reg=_reg_op(G_reg_opt),
         D_train=D_opt.apply_updates(), D_reg=_reg_op(D_reg_opt),
-        data_fetch=tf.group(*fetch_ops), Gs_update=Gs.setup_as_moving_average_of(G, beta=beta),
+        data_fetch=tf.group(*fetch_ops), Gs_update=_average(Gs, G, inputs.minibatch_size, G_smoothing_kimg),
         optimizers=optimizers, copies=copies, held_images=tuple(held))
     for opt in optimizers:
         copies.update({} if opt is None else opt.copies())
@@ -207,6 +204,14 @@ def _hold_images(new_reals, new_labels, training_set, max_minibatch_gpu, minibat
 def _trained_alike(net, original):
     """{variable: that of the original} for what every device trains by the same steps."""
     return {var: original.trainables[name] for name, var in net.trainables.items()}
+
+
+def _average(Gs, G, minibatch_size, half_life_kimg):
+    """Op that moves Gs towards G as far as a minibatch does. With a half-life of 0, Gs becomes G."""
+    beta = 0.0
+    if half_life_kimg > 0:
+        beta = 0.5 ** (tf.cast(minibatch_size, tf.float32) / (half_life_kimg * 1000.0))
+    return Gs.setup_as_moving_average_of(G, beta=beta)
 
 
 def _lod_assignments(nets, lod):

@@ -1,0 +1,159 @@
+"""Train for a long time, compute many features, and see that nothing grows that must not: docs/soak.md.
+
+Status 1 if something does.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shlex
+import sys
+import tempfile
+import time
+
+from benchmarks import machine, processes, soak_report, soak_training, soak_watch
+from benchmarks.inputs import Inputs
+from dnnlib import cli
+from dnnlib.progress import Progress
+from dnnlib.util import UserError, atomic_write
+
+PARTIAL = 'benchmarks/results'  # what there is when somebody interrupts
+MINIBATCH = 4
+TICK = re.compile(r'tick \d+ .*kimg (\S+) +lod .*sec/kimg (\S+) .*maintenance (\S+)')
+IMAGE = re.compile(r'image (\d+) of')
+TICK_ITERATIONS = 100  # a multiple of the 4 between two looks at the schedule
+TICK_KIMG = TICK_ITERATIONS * MINIBATCH / 1000
+FLAGS = [
+    '--config=config-f', '--fmap-base=128', '--fmap-max=16', '--mapping-layers=2', '--gamma=0.01',
+    f'--minibatch-size={MINIBATCH}', f'--minibatch-gpu={MINIBATCH}', f'--tick-kimg={TICK_KIMG}',
+    '--snapshot-ticks=5', '--state-kimg=0.1', f'--metrics={soak_training.FEW.name}']
+
+
+def make_parser():
+    """The command line."""
+    parser = argparse.ArgumentParser(prog='python -m benchmarks.soak', description=__doc__)
+    add = parser.add_argument
+    add('--iterations', default=10000, type=cli.int_at_least(0), metavar='N',
+        help='minibatches to train on, rounded up to a multiple of 250; 0 = leave out (default: 10000)')
+    add('--images', default=50000, type=cli.int_at_least(0), metavar='N',
+        help='images of which to compute features; 0 = leave out (default: 50000)')
+    add('--pixels', default=64, type=cli.int_at_least(32), metavar='N',
+        help='side of the images inside the feature network, which has 224 otherwise (default: 64)')
+    add('--out', default='docs', metavar='DIR', help='folder for soak.json, .md and .png (default: docs)')
+    add('--report', metavar='JSON', help='measure nothing; make the report from this file of results')
+    return parser
+
+
+def train(folder, iterations):
+    """Train a small network on Fashion-MNIST. Yields a sample at every tick."""
+    data_set = Inputs(folder, num_images=0).mnist
+    kimg = -(-iterations * MINIBATCH // 1000)
+    command = processes.python(
+        '-m', 'benchmarks.soak_training', f'--data-dir={os.path.dirname(data_set)}', '--dataset=dataset',
+        f'--total-kimg={kimg}', *FLAGS)
+    progress = Progress(kimg * 1000 // MINIBATCH, 'iterations')
+    before = None
+    for sample in soak_watch.watch(command, folder, _at_tick):
+        progress.show(sample['iterations'])
+        if before is not None:  # the first tick ends after a few iterations
+            seconds = sample['processor_seconds'] - before['processor_seconds']
+            iterations = sample['iterations'] - before['iterations']
+            yield {**sample, 'processor_seconds_per_tick': seconds / iterations * TICK_ITERATIONS}
+        before = sample
+
+
+def _at_tick(line):
+    """-> iterations, seconds of the tick, and those of snapshots and metrics since the one before."""
+    tick = TICK.match(line)
+    return tick and {
+        'iterations': round(float(tick[1]) * 1000 / MINIBATCH),
+        'seconds_per_tick': float(tick[2]) * TICK_KIMG, 'maintenance_seconds': float(tick[3])}
+
+
+def compute_features(folder, num_images, pixels):
+    """Compute features of the images of a data set. Yields samples."""
+    data_set = os.path.join(folder, 'noise')
+    processes.call('soak_features.write_data_set', dict(folder=data_set, num_images=num_images))
+    command = processes.python('-m', 'benchmarks.soak_features', data_set, str(num_images), str(pixels))
+    progress = Progress(num_images, 'images')
+    for sample in soak_watch.watch(command, folder, _at_image):
+        progress.show(sample['images'])
+        yield sample
+
+
+def _at_image(line):
+    image = IMAGE.match(line)
+    return image and {'images': int(image[1])}
+
+
+def measure(args):
+    """-> results. A file has those so far, in case that somebody interrupts. UserError without /proc."""
+    if not os.path.isdir('/proc/self/fd'):
+        raise UserError('the soak looks at processes through /proc, as Linux has it; run it there')
+    results = {'command': shlex.join(['python', '-m', 'benchmarks.soak', *sys.argv[1:]]),
+               'date': machine.today(), 'machine': machine.describe(), 'training_flags': FLAGS,
+               'feature_pixels': args.pixels, 'training': [], 'features': []}
+    begin = time.monotonic()
+    parts = {'training': lambda folder: train(folder, args.iterations),
+             'features': lambda folder: compute_features(folder, args.images, args.pixels)}
+    wanted = [name for name, amount in zip(parts, (args.iterations, args.images), strict=True) if amount]
+    for name in wanted:
+        print(f'{name} ...', flush=True)
+        with tempfile.TemporaryDirectory(prefix='soak-') as folder:
+            try:
+                with contextlib.closing(parts[name](folder)) as samples:
+                    results[name] += samples
+            finally:
+                results['seconds'] = time.monotonic() - begin
+                _write_json(results, PARTIAL)
+    return results
+
+
+def _write_json(results, out):
+    """One line per sample."""
+    def lines(value):
+        return '[\n' + ',\n'.join(f'  {json.dumps(each)}' for each in value) + '\n ]'
+
+    os.makedirs(out, exist_ok=True)
+    texts = {key: lines(value) if key in soak_report.PARTS and value else json.dumps(value)
+             for key, value in results.items()}
+    with atomic_write(os.path.join(out, 'soak.json'), 'w') as file:
+        file.write('{\n' + ',\n'.join(f' "{key}": {text}' for key, text in texts.items()) + '\n}\n')
+
+
+def read_results(path):
+    """Results of an earlier run. Raises UserError if there are none in the file."""
+    try:
+        results = json.loads(pathlib.Path(path).read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise UserError(f'--report={path}: cannot be read ({error}); expected a soak.json of '
+                        'python -m benchmarks.soak') from error
+    if not isinstance(results, dict) or not {*soak_report.PARTS} <= {*results}:
+        raise UserError(f'--report={path}: expected a soak.json of python -m benchmarks.soak')
+    return results
+
+
+def main(argv=None):
+    """Parse, measure, report, judge."""
+    args = make_parser().parse_args(argv)
+    if args.report:
+        results = read_results(args.report)
+    else:
+        try:
+            results = measure(args)
+        except processes.Failed as error:
+            raise UserError(f'the process that was watched has failed:\n{error}') from error
+        _write_json(results, args.out)
+    soak_report.write(results, args.out)
+    verdicts = soak_report.verdicts(results)
+    print('\n'.join(verdict.line() for verdict in verdicts))
+    print(f'{args.out}/soak.md has the report.')
+    if not all(verdict.flat for verdict in verdicts):
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    cli.run_script(main)
