@@ -6,6 +6,7 @@ layout; tensors in the other layout still work here and cost two transposes per 
 """
 
 import functools
+import os
 
 import tensorflow.compat.v1 as tf
 from numpy._core._multiarray_umath import __cpu_features__
@@ -123,7 +124,9 @@ def _lacks_kernels_for(x, w):
 
 
 def _is_avx2_the_widest():
-    return __cpu_features__.get('AVX2', False) and not __cpu_features__.get('AVX512F', False)
+    """Does oneDNN work with AVX2 on this machine, for want of AVX-512 or since its environment variable asks so?"""
+    avx512 = __cpu_features__.get('AVX512F', False) and os.environ.get('ONEDNN_MAX_CPU_ISA', '') != 'AVX2'
+    return __cpu_features__.get('AVX2', False) and not avx512
 
 
 def _as_transposed(x, w):
