@@ -124,7 +124,7 @@ def _lacks_kernels_for(x, w):
 
 
 def _is_avx2_the_widest():
-    """Does oneDNN work with AVX2 on this machine, for want of AVX-512 or since its environment variable asks so?"""
+    """Does oneDNN work with AVX2 here, for want of AVX-512 or because its environment variable says so?"""
     avx512 = __cpu_features__.get('AVX512F', False) and os.environ.get('ONEDNN_MAX_CPU_ISA', '') != 'AVX2'
     return __cpu_features__.get('AVX2', False) and not avx512
 
