@@ -255,52 +255,6 @@ def test_srun_is_told_the_number_of_cores(job, tmp_path, monkeypatch):
     assert (tmp_path / 'cores').read_text() == '5\n'
 
 
-TWO_BY_TWO = {'SLURM_JOB_ID': '643', 'SLURM_NTASKS': '3', 'SLURM_STEP_TASKS_PER_NODE': '2,1',
-              'SLURM_STEP_NODELIST': 'n[1-2]', 'SLURM_PROCID': '2'}
-
-
-def test_every_task_is_a_worker_at_its_rank():
-    assert slurm.tf_config(TWO_BY_TWO, ['n1', 'n2']) == {
-        'cluster': {'worker': ['n1:12096', 'n1:12097', 'n2:12096']},
-        'task': {'type': 'worker', 'index': 2}}
-    four = {**TWO_BY_TWO, 'SLURM_NTASKS': '4', 'SLURM_STEP_TASKS_PER_NODE': '1(x3),1'}
-    assert slurm.tf_config(four, list('abcd'))['cluster']['worker'] == [f'{host}:12096' for host in 'abcd']
-
-
-def test_a_task_alone_has_no_tf_config():
-    assert slurm.tf_config({**TWO_BY_TWO, 'SLURM_NTASKS': '1'}, ['n1']) is None
-
-
-def test_jobs_that_follow_each_other_do_not_share_ports():
-    full = {'SLURM_NTASKS': '32', 'SLURM_STEP_TASKS_PER_NODE': '32', 'SLURM_PROCID': '0'}
-    ports = []
-    for job_id in range(1000, 1000 + slurm.PORT_RANGES):
-        config = slurm.tf_config({**full, 'SLURM_JOB_ID': str(job_id)}, ['n'])
-        ports += [int(address.split(':')[1]) for address in config['cluster']['worker']]
-    assert len(set(ports)) == len(ports)
-    assert min(ports) > 1024 and max(ports) < 32768
-
-
-def _task(*command, **environ):
-    return subprocess.run([sys.executable, slurm_task.__file__, *command], capture_output=True, text=True,
-                          env={**os.environ, 'TF_CONFIG': 'of the submit', **environ})
-
-
-def test_a_task_becomes_its_command_with_a_tf_config(programs):
-    programs('scontrol', '[[ $* == "show hostnames n[1-2]" ]] && printf "n1\\nn2\\n"')
-    show = [sys.executable, '-c', 'import os; print(os.environ.get("TF_CONFIG")); raise SystemExit(75)']
-    result = _task(*show, **TWO_BY_TWO)
-    assert result.returncode == 75, result.stderr
-    assert json.loads(result.stdout) == slurm.tf_config(TWO_BY_TWO, ['n1', 'n2'])
-    assert _task(*show, **{**TWO_BY_TWO, 'SLURM_NTASKS': '1'}).stdout == 'None\n'
-
-
-def test_a_task_outside_of_srun_explains_itself():
-    result = _task('true')
-    assert (result.returncode, result.stderr.count('\n')) == (2, 1)
-    assert 'needs a command, and srun to start it' in result.stderr
-
-
 def test_only_the_first_task_writes(config, programs):
     programs('sbatch', 'echo 7')
     done = dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
@@ -351,6 +305,63 @@ def test_flags_reach_the_script_and_a_dry_run_prints_it(flags, tmp_path, capsys)
     run_dir = f'{tmp_path}/runs/00007-stylegan2-set-1gpu-config-f'
     assert f'{os.path.abspath(run_training.__file__)} --resume={run_dir})' in script
     assert os.listdir(tmp_path / 'runs') == ['00006-other']
+
+
+@pytest.fixture
+def stopped_run(flags, programs):
+    """Directory of a run with two training states, which hold nothing."""
+    programs('sbatch', 'echo 7')
+    flags('--submit=slurm', '--slurm-time=60')
+    run_dir = programs.calls()[0].removeprefix('sbatch --parsable ').removesuffix('/slurm.sh')
+    for state in ('training-state-000012.000', 'training-state-000016.000'):
+        os.mkdir(os.path.join(run_dir, state))
+    return run_dir
+
+
+def _go_on(*own):
+    cli.run_script(lambda: run_training.main(['--submit=slurm', *own]))
+
+
+@pytest.mark.parametrize('named', ['the run', 'its newest state', 'latest'])
+def test_a_dry_run_of_a_run_that_goes_on_prints_its_own_script(
+        named, stopped_run, programs, capsys, monkeypatch):
+    root, name = os.path.split(stopped_run)
+    monkeypatch.chdir(root)
+    resume = {'the run': name, 'its newest state': f'{name}/training-state-000016.000', 'latest': 'latest'}
+    capsys.readouterr()
+    _go_on(f'--resume={resume[named]}', '--result-dir=.', '--slurm-time=90', '--dry-run')
+    script = capsys.readouterr().out
+    assert _directives(script).items() >= {
+        '--job-name': f'{submit.get_user_name()}-{name}', '--time': '90',
+        '--output': f'"{stopped_run}/slurm-%j.txt"'}.items()
+    assert f'--resume={stopped_run})' in script
+    assert os.listdir('.') == [name] and len(programs.calls()) == 1
+    with open(f'{name}/slurm.sh', encoding='utf-8') as file:
+        assert '--time=60\n' in file.read(), 'the script there is as it was'
+
+
+def test_a_run_goes_on_as_a_job_with_what_may_change(stopped_run, programs):
+    _go_on(f'--resume={stopped_run}', '--config=config-f', '--total-kimg=7', '--metrics=none')
+    assert programs.calls() == 2 * [f'sbatch --parsable {stopped_run}/slurm.sh']
+    with open(os.path.join(stopped_run, 'slurm.sh'), encoding='utf-8') as file:
+        assert f'--resume={stopped_run} --total-kimg=7 --metrics=none)' in file.read()
+
+
+@pytest.mark.parametrize(('own', 'message'), [
+    (['--resume={}/training-state-000012.000'], 'a job goes on from the newest state'),
+    (['--resume={}', '--seed=5'], '--seed=5 contradicts the run'),
+    (['--resume={}', '--workers=a:1,b:2', '--worker-index=0'], 'the tasks of the job are the workers'),
+    (['--resume={}/../ended'], 'ended/abort.txt: this file ended the run; remove it to go on')])
+def test_what_cannot_go_on_is_not_submitted(own, message, stopped_run, programs, capsys, monkeypatch):
+    monkeypatch.setenv('TF_CONFIG', '')
+    ended = os.path.join(os.path.dirname(stopped_run), 'ended')
+    shutil.copytree(stopped_run, ended)
+    open(os.path.join(ended, 'abort.txt'), 'w').close()
+    with pytest.raises(SystemExit) as exit_info:
+        _go_on(*[flag.format(stopped_run) for flag in own])
+    error = capsys.readouterr().err
+    assert exit_info.value.code == 2 and message in error and error.count('\n') == 1
+    assert len(programs.calls()) == 1
 
 
 @pytest.mark.parametrize(('own', 'message'), [

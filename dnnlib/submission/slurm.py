@@ -4,6 +4,7 @@ The job comes back by itself when it is preempted or reaches its time limit, and
 """
 
 import dataclasses
+import glob
 import os
 import re
 import shlex
@@ -92,6 +93,7 @@ class TargetOptions:
     warning_seconds: int = 120         # From the request to save to the time limit.
     options: list = dataclasses.field(default_factory=list)  # More for sbatch, such as --account=abc.
     resume_script: str | None = None   # Goes on for --resume=RUN_DIR. None: every start is a first one.
+    resume_flags: list = dataclasses.field(default_factory=list)  # More flags for it.
     state_files: str = '*'             # Pattern of the files in the run directory that it can go on from.
 
     @property
@@ -174,7 +176,7 @@ def _variables(submit_config):
         launcher = os.path.join(run_dir, 'run.py')
     resume = []
     if options.resume_script is not None:
-        resume = [sys.executable, options.resume_script, f'--resume={run_dir}']
+        resume = [sys.executable, options.resume_script, f'--resume={run_dir}', *options.resume_flags]
     start = [sys.executable, launcher, run_dir, submit_config.task_name]
     return [
         f'run_dir={shlex.quote(run_dir)}',
@@ -225,6 +227,29 @@ def submit(submit_config, shown_run_dir: str, run) -> None:
         raise RefusedError(f'sbatch refused the job: {said}')
     print(f'- run_dir: {shown_run_dir}')
     print(f"Job {result.stdout.strip().partition(';')[0]} is in the queue; abort.txt in its run_dir ends it.")
+
+
+def go_on(submit_config, state_path: str | None = None, dry_run: bool = False) -> None:
+    """Submit a job that goes on with the run in its directory, or print its script only.
+
+    state_path: the state that was asked for; jobs go on from the newest. Raises UserError if it is another
+    one or abort.txt has ended the run, and as `check` and `submit` do.
+    """
+    shown_run_dir = submit_config.run_dir
+    run_dir = submit_config.run_dir = os.path.abspath(shown_run_dir)
+    states = glob.glob(os.path.join(glob.escape(run_dir), submit_config.slurm.state_files))
+    if state_path is not None and os.path.abspath(state_path) != max(states):
+        raise UserError(f'--resume={state_path}: a job goes on from the newest state; remove those that come '
+                        'after this one')
+    if dry_run:
+        print(batch_script(submit_config), end='')
+        return
+    check(submit_config)
+    abort = os.path.join(shown_run_dir, 'abort.txt')
+    if os.path.exists(abort):
+        raise UserError(f'{abort}: this file ended the run; remove it to go on')
+    print('Slurm submit ', end='', flush=True)
+    submit(submit_config, shown_run_dir, None)
 
 
 def tf_config(environ, hosts: list[str]) -> dict | None:
