@@ -166,7 +166,8 @@ def slurm_options(args, group, changes=()):
         raise UserError('--submit=slurm: the tasks of the job are the workers; leave out --workers and '
                         'TF_CONFIG')
     return slurm_flags.target_options(args, resume_script=os.path.abspath(__file__),
-                                      resume_flags=list(changes), state_files='training-state-*')
+                                      resume_flags=list(changes), state_files='training-state-*',
+                                      straggler_seconds=120)  # Workers leave together.
 
 
 def run_desc(config, dataset, num_gpus):

@@ -136,12 +136,17 @@ def test_a_job_uses_the_copy_of_the_sources_if_there_is_one(config, programs, tm
     assert os.path.dirname(slurm_task.__file__) not in script
 
 
-def test_a_refusal_is_one_line_and_leaves_no_run_directory(config, programs):
+def test_a_refusal_is_one_line_and_leaves_no_run_directory(config, programs, capsys):
     programs('sbatch', 'echo "sbatch: error: invalid partition" >&2; echo "sbatch: error: no" >&2; exit 1')
-    message = 'sbatch refused the job: sbatch: error: invalid partition sbatch: error: no'
+    message = 'sbatch refused the job: invalid partition; no'
     with pytest.raises(util.UserError, match=f'^{message}$'):
         dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
-    assert os.listdir(config.run_dir_root) == []
+    assert os.listdir(config.run_dir_root) == [] and capsys.readouterr().out == ''
+
+
+def test_the_directory_of_a_job_that_exists_stays_whatever_the_status_of_sbatch(config, programs):
+    programs('sbatch', 'echo 41; echo "sbatch: error: a plugin failed" >&2; exit 1')
+    assert os.path.exists(dnnlib.submit_run(config, f'{THIS}.announce', word='hello').run_dir)
 
 
 def test_without_sbatch_nothing_is_written(config, tmp_path, monkeypatch):
@@ -184,6 +189,14 @@ def test_a_job_requeues_itself_if_its_tasks_were_stopped(status, requeued, job, 
     process.communicate(timeout=30)
     assert process.returncode == status
     assert _requeued(programs) == requeued
+
+
+def test_a_job_that_has_lost_one_of_several_tasks_requeues_itself(job, programs, config):
+    config.slurm.tasks_per_node = 2
+    config.slurm.straggler_seconds = 30
+    job('exit 137').communicate(timeout=30)
+    assert _requeued(programs)
+    assert any(call.startswith('srun --kill-on-bad-exit=0 --wait=30 ') for call in programs.calls())
 
 
 @pytest.mark.parametrize(('shown', 'requeued'), [
@@ -374,6 +387,8 @@ def test_what_cannot_go_on_is_not_submitted(own, message, stopped_run, programs,
     (['--submit=slurm', '--slurm-time=2'], 'Error: --slurm-time=2: expected more than'),
     (['--submit=slurm', '--slurm-partition=a b'], 'argument --slurm-partition: expected a name'),
     (['--submit=slurm', '--slurm-option=account=abc'], 'expected an option of sbatch such as --account=abc'),
+    (['--submit=slurm', '--slurm-option=--time=5'], '--slurm-option=--time=5: use --slurm-time instead'),
+    (['--submit=slurm', '--slurm-option=--no-requeue'], 'the script decides about --no-requeue; leave'),
     (['--submit=slurm', '--slurm-gpus-per-node=3', '--slurm-tasks-per-node=2'], '=3 cannot be shared evenly'),
 ])
 def test_a_bad_flag_gives_one_clear_line_and_status_2(own, message, flags, tmp_path, capsys):

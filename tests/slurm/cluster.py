@@ -139,6 +139,12 @@ def job_field(job_id: str, name: str) -> str:
     return next(word.partition('=')[2] for word in words if word.startswith(f'{name}='))
 
 
+def pid_of_task(job_id: str, index: int) -> int:
+    """Process of a task of a running job."""
+    lines = slurm('scontrol', 'listpids', f'{job_id}.0').splitlines()[1:]
+    return next(int(pid) for pid, _, _, local_id, *_ in map(str.split, lines) if local_id == str(index))
+
+
 def wait_for_end(job_id: str, state: str = 'COMPLETED', seconds: float = 120) -> None:
     """Until a job has ended. AssertionError if it is not in this state then."""
     wait_until(lambda: job_field(job_id, 'JobState') in FINAL_STATES, seconds, f'the end of job {job_id}')

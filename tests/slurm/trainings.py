@@ -9,7 +9,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TINY = ('--config=config-f', '--metrics=none', '--mirror-augment=true', '--fmap-base=64', '--fmap-max=8',
-        '--mapping-layers=1', '--minibatch-size=8', '--minibatch-gpu=4', '--grid-size=1080p',
+        '--mapping-layers=1', '--minibatch-size=16', '--minibatch-gpu=8', '--grid-size=1080p',
         '--tick-kimg=0.1', '--snapshot-ticks=2')
 
 
