@@ -11,7 +11,7 @@ import time
 
 PROGRAMS = ('munged', 'slurmctld', 'slurmd', 'sbatch', 'srun', 'scontrol', 'scancel', 'squeue', 'sinfo')
 MISSING = ('These tests start a Slurm of their own and miss {}. On Debian or Ubuntu, as root: '
-           'apt-get install slurm-wlm munge, or: make test-slurm INSTALL=1')
+           'apt-get install slurm-wlm munge, or: make test-slurm')
 
 FINAL_STATES = ('COMPLETED', 'CANCELLED', 'FAILED', 'TIMEOUT', 'PREEMPTED', 'NODE_FAIL')
 
