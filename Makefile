@@ -51,7 +51,7 @@ test-cluster: setup
 test-slurm: setup
 	@[ $$(id -u) != 0 ] || { command -v munged && command -v slurmctld && command -v slurmd; } > /dev/null || \
 	  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends slurm-wlm munge; }
-	SLURM_TESTS=1 $(RUN) -m pytest tests/slurm
+	SLURM_TESTS=1 $(RUN) -m pytest -v tests/slurm
 
 # How fast everything is here: docs/performance.md, in ten minutes. QUICK=1: a look, which leaves it as it is.
 bench: $(VENV)/.bench

@@ -15,7 +15,7 @@ MISSING = ('These tests start a Slurm of their own and miss {}. On Debian or Ubu
 
 FINAL_STATES = ('COMPLETED', 'CANCELLED', 'FAILED', 'TIMEOUT', 'PREEMPTED', 'NODE_FAIL')
 
-# Requeued jobs wait until credentials have expired. The partitions: jobs of `high` push out those of the
+# Requeued jobs wait until credentials have expired, and for the next look at the queue (bf_interval). The partitions: jobs of `high` push out those of the
 # others, which have so many seconds to save what they have.
 CONF = '''\
 ClusterName=tests
@@ -33,6 +33,7 @@ SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+SchedulerParameters=bf_interval=1
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 MpiDefault=none

@@ -11,7 +11,7 @@ from tests.slurm.trainings import run_training, submit, ticks
 def test_a_training_runs_to_its_end(data_dir, tmp_path):
     run_dir, job_id = submit(data_dir, tmp_path / 'runs', '--total-kimg=1', '--slurm-time=30')
     wait_for_end(job_id, seconds=900)
-    assert ticks(run_dir)[-1] == 1.0
+    assert ticks(run_dir)[-1][1] == 1.0
     assert set(os.listdir(run_dir)) >= {
         'slurm.sh', f'slurm-{job_id}.txt', 'log.txt', 'run.txt', '_finished.txt', 'network-final.pkl'}
 

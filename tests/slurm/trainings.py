@@ -28,9 +28,10 @@ def submit(data_dir, root, *flags):
 
 
 def ticks(run_dir):
-    """kimg of every tick line in log.txt."""
+    """(number, kimg) of every tick line in log.txt."""
     path = os.path.join(run_dir, 'log.txt')
     if not os.path.exists(path):
         return []
     with open(path, encoding='utf-8') as file:
-        return [float(kimg) for kimg in re.findall(r'^tick \d+ +kimg ([\d.]+)', file.read(), re.MULTILINE)]
+        found = re.findall(r'^tick (\d+) +kimg ([\d.]+)', file.read(), re.MULTILINE)
+    return [(int(number), float(kimg)) for number, kimg in found]
