@@ -15,8 +15,8 @@ MISSING = ('These tests start a Slurm of their own and miss {}. On Debian or Ubu
 
 FINAL_STATES = ('COMPLETED', 'CANCELLED', 'FAILED', 'TIMEOUT', 'PREEMPTED', 'NODE_FAIL')
 
-# Requeued jobs wait until credentials have expired, and for the next look at the queue (bf_interval). The partitions: jobs of `high` push out those of the
-# others, which have so many seconds to save what they have.
+# Requeued jobs wait until credentials have expired, and for the next look at the queue (bf_interval). The
+# partitions: jobs of `high` push out those of the others, which have so many seconds to save what they have.
 CONF = '''\
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)

@@ -21,7 +21,7 @@ def test_two_tasks_train_and_go_on_after_one_was_killed(data_dir, tmp_path):
     assert os.listdir(tmp_path / 'runs') == [os.path.basename(run_dir)]
     with open(f'{run_dir}/slurm-{job_id}.txt', encoding='utf-8') as file:
         assert '0: Error: worker 1 (' in file.read()
-    numbers, kimg = zip(*ticks(run_dir))
+    numbers, kimg = zip(*ticks(run_dir), strict=True)
     assert [*numbers] == [*range(len(numbers))], 'no tick is left out or done twice'
     assert kimg[-1] == 1.0
     assert os.path.exists(os.path.join(run_dir, 'network-final.pkl'))
