@@ -50,7 +50,7 @@ def main(argv=None):
     sc = dnnlib.SubmitConfig()
     sc.num_gpus = args.num_gpus
     sc.submit_target = dnnlib.SubmitTarget[args.submit.upper()]
-    sc.slurm = slurm_options(args)
+    sc.slurm = slurm_options(args, group)
     num_processes = group.count if sc.slurm is None else sc.slurm.tasks
     settings = run_settings(args, [metric_defaults[name] for name in metrics], num_processes)
     sc.local.do_not_copy_source_files = True
@@ -70,10 +70,14 @@ def main(argv=None):
     (dnnlib.submit_run if group.is_first else workers.follow)(sc, RUN_FUNC, **settings)
 
 
-def slurm_options(args):
-    """Options of the target Slurm, None for another target."""
-    return slurm_flags.target_options(
-        args, resume_script=os.path.abspath(__file__), state_files='training-state-*')
+def slurm_options(args, group, changes=()):
+    """Options of the target Slurm, None for another target. changes: flags with which a run goes on."""
+    if args.submit == 'slurm' and group.count > 1:
+        raise UserError('--submit=slurm: the tasks of the job are the workers; leave out --workers and '
+                        'TF_CONFIG')
+    return slurm_flags.target_options(args, resume_script=os.path.abspath(__file__),
+                                      resume_flags=list(changes), state_files='training-state-*',
+                                      straggler_seconds=120)  # Workers leave together.
 
 
 def run_desc(config, dataset, num_gpus):
@@ -90,12 +94,13 @@ def go_on(run, parser, argv, group):
     metrics = choose_metrics(args)[0] if 'metrics' in flags and group.is_first else []
     sc = resume.settings_with(run, flags, [metric_defaults[name] for name in metrics], run_desc)
     sc.submit_target = dnnlib.SubmitTarget[args.submit.upper()]
-    sc.slurm = slurm_options(args)
-    if args.dry_run:
+    changes = [f'--{name}={(",".join(value) or "none") if isinstance(value, list) else value}'
+               for name, value in flags.items() if name in MAY_CHANGE]
+    sc.slurm = slurm_options(args, group, changes)
+    if sc.slurm is not None:
+        slurm.go_on(sc, run.state_path, args.dry_run)
+    elif args.dry_run:
         print_settings(sc, sc.run_func_kwargs)
-    elif sc.slurm is not None:
-        slurm.check(sc)
-        slurm.submit(sc, sc.run_dir, None)
     elif group.is_first:
         resume.go_on(run, sc)
     else:

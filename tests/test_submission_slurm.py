@@ -136,12 +136,17 @@ def test_a_job_uses_the_copy_of_the_sources_if_there_is_one(config, programs, tm
     assert os.path.dirname(slurm_task.__file__) not in script
 
 
-def test_a_refusal_is_one_line_and_leaves_no_run_directory(config, programs):
+def test_a_refusal_is_one_line_and_leaves_no_run_directory(config, programs, capsys):
     programs('sbatch', 'echo "sbatch: error: invalid partition" >&2; echo "sbatch: error: no" >&2; exit 1')
-    message = 'sbatch refused the job: sbatch: error: invalid partition sbatch: error: no'
+    message = 'sbatch refused the job: invalid partition; no'
     with pytest.raises(util.UserError, match=f'^{message}$'):
         dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
-    assert os.listdir(config.run_dir_root) == []
+    assert os.listdir(config.run_dir_root) == [] and capsys.readouterr().out == ''
+
+
+def test_the_directory_of_a_job_that_exists_stays_whatever_the_status_of_sbatch(config, programs):
+    programs('sbatch', 'echo 41; echo "sbatch: error: a plugin failed" >&2; exit 1')
+    assert os.path.exists(dnnlib.submit_run(config, f'{THIS}.announce', word='hello').run_dir)
 
 
 def test_without_sbatch_nothing_is_written(config, tmp_path, monkeypatch):
@@ -184,6 +189,14 @@ def test_a_job_requeues_itself_if_its_tasks_were_stopped(status, requeued, job, 
     process.communicate(timeout=30)
     assert process.returncode == status
     assert _requeued(programs) == requeued
+
+
+def test_a_job_that_has_lost_one_of_several_tasks_requeues_itself(job, programs, config):
+    config.slurm.tasks_per_node = 2
+    config.slurm.straggler_seconds = 30
+    job('exit 137').communicate(timeout=30)
+    assert _requeued(programs)
+    assert any(call.startswith('srun --kill-on-bad-exit=0 --wait=30 ') for call in programs.calls())
 
 
 @pytest.mark.parametrize(('shown', 'requeued'), [
@@ -255,52 +268,6 @@ def test_srun_is_told_the_number_of_cores(job, tmp_path, monkeypatch):
     assert (tmp_path / 'cores').read_text() == '5\n'
 
 
-TWO_BY_TWO = {'SLURM_JOB_ID': '643', 'SLURM_NTASKS': '3', 'SLURM_STEP_TASKS_PER_NODE': '2,1',
-              'SLURM_STEP_NODELIST': 'n[1-2]', 'SLURM_PROCID': '2'}
-
-
-def test_every_task_is_a_worker_at_its_rank():
-    assert slurm.tf_config(TWO_BY_TWO, ['n1', 'n2']) == {
-        'cluster': {'worker': ['n1:12096', 'n1:12097', 'n2:12096']},
-        'task': {'type': 'worker', 'index': 2}}
-    four = {**TWO_BY_TWO, 'SLURM_NTASKS': '4', 'SLURM_STEP_TASKS_PER_NODE': '1(x3),1'}
-    assert slurm.tf_config(four, list('abcd'))['cluster']['worker'] == [f'{host}:12096' for host in 'abcd']
-
-
-def test_a_task_alone_has_no_tf_config():
-    assert slurm.tf_config({**TWO_BY_TWO, 'SLURM_NTASKS': '1'}, ['n1']) is None
-
-
-def test_jobs_that_follow_each_other_do_not_share_ports():
-    full = {'SLURM_NTASKS': '32', 'SLURM_STEP_TASKS_PER_NODE': '32', 'SLURM_PROCID': '0'}
-    ports = []
-    for job_id in range(1000, 1000 + slurm.PORT_RANGES):
-        config = slurm.tf_config({**full, 'SLURM_JOB_ID': str(job_id)}, ['n'])
-        ports += [int(address.split(':')[1]) for address in config['cluster']['worker']]
-    assert len(set(ports)) == len(ports)
-    assert min(ports) > 1024 and max(ports) < 32768
-
-
-def _task(*command, **environ):
-    return subprocess.run([sys.executable, slurm_task.__file__, *command], capture_output=True, text=True,
-                          env={**os.environ, 'TF_CONFIG': 'of the submit', **environ})
-
-
-def test_a_task_becomes_its_command_with_a_tf_config(programs):
-    programs('scontrol', '[[ $* == "show hostnames n[1-2]" ]] && printf "n1\\nn2\\n"')
-    show = [sys.executable, '-c', 'import os; print(os.environ.get("TF_CONFIG")); raise SystemExit(75)']
-    result = _task(*show, **TWO_BY_TWO)
-    assert result.returncode == 75, result.stderr
-    assert json.loads(result.stdout) == slurm.tf_config(TWO_BY_TWO, ['n1', 'n2'])
-    assert _task(*show, **{**TWO_BY_TWO, 'SLURM_NTASKS': '1'}).stdout == 'None\n'
-
-
-def test_a_task_outside_of_srun_explains_itself():
-    result = _task('true')
-    assert (result.returncode, result.stderr.count('\n')) == (2, 1)
-    assert 'needs a command, and srun to start it' in result.stderr
-
-
 def test_only_the_first_task_writes(config, programs):
     programs('sbatch', 'echo 7')
     done = dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
@@ -353,6 +320,63 @@ def test_flags_reach_the_script_and_a_dry_run_prints_it(flags, tmp_path, capsys)
     assert os.listdir(tmp_path / 'runs') == ['00006-other']
 
 
+@pytest.fixture
+def stopped_run(flags, programs):
+    """Directory of a run with two training states, which hold nothing."""
+    programs('sbatch', 'echo 7')
+    flags('--submit=slurm', '--slurm-time=60')
+    run_dir = programs.calls()[0].removeprefix('sbatch --parsable ').removesuffix('/slurm.sh')
+    for state in ('training-state-000012.000', 'training-state-000016.000'):
+        os.mkdir(os.path.join(run_dir, state))
+    return run_dir
+
+
+def _go_on(*own):
+    cli.run_script(lambda: run_training.main(['--submit=slurm', *own]))
+
+
+@pytest.mark.parametrize('named', ['the run', 'its newest state', 'latest'])
+def test_a_dry_run_of_a_run_that_goes_on_prints_its_own_script(
+        named, stopped_run, programs, capsys, monkeypatch):
+    root, name = os.path.split(stopped_run)
+    monkeypatch.chdir(root)
+    resume = {'the run': name, 'its newest state': f'{name}/training-state-000016.000', 'latest': 'latest'}
+    capsys.readouterr()
+    _go_on(f'--resume={resume[named]}', '--result-dir=.', '--slurm-time=90', '--dry-run')
+    script = capsys.readouterr().out
+    assert _directives(script).items() >= {
+        '--job-name': f'{submit.get_user_name()}-{name}', '--time': '90',
+        '--output': f'"{stopped_run}/slurm-%j.txt"'}.items()
+    assert f'--resume={stopped_run})' in script
+    assert os.listdir('.') == [name] and len(programs.calls()) == 1
+    with open(f'{name}/slurm.sh', encoding='utf-8') as file:
+        assert '--time=60\n' in file.read(), 'the script there is as it was'
+
+
+def test_a_run_goes_on_as_a_job_with_what_may_change(stopped_run, programs):
+    _go_on(f'--resume={stopped_run}', '--config=config-f', '--total-kimg=7', '--metrics=none')
+    assert programs.calls() == 2 * [f'sbatch --parsable {stopped_run}/slurm.sh']
+    with open(os.path.join(stopped_run, 'slurm.sh'), encoding='utf-8') as file:
+        assert f'--resume={stopped_run} --total-kimg=7 --metrics=none)' in file.read()
+
+
+@pytest.mark.parametrize(('own', 'message'), [
+    (['--resume={}/training-state-000012.000'], 'a job goes on from the newest state'),
+    (['--resume={}', '--seed=5'], '--seed=5 contradicts the run'),
+    (['--resume={}', '--workers=a:1,b:2', '--worker-index=0'], 'the tasks of the job are the workers'),
+    (['--resume={}/../ended'], 'ended/abort.txt: this file ended the run; remove it to go on')])
+def test_what_cannot_go_on_is_not_submitted(own, message, stopped_run, programs, capsys, monkeypatch):
+    monkeypatch.setenv('TF_CONFIG', '')
+    ended = os.path.join(os.path.dirname(stopped_run), 'ended')
+    shutil.copytree(stopped_run, ended)
+    open(os.path.join(ended, 'abort.txt'), 'w').close()
+    with pytest.raises(SystemExit) as exit_info:
+        _go_on(*[flag.format(stopped_run) for flag in own])
+    error = capsys.readouterr().err
+    assert exit_info.value.code == 2 and message in error and error.count('\n') == 1
+    assert len(programs.calls()) == 1
+
+
 @pytest.mark.parametrize(('own', 'message'), [
     (['--submit=moon'], 'argument --submit: expected one of local, slurm'),
     (['--slurm-nodes=2'], 'Error: --slurm-nodes has no meaning without --submit=slurm'),
@@ -363,6 +387,8 @@ def test_flags_reach_the_script_and_a_dry_run_prints_it(flags, tmp_path, capsys)
     (['--submit=slurm', '--slurm-time=2'], 'Error: --slurm-time=2: expected more than'),
     (['--submit=slurm', '--slurm-partition=a b'], 'argument --slurm-partition: expected a name'),
     (['--submit=slurm', '--slurm-option=account=abc'], 'expected an option of sbatch such as --account=abc'),
+    (['--submit=slurm', '--slurm-option=--time=5'], '--slurm-option=--time=5: use --slurm-time instead'),
+    (['--submit=slurm', '--slurm-option=--no-requeue'], 'the script decides about --no-requeue; leave'),
     (['--submit=slurm', '--slurm-gpus-per-node=3', '--slurm-tasks-per-node=2'], '=3 cannot be shared evenly'),
 ])
 def test_a_bad_flag_gives_one_clear_line_and_status_2(own, message, flags, tmp_path, capsys):

@@ -4,10 +4,12 @@ The job comes back by itself when it is preempted or reaches its time limit, and
 """
 
 import dataclasses
+import glob
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -18,6 +20,11 @@ REQUEUE_STATUS = 75      # EX_TEMPFAIL: the process has saved its state and want
 FIRST_PORT = 12000       # All ports of jobs lie below those that systems give to outgoing connections.
 PORTS_PER_JOB = 32       # on each machine
 PORT_RANGES = 640
+
+# Options of sbatch that the script needs for itself, or that have a place of their own.
+_OWN_OPTIONS = ('chdir', 'output', 'open-mode', 'ntasks', 'requeue', 'no-requeue', 'signal', 'array', 'wait')
+_FLAG_OF_OPTION = {'nodes': 'nodes', 'ntasks-per-node': 'tasks-per-node', 'gpus-per-node': 'gpus-per-node',
+                   'cpus-per-task': 'cpus-per-task', 'time': 'time', 'partition': 'partition'}
 
 _INTERNAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'internal')
 
@@ -69,7 +76,7 @@ while (( seen != signals )); do  # a signal cuts the wait short
   wait $!
   status=$?
 done
-if (( status != 0 && (signals > 0 || status == requeue_status || status == 128 + 15) )); then
+if (( status != 0 && signals > 0 )) || [[ " ${requeue_statuses[*]} " == *" $status "* ]]; then
   requeue
 fi
 exit $status
@@ -90,8 +97,10 @@ class TargetOptions:
     time: str | None = None            # As sbatch reads it, such as 90, 1:30:00 or 2-12.
     partition: str | None = None
     warning_seconds: int = 120         # From the request to save to the time limit.
+    straggler_seconds: int = 0         # From the end of the first task to the death of all. 0: none.
     options: list = dataclasses.field(default_factory=list)  # More for sbatch, such as --account=abc.
     resume_script: str | None = None   # Goes on for --resume=RUN_DIR. None: every start is a first one.
+    resume_flags: list = dataclasses.field(default_factory=list)  # More flags for it.
     state_files: str = '*'             # Pattern of the files in the run directory that it can go on from.
 
     @property
@@ -108,6 +117,12 @@ class TargetOptions:
         if limit and limit <= self.warning_seconds:
             raise UserError(f'--slurm-time={self.time}: expected more than --slurm-warning-seconds='
                             f'{self.warning_seconds}, the time for saving')
+        for text in self.options:
+            name = text.partition('=')[0].removeprefix('--')
+            if name in _FLAG_OF_OPTION:
+                raise UserError(f'--slurm-option={text}: use --slurm-{_FLAG_OF_OPTION[name]} instead')
+            if name in _OWN_OPTIONS:
+                raise UserError(f'--slurm-option={text}: the script decides about --{name}; leave it out')
 
 
 def limit_seconds(time: str) -> int:
@@ -174,12 +189,12 @@ def _variables(submit_config):
         launcher = os.path.join(run_dir, 'run.py')
     resume = []
     if options.resume_script is not None:
-        resume = [sys.executable, options.resume_script, f'--resume={run_dir}']
+        resume = [sys.executable, options.resume_script, f'--resume={run_dir}', *options.resume_flags]
     start = [sys.executable, launcher, run_dir, submit_config.task_name]
     return [
         f'run_dir={shlex.quote(run_dir)}',
         f'state_files={shlex.quote(options.state_files)}',
-        f'requeue_status={REQUEUE_STATUS}',
+        f'requeue_statuses=({" ".join(map(str, _requeue_statuses(options)))})',
         f'start=({shlex.join(start)} "$SLURMD_NODENAME")',
         f'resume=({shlex.join(resume)})',
         f"task=({shlex.join([sys.executable, os.path.join(internal, 'slurm_task.py')])})",
@@ -187,9 +202,15 @@ def _variables(submit_config):
     ]
 
 
+def _requeue_statuses(options):
+    # For srun, a killed task counts more than the others, which have lost it.
+    killed = [128 + signal.SIGKILL] if options.tasks > 1 else []
+    return [REQUEUE_STATUS, 128 + signal.SIGTERM, *killed]
+
+
 def _srun_options(options):
     # A task that leaves before the others must not have them killed while they save.
-    result = ['--kill-on-bad-exit=0', '--wait=0', '--distribution=block']
+    result = ['--kill-on-bad-exit=0', f'--wait={options.straggler_seconds}', '--distribution=block']
     if options.tasks > 1:
         result.append('--label')
     if options.gpus_per_node and options.tasks_per_node > 1:
@@ -205,8 +226,7 @@ def check(submit_config) -> None:
 
 
 def finalize_submit_config(submit_config, run_dir: str) -> None:
-    """Announce the job and set its directory, as every machine sees it."""
-    print('Slurm submit ', end='', flush=True)
+    """Set the run's directory, as every machine sees it."""
     submit_config.run_dir = os.path.abspath(run_dir)
 
 
@@ -219,12 +239,39 @@ def submit(submit_config, shown_run_dir: str, run) -> None:
     with atomic_write(path, 'w') as file:
         file.write(batch_script(submit_config))
     result = subprocess.run(['sbatch', '--parsable', path], capture_output=True, text=True)
-    if result.returncode != 0:
-        print()
-        said = ' '.join(result.stderr.split()) or f'status {result.returncode}'
-        raise RefusedError(f'sbatch refused the job: {said}')
-    print(f'- run_dir: {shown_run_dir}')
-    print(f"Job {result.stdout.strip().partition(';')[0]} is in the queue; abort.txt in its run_dir ends it.")
+    job = re.search(r'^\d+', result.stdout, re.MULTILINE)
+    if job is None:  # whatever the status: only a job that does not exist may lose its directory
+        raise RefusedError(f'sbatch refused the job: {_reasons(result)}')
+    print(f'Slurm submit - run_dir: {shown_run_dir}')
+    print(f'Job {job[0]} is in the queue; abort.txt in its run_dir ends it.')
+
+
+def _reasons(result):
+    """What sbatch said, in one line."""
+    lines = [re.sub(r'^sbatch: (error: |fatal: )?', '', line).strip() for line in result.stderr.splitlines()]
+    return '; '.join(line for line in lines if line) or f'status {result.returncode}'
+
+
+def go_on(submit_config, state_path: str | None = None, dry_run: bool = False) -> None:
+    """Submit a job that goes on with the run in its directory, or print its script only.
+
+    state_path: the state that was asked for; jobs go on from the newest. Raises UserError if it is another
+    one or abort.txt has ended the run, and as `check` and `submit` do.
+    """
+    shown_run_dir = submit_config.run_dir
+    run_dir = submit_config.run_dir = os.path.abspath(shown_run_dir)
+    states = glob.glob(os.path.join(glob.escape(run_dir), submit_config.slurm.state_files))
+    if state_path is not None and os.path.abspath(state_path) != max(states):
+        raise UserError(f'--resume={state_path}: a job goes on from the newest state; remove those that come '
+                        'after this one')
+    if dry_run:
+        print(batch_script(submit_config), end='')
+        return
+    check(submit_config)
+    abort = os.path.join(shown_run_dir, 'abort.txt')
+    if os.path.exists(abort):
+        raise UserError(f'{abort}: this file ended the run; remove it to go on')
+    submit(submit_config, shown_run_dir, None)
 
 
 def tf_config(environ, hosts: list[str]) -> dict | None:

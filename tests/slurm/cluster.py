@@ -11,12 +11,12 @@ import time
 
 PROGRAMS = ('munged', 'slurmctld', 'slurmd', 'sbatch', 'srun', 'scontrol', 'scancel', 'squeue', 'sinfo')
 MISSING = ('These tests start a Slurm of their own and miss {}. On Debian or Ubuntu, as root: '
-           'apt-get install slurm-wlm munge, or: make test-slurm INSTALL=1')
+           'apt-get install slurm-wlm munge, or: make test-slurm')
 
 FINAL_STATES = ('COMPLETED', 'CANCELLED', 'FAILED', 'TIMEOUT', 'PREEMPTED', 'NODE_FAIL')
 
-# Requeued jobs wait until credentials have expired. The partitions: jobs of `high` push out those of the
-# others, which have so many seconds to save what they have.
+# Requeued jobs wait until credentials have expired, and for the next look at the queue (bf_interval). The
+# partitions: jobs of `high` push out those of the others, which have so many seconds to save what they have.
 CONF = '''\
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
@@ -33,6 +33,7 @@ SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+SchedulerParameters=bf_interval=1
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 MpiDefault=none
@@ -137,6 +138,12 @@ def job_field(job_id: str, name: str) -> str:
     """What `scontrol show job` says, such as JobState."""
     words = slurm('scontrol', 'show', 'job', '--oneliner', job_id).split()
     return next(word.partition('=')[2] for word in words if word.startswith(f'{name}='))
+
+
+def pid_of_task(job_id: str, index: int) -> int:
+    """Process of a task of a running job."""
+    lines = slurm('scontrol', 'listpids', f'{job_id}.0').splitlines()[1:]
+    return next(int(pid) for pid, _, _, local_id, *_ in map(str.split, lines) if local_id == str(index))
 
 
 def wait_for_end(job_id: str, state: str = 'COMPLETED', seconds: float = 120) -> None:

@@ -34,8 +34,7 @@ def count(total_steps: int, seconds_per_step: float) -> None:
         step = _saved_step()
         while step < total_steps and not stopped and not _aborted():
             for peer in peers:
-                peer.sendall(b'go')
-                assert peer.recv(2) == b'ok'
+                _step_of(peer)
             time.sleep(seconds_per_step)
             step += 1
             print(f'step {step} of {1 + len(peers)} tasks')
@@ -63,6 +62,17 @@ def _peers(addresses):
     with socket.create_server(_host_and_port(addresses[0])) as server, contextlib.ExitStack() as open_ones:
         server.settimeout(60)
         yield [open_ones.enter_context(server.accept()[0]) for _ in addresses[1:]]
+
+
+def _step_of(peer):
+    """Let another task do a step. One that is gone or hangs ends this one."""
+    peer.settimeout(3)
+    try:
+        peer.sendall(b'go')
+        assert peer.recv(2) == b'ok'
+    except (OSError, AssertionError):
+        print('a task is lost')
+        sys.exit(slurm.REQUEUE_STATUS)
 
 
 def _answer(address):

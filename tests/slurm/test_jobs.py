@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import time
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import dnnlib
 from dnnlib.submission import slurm
 from tests.slurm import stand_in
-from tests.slurm.cluster import job_field, wait_for_end, wait_until
+from tests.slurm.cluster import job_field, pid_of_task, wait_for_end, wait_until
 from tests.slurm.cluster import slurm as call
 
 COUNT = 'tests.slurm.stand_in.count'
@@ -25,7 +26,7 @@ class Job:
         config.run_dir_root = str(root)
         config.run_desc = 'count'
         config.slurm = slurm.TargetOptions(tasks_per_node=2, resume_script=stand_in.__file__,
-                                           state_files=stand_in.STATE, **options)
+                                           state_files=stand_in.STATE, straggler_seconds=5, **options)
         self.run_dir = dnnlib.submit_run(
             config, COUNT, total_steps=total_steps, seconds_per_step=seconds_per_step).run_dir
         self.job_id = re.search(r'Job (\d+) is in the queue', capsys.readouterr().out)[1]
@@ -103,6 +104,15 @@ def test_a_job_that_is_told_to_stop_goes_on(root, capsys):
     job.wait_for_step(5)
     call('scancel', '--batch', '--signal=TERM', job.job_id)
     _end(job, total_steps=60)
+
+
+def test_a_job_goes_on_after_a_task_was_killed_or_hangs(root, capsys):
+    job = Job(root, capsys, total_steps=60)
+    for step, signum in ((5, signal.SIGKILL), (15, signal.SIGSTOP)):
+        job.wait_for_step(step)
+        os.kill(pid_of_task(job.job_id, 1), signum)
+    _end(job, total_steps=60)
+    assert job_field(job.job_id, 'Restarts') == '2'
 
 
 def test_a_cancelled_job_does_not_come_back(root, capsys):

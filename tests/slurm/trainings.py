@@ -9,7 +9,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TINY = ('--config=config-f', '--metrics=none', '--mirror-augment=true', '--fmap-base=64', '--fmap-max=8',
-        '--mapping-layers=1', '--minibatch-size=8', '--minibatch-gpu=4', '--grid-size=1080p',
+        '--mapping-layers=1', '--minibatch-size=16', '--minibatch-gpu=8', '--grid-size=1080p',
         '--tick-kimg=0.1', '--snapshot-ticks=2')
 
 
@@ -28,9 +28,10 @@ def submit(data_dir, root, *flags):
 
 
 def ticks(run_dir):
-    """kimg of every tick line in log.txt."""
+    """(number, kimg) of every tick line in log.txt."""
     path = os.path.join(run_dir, 'log.txt')
     if not os.path.exists(path):
         return []
     with open(path, encoding='utf-8') as file:
-        return [float(kimg) for kimg in re.findall(r'^tick \d+ +kimg ([\d.]+)', file.read(), re.MULTILINE)]
+        found = re.findall(r'^tick (\d+) +kimg ([\d.]+)', file.read(), re.MULTILINE)
+    return [(int(number), float(kimg)) for number, kimg in found]
