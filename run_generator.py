@@ -1,5 +1,8 @@
 """Generate images with a trained generator, or mix the styles of pairs of them."""
 
+import script_start  # noqa: F401  (before all that takes time to load)
+
+# isort: split
 import argparse
 import math
 

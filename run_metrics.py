@@ -1,5 +1,8 @@
 """Evaluate metrics of trained networks on a data set of TFRecords."""
 
+import script_start  # noqa: F401  (before all that takes time to load)
+
+# isort: split
 import argparse
 import os
 

@@ -1,5 +1,8 @@
 """Train StyleGAN2, StyleGAN or Progressive GAN on a data set of TFRecords."""
 
+import script_start  # noqa: F401  (before all that takes time to load)
+
+# isort: split
 import argparse
 import json
 import os
