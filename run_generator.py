@@ -12,7 +12,7 @@ import dnnlib
 import pretrained_networks
 from dnnlib import cli
 from dnnlib.util import UserError
-from training import generation
+from training import faults, generation
 
 EXAMPLES = """examples:
 
@@ -146,7 +146,8 @@ def main(argv=None):
     sc.local.do_not_copy_source_files = True
     sc.run_dir_root = kwargs.pop('result_dir')
     sc.run_desc = kwargs.pop('command')
-    dnnlib.submit_run(sc, 'run_generator.' + sc.run_desc.replace('-', '_'), **kwargs)
+    with faults.described(remedy='give'):
+        dnnlib.submit_run(sc, 'run_generator.' + sc.run_desc.replace('-', '_'), **kwargs)
 
 
 if __name__ == '__main__':

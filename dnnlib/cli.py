@@ -13,7 +13,7 @@ import requests
 from dnnlib.util import NO_SPACE, UserError
 
 MAX_NUMBERS = 1_000_000  # in a range on the command line
-_FILE_TROUBLE = (*NO_SPACE, errno.EACCES, errno.EROFS)
+_FILE_TROUBLE = (*NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS)  # EPERM: chattr +i
 
 
 def number_range(text: str) -> list[int]:

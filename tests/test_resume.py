@@ -20,7 +20,7 @@ from tests.resumed_runs import (
     values,
     write_data,
 )
-from training import training_loop
+from training import training_loop, training_state
 from training.loss import D_logistic
 
 CASES = {
@@ -79,6 +79,38 @@ def test_a_run_that_stops_every_few_iterations_ends_as_one_in_one_go(case, data_
     assert launches >= 2
     assert len(tick_lines(run_dir)) >= 4
     assert differences(run_dir, other) == []
+
+
+def D_not_finite_on_the_last_device(G, D, opt, training_set, minibatch_size, reals, labels):
+    """`D_not_finite` on the second of two devices."""
+    loss = D_logistic if reals.device.endswith(':0') else D_not_finite
+    return loss(G, D, opt, training_set, minibatch_size, reals, labels)
+
+
+def variables_of(path, prefix):
+    """{name: value} of a training state."""
+    reader = tf.train.load_checkpoint(f'{path}/variables')
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()
+            if name.startswith(prefix)}
+
+
+def test_a_stop_between_steps_that_are_skipped_changes_nothing_and_one_bad_device_is_enough(
+        data_dir, tmp_path):
+    kwargs = dict(CASES['two devices'], D_loss_args=dict(
+        func_name='tests.test_resume.D_not_finite_on_the_last_device'), max_skipped_steps=3, keep_states=9,
+        G_loss_args=dict(func_name='training.loss.G_logistic_ns'), total_kimg=0.2)
+    with stopped_after(2):
+        run_dir = start(data_dir, tmp_path, **kwargs)
+        go_on(run_dir, kwargs['session_config'])
+        go_on(run_dir, kwargs['session_config'])
+        with pytest.raises(UserError, match='TrainD: 3 steps in a row were skipped at 0.1 kimg'):
+            go_on(run_dir, kwargs['session_config'])
+    skipped = [line.rpartition('gpumem 0.0')[2] for line in tick_lines(run_dir)]
+    assert skipped == ['', ' skipped 1', ' skipped 2']
+    _, before, after = training_state.paths(str(run_dir))  # after 2, 4 and 6 steps, of which 2, 5, 6 skipped
+    for prefix, moves in (('D/', False), ('TrainD/', False), ('G/', True)):
+        first, last = variables_of(before, prefix), variables_of(after, prefix)
+        assert first and any((first[name] != last[name]).any() for name in first) == moves, prefix
 
 
 def D_not_finite(G, D, opt, training_set, minibatch_size, reals, labels):
