@@ -16,7 +16,6 @@ except ImportError:  # Windows
 LEAST_BYTES = 1 << 31  # Of addresses: to load TensorFlow takes 1.2 GB, to read a data set 2 GB. On two cores.
 HINT = ('TensorFlow needs 2 GB before any work, a small training 2.5 GB, and more with every core; raise the '
         'limit (ulimit -v unlimited)')
-_ENDED_BY_C = (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, 127)  # 127: no memory for a thread's data.
 _SENT_BY_KERNEL = 0x80  # SI_KERNEL: by the terminal to the whole process group.
 _PR_SET_PDEATHSIG = 1
 
@@ -66,7 +65,7 @@ def _watch_over(limit):
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return
     status = _wait_for(child, signals)
-    if status in _ENDED_BY_C:
+    if status in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, 127):  # 127: no memory for a thread
         _say(f'Error: out of memory: the address space is limited to {limit / 2 ** 30:.1f} GB (ulimit -v); '
              f'{HINT}, or lower --minibatch-gpu; training states are whole')
         os._exit(2)
