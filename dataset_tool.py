@@ -2,6 +2,9 @@
 
 # TensorFlow takes seconds to load: the functions below import what needs it when they are called.
 
+import script_start  # noqa: F401  (before all that takes time to load)
+
+# isort: split
 import argparse
 import itertools
 import os

@@ -1,5 +1,8 @@
 """Generate images with a trained generator, or mix the styles of pairs of them."""
 
+import script_start  # noqa: F401  (before all that takes time to load)
+
+# isort: split
 import argparse
 import math
 
@@ -9,7 +12,7 @@ import dnnlib
 import pretrained_networks
 from dnnlib import cli
 from dnnlib.util import UserError
-from training import generation
+from training import faults, generation
 
 EXAMPLES = """examples:
 
@@ -143,7 +146,8 @@ def main(argv=None):
     sc.local.do_not_copy_source_files = True
     sc.run_dir_root = kwargs.pop('result_dir')
     sc.run_desc = kwargs.pop('command')
-    dnnlib.submit_run(sc, 'run_generator.' + sc.run_desc.replace('-', '_'), **kwargs)
+    with faults.described(remedy='give'):
+        dnnlib.submit_run(sc, 'run_generator.' + sc.run_desc.replace('-', '_'), **kwargs)
 
 
 if __name__ == '__main__':

@@ -1,5 +1,8 @@
 """Evaluate metrics of trained networks on a data set of TFRecords."""
 
+import script_start  # noqa: F401  (before all that takes time to load)
+
+# isort: split
 import argparse
 import os
 
@@ -140,7 +143,9 @@ def main(argv=None):
     sc.local.do_not_copy_source_files = True
     sc.run_dir_root = kwargs.pop('result_dir')
     sc.run_desc = 'run-metrics'
-    dnnlib.submit_run(sc, 'run_metrics.run', **kwargs)
+    from training import faults  # loads TensorFlow
+    with faults.described(remedy='give'):
+        dnnlib.submit_run(sc, 'run_metrics.run', **kwargs)
 
 
 if __name__ == '__main__':

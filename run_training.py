@@ -1,15 +1,18 @@
 """Train StyleGAN2, StyleGAN or Progressive GAN on a data set of TFRecords."""
 
+import script_start  # noqa: F401  (before all that takes time to load)
+
+# isort: split
 import json
 import os
 
 import dnnlib
 from dnnlib import cli, trust, workers
 from dnnlib.submission import slurm, slurm_flags, submit
-from dnnlib.util import EasyDict, get_obj_by_name
+from dnnlib.util import EasyDict, UserError, get_obj_by_name
 from metrics.metric_defaults import metric_defaults
 from training import run_flags
-from training.run_settings import given, run_settings
+from training.run_settings import MAY_CHANGE, given, run_settings
 
 RUN_FUNC = 'training.training_loop.training_loop'
 RUN_DESC = {'stylegan': 'sgan-{dataset}-{num_gpus}gpu', 'progan': 'pgan-{dataset}-{num_gpus}gpu'}

@@ -5,6 +5,7 @@ import errno
 import math
 import os
 import re
+import signal
 import sys
 
 import requests
@@ -12,7 +13,7 @@ import requests
 from dnnlib.util import NO_SPACE, UserError
 
 MAX_NUMBERS = 1_000_000  # in a range on the command line
-_FILE_TROUBLE = (*NO_SPACE, errno.EACCES, errno.EROFS)
+_FILE_TROUBLE = (*NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS)  # EPERM: chattr +i
 
 
 def number_range(text: str) -> list[int]:
@@ -139,6 +140,8 @@ def _fail(message, status):
 def run_script(main) -> None:
     """Call `main()`. What the user can mend ends the process with status 2, Ctrl-C with status 130, both with
     one line on stderr. Anything else keeps its traceback."""
+    if callable(signal.getsignal(signal.SIGINT)):  # `script_start` has a handler for the time before
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
     except UserError as error:
@@ -150,5 +153,7 @@ def run_script(main) -> None:
             raise
         reason = os.strerror(error.errno)
         _fail(f'Error: {reason}' if error.filename is None else f'Error: {error.filename}: {reason}', 2)
+    except MemoryError:
+        _fail('Error: out of memory; give the process more (ulimit -v, the limit of the job)', 2)
     except KeyboardInterrupt:
         _fail('Interrupted.', 130)

@@ -27,10 +27,10 @@ def atomic_write(path, mode: str = 'wb'):
         os.replace(temporary, path)
         sync(os.path.dirname(path) or '.')
     except BaseException as error:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # not there, or the file system has become read-only
             os.remove(temporary)
         if isinstance(error, OSError) and (error.filename == temporary or error.errno in NO_SPACE):
-            error.filename, error.filename2 = path, None
+            raise OSError(error.errno, os.strerror(error.errno), path) from error
         raise
 
 

@@ -98,4 +98,6 @@ def differences(run_dir, other):
         found.append('TensorBoard')
     names = [{path.name for path in run.glob('*.p[kn][lg]')} for run in (run_dir, other)]
     found += [f'{name} is missing' for name in names[0] - names[1]]
+    found += [picture.name for picture in sorted(run_dir.glob('*.png'))
+              if picture.read_bytes() != (other / picture.name).read_bytes()]
     return found

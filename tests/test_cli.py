@@ -91,6 +91,8 @@ def raising(error):
     (OSError(errno.EACCES, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.EACCES)}'),
     (OSError(errno.EDQUOT, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.EDQUOT)}'),
     (OSError(errno.EROFS, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.EROFS)}'),
+    (OSError(errno.EPERM, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.EPERM)}'),
+    (MemoryError(), 2, 'Error: out of memory; give the process more (ulimit -v, the limit of the job)'),
     (OSError(errno.ENOSPC, 'x'), 2, f'Error: {os.strerror(errno.ENOSPC)}'),
     (KeyboardInterrupt(), 130, 'Interrupted.'),
 ])

@@ -67,13 +67,23 @@ def test_a_killed_worker_is_named_and_other_numbers_of_processes_go_on(endless, 
         assert ticks[0] == state.content['reporter']['cur_tick'] + 1 and len(ticks) >= 2
 
 
-def test_a_stopped_first_worker_ends_the_others(endless):
+@pytest.mark.parametrize('stopped', [0, 1])
+def test_a_stopped_worker_ends_the_other_which_leaves_a_state(stopped, endless, tmp_path):
     processes, addresses = endless
-    clusters.stop(processes[0])
+    clusters.stop(processes[stopped])
     start = time.monotonic()
-    assert clusters.finish(processes[1])[::2] == (
-        75, [f'Error: worker 0 ({addresses[0]}) has not been heard of for {TIMEOUT} seconds'])
+    assert clusters.finish(processes[1 - stopped])[::2] == (
+        75, [f'Error: worker {stopped} ({addresses[stopped]}) has not been heard of for {TIMEOUT} seconds'])
     assert time.monotonic() - start < 2 * TIMEOUT
+    assert training_state.newest(run_dir_of(tmp_path)) is not None
+
+
+@pytest.mark.parametrize('absent', [0, 1])
+def test_a_training_whose_worker_never_arrives_ends(absent, data_dir, tmp_path):  # noqa: F811
+    settings = json.dumps({'worker_timeout': TIMEOUT})
+    with clusters.cluster(arguments(data_dir, tmp_path, 1, settings), 2, [absent]) as ([process], addresses):
+        assert clusters.finish(process)[::2] == (
+            75, [f'Error: worker {absent} ({addresses[absent]}) did not arrive within {TIMEOUT} seconds'])
 
 
 @pytest.mark.parametrize('index', [0, 1])
@@ -92,7 +102,11 @@ def test_abort_txt_stops_all(endless, tmp_path):
     processes, _ = endless
     (run_dir_of(tmp_path) / 'abort.txt').touch()
     assert [status for status, _ in finish_all(processes)] == [0, 0]
-    assert (run_dir_of(tmp_path) / 'network-final.pkl').exists()
+    run_dir = run_dir_of(tmp_path)
+    assert (run_dir / 'network-final.pkl').exists()
+    state = training_state.newest(run_dir)
+    last_tick = re.findall('^tick .* kimg ([0-9.]+)', (run_dir / 'log.txt').read_text(), re.MULTILINE)[-1]
+    assert state.content['trainer']['cur_nimg'] / 1000 >= float(last_tick) - 0.05
 
 
 def test_a_worker_without_the_data_set_tells_the_others(data_dir, tmp_path):  # noqa: F811

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+import dnnlib.tflib as tflib
 from dnnlib.util import UserError
-from tests.golden_figures import QUICK
+from tests.golden_figures import QUICK, fresh_session, set_golden_values
 from tests.resumed_runs import (
     TINY_D,
     TINY_G,
@@ -20,7 +21,10 @@ from tests.resumed_runs import (
     values,
     write_data,
 )
+from tests.small_networks import SMALL_G
+from training import training_state
 from training.loss import D_logistic
+from training.reporting import SnapshotGrid
 from training.trainer import Trainer
 
 CASES = {
@@ -81,6 +85,38 @@ def test_a_run_that_stops_every_few_iterations_ends_as_one_in_one_go(case, data_
     assert differences(run_dir, other) == []
 
 
+def D_not_finite_on_the_last_device(G, D, opt, training_set, minibatch_size, reals, labels):
+    """`D_not_finite` on the second of two devices."""
+    loss = D_logistic if reals.device.endswith(':0') else D_not_finite
+    return loss(G, D, opt, training_set, minibatch_size, reals, labels)
+
+
+def variables_of(path, prefix):
+    """{name: value} of a training state."""
+    reader = tf.train.load_checkpoint(f'{path}/variables')
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()
+            if name.startswith(prefix)}
+
+
+def test_a_stop_between_steps_that_are_skipped_changes_nothing_and_one_bad_device_is_enough(
+        data_dir, tmp_path):
+    kwargs = dict(CASES['two devices'], D_loss_args=dict(
+        func_name='tests.test_resume.D_not_finite_on_the_last_device'), max_skipped_steps=3, keep_states=9,
+        G_loss_args=dict(func_name='training.loss.G_logistic_ns'), total_kimg=0.2)
+    with stopped_after(2):
+        run_dir = start(data_dir, tmp_path, **kwargs)
+        go_on(run_dir, kwargs['session_config'])
+        go_on(run_dir, kwargs['session_config'])
+        with pytest.raises(UserError, match='TrainD: 3 steps in a row were skipped at 0.1 kimg'):
+            go_on(run_dir, kwargs['session_config'])
+    skipped = [line.rpartition('gpumem 0.0')[2] for line in tick_lines(run_dir)]
+    assert skipped == ['', ' skipped 1', ' skipped 1']  # after 1, 3 and 5 steps
+    before, after = training_state.paths(str(run_dir))[-2:]  # after 5 and 6 steps, both skipped
+    for prefix, moves in (('D/', False), ('TrainD/Apply', False), ('G_synthesis/', True)):
+        first, last = variables_of(before, prefix), variables_of(after, prefix)
+        assert first and any((first[name] != last[name]).any() for name in first) == moves, prefix
+
+
 def D_not_finite(G, D, opt, training_set, minibatch_size, reals, labels):
     """A loss that is NaN in its second evaluation, and from the fifth on."""
     loss, _ = D_logistic(G, D, opt, training_set, minibatch_size, reals, labels)
@@ -101,3 +137,20 @@ def test_steps_that_are_not_finite_are_skipped_counted_and_after_a_while_end_the
     assert [value for _, value in summaries(run_dir)['Progress/skipped_steps']] == [0, 1, 1]
     arrays = [value for value in values(run_dir).values() if isinstance(value, np.ndarray)]
     assert all(np.isfinite(array).all() for array in arrays)
+
+
+def test_the_noise_of_pictures_is_the_same_however_much_was_drawn_before(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(2):
+        with fresh_session(QUICK):
+            tf.set_random_seed(7)
+            G = tflib.Network('G', **SMALL_G)
+            set_golden_values(G)
+            assert any(np.any(tflib.run(var)) for name, var in G.vars.items() if 'noise_strength' in name)
+            grid = SnapshotGrid((2, 2), None, np.zeros([4, 0]), [-1, 1], np.float32(np.eye(4)))
+            for _ in range(number):
+                tflib.run(tflib.random.normal([3]))
+            for again in range(2):
+                grid.save_fakes(f'{number}{again}.png', G, minibatch_size=2)
+    pictures = {path.read_bytes() for path in tmp_path.glob('*.png')}
+    assert len(list(tmp_path.iterdir())) == 4 and len(pictures) == 1

@@ -287,6 +287,19 @@ def test_atomic_write_names_the_file_when_there_is_no_space(tmp_path):
     assert caught.value.filename == path
 
 
+def test_atomic_write_names_the_file_where_a_folder_has_become_read_only(tmp_path, monkeypatch):
+    path = str(tmp_path / 'file')
+
+    def refuse(name, *_args, **_kwargs):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
+
+    monkeypatch.setattr('dnnlib.files.open', refuse, raising=False)
+    monkeypatch.setattr(os, 'remove', refuse)
+    with pytest.raises(OSError) as caught, util.atomic_write(path):
+        pass
+    assert (caught.value.errno, caught.value.filename, caught.value.filename2) == (errno.EROFS, path, None)
+
+
 def test_atomic_write_names_the_file_and_not_its_temporary_name(tmp_path):
     with pytest.raises(FileNotFoundError) as caught, util.atomic_write(str(tmp_path / 'no' / 'file')):
         pass

@@ -8,10 +8,13 @@ from dnnlib.util import UserError
 
 
 @contextlib.contextmanager
-def described():
-    """Raise UserError in place of errors for want of memory. Also a decorator."""
+def described(remedy='lower --minibatch-gpu, or give'):
+    """Raise UserError for want of memory, and for a full disk where TensorFlow writes. Also a decorator.
+    `remedy`: what can be done, in front of 'the process more'."""
     try:
         yield
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        raise UserError('memory has run out; lower --minibatch-gpu, or give the process more (ulimit -v, the '
-                        'limit of the job)') from error
+        if 'No space left' in str(error):
+            raise UserError(str(error).partition('\n')[0]) from error
+        raise UserError(f'memory has run out; {remedy} the process more (ulimit -v, the limit of the '
+                        'job)') from error

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import dnnlib
+import dnnlib.tflib as tflib
 from dnnlib.tflib.autosummary import autosummary, save_summaries
 from training import misc
 
@@ -45,8 +46,9 @@ class SnapshotGrid:
         return cls(size, None, arrays['grid_labels'], drange_net, arrays['grid_latents'])
 
     def save_fakes(self, name, Gs, minibatch_size):
-        """Generate the images and write them into the run directory."""
-        fakes = Gs.run(self.latents, self.labels, is_validation=True, minibatch_size=minibatch_size)
+        """Generate the images, with the same noise every time, and write them into the run directory."""
+        with tflib.random.counted(tf.get_default_graph().seed or 0, step=0):
+            fakes = Gs.run(self.latents, self.labels, is_validation=True, minibatch_size=minibatch_size)
         path = dnnlib.make_run_dir_path(name)
         misc.save_image_grid(fakes, path, drange=self.drange_net, grid_size=self.size)
 

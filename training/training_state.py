@@ -174,8 +174,7 @@ def _named(path):
     try:
         yield
     except OSError as error:
-        error.filename, error.filename2 = path, None
-        raise
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 def _checksum(path):

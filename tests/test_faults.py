@@ -1,0 +1,30 @@
+"""training.faults: what a user can do something about is one line."""
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+from dnnlib.util import UserError
+from training import faults
+
+
+def exhausted(message):
+    return tf.errors.ResourceExhaustedError(None, None, message)
+
+
+@pytest.mark.parametrize('error', [MemoryError(), exhausted('OOM when allocating tensor with shape[9]')])
+@pytest.mark.parametrize(('kwargs', 'beginning'), [
+    ({}, 'memory has run out; lower --minibatch-gpu, or give the process more'),
+    (dict(remedy='give'), 'memory has run out; give the process more')])
+def test_want_of_memory_says_what_to_do(error, kwargs, beginning):
+    with pytest.raises(UserError, match=f'^{beginning} '), faults.described(**kwargs):
+        raise error
+
+
+def test_a_full_disk_is_not_taken_for_want_of_memory():
+    with pytest.raises(UserError, match='^/run/events.out: No space left on device$'), faults.described():
+        raise exhausted('/run/events.out: No space left on device\n more')
+
+
+def test_other_errors_pass():
+    with pytest.raises(tf.errors.InternalError), faults.described():
+        raise tf.errors.InternalError(None, None, 'bug')
