@@ -54,6 +54,9 @@ def test_a_generator_is_read_without_the_networks_beside_it(triple, tmp_path):
         Gs = pretrained_networks.load_generator(path)
         scopes = {op.name.split('/')[0] for op in session.graph.get_operations()}
         assert scopes == {'Gs', 'G_synthesis', 'G_mapping'}
+        template = [op.type for op in session.graph.get_operations() if op.name.startswith('Gs/')]
+        assert 'Placeholder' in template
+        assert 'Conv2D' not in template, 'what is inside has a template of its own'
         values = {name: Gs.get_var(name) for name in Gs.vars}
         assert misc.load_generator(path).scope == 'Gs_1', 'misc loads as often as it is asked to'
     assert list(values) == list(triple[2].vars)

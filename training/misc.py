@@ -54,13 +54,16 @@ def load_networks(file_or_url, trust_source=False):
 
 
 def load_generator(file_or_url, trust_source=False):
-    """Gs of the networks (G, D, Gs), or the generator alone, in a pickle file or URL. G and D are not built.
-    Raises UserError if the file holds anything else.
+    """Gs of the networks (G, D, Gs), or the generator alone, in a pickle file or URL, to be evaluated.
+
+    G and D are not built, and the layers inside Gs cannot be listed. Raises UserError if the file holds
+    anything else.
 
     `trust_source`: as for `load_pkl`.
     """
     with open_file_or_url(file_or_url) as file:
-        loaded = network_pickle.load(file, trust_source=trust_source, choose=_last_of_triple)
+        loaded = network_pickle.load(file, trust_source=trust_source, choose=_last_of_triple,
+                                     outline=True)
     return as_generator(loaded, file_or_url)
 
 

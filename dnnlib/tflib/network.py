@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 from .. import util
 from ..array_pickle import reason, shown
 from . import legacy_source, network_copy, network_origin, network_report, network_run, network_state, tfutil
+from .inference import is_outline
 
 
 def import_handler(handler_func):
@@ -116,6 +117,9 @@ class Network:
         """
         assert len(in_expr) == self.num_inputs
         assert not all(expr is None for expr in in_expr)
+        if is_outline():
+            out_expr = self._outline(in_expr)
+            return out_expr if return_as_list else tuple(out_expr) if self.num_outputs > 1 else out_expr[0]
         build_kwargs = {**self.static_kwargs, **dynamic_kwargs, 'is_template_graph': False,
                         'components': self.components}
         with tfutil.absolute_variable_scope(self.scope, reuse=True), tf.name_scope(self.name):
@@ -130,6 +134,14 @@ class Network:
         if return_as_list:
             return list(out_expr) if isinstance(out_expr, tuple) else [out_expr]
         return out_expr
+
+    def _outline(self, in_expr):
+        """Placeholders for the outputs; the inputs get their shapes."""
+        for expr, shape in zip(in_expr, self.input_shapes, strict=True):
+            if isinstance(expr, tf.Tensor):
+                expr.set_shape(shape)
+        return [tf.placeholder(t.dtype, t.shape, name=name)
+                for t, name in zip(self.output_templates, self.output_names, strict=True)]
 
     def _zeros_like(self, in_expr, index):
         """Zeros for one input, as many rows as the first input that is given."""

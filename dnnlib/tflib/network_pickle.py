@@ -3,6 +3,7 @@
 A stream fills inert stand-ins first. Arrays and networks are made when the whole of it is known to be sound.
 """
 
+import contextlib
 import io
 import pickle
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from .. import array_pickle, trust, util
 from ..submission import submit
 from ..submission.internal import local
 from . import network_origin, network_state, tfutil
+from .inference import outlines
 from .network import Network
 
 PROTOCOL = 4  # newer protocols are closed to the readers of the published code
@@ -173,7 +175,7 @@ def is_stored_network(obj) -> bool:
 
 
 @util.paused_gc()
-def load(stream, trust_source: bool = False, choose=None):
+def load(stream, trust_source: bool = False, choose=None, outline: bool = False):
     """Read networks, tuples of networks, arrays or run settings.
 
     Networks are built by functions of this code. The source text inside is executed only for a network of
@@ -181,7 +183,8 @@ def load(stream, trust_source: bool = False, choose=None):
     `trust`).
 
     `choose`: function from what the file holds, networks being stand-ins still, to the part of it that is
-    wanted. The rest is neither checked nor built, which saves time and memory.
+    wanted. The rest is neither checked nor built, which saves time and memory. `outline`: build networks that
+    are evaluated only (`inference.outlines`).
 
     Raises UserError where the stream is damaged or asks for anything else. No variable is assigned before
     everything has been checked.
@@ -196,7 +199,8 @@ def load(stream, trust_source: bool = False, choose=None):
         unknown = builder.find_functions()
         if unknown is not None and not (trust_source or trust.is_trusted(source.digest())):
             raise unknown
-        values = builder.build()
+        with outlines() if outline else contextlib.nullcontext():
+            values = builder.build()
     except util.UserError as error:
         raise util.UserError(f'{name}: {error}') from error
     if values:
