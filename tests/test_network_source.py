@@ -45,7 +45,7 @@ TENSORFLOW_1_14 = {
     'nn.sigmoid', 'nn.softplus', 'nn.tanh', 'ones_like',
     'pad', 'random_normal', 'random_uniform', 'range', 'reduce_max',
     'reduce_mean', 'reduce_prod', 'reduce_sum', 'reshape', 'reverse', 'rsqrt',
-    'shape', 'split', 'sqrt', 'square', 'squeeze',
+    'shape', 'split', 'sqrt', 'square', 'squeeze', 'stack',
     'tile', 'transpose', 'unstack', 'variable_scope', 'where', 'while_loop'}
 
 SMALL = dict(resolution=8, num_channels=3, fmap_max=4, latent_size=4, dlatent_size=4, mapping_fmaps=4,
@@ -58,12 +58,12 @@ def stored(name):
 
 
 def guarded_import(name, *args):
-    """`import` where nothing but NumPy, TensorFlow and the published names is installed."""
+    """`import` where, beside Python, nothing but NumPy, TensorFlow and the published names is installed."""
     if name in ('dnnlib', 'dnnlib.tflib'):
         published = types.SimpleNamespace(**{name: getattr(dnnlib, name) for name in DNNLIB_NAMES})
         published.tflib = types.SimpleNamespace(**{name: getattr(tflib, name) for name in TFLIB_NAMES})
         return published
-    if name not in ('numpy', 'tensorflow.compat.v1'):
+    if name not in ('os', 'numpy', 'tensorflow.compat.v1'):
         raise ImportError(f'{name} is not installed there')
     return __import__(name, *args)
 
@@ -152,9 +152,9 @@ def test_the_text_is_python_3_6_and_imports_published_packages_only(name):
     tree = ast.parse(stored(name), feature_version=(3, 6))
     statements = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert all(isinstance(node, ast.Import) for node in statements)
-    expected = {'numpy', 'tensorflow.compat.v1', 'dnnlib', 'dnnlib.tflib'}
+    expected = {'os', 'numpy', 'tensorflow.compat.v1', 'dnnlib', 'dnnlib.tflib'}
     if name == 'networks_progan':  # readers tell it by that
-        expected = {'numpy', 'tensorflow.compat.v1'}
+        expected = {'os', 'numpy', 'tensorflow.compat.v1'}
         assert 'dnnlib' not in stored(name)
     assert {alias.name for node in statements for alias in node.names} == expected
     for node in ast.walk(tree):

@@ -2,8 +2,8 @@
 
 Readers elsewhere execute that text. Our networks share their layers, which nobody else has, and are written
 for current Python. So the text of a module of networks is that module behind everything it uses of `dnnlib`,
-in words that Python 3.6 and TensorFlow 1.14 know too. It imports NumPy, TensorFlow and, for their published
-names, `dnnlib` and `dnnlib.tflib`.
+in words that Python 3.6 and TensorFlow 1.14 know too. It imports `os`, NumPy, TensorFlow and, for their
+published names, `dnnlib` and `dnnlib.tflib`.
 """
 
 import ast
@@ -20,7 +20,7 @@ from . import older_python
 from .older_python import Source
 
 NETWORKS = 'training.networks_'  # modules that are stored together with what they use
-KEPT_IMPORTS = ('numpy', 'tensorflow.compat.v1', 'dnnlib', 'dnnlib.tflib')
+KEPT_IMPORTS = ('os', 'numpy', 'tensorflow.compat.v1', 'dnnlib', 'dnnlib.tflib')
 
 # Readers tell by these functions whose networks a text holds: layers must not have their names.
 MARKERS = ('G_style', 'G_paper', 'G_synthesis_stylegan2', 'D_main', 'normalize_2nd_moment')

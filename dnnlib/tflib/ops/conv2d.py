@@ -9,7 +9,6 @@ import functools
 import os
 
 import tensorflow.compat.v1 as tf
-from numpy._core._multiarray_umath import __cpu_features__
 
 
 @functools.cache
@@ -125,8 +124,18 @@ def _lacks_kernels_for(x, w):
 
 def _is_avx2_the_widest():
     """Does oneDNN work with AVX2 here, for want of AVX-512 or because its environment variable says so?"""
-    avx512 = __cpu_features__.get('AVX512F', False) and os.environ.get('ONEDNN_MAX_CPU_ISA', '') != 'AVX2'
-    return __cpu_features__.get('AVX2', False) and not avx512
+    flags = _cpu_flags()
+    return 'avx2' in flags and ('avx512f' not in flags or os.environ.get('ONEDNN_MAX_CPU_ISA') == 'AVX2')
+
+
+@functools.cache
+def _cpu_flags():
+    """What Linux says that the processor can do, {name}; empty elsewhere."""
+    if not os.path.exists('/proc/cpuinfo'):
+        return set()
+    with open('/proc/cpuinfo', encoding='utf-8') as file:
+        lines = [line.split() for line in file if line.startswith('flags')]
+    return set(lines[0]) if lines else set()
 
 
 def _as_transposed(x, w):
