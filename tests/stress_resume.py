@@ -60,8 +60,8 @@ def stress(folder, kills, rnd):
         lambda: resumed_runs.start(data_dir, folder / 'one', total_kimg=total_kimg, **kwargs))]
     [undisturbed] = (folder / 'one').glob('0*')
     problems = resumed_runs.differences(undisturbed, run_dir) + seen.lost
-    print(f'{kills + 1} kills in {seconds:.0f} s, {seen.torn} of them in the middle of writing; {total_kimg} '
-          f'kimg; status of the last process and of the undisturbed one: {statuses}')
+    print(f'{kills + 1} kills in {seconds:.0f} s, {seen.torn} of them in the middle of writing; '
+          f'{total_kimg:.3f} kimg; status of the last process and of the undisturbed one: {statuses}')
     print('\n'.join(problems) or 'Variables, order of data, logs and snapshots: as in the undisturbed run.')
     if problems:
         print((folder / 'log').read_text()[-4000:])
