@@ -3,13 +3,12 @@
 import argparse
 import json
 import os
-import pathlib
 import shlex
 import sys
 import tempfile
 import time
 
-from benchmarks import machine, processes, report
+from benchmarks import machine, processes, report, results_file
 from benchmarks.inputs import Inputs
 from benchmarks.plan import PARTS, pieces
 from dnnlib import cli
@@ -76,25 +75,14 @@ def _write_json(results, out):
         file.write('\n')
 
 
-def read_results(path):
-    """Results of an earlier run. Raises UserError if there are none in the file."""
-    try:
-        results = json.loads(pathlib.Path(path).read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise UserError(f'--report={path}: cannot be read ({error}); expected a performance.json of '
-                        'python -m benchmarks') from error
-    if not isinstance(results, dict) or 'pieces' not in results:
-        raise UserError(f'--report={path}: expected a performance.json of python -m benchmarks')
-    return results
-
-
 def main(argv=None):
     """Parse, measure, report."""
     args = make_parser().parse_args(argv)
     complete = not args.quick and args.only == list(PARTS)
     out = args.out or ('docs' if complete or args.report else RESULTS)
     if args.report:
-        results = read_results(args.report)
+        results = results_file.read(
+            args.report, 'a performance.json of python -m benchmarks', ['pieces'])
     else:
         wanted = [piece for piece in pieces(args.quick) if set(piece.parts) & set(args.only)]
         results = measure(wanted, args.quick)

@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+from benchmarks import results_file
 from benchmarks.plan import MEMORY_GOALS
 from dnnlib.util import atomic_write, format_time
 
@@ -62,15 +63,10 @@ def _write_picture(results, path):
     by_resolution, by_minibatch = _by_resolution(results), _by_minibatch(results)
     if not by_resolution or not by_minibatch:
         return False
-    try:
-        from benchmarks import plot
-    except ModuleNotFoundError as error:
-        if error.name != 'matplotlib':
-            raise
-        print("No picture: matplotlib is not here (pip install -e '.[bench]').")
-        return False
-    plot.write(by_resolution, by_minibatch, path)
-    return True
+    plot = results_file.plot_module('plot')
+    if plot is not None:
+        plot.write(by_resolution, by_minibatch, path)
+    return plot is not None
 
 
 def _of(results, *functions):

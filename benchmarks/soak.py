@@ -7,14 +7,13 @@ import argparse
 import contextlib
 import json
 import os
-import pathlib
 import re
 import shlex
 import sys
 import tempfile
 import time
 
-from benchmarks import machine, processes, soak_report, soak_training, soak_watch
+from benchmarks import machine, processes, results_file, soak_report, soak_training, soak_watch
 from benchmarks.inputs import Inputs
 from dnnlib import cli
 from dnnlib.progress import Progress
@@ -124,23 +123,12 @@ def _write_json(results, out):
         file.write('{\n' + ',\n'.join(f' "{key}": {text}' for key, text in texts.items()) + '\n}\n')
 
 
-def read_results(path):
-    """Results of an earlier run. Raises UserError if there are none in the file."""
-    try:
-        results = json.loads(pathlib.Path(path).read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise UserError(f'--report={path}: cannot be read ({error}); expected a soak.json of '
-                        'python -m benchmarks.soak') from error
-    if not isinstance(results, dict) or not {*soak_report.PARTS} <= {*results}:
-        raise UserError(f'--report={path}: expected a soak.json of python -m benchmarks.soak')
-    return results
-
-
 def main(argv=None):
     """Parse, measure, report, judge."""
     args = make_parser().parse_args(argv)
     if args.report:
-        results = read_results(args.report)
+        results = results_file.read(
+            args.report, 'a soak.json of python -m benchmarks.soak', soak_report.PARTS)
     else:
         try:
             results = measure(args)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.stats
 
-from benchmarks import soak_training
+from benchmarks import results_file, soak_training
 from dnnlib.util import UserError, atomic_write, format_time
 
 PARTS = {'training': 'iterations', 'features': 'images'}  # what they count
@@ -105,15 +105,10 @@ def write(results, folder):
 
 
 def _write_picture(results, path):
-    try:
-        from benchmarks import soak_plot
-    except ModuleNotFoundError as error:
-        if error.name != 'matplotlib':
-            raise
-        print("No picture: matplotlib is not here (pip install -e '.[bench]').")
-        return False
-    soak_plot.write(results, path)
-    return True
+    soak_plot = results_file.plot_module('soak_plot')
+    if soak_plot is not None:
+        soak_plot.write(results, path)
+    return soak_plot is not None
 
 
 def text(results, has_picture=False) -> str:
