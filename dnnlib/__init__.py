@@ -1,11 +1,10 @@
 """Helpers that know nothing about GANs: utilities, run submission and, in `dnnlib.tflib`, TensorFlow."""
 
-import os
+# ruff: noqa: E402, I001  (before anything loads TensorFlow)
+from . import tf_environment
 
-# Read when TensorFlow loads, which scripts do later; its warnings are for its makers.
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+tf_environment.prepare()
 
-# ruff: noqa: E402
 from . import submission
 from .submission.run_context import RunContext
 from .submission.submit import (

@@ -1,14 +1,18 @@
 """Fixtures for all tests."""
 
-import os
+import pytest
 
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+import dnnlib.tflib as tflib
+from tests import small_networks
+from tests.golden_figures import QUICK, fresh_session, set_golden_values
 
-import pytest  # noqa: E402
 
-import dnnlib.tflib as tflib  # noqa: E402
-from tests import small_networks  # noqa: E402
-from tests.golden_figures import QUICK, fresh_session, set_golden_values  # noqa: E402
+@pytest.fixture(scope='module', autouse=True)
+def nothing_left_over():
+    """The tests of one module leave no default session to those of another."""
+    yield
+    with pytest.raises(RuntimeError, match='No default TensorFlow session'):
+        tflib.assert_tf_initialized()
 
 
 @pytest.fixture

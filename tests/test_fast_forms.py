@@ -8,7 +8,7 @@ import dnnlib.tflib as tflib
 from dnnlib.tflib.inference import inference, is_inference
 from dnnlib.tflib.layers import equalized, modulated, styles
 from dnnlib.tflib.layers.minibatch_stddev import minibatch_stddev_layer
-from dnnlib.tflib.ops import conv2d
+from dnnlib.tflib.ops import conv2d, upfirdn_2d
 from dnnlib.tflib.ops.fused_bias_act import activation_funcs, fused_bias_act, gain_before_and_after
 from dnnlib.tflib.ops.upfirdn_2d import conv_downsample_2d, upsample_conv_2d
 from tests.golden_figures import QUICK, assert_close, fresh_session, set_golden_values
@@ -39,50 +39,74 @@ def test_the_gain_of_an_activation_can_be_shared_out(act, session):
     assert_close(shared, plain, act, tolerance=1e-6)
 
 
+def _types_of_operations(build, *arrays):
+    """{type} of all operations that values and gradients take."""
+    with tf.Graph().as_default() as graph:
+        _with_gradients(build, *map(tf.constant, arrays))
+    return {op.type for op in graph.get_operations()}
+
+
+@pytest.mark.parametrize('padding', ['SAME', 'VALID'])
+@pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('fmaps', [1, 3, 8])
-def test_convolution_by_single_pixels_is_a_matrix_product(fmaps, session):
+def test_convolution_by_single_pixels_is_a_matrix_product(fmaps, stride, padding, session):
+    """In all its gradients: with strides, oneDNN's convolution would write where it must not."""
     def plain(x, w):
-        return tf.nn.conv2d(x, w, strides=1, padding='SAME')
+        return tf.nn.conv2d(x[:, ::stride, ::stride], w, strides=1, padding=padding)
 
     def product(x, w):
-        return conv2d.conv2d(x, w, data_format='NHWC')
+        return conv2d.conv2d(x, w, stride, padding, data_format='NHWC')
 
     x, w = golden_input('x', [2, 5, 4, 6]), golden_input('w', [1, 1, 6, fmaps])
     _assert_equal(session, (product, plain), x, w)
-    assert product(tf.constant(x), tf.constant(w)).op.inputs[0].op.type == 'MatMul'
+    types = _types_of_operations(product, x, w)
+    assert 'MatMul' in types
+    assert not {kind for kind in types if kind.startswith('Conv')}
 
 
-def test_the_convolution_of_one_sample_is_a_transposed_one_where_that_is_faster(session, monkeypatch):
+@pytest.mark.parametrize('padding', ['SAME', 'VALID'])
+@pytest.mark.parametrize('stride', [1, 2, 3])
+def test_transposed_convolution_by_single_pixels_is_a_matrix_product(stride, padding, session):
+    size = [n * stride if padding == 'SAME' else (n - 1) * stride + 1 for n in (5, 4)]
+    x, w = golden_input('x', [2, 5, 4, 6]), golden_input('w', [1, 1, 3, 6])
+
+    def by_einsum(x, w):
+        spread = np.zeros([5, 4, *size], np.float32)
+        for row, column in np.ndindex(5, 4):
+            spread[row, column, row * stride, column * stride] = 1
+        return tf.einsum('nyxi,yxhw,oi->nhwo', x, tf.constant(spread), w[0, 0])
+
+    def product(x, w):
+        return conv2d.conv2d_transpose(x, w, stride, padding, data_format='NHWC')
+
+    _assert_equal(session, (product, by_einsum), x, w)
+    assert not {kind for kind in _types_of_operations(product, x, w) if kind.startswith('Conv')}
+
+
+@pytest.mark.parametrize('size, fmaps, avx2, expected', [
+    ([1, 16, 17], 6, True, 'Conv2DBackpropInput'), ([1, 16, 17], 6, False, 'Conv2D'),
+    ([1, 16, 17], 256, False, 'Conv2DBackpropInput'), ([1, 12, 17], 6, True, 'Conv2D'),
+    ([2, 16, 17], 6, True, 'Conv2D')])
+def test_the_convolution_of_one_sample_is_a_transposed_one_where_that_is_faster(
+        size, fmaps, avx2, expected, session, monkeypatch):
     def plain(x, w):
         return tf.nn.conv2d(x, w, strides=1, padding='SAME')
 
-    def transposed(x, w):
+    def fast(x, w):
         return conv2d.conv2d(x, w, data_format='NHWC')
 
+    monkeypatch.setattr(conv2d, '_uses_onednn', lambda: True)
+    monkeypatch.setattr(conv2d, '_is_avx2_the_widest', lambda: avx2)
+    x, w = golden_input('x', [*size, fmaps]), golden_input('w', [3, 3, fmaps, 4])
+    assert fast(tf.constant(x), tf.constant(w)).op.type == expected
+    _assert_equal(session, (fast, plain), x, w)
+
+
+def test_without_onednn_convolutions_stay_as_they_are(session, monkeypatch):
+    monkeypatch.setattr(conv2d, '_uses_onednn', lambda: False)
     monkeypatch.setattr(conv2d, '_is_avx2_the_widest', lambda: True)
-    x, w = golden_input('x', [1, 12, 9, 6]), golden_input('w', [3, 3, 6, 4])
-    _assert_equal(session, (transposed, plain), x, w)
-    assert transposed(tf.constant(x), tf.constant(w)).op.type == 'Conv2DBackpropInput'
-    assert transposed(tf.constant(np.concatenate([x, x])), tf.constant(w)).op.type == 'Conv2D'
-    monkeypatch.setattr(conv2d, '_is_avx2_the_widest', lambda: False)
-    assert transposed(tf.constant(x), tf.constant(w)).op.type == 'Conv2D'
-
-
-def test_a_transposed_convolution_of_one_sample_goes_by_rows_and_columns_where_that_is_faster(
-        session, monkeypatch):
-    def plain(x, w):
-        shape = [1, 25, 19, 4]
-        return tf.nn.conv2d_transpose(x, w, output_shape=shape, strides=2, padding='VALID')
-
-    def in_phases(x, w):
-        return conv2d.conv2d_transpose(x, w, data_format='NHWC')
-
-    x, w = golden_input('x', [1, 12, 9, 3]), golden_input('w', [3, 3, 4, 3])
-    monkeypatch.setattr(conv2d, '_is_avx2_the_widest', lambda: False)
-    assert in_phases(tf.constant(x), tf.constant(w)).op.type == 'Conv2DBackpropInput'
-    monkeypatch.setattr(conv2d, '_is_avx2_the_widest', lambda: True)
-    assert in_phases(tf.constant(x), tf.constant(w)).op.type == 'StridedSlice'
-    _assert_equal(session, (in_phases, plain), x, w)
+    assert conv2d.conv2d(tf.zeros([1, 16, 16, 256]), tf.zeros([3, 3, 256, 4]),
+                         data_format='NHWC').op.type == 'Conv2D'
 
 
 @pytest.mark.parametrize('resample', ['up', 'down'])
@@ -93,6 +117,35 @@ def test_single_pixels_are_convolved_at_the_lower_resolution(resample, session):
         (lambda x, w: equalized.resampled_conv2d(x, w, resample_kernel=KERNEL, **{resample: True}),
          lambda x, w: plain(x, w, k=KERNEL)),
         golden_input('x', [2, 6, 8, 8]), golden_input('w', [1, 1, 6, 4]))
+
+
+@pytest.mark.parametrize('k, padding', [(KERNEL, 0), ([1, 2, 3, 4, 4, 3, 2, 1], 2), (None, 0)])
+@pytest.mark.parametrize('factor', [1, 2, 3])
+@pytest.mark.parametrize('data_format', ['NCHW', 'NHWC'])
+def test_zeros_beside_a_large_upsampled_image_take_the_place_of_padding(
+        data_format, factor, k, padding, session, monkeypatch):
+    shape = [1, 66, 64, 2] if data_format == 'NHWC' else [1, 2, 66, 64]
+    inputs = [tf.constant(golden_input(name, size)) for name, size in (('x', shape), ('w', [3, 3, 2, 3]))]
+
+    def build(*inputs):
+        return upsample_conv_2d(*inputs, k=k, factor=factor, padding=padding, data_format=data_format)
+
+    margins = session.run(_with_gradients(build, *inputs))
+    monkeypatch.setattr(upfirdn_2d, 'fast_margin', lambda x, data_format: 0)
+    for value, other in zip(margins, session.run(_with_gradients(build, *inputs)), strict=True):
+        assert_close(value, other, 'tensor', tolerance=1e-5)
+
+
+def test_there_are_such_zeros_where_that_is_faster():
+    def size(height, k):
+        with tf.Graph().as_default() as graph:
+            upsample_conv_2d(tf.zeros([1, height, height, 2]), tf.zeros([3, 3, 2, 3]), k, data_format='NHWC')
+        [op] = [op for op in graph.get_operations() if op.type == 'Conv2DBackpropInput']
+        return op.outputs[0].shape[1:3]
+
+    assert size(64, KERNEL) == [130, 130]
+    assert size(32, KERNEL) == [65, 65]
+    assert size(64, None) == [129, 129], 'without padding there is nothing to replace'
 
 
 @pytest.mark.parametrize('demodulate', [True, False])

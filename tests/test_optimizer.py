@@ -351,3 +351,19 @@ def test_skipped_steps_are_counted_in_all_and_in_a_row(session):
         skipped = problem.optimizer.skipped
         seen.append(tuple(tflib.run([skipped.total, skipped.in_a_row])))
     assert seen == [(0, 0), (1, 1), (1, 1), (2, 2), (2, 2), (3, 3), (3, 3), (3, 0), (3, 0)]
+
+
+def test_a_step_evaluates_its_loss_as_it_is_before_the_step(session):
+    weight = tf.Variable(1.0)
+    session.run(weight.initializer)
+    seen = tf.Variable(0.0)
+    session.run(seen.initializer)
+    loss = weight * 2.0
+    with tf.control_dependencies([tf.assign(seen, loss)]):
+        loss = tf.identity(loss)
+    opt = tflib.Optimizer(tf_optimizer=SGD, learning_rate=0.5)
+    opt.register_gradients(loss, [weight])
+    step = opt.apply_updates()
+    for before in (1.0, 0.0, -1.0):
+        session.run(step)
+        assert session.run([seen, weight]) == [2 * before, before - 1]

@@ -66,11 +66,12 @@ def _size(items):
 
 
 def nhwc_conv2d(input, filter=None, strides=None, padding=None, filters=None, dilations=1, **kwargs):
-    """tf.nn.conv2d in NHWC for the CPU: groups and explicit padding have gradients, too."""
+    """tf.nn.conv2d in NHWC for the CPU: groups, explicit padding and 1x1 weights with strides have gradients,
+    too."""
     x, w = tf.convert_to_tensor(input), tf.convert_to_tensor(filters if filter is None else filter)
     if not isinstance(padding, str):
         x, padding = tf.pad(x, padding), 'VALID'
-    if not _is_grouped(x, w) or np.any(np.not_equal(dilations, 1)):
+    if not (_is_grouped(x, w) or _skips_pixels(w, strides)) or np.any(np.not_equal(dilations, 1)):
         return tf.nn.conv2d(x, w, strides=strides, padding=padding, dilations=dilations, **kwargs)
     return _grouped_conv2d(x, w, _size(strides), padding)
 
@@ -82,6 +83,11 @@ def _is_grouped(x, w):
     return x.shape.as_list()[3] != w.shape.as_list()[2]
 
 
+def _skips_pixels(w, strides):
+    """Are these 1x1 weights with strides? oneDNN must not compute their gradient, see `ops/conv2d.py`."""
+    return w.shape.as_list()[:2] == [1, 1] and _size(strides) != (1, 1)
+
+
 def nhwc_conv2d_transpose(value=None, filter=None, output_shape=None, strides=None, padding='SAME',
                           input=None, filters=None, dilations=None, **kwargs):
     """tf.nn.conv2d_transpose in NHWC for the CPU, which has no groups of its own."""
@@ -89,7 +95,8 @@ def nhwc_conv2d_transpose(value=None, filter=None, output_shape=None, strides=No
     w = tf.convert_to_tensor(filters if filter is None else filter)
     out_shape = tf.convert_to_tensor(output_shape)
     static = tf.get_static_value(out_shape, partial=True)
-    if static is None or static[3] == w.shape.as_list()[2] or np.any(np.not_equal(dilations or 1, 1)):
+    is_plain = static is None or (static[3] == w.shape.as_list()[2] and not _skips_pixels(w, strides))
+    if is_plain or np.any(np.not_equal(dilations or 1, 1)):
         return tf.nn.conv2d_transpose(x, w, output_shape=out_shape, strides=strides, padding=padding,
                                       dilations=dilations, **kwargs)
     groups = out_shape[3] // dims(w)[2]

@@ -16,8 +16,9 @@ import traceback
 import types
 import warnings
 
+from ..stored import network_source
 from ..util import UserError, get_obj_from_module
-from . import legacy_tensorflow, network_source
+from . import legacy_tensorflow
 
 _PREFIX = '_tflib_network_import_'
 _texts = {}  # source text by the name of the module that was made of it

@@ -108,7 +108,9 @@ class Optimizer:
     def register_gradients(self, loss, trainable_vars) -> None:
         """Add the gradients of `loss` for a list or dict of variables, which live on the device of the loss.
 
-        Every call brings variables of the same shapes in the same order.
+        Every call brings variables of the same shapes in the same order. A step evaluates the loss itself,
+        too, with the variables as they are before the step: what the loss records must not depend on what
+        its gradients need.
         """
         assert not self._updates_applied, 'register_gradients() comes before apply_updates()'
         trainable_vars = list(trainable_vars.values() if isinstance(trainable_vars, dict) else trainable_vars)
@@ -118,7 +120,7 @@ class Optimizer:
         self._shapes = self._shapes or shapes
         assert shapes == self._shapes, 'variables of other shapes than in the first call'
         device = self._get_device(loss.device)
-        with tf.name_scope(self.id + '_grad'), tf.device(loss.device):
+        with tf.name_scope(self.id + '_grad'), tf.device(loss.device), tf.control_dependencies([loss]):
             loss = self.apply_loss_scaling(tf.cast(loss, tf.float32))
             pairs = device.optimizer.compute_gradients(
                 loss, var_list=trainable_vars, gate_gradients=tf.train.Optimizer.GATE_NONE)

@@ -242,21 +242,31 @@ def set_initial_values(var_to_value_dict: dict) -> None:
 
 
 def create_var_with_large_initial_value(initial_value: np.ndarray, *args, **kwargs) -> tf.Variable:
-    """tf.Variable with this value, which is no constant of the graph: those are limited to 2 GB."""
-    assert_tf_initialized()
+    """New variable that holds this array. The array is fed to the initializer and does not become a constant
+    of the graph, which cannot be stored when it is larger than 2 GB.
+
+    `args`, `kwargs`: of tf.Variable, after the initial value. If the initializer runs again later, it sets
+    zeros. Raises RuntimeError before `init_tf()`.
+    """
     assert isinstance(initial_value, np.ndarray)
-    zeros = tf.zeros(initial_value.shape, initial_value.dtype)
-    var = tf.Variable(zeros, *args, **kwargs)
-    set_vars({var: initial_value})
+    session = default_session()
+    shape, dtype = initial_value.shape, initial_value.dtype
+    fed = tf.placeholder_with_default(tf.zeros(shape, dtype), shape)
+    var = tf.Variable(fed, *args, **kwargs)
+    session.run(var.initializer, {fed: initial_value})
     return var
 
 
 def convert_images_from_uint8(images, drange=[-1, 1], nhwc_to_nchw=False):
-    """uint8 [N,C,H,W] (or [N,H,W,C] with `nhwc_to_nchw`) -> float32 [N,C,H,W] in `drange`."""
-    images = tf.cast(images, tf.float32)
+    """Spread the 256 levels of an image evenly over `drange`: 0 becomes its low end, 255 its high end.
+
+    uint8 [N,C,H,W], or [N,H,W,C] with `nhwc_to_nchw` -> float32 [N,C,H,W].
+    """
     if nhwc_to_nchw:
-        images = tf.transpose(images, [0, 3, 1, 2])
-    return images * ((drange[1] - drange[0]) / 255) + drange[0]
+        images = tf.transpose(images, [0, 3, 1, 2])  # [N,H,W,C] -> [N,C,H,W], while a level is one byte
+    low, high = drange
+    step = (high - low) / 255
+    return low + step * tf.cast(images, tf.float32)
 
 
 def convert_images_to_uint8(images, drange=[-1, 1], nchw_to_nhwc=False, shrink=1):

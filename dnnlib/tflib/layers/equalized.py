@@ -56,7 +56,7 @@ def dense_bias_act(x, fmaps, act, lrmul=1, data_format='NCHW'):
     weights, which saves operations."""
     before, after = gain_before_and_after(act)
     x = dense_layer(x, fmaps=fmaps, gain=before, lrmul=lrmul, data_format=data_format)
-    return apply_bias_act(x, act=act, lrmul=lrmul * before, gain=after)
+    return apply_bias_act(x, act=act, lrmul=lrmul, bias_gain=before, gain=after)
 
 
 def resampled_conv2d(x, w, up=False, down=False, resample_kernel=None, data_format='NCHW'):
@@ -89,13 +89,17 @@ def conv2d_layer(x, fmaps, kernel, up=False, down=False, resample_kernel=None, g
 
 
 def apply_bias_act(x, act='linear', alpha=None, gain=None, lrmul=1, bias_var='bias', data_format='NCHW',
-                   clamp=None, trainable=True):
-    """Add a bias per channel (zeros at the start), apply the activation, its gain and the clamp, which is the
-    largest magnitude of the result. Same shape as x."""
+                   clamp=None, trainable=True, bias_gain=1):
+    """act(x + b * lrmul * bias_gain) * gain, clamped: a bias per channel, 0 at the start. Same shape as x.
+
+    lrmul: how fast the bias learns, relative to other variables. bias_gain: a gain that x has already.
+    clamp: largest magnitude of the result.
+    """
     axis = channel_axis(data_format) if x.shape.rank == 4 else 1
     shape = [x.shape.as_list()[axis]]
     b = tf.get_variable(bias_var, shape=shape, initializer=tf.initializers.zeros(), trainable=trainable)
-    b = tf.cast(b if lrmul == 1 else b * lrmul, x.dtype)
+    scale = lrmul * bias_gain
+    b = tf.cast(b if scale == 1 else b * scale, x.dtype)
     return fused_bias_act(x, b=b, axis=axis, act=act, alpha=alpha, gain=gain, clamp=clamp)
 
 
@@ -104,4 +108,5 @@ def conv2d_bias_act(x, fmaps, kernel, act, **kwargs):
     saved. `kwargs`: of the convolution."""
     before, after = gain_before_and_after(act)
     x = conv2d_layer(x, fmaps=fmaps, kernel=kernel, gain=before, **kwargs)
-    return apply_bias_act(x, act=act, lrmul=before, gain=after, data_format=kwargs.get('data_format', 'NCHW'))
+    return apply_bias_act(x, act=act, bias_gain=before, gain=after,
+                          data_format=kwargs.get('data_format', 'NCHW'))

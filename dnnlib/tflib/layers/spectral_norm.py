@@ -4,25 +4,25 @@ import tensorflow.compat.v1 as tf
 
 
 def apply_spectral_norm(w, state_var='sn', iterations=1, eps=1e-8):
-    """w [...,fmaps], as a matrix [-1,fmaps], divided by its largest singular value. -> [...,fmaps].
+    """Weights w [...,O] divided by their spectral norm sigma, as power iteration estimates it (Algorithm 1).
 
-    Power iteration finds that value: variable `state_var` [1,fmaps] keeps the singular vector and moves on at
-    every evaluation, in use as in training.
+    sigma is the largest singular value of w as a matrix [I,O]. The singular vector of the outputs, the
+    paper's u, is kept in the variable `state_var` [1,O], which is not trained. Every evaluation, in training
+    or not, refines it by so many `iterations`. `eps` keeps lengths away from 0.
     """
-    fmaps = w.shape.as_list()[-1]
-    matrix = tf.reshape(w, [-1, fmaps])  # [k,k,I,O] -> [k*k*I,O]
-    state = tf.get_variable(state_var, shape=[1, fmaps], initializer=tf.initializers.random_normal(),
+    num_outputs = w.shape.as_list()[-1]
+    state = tf.get_variable(state_var, shape=[1, num_outputs], initializer=tf.initializers.random_normal(),
                             trainable=False)
+    matrix = tf.reshape(w, [-1, num_outputs])  # [k,k,I,O] -> [k*k*I,O], the transpose of the paper's W
     u = state
     for _ in range(iterations):
-        v = tf.matmul(u, matrix, transpose_b=True)
-        v *= _inverse_norm(v, eps)
-        u = tf.matmul(v, matrix)
-        inverse_sigma = _inverse_norm(u, eps)
-        u *= inverse_sigma
+        v, _ = _direction_and_inverse_length(tf.matmul(u, matrix, transpose_b=True), eps)  # [1,k*k*I]
+        u, inverse_sigma = _direction_and_inverse_length(tf.matmul(v, matrix), eps)  # [1,O]
     with tf.control_dependencies([tf.assign(state, u)]):
         return w * inverse_sigma
 
 
-def _inverse_norm(x, eps):
-    return tf.rsqrt(tf.reduce_sum(tf.square(x)) + eps)
+def _direction_and_inverse_length(x, eps):
+    """x [1,C] -> unit vector [1,C], scalar."""
+    inverse_length = tf.rsqrt(tf.reduce_sum(x * x) + eps)
+    return x * inverse_length, inverse_length

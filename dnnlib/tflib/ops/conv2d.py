@@ -88,18 +88,21 @@ def conv2d(x, w, stride=1, padding='SAME', data_format='NCHW'):
     x [N,C,H,W] (or NHWC) -> [N,O,H',W']. With C = G*I the convolution has G groups, outputs ordered by group.
     """
     w = tf.convert_to_tensor(w, x.dtype)
-    if data_format == 'NHWC' and stride == 1:
-        if _is_per_pixel(x, w):
-            return _product_per_pixel(x, w)
-        if padding == 'SAME' and w.shape[:3] == [3, 3, x.shape[3]] and _lacks_kernels_for(x, w):
-            return _as_transposed(x, w)
+    if data_format == 'NHWC' and _is_per_pixel(x, w.shape.as_list()[:3]):
+        return _product_per_pixel(x[:, ::stride, ::stride] if stride > 1 else x, w)
+    if data_format == 'NHWC' and stride == 1 and padding == 'SAME' and _is_faster_transposed(x, w):
+        return _as_transposed(x, w)
     return tf.nn.conv2d(x, w, strides=_strides(stride, data_format), padding=padding, data_format=data_format)
 
 
-def _is_per_pixel(x, w):
-    """Is w [kH,kW,I,O] a matrix for each pixel of x [N,H,W,C], in one group? Not in half precision, of which
-    convolutions add up the products more exactly."""
-    return x.dtype == tf.float32 and w.shape.as_list()[:3] == [1, 1, x.shape.as_list()[3]]
+def _is_per_pixel(x, kernel):
+    """Are weights with this `kernel` [kH,kW,I] a matrix for each pixel of x [N,H,W,C], in one group? Not in
+    half precision, of which convolutions add up the products more exactly.
+
+    With strides it has to be one: where AVX2 is the widest that there is, oneDNN's kernel for the gradient of
+    such weights writes beyond the end of its memory.
+    """
+    return x.dtype == tf.float32 and kernel == [1, 1, x.shape.as_list()[3]]
 
 
 def _product_per_pixel(x, w):
@@ -110,16 +113,36 @@ def _product_per_pixel(x, w):
     return tf.reshape(y, [*pixels, y.shape[1]])
 
 
-def _lacks_kernels_for(x, w):
-    """Is x [N,H,W,C] a single sample with more values than its weights w, on a CPU with AVX2 and no AVX-512?
+def _product_on_grid(x, w, stride, padding):
+    """Transposed convolution of x [N,H,W,I] with w [1,1,O,I]: matrix products, with zeros between them.
+    -> [N,(H-1)*stride+1,(W-1)*stride+1,O] or, with `padding` 'SAME', [N,H*stride,W*stride,O]."""
+    y = _product_per_pixel(x, tf.transpose(w, [0, 1, 3, 2]))
+    if stride == 1:
+        return y
+    _, height, width, fmaps = dims(y)
+    y = tf.reshape(y, [-1, height, 1, width, 1, fmaps])  # [N,H,W,O] -> [N,H,1,W,1,O]
+    y = tf.pad(y, [[0, 0], [0, 0], [0, stride - 1], [0, 0], [0, stride - 1], [0, 0]])
+    y = tf.reshape(y, [-1, height * stride, width * stride, fmaps])  # [N,H,s,W,s,O] -> [N,H*s,W*s,O]
+    overhang = stride - 1 if padding == 'VALID' else 0
+    return y[:, :height * stride - overhang, :width * stride - overhang]
 
-    For those oneDNN copies the pixels into a matrix, mostly on one core, and needs two to four times as long
-    as a transposed convolution of stride 1 does. Its transposed convolutions of stride 2 are slow as well.
+
+def _is_faster_transposed(x, w):
+    """Is the convolution of x [N,H,W,I] with w one that oneDNN has a slow kernel for?
+
+    It has for single samples of 16x16 pixels or more and 3x3 weights, if feature maps are many or AVX2 is the
+    widest that there is: a transposed convolution of stride 1 reaches the speed of a matrix product there.
     """
-    if not (x.shape.is_fully_defined() and w.shape.is_fully_defined()):
+    if w.shape[:3] != [3, 3, x.shape[3]]:
         return False
-    is_large_sample = x.shape[0] == 1 and x.shape.num_elements() >= w.shape.num_elements()
-    return is_large_sample and x.dtype == tf.float32 and _is_avx2_the_widest()
+    if not x.shape.is_fully_defined() or x.shape[:3].num_elements() < 16 * 16 or x.shape[0] > 1:
+        return False
+    return x.dtype == tf.float32 and _uses_onednn() and (x.shape[3] >= 256 or _is_avx2_the_widest())
+
+
+def _uses_onednn():
+    """Does TensorFlow use oneDNN on this x86 CPU, as it has been asked to?"""
+    return os.environ.get('TF_ENABLE_ONEDNN_OPTS') == '1' and 'avx2' in _cpu_flags()
 
 
 def _is_avx2_the_widest():
@@ -144,41 +167,29 @@ def _as_transposed(x, w):
     return conv2d_transpose(x, w, stride=1, padding='SAME', data_format='NHWC')
 
 
-def _transposed_in_phases(x, w):
-    """Transposed convolution of stride 2 with w [3,3,O,I]: one of stride 1 for each parity of row and column.
+def fast_margin(x, data_format: str) -> int:
+    """The `margin` that makes `conv2d_transpose` of x with stride 2 fast.
 
-    x [N,H,W,I] -> [N,2*H+1,2*W+1,O].
+    oneDNN has a kernel that is half as fast for some sizes of large images and AVX2: for 513x513 pixels of 64
+    feature maps, for example, but not for one row and column more.
     """
-    _, height, width, _ = x.shape.as_list()
-    size = [height + 1, width + 1]
-    rows = [tf.stack([_phase(x, w[first_row::2, first_col::2], size) for first_col in (0, 1)], axis=3)
-            for first_row in (0, 1)]  # [N,H,W,2,O]
-    woven = tf.reshape(tf.stack(rows, axis=2), [-1, 2 * size[0], 2 * size[1], w.shape[2]])  # of [N,H,2,W,2,O]
-    return woven[:, :-1, :-1]
-
-
-def _phase(x, w, size):
-    """Transposed convolution of x [N,H,W,I] with w [a,b,O,I], with zeros after it up to size (y, x)."""
-    own_size = [x.shape[axis + 1] + w.shape[axis] - 1 for axis in (0, 1)]
-    shape = [dims(x)[0], *own_size, w.shape[2]]
-    y = tf.nn.conv2d_transpose(x, w, output_shape=shape, strides=1, padding='VALID')
-    return tf.pad(y, [[0, 0], *([0, size[axis] - own_size[axis]] for axis in (0, 1)), [0, 0]])
+    return int(data_format == 'NHWC' and (x.shape.as_list()[1] or 0) >= 64)
 
 
 @_in_device_layout
-def conv2d_transpose(x, w, stride=2, padding='VALID', fmaps=None, data_format='NCHW'):
+def conv2d_transpose(x, w, stride=2, padding='VALID', fmaps=None, margin=0, data_format='NCHW'):
     """Transposed convolution. w [k,k,O,G*I]: input channel i of group g adds w[a,b,o,g*I+i] to output pixel
     (stride*y + a, stride*x + b), channel g*O+o. `fmaps` = G*O tells the number of groups; None = 1.
 
     x [N,G*I,H,W] (or NHWC) -> [N,G*O,(H-1)*stride+k,(W-1)*stride+k], cropped around the middle to
-    [N,G*O,H*stride,W*stride] with `padding` 'SAME'.
+    [N,G*O,H*stride,W*stride] with `padding` 'SAME'. `margin`: how many rows and columns of zeros follow with
+    'VALID', less than `stride`.
     """
-    k, _, out_fmaps, _ = w.shape.as_list()
+    k, _, out_fmaps, in_fmaps = w.shape.as_list()
     fmaps = out_fmaps if fmaps is None else fmaps
-    is_common = (data_format, stride, padding, k) == ('NHWC', 2, 'VALID', 3)
-    if is_common and _lacks_kernels_for(x, w) and fmaps == out_fmaps:
-        return _transposed_in_phases(x, w)
-    overhang = k - stride if padding == 'VALID' else 0
+    if data_format == 'NHWC' and _is_per_pixel(x, [k, k, in_fmaps]):
+        return _product_on_grid(x, w, stride, padding)
+    overhang = k - stride + margin if padding == 'VALID' else 0
     size = [x.shape.as_list()[axis] * stride + overhang for axis in spatial_axes(data_format)]
     shape = [dims(x)[0], *([fmaps, *size] if data_format == 'NCHW' else [*size, fmaps])]
     return tf.nn.conv2d_transpose(x, w, output_shape=shape, strides=_strides(stride, data_format),

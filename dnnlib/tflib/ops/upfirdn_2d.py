@@ -10,6 +10,7 @@ from .conv2d import (
     depthwise_conv2d,
     dims,
     dims_for_reshape,
+    fast_margin,
     spatial_axes,
 )
 from .fused_bias_act import _check_impl
@@ -74,11 +75,12 @@ def upsample_conv_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='NCH
     k = _kernel_or_box(k, factor) * (gain * factor ** 2)
     in_fmaps, out_fmaps = dims(w)[2:]
     groups = dims(x)[channel_axis(data_format)] // in_fmaps  # a tensor where samples are groups
-    x = conv2d_transpose(x, _transposed_weight(w, groups), stride=factor, fmaps=out_fmaps,
-                         data_format=data_format)
     p = len(k) - factor - (c - 1)
-    return _simple_upfirdn(x, k, pad0=(p + 1) // 2 + factor - 1 + padding, pad1=p // 2 + 1 + padding,
-                           data_format=data_format, impl=impl)
+    pad0, pad1 = (p + 1) // 2 + factor - 1 + padding, p // 2 + 1 + padding
+    margin = fast_margin(x, data_format) if c > 1 < factor and pad1 > 0 else 0  # zeros in place of padding
+    x = conv2d_transpose(x, _transposed_weight(w, groups), stride=factor, fmaps=out_fmaps, margin=margin,
+                         data_format=data_format)
+    return _simple_upfirdn(x, k, pad0=pad0, pad1=pad1 - margin, data_format=data_format, impl=impl)
 
 
 def conv_downsample_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl='cuda'):
