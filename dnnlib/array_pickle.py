@@ -12,11 +12,12 @@ import struct
 
 import numpy as np
 
-from .util import UserError
+from .util import UserError, paused_gc
 
 MAX_OPCODES = 500_000     # each can make an object of some 100 bytes out of one
 MAX_DEPTH = 100           # of lists in lists
 MAX_INT_BITS = 4096       # Python refuses to print much longer ones
+MAX_KEY = 1 << 60         # of whole numbers as keys: a dictionary tells only smaller ones well apart
 _READ_BYTES = 1 << 25     # at a time
 DAMAGE = (  # what the unpickler raises where the bytes make no sense
     pickle.UnpicklingError, EOFError, AttributeError, AssertionError, ImportError, LookupError, MemoryError,
@@ -100,10 +101,26 @@ def _encode(text, encoding):
     return text.encode('latin1')
 
 
+def _check_key(key):
+    """Raise UserError unless a dictionary can have this key. Others are refused before they are hashed:
+    tuples in tuples overflow the stack then, and numbers chosen for that have one hash."""
+    kind = type(key)
+    if kind not in Finisher.leaves and not (kind is int and abs(key) < MAX_KEY):
+        raise UserError(f'refused: a dictionary with a key of type {kind.__name__}')
+
+
 class StoredDict(dict):
     """A dictionary of a class of its own, as which it is finished."""
 
     becomes = dict
+
+    def __init__(self, items=()):
+        for key, value in items:
+            self[key] = value
+
+    def __setitem__(self, key, value):
+        _check_key(key)
+        super().__setitem__(key, value)
 
 
 class _StoredOrderedDict(StoredDict):
@@ -130,6 +147,9 @@ class _Stream:
 
     def read(self, num_bytes):
         """So many bytes. Raises EOFError where the file ends before."""
+        if num_bytes == 1 and (opcode := self._stream.read(1)):  # most calls are of this kind
+            self.num_bytes += 1
+            return opcode
         pieces = []
         while num_bytes > 0 and (piece := self._stream.read(min(num_bytes, _READ_BYTES))):
             pieces.append(piece)
@@ -148,13 +168,13 @@ class _Stream:
         return line
 
 
-def _counted(name):
-    """An opcode that counts before it calls the unpickler's method of this name."""
+def _counted(load):
+    """An opcode that counts before it calls the unpickler's method `load`."""
     def load_opcode(unpickler):
         unpickler.opcodes_left -= 1
         if unpickler.opcodes_left < 0:
             raise UserError(f'refused: more than {MAX_OPCODES} pieces')
-        getattr(unpickler, name)()
+        load(unpickler)
     return load_opcode
 
 
@@ -171,7 +191,7 @@ class Unpickler(pickle._Unpickler):
 
     known_globals = GLOBALS
     needs = 'arrays, lists and dictionaries do not need that'
-    dispatch = _Opcodes({code: _counted(load.__name__) for code, load in pickle._Unpickler.dispatch.items()})
+    dispatch = {}  # filled below: {opcode: method}
 
     def __init__(self, stream):
         self._stream = _Stream(stream)
@@ -187,6 +207,29 @@ class Unpickler(pickle._Unpickler):
 
     def get_extension(self, code):
         raise UserError(f'refused: the file asks for the extension {code}')
+
+    def load_setitem(self):
+        value, key = self.stack.pop(), self.stack.pop()
+        self._set_items(self.stack[-1], [key, value])
+
+    def load_setitems(self):
+        items = self.pop_mark()
+        self._set_items(self.stack[-1], items)
+
+    def load_dict(self):
+        items, result = self.pop_mark(), {}
+        self._set_items(result, items)
+        self.append(result)
+
+    def _set_items(self, target, items):
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            _check_key(key)
+            target[key] = value
+
+    def _refuse_sets(self):
+        raise UserError(f'refused: a set; {self.needs}')
+
+    load_empty_set = load_frozenset = load_additems = _refuse_sets  # hashing the items may be the harm
 
     def load_reduce(self):
         args = self.stack.pop()
@@ -216,6 +259,10 @@ class Unpickler(pickle._Unpickler):
         if self._made_bytes > 2 * self._stream.num_bytes:  # those of Python 2 become bytes and then an array
             raise UserError('refused: the arrays are larger than the file')
         return result
+
+
+Unpickler.dispatch = _Opcodes({code: _counted(getattr(Unpickler, load.__name__))
+                               for code, load in pickle._Unpickler.dispatch.items()})
 
 
 class Finisher:
@@ -263,8 +310,6 @@ class Finisher:
     def _dict(self, obj):
         items = {}
         for key, value in obj.items():
-            if type(key) not in (*self.leaves, int):
-                raise UserError(f'refused: a dictionary with a key of type {type(key).__name__}')
             if type(obj) is not dict and str(key).startswith('__'):
                 raise UserError(f'refused: an attribute {shown(key)}')
             items[self(key)] = self(value)
@@ -275,6 +320,7 @@ class Finisher:
         return result
 
 
+@paused_gc()
 def load(path):
     """The dict, list or tuple in a pickle file; its items are arrays, text, numbers or collections of them.
 

@@ -2,42 +2,55 @@
 
 import concurrent.futures
 import hashlib
+import io
 import os
 import sys
 
 from . import util
 
+_BLOCK_BYTES = 1 << 20  # of a stream that is hashed
 _FILE = 'trusted-sources.txt'  # below the cache directory; a line for each file: its hash and its name
 
 
-class HashingStream:
-    """Reads from a binary stream; what was read is what the digest is of, whatever happens to the file.
-
-    Another thread sees to the digest, as large files take long to read anyway.
-    """
+class _HashedBlocks(io.RawIOBase):
+    """The blocks of a stream as they are read; another thread sees to their digest."""
 
     def __init__(self, stream):
         self._stream = stream
         self._hash = hashlib.sha256()
         self._hasher = concurrent.futures.ThreadPoolExecutor(max_workers=1)  # one: in the order of the stream
 
-    def read(self, num_bytes: int = -1) -> bytes:
-        """At most so many bytes."""
-        return self._seen(self._stream.read(num_bytes))
+    def readable(self):
+        return True
 
-    def readline(self) -> bytes:
-        """Up to the end of a line."""
-        return self._seen(self._stream.readline())
-
-    def _seen(self, data):
+    def readinto(self, buffer):
+        data = self._stream.read(len(buffer))
+        buffer[:len(data)] = data
         self._hasher.submit(self._hash.update, data)
-        return data
+        return len(data)
+
+    def hexdigest(self):
+        return self._hasher.submit(self._hash.hexdigest).result()
+
+
+class HashingStream:
+    """Reads from a binary stream; what was read is what the digest is of, whatever happens to the file.
+
+    Another thread sees to the digest, as large files take long to read anyway. It gets whole blocks: a pickle
+    is read in pieces of one byte, and each handover costs more than reading it.
+    """
+
+    def __init__(self, stream):
+        self._blocks = _HashedBlocks(stream)
+        self._buffered = io.BufferedReader(self._blocks, _BLOCK_BYTES)
+        self.read = self._buffered.read
+        self.readline = self._buffered.readline
 
     def digest(self) -> str:
         """SHA-256 of the whole stream, in hexadecimal digits; reads what is left of it."""
-        while self.read(1 << 20):
+        while self.read(_BLOCK_BYTES):
             pass
-        return self._hasher.submit(self._hash.hexdigest).result()
+        return self._blocks.hexdigest()
 
 
 def _lines():
@@ -68,7 +81,7 @@ def remember(digest: str, name: str) -> None:
             file.write('\n'.join(lines) + '\n')
     except OSError as error:
         raise util.UserError(f'{path}: cannot be written ({error.strerror}), but trusted files are listed '
-                             'there; let DNNLIB_CACHE_DIR be another directory') from error
+                             'there; choose another folder with --cache-dir or DNNLIB_CACHE_DIR') from error
 
 
 def remember_file(path: str) -> None:

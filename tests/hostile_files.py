@@ -11,8 +11,8 @@ import pytest
 
 import dnnlib.tflib as tflib
 from dnnlib import array_pickle, util
+from dnnlib.stored import contents
 from dnnlib.submission import submit
-from dnnlib.tflib import network_pickle
 from dnnlib.util import UserError
 from training import misc
 
@@ -50,7 +50,7 @@ def watched():
 
 def assert_refused(path):
     """The file ends in one clear error; nothing is executed. -> its text"""
-    classes = (util.EasyDict, submit.SubmitConfig, tflib.Network, network_pickle._StoredNetwork,
+    classes = (util.EasyDict, submit.SubmitConfig, tflib.Network, contents.StoredNetwork,
                array_pickle.StoredArray, array_pickle.StoredDict)
     before = [dict(vars(cls)) for cls in classes]
     tracemalloc.start()

@@ -1,9 +1,11 @@
 """Files made to harm: none executes anything, none takes much memory, each ends in one clear line."""
 
+import contextlib
 import copyreg
 import os
 import pickle
 import struct
+import sys
 
 import pytest
 
@@ -29,6 +31,7 @@ from tests.hostile_files import (
     typed,
     watched,
 )
+from training import misc
 
 CALLS = {
     'reduce': SYSTEM + text('id') + b'\x85R.',
@@ -75,6 +78,17 @@ CALLS = {
     'binary persistent id': b'\x80\x02' + text('fire') + b'Q.',
     'out-of-band buffer': b'\x80\x05\x97.',
     'submitted function': name('dnnlib.submission.submit', 'run_wrapper') + b')R.',
+}
+
+DEEP_TUPLE = b'N' + b'\x85' * 200_000
+LEVELS = 50_000
+DEEP = {
+    'lists': b']' * LEVELS + b'a' * (LEVELS - 1) + b'.',
+    'tuples': DEEP_TUPLE + b'.',
+    'tuples between marks': b'(' * LEVELS + b't' * LEVELS + b'.',
+    'dictionaries': (b'}' + text('a')) * LEVELS + b'N' + b's' * LEVELS + b'.',
+    'shared tuples': b'N' + b'q\0h\0\x86' * (LEVELS // 2) + b'.',
+    'a state': NETWORK + b')\x81' + b']' * LEVELS + b'a' * (LEVELS - 1) + b'b.',
 }
 
 MISUSE = {
@@ -165,6 +179,18 @@ BOMBS = {
         NETWORK + b')\x81q\0}' + text('components') + b'}' + text('mapping') + b'h\0ssb.'),
     'a network as its state': NETWORK + b')\x81q\0h\0b.',
     'a billion laughs': laughs() + b'.',
+    'a deep tuple as a key': b'}' + DEEP_TUPLE + b'Ns.',
+    'a deep tuple among keys': b'}(' + DEEP_TUPLE + b'Nu.',
+    'a deep tuple as the key of a new dictionary': b'(' + DEEP_TUPLE + b'Nd.',
+    'a deep tuple as the key of a class': (
+        name('collections', 'OrderedDict') + b'](]' + DEEP_TUPLE + b'aNae\x85R.'),
+    'a deep tuple in a set': b'\x80\x04\x8f(' + DEEP_TUPLE + b'\x90.',
+    'a deep tuple in a frozen set': b'\x80\x04(' + DEEP_TUPLE + b'\x91.',
+    'a deep tuple as a target': (
+        name('dnnlib.submission.submit', 'SubmitTarget') + DEEP_TUPLE + b'\x85R.'),
+    'a deep tuple as a type': name('numpy', 'dtype') + DEEP_TUPLE + b'\x85R.',
+    'keys of one hash': (
+        b'}(' + b''.join(number(i * ((1 << 61) - 1)) + b'N' for i in range(1, 30_000)) + b'u.'),
     'nothing': b'',
     'no end': b'\x80\x04N',
     'no value': b'.',
@@ -200,6 +226,26 @@ def test_files_of_arrays_are_read_as_carefully(data, tmp_path, extensions):
     with watched(), pytest.raises(UserError, match=f'^{path}: (refused|not a readable pickle)'):
         array_pickle.load(path)
     assert not fired
+
+
+@contextlib.contextmanager
+def counted_calls():
+    """-> list that gets an item for each function that is called, and for each that returns."""
+    calls = []
+    sys.setprofile(lambda _frame, event, _arg: calls.append(event))
+    try:
+        yield calls
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize('data', DEEP.values(), ids=DEEP)
+def test_what_is_nested_deep_is_refused_after_a_few_steps_per_byte(data, tmp_path):
+    path = tmp_path / 'deep.pkl'
+    path.write_bytes(data)
+    with counted_calls() as calls, pytest.raises(UserError, match=f'^{path}: refused: '):
+        misc.load_networks(str(path))
+    assert len(calls) < 20 * len(data)
 
 
 def test_there_are_enough_of_them():

@@ -135,9 +135,9 @@ def test_missing_inputs_become_zeros_of_the_same_batch(net):
     out, scaled = tflib.run([out, scaled])
     np.testing.assert_array_equal(out, np.zeros([5, 3]))
     np.testing.assert_array_equal(scaled, Y * 2)
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match='one of them at least has to be given'):
         net.get_output_for(None, None)
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match=r'^net takes x_in \[N,2\] and y_in \[N,1,3\], but was given 1'):
         net.get_output_for(tf.constant(X))
 
 
@@ -282,6 +282,9 @@ def test_moving_average_covers_components_and_copies_the_rest(session):
     session.run(Gs.setup_as_moving_average_of(G, beta=tf.constant(1.0), beta_nontrainable=0.5))
     np.testing.assert_allclose(Gs.get_var('G_mapping/Dense0/weight'), 1.5)
     assert not any('_MovingAvg' in op.name for op in Gs.list_ops())
+    Gs.set_var('dlatent_avg', np.full(4, np.nan))
+    session.run(Gs.setup_as_moving_average_of(G))
+    np.testing.assert_array_equal(Gs.get_var('dlatent_avg'), 3.0, 'a copy does not depend on what was there')
 
 
 def test_moving_average_ignores_names_that_the_source_lacks(session):

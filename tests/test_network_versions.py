@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import dnnlib.tflib as tflib
+from dnnlib.stored import stored_state
 from dnnlib.tflib import network_pickle, network_state
 from dnnlib.tflib.network import import_handler
 from dnnlib.util import EasyDict, UserError
@@ -31,7 +32,7 @@ def mapping(module_session):
 @pytest.fixture(autouse=True)
 def no_handlers(monkeypatch):
     """Handlers are gone after a test."""
-    monkeypatch.setattr(network_state, 'import_handlers', [])
+    monkeypatch.setattr(stored_state, 'import_handlers', [])
 
 
 def load(data):

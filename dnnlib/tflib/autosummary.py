@@ -17,6 +17,7 @@ from . import tfutil
 enable_custom_scalars = False
 
 _DTYPE = tf.float64
+_GRADIENT = 'AutosummaryIdentity'  # Name under which TensorFlow finds the gradient.
 
 
 @dataclasses.dataclass
@@ -81,16 +82,26 @@ def autosummary(name: str, value: tfutil.TfExpressionEx, passthru: tfutil.TfExpr
                 condition: tfutil.TfExpressionEx = True) -> tfutil.TfExpressionEx:
     """Record `value` under `name`: a tensor of any shape, or a Python or NumPy number or array.
 
-    A tensor is recorded whenever the returned identity of it (or of `passthru`) is evaluated and `condition`
-    holds. Anything else is recorded at once, and returned as it is (or `passthru`).
+    A tensor is recorded whenever the returned identity of it (or of `passthru`), or a gradient through that,
+    is evaluated and `condition` holds. Anything else is recorded at once, and returned as it is (or
+    `passthru`).
     Values whose sum is not finite are left out. New names are refused once the summaries are finalized.
     """
     if not tfutil.is_tf_expression(value):
         return _record_now(name, value, passthru, condition)
     with tf.name_scope('summary_' + _name_id(name)), tf.device(value.device):
         update = _accumulate(name, _moments(value), condition)
-        with tf.control_dependencies([update]):
+        with tf.control_dependencies([update]), \
+                tf.get_default_graph().gradient_override_map({'Identity': _GRADIENT}):
             return tf.identity(value if passthru is None else passthru)
+
+
+@tf.RegisterGradient(_GRADIENT)
+def _record_and_pass_on(identity, gradient):
+    """Gradient of what `autosummary` returns. A loss may use a value for its gradient alone, which then needs
+    the value's inputs but not the value: the update is a condition of the gradient, too."""
+    with tf.control_dependencies(identity.control_inputs):
+        return tf.identity(gradient)
 
 
 def _record_now(name, value, passthru, condition):

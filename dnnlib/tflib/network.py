@@ -9,7 +9,16 @@ import tensorflow.compat.v1 as tf
 
 from .. import util
 from ..array_pickle import reason, shown
-from . import legacy_source, network_copy, network_origin, network_report, network_run, network_state, tfutil
+from ..stored import network_origin, stored_state
+from . import (
+    legacy_source,
+    network_arguments,
+    network_copy,
+    network_report,
+    network_run,
+    network_state,
+    tfutil,
+)
 from .inference import is_outline
 
 
@@ -20,7 +29,7 @@ def import_handler(handler_func):
     A handler can convert a state of unknown form, and rename its `build_func_name`: to a function that is
     known here, or to the dotted name of one that can be imported.
     """
-    network_state.import_handlers.append(handler_func)
+    stored_state.import_handlers.append(handler_func)
     return handler_func
 
 
@@ -36,8 +45,8 @@ class Network:
     def __init__(self, name: str | None = None, func_name=None, **static_kwargs):
         """`func_name`: top-level function or its dotted name; `static_kwargs`: picklable, for all its calls.
 
-        `name` defaults to the function's own. Raises RuntimeError before `tflib.init_tf()` and ValueError
-        where the build function leaves shapes open.
+        `name` defaults to the function's own. Raises RuntimeError before `tflib.init_tf()`, ValueError where
+        the build function leaves shapes open, and TypeError for a keyword that no network function has.
         """
         tfutil.assert_tf_initialized()
         assert name is None or isinstance(name, str)
@@ -49,6 +58,7 @@ class Network:
         module, self._build_func_name = util.get_module_from_obj_name(func_name)
         self._build_func = util.get_obj_from_module(module, self._build_func_name)
         assert callable(self._build_func)
+        network_arguments.check_keywords(self._build_func, {}, static_kwargs)
         self._build_module_src = legacy_source.source_of(module)
         self.name = name
         self.static_kwargs = util.EasyDict(static_kwargs)
@@ -74,8 +84,9 @@ class Network:
         with tfutil.absolute_variable_scope(self.scope, reuse=False), \
                 tfutil.absolute_name_scope(self.scope), tf.control_dependencies(None):
             self.input_templates = [tf.placeholder(tf.float32, name=name) for name in self.input_names]
-            out_expr = self._build_func(*self.input_templates, **self.static_kwargs, is_template_graph=True,
-                                        components=self.components)
+            with network_arguments.passed_on():
+                out_expr = self._build_func(*self.input_templates, **self.static_kwargs,
+                                            is_template_graph=True, components=self.components)
         assert tfutil.is_tf_expression(out_expr) or isinstance(out_expr, tuple)
         self.output_templates = list(out_expr) if isinstance(out_expr, tuple) else [out_expr]
         self.num_outputs = len(self.output_templates)
@@ -114,9 +125,10 @@ class Network:
         """Build the network on these input tensors; None stands for zeros. -> tensor, tuple, or list.
 
         `dynamic_kwargs` override the static ones. Devices and control dependencies of the caller apply.
+        Raises ValueError for another number of inputs, TypeError for a keyword that no network function has.
         """
-        assert len(in_expr) == self.num_inputs
-        assert not all(expr is None for expr in in_expr)
+        network_arguments.check_count(self, in_expr)
+        network_arguments.check_keywords(self._build_func, self.components, dynamic_kwargs)
         if is_outline():
             out_expr = self._outline(in_expr)
             return out_expr if return_as_list else tuple(out_expr) if self.num_outputs > 1 else out_expr[0]
@@ -126,7 +138,8 @@ class Network:
             final_inputs = [
                 self._zeros_like(in_expr, i) if expr is None else tf.identity(expr, name=self.input_names[i])
                 for i, expr in enumerate(in_expr)]
-            out_expr = self._build_func(*final_inputs, **build_kwargs)
+            with network_arguments.passed_on():
+                out_expr = self._build_func(*final_inputs, **build_kwargs)
         for expr, final in zip(in_expr, final_inputs, strict=True):
             if isinstance(expr, tf.Tensor):
                 expr.set_shape(final.shape)
@@ -153,11 +166,13 @@ class Network:
             num_gpus: int = 1, assume_frozen: bool = False, **dynamic_kwargs):
         """Evaluate on NumPy arrays, `minibatch_size` items per session call. -> array, or several of them.
 
-        in_arrays: one per input, the first of them not None; None = zeros.
-        input_transform, output_transform: dict(func=<top-level function>, **kwargs) applied to the tensors,
-            e.g. dict(func=tflib.convert_images_to_uint8, nchw_to_nhwc=True).
-        num_gpus: split each minibatch evenly over this many devices.
-        assume_frozen: use a copy of the variables made when the graph for these arguments is first built.
+        in_arrays: one per input, None = zeros; the first must be given, for the number of items.
+        input_transform, output_transform: steps of the graph before and after the network, such as
+            dict(func=tflib.convert_images_to_uint8, nchw_to_nhwc=True): a top-level function, its arguments.
+        num_gpus: devices that share each minibatch in equal parts.
+        assume_frozen: keep the weights of the first call with these arguments for all later ones.
+
+        Raises ValueError for arrays of other shapes and TypeError for a keyword that no network function has.
         """
         return network_run.run(
             self, in_arrays, input_transform=input_transform, output_transform=output_transform,
@@ -196,7 +211,9 @@ class Network:
         tfutil.set_vars({self.find_var(var_or_local_name): new_value})
 
     def clone(self, name: str | None = None, **new_static_kwargs) -> 'Network':
-        """A new network of the same kind with variables of its own, holding the same values."""
+        """A new network of the same kind with variables of its own, holding the same values. Raises TypeError
+        for a keyword that no network function has."""
+        network_arguments.check_keywords(self._build_func, self.components, new_static_kwargs)
         net = self._clone_graph(name or self.name, new_static_kwargs)
         net.copy_vars_from(self)
         return net
@@ -224,7 +241,9 @@ class Network:
         """A network of another build function with the same static kwargs, updated by `new_static_kwargs`.
         Values are copied where names agree."""
         static_kwargs = {**self.static_kwargs, **new_static_kwargs}
-        net = Network(new_name or self.name, new_func_name, **static_kwargs)
+        with network_arguments.passed_on():  # what the old function had, the new one may not know
+            net = Network(new_name or self.name, new_func_name, **static_kwargs)
+        network_arguments.check_keywords(net._build_func, net.components, new_static_kwargs)
         net.copy_vars_from(self)
         return net
 
@@ -254,17 +273,17 @@ class Network:
         return report
 
     def setup_as_moving_average_of(self, src_net: 'Network', beta=0.99, beta_nontrainable=0.0):
-        """Op that moves every variable towards the one of `src_net` with the same local name.
+        """Op that averages the weights of a network in training over time (Progressive GAN, Appendix A.1).
 
-        var <- lerp(src, var, b): b is `beta` for trainables and `beta_nontrainable` otherwise (0 = copy).
+        Each run moves this network: average <- beta * average + (1 - beta) * source. `beta` is the decay of
+        trainables, `beta_nontrainable` that of everything else; either may be a tensor, and 0 copies.
+        Variables are paired by local name; those that `src_net` does not have keep their values.
         """
-        with tfutil.absolute_name_scope(self.scope + '/_MovingAvg'):
-            updates = []
-            for name, var in self.vars.items():
-                if name in src_net.vars:
-                    b = beta if name in self.trainables else beta_nontrainable
-                    updates.append(tf.assign(var, tfutil.lerp(src_net.vars[name], var, b)))
-            return tf.group(*updates)
+        decay = dict.fromkeys(self.vars, beta_nontrainable) | dict.fromkeys(self.trainables, beta)
+        with tfutil.absolute_name_scope(f'{self.scope}/_MovingAvg'):
+            return tf.group(*[
+                tf.assign(average, _running_average(average, src_net.vars[name], decay[name]))
+                for name, average in self.vars.items() if name in src_net.vars])
 
     # Reporting.
 
@@ -291,12 +310,12 @@ class Network:
 
     def __setstate__(self, state: dict) -> None:
         tfutil.assert_tf_initialized()
-        state = network_state.imported(state)
+        state = stored_state.imported(state)
         build_func = util.get_obj_by_name(network_origin.find(state).func)
         tfutil.set_initial_values(self.build_from_state(state, build_func))
 
     def build_from_state(self, state: dict, build_func) -> dict:
-        """Become the network of a state that `network_state.imported` returned. -> {variable: value}, which
+        """Become the network of a state that `stored_state.imported` returned. -> {variable: value}, which
         the caller assigns.
 
         Raises UserError where the state does not fit, and RuntimeError before `tflib.init_tf()`.
@@ -317,3 +336,8 @@ class Network:
                                  f'arguments {shown(dict(self.static_kwargs))} or components '
                                  f'({reason(error)})') from error
         return network_state.checked_values(self, state)
+
+
+def _running_average(average, value, decay):
+    """What a running average becomes with a new value; without a memory, the value itself."""
+    return value if isinstance(decay, (int, float)) and decay == 0 else tfutil.lerp(value, average, decay)

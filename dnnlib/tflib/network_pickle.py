@@ -4,90 +4,19 @@ A stream fills inert stand-ins first. Arrays and networks are made when the whol
 """
 
 import contextlib
+import inspect
 import io
 import pickle
 from dataclasses import dataclass
 from typing import Any
 
 from .. import array_pickle, trust, util
-from ..submission import submit
-from ..submission.internal import local
-from . import network_origin, network_state, tfutil
+from ..stored import contents, network_origin, stored_state
+from . import tfutil
 from .inference import outlines
 from .network import Network
 
 PROTOCOL = 4  # newer protocols are closed to the readers of the published code
-MAX_RANGE = 1_000_000
-
-
-class _StoredNetwork(array_pickle.Stored):
-    """A network, still without graph and variables."""
-
-    state = None
-    from_tfutil = False  # from the repository of Progressive GAN?
-
-    def set_state(self, state):
-        self.state = state
-
-
-class _OldNetwork(_StoredNetwork):
-    from_tfutil = True
-
-
-class _StoredEasyDict(array_pickle.StoredDict):
-    becomes = util.EasyDict
-
-
-class _StoredConfig(array_pickle.StoredDict):
-    becomes = submit.SubmitConfig
-
-
-class _StoredOptions(array_pickle.Stored):
-    """An object of run settings, with attributes."""
-
-    state = None
-
-    def set_state(self, state):
-        self.state = state
-
-
-class _StoredTarget(_StoredOptions):
-    becomes = local.TargetOptions
-
-
-class _StoredExtras(_StoredOptions):
-    becomes = submit.PlatformExtras
-
-
-def _range(*limits):
-    result = range(*limits)
-    if len(result) > MAX_RANGE:
-        raise util.UserError(f'refused: a range of more than {MAX_RANGE} numbers')
-    return result
-
-
-def _submit_target(value):
-    return submit.SubmitTarget(value)
-
-
-_GLOBALS = {
-    **array_pickle.GLOBALS,
-    ('dnnlib.tflib.network', 'Network'): _StoredNetwork,
-    ('tfutil', 'Network'): _OldNetwork,
-    ('network', 'Network'): _OldNetwork,
-    ('dnnlib.util', 'EasyDict'): _StoredEasyDict,
-    ('dnnlib.submission.submit', 'SubmitConfig'): _StoredConfig,
-    ('dnnlib.submission.submit', 'SubmitTarget'): _submit_target,
-    ('dnnlib.submission.submit', 'PlatformExtras'): _StoredExtras,
-    ('dnnlib.submission.internal.local', 'TargetOptions'): _StoredTarget,
-    ('builtins', 'range'): _range,
-    ('__builtin__', 'xrange'): _range,
-}
-
-
-class _Unpickler(array_pickle.Unpickler):
-    known_globals = _GLOBALS
-    needs = 'neither networks nor run settings need that'
 
 
 @dataclass
@@ -97,27 +26,33 @@ class _Job:
     parent_code: str | None = None   # Code base of the network that it is a component of.
     build_func: Any = None           # None: the one in the stored source text.
 
+    def arguments(self):
+        """Keyword arguments of the build function, defaults included where it is known."""
+        parameters = inspect.signature(self.build_func).parameters.values() if self.build_func else ()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        return {**defaults, **self.state['static_kwargs']}
+
 
 class _Builder(array_pickle.Finisher):
     """Replaces the stand-ins in an object by networks, which get their graphs when all of them are known."""
 
-    leaves = (*array_pickle.Finisher.leaves, range, submit.SubmitTarget)
+    leaves = contents.LEAVES
 
     def __init__(self):
         super().__init__()
         self.jobs = {}  # {network: _Job}, components before the networks that they are part of
 
     def finish(self, obj):
-        if isinstance(obj, _StoredNetwork):
+        if isinstance(obj, contents.StoredNetwork):
             return self._network(obj)
-        if isinstance(obj, _StoredOptions):
+        if isinstance(obj, contents.StoredOptions):
             return self._options(obj)
         return super().finish(obj)
 
     def _network(self, obj):
         net = Network.__new__(Network)
-        state = network_state.imported(self(obj.state), obj.from_tfutil)
-        net._build_func_name = state['build_func_name']
+        state = stored_state.imported(self(obj.state), obj.from_tfutil)
+        net.name, net._build_func_name = state['name'], state['build_func_name']
         self.jobs[net] = _Job(state)
         return net
 
@@ -160,20 +95,6 @@ def _stored_function(state):
     return legacy_source.build_function(state['build_module_src'], state['build_func_name'])
 
 
-def _unpickled(stream):
-    """What is in the stream, with stand-ins."""
-    try:
-        return _Unpickler(stream).load()
-    except array_pickle.DAMAGE as error:
-        raise util.UserError(f'not a readable network pickle ({array_pickle.reason(error)}); if it is one, '
-                             'it was cut off: copy or download it again') from error
-
-
-def is_stored_network(obj) -> bool:
-    """Is this, in what a file holds, the place of a network?"""
-    return isinstance(obj, _StoredNetwork)
-
-
 @util.paused_gc()
 def load(stream, trust_source: bool = False, choose=None, outline: bool = False):
     """Read networks, tuples of networks, arrays or run settings.
@@ -189,25 +110,52 @@ def load(stream, trust_source: bool = False, choose=None, outline: bool = False)
     Raises UserError where the stream is damaged or asks for anything else. No variable is assigned before
     everything has been checked.
     """
-    name = getattr(stream, 'name', 'network pickle')
     source = trust.HashingStream(stream)
-    builder = _Builder()
-    try:
-        contents = _unpickled(source)
-        result = builder(contents if choose is None else choose(contents))
-        del contents  # the bytes of what is not wanted
-        unknown = builder.find_functions()
-        if unknown is not None and not (trust_source or trust.is_trusted(source.digest())):
-            raise unknown
+    with _named(stream):
+        builder, result = _read(source, trust_source, choose)
         with outlines() if outline else contextlib.nullcontext():
             values = builder.build()
-    except util.UserError as error:
-        raise util.UserError(f'{name}: {error}') from error
     if values:
         tfutil.set_initial_values(values)
     if trust_source:
-        trust.remember(source.digest(), str(name))
+        trust.remember(source.digest(), str(_name(stream)))
     return result
+
+
+def check(stream, trust_source: bool = False, choose=None):
+    """Read as `load` does, but build nothing: no graph, no session, no variables. Raises UserError where that
+    would, except for what only building finds out, such as variables that are missing.
+
+    -> what was read, with networks that are good for nothing else, and {network: its keyword arguments}.
+    """
+    with _named(stream):
+        builder, result = _read(trust.HashingStream(stream), trust_source, choose)
+    return result, {net: job.arguments() for net, job in builder.jobs.items()}
+
+
+def _read(source, trust_source, choose):
+    """-> _Builder with a job for every network, what was read with networks that are to be built."""
+    builder = _Builder()
+    found = contents.unpickled(source)
+    result = builder(found if choose is None else choose(found))
+    del found  # the bytes of what is not wanted
+    unknown = builder.find_functions()
+    if unknown is not None and not (trust_source or trust.is_trusted(source.digest())):
+        raise unknown
+    return builder, result
+
+
+def _name(stream):
+    return getattr(stream, 'name', 'network pickle')
+
+
+@contextlib.contextmanager
+def _named(stream):
+    """Errors of the user begin with the name of the stream."""
+    try:
+        yield
+    except util.UserError as error:
+        raise util.UserError(f'{_name(stream)}: {error}') from error
 
 
 class _Pickler(pickle._Pickler):

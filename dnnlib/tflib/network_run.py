@@ -1,38 +1,45 @@
 """Network.run(): evaluation on NumPy arrays, in minibatches, over one or several devices."""
 
 import functools
+import inspect
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from .. import util
-from . import tfutil
+from . import network_arguments, tfutil
 from .inference import inference
 
 
 def run(net, in_arrays, *, output_transform, return_as_list, print_progress, minibatch_size, dynamic_kwargs,
         **build_kwargs):
     """See `Network.run`."""
-    assert len(in_arrays) == net.num_inputs
-    assert not all(array is None for array in in_arrays)
+    network_arguments.check_count(net, in_arrays)
     assert minibatch_size is None or minibatch_size >= 1
     output_transform, dynamic_kwargs = _replace_legacy_kwargs(output_transform, dict(dynamic_kwargs))
+    network_arguments.check_keywords(net._build_func, net.components, dynamic_kwargs, also=_own_keywords(net))
     build_kwargs.update(output_transform=output_transform, dynamic_kwargs=dynamic_kwargs)
     for transform in (build_kwargs['input_transform'], output_transform):
         assert transform is None or util.is_top_level_function(transform['func'])
     key = _cache_key(build_kwargs)
     if key not in net._run_cache:
         net._run_cache[key] = _build(net, **build_kwargs)
-    in_expr, out_expr = net._run_cache[key]
+    in_expr, out_expr, in_shapes = net._run_cache[key]
+    network_arguments.check_arrays(net, in_arrays, in_shapes)
     outputs = _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress)
     if return_as_list:
         return outputs
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
+def _own_keywords(net):
+    return [*inspect.signature(net.run).parameters, *LEGACY_KWARGS]
+
+
 @util.paused_gc()
 def _build(net, input_transform, output_transform, num_gpus, assume_frozen, dynamic_kwargs):
-    """-> placeholders and output tensors, for any batch that `num_gpus` divides."""
+    """-> placeholders and output tensors, for any batch that `num_gpus` divides, and the shapes of the inputs
+    before the transform, as far as they are known."""
     with tfutil.absolute_name_scope(net.scope + '/_Run'), tf.control_dependencies(None):
         with tf.device('/cpu:0'):
             in_expr = [tf.placeholder(tf.float32, name=name) for name in net.input_names]
@@ -43,14 +50,19 @@ def _build(net, input_transform, output_transform, num_gpus, assume_frozen, dyna
                 net_gpu = net.clone() if assume_frozen else net
                 inputs = _apply_transform(input_transform, in_split[gpu])
                 assert len(inputs) == net.num_inputs
-                with inference():
-                    outputs = net_gpu.get_output_for(*inputs, return_as_list=True, **dynamic_kwargs)
-                outputs = _apply_transform(output_transform, outputs)
+                outputs = _apply_transform(output_transform, _evaluated_only(net_gpu, inputs, dynamic_kwargs))
                 assert len(outputs) == net.num_outputs
                 out_split.append(outputs)
         with tf.device('/cpu:0'):
             out_expr = [tf.concat(parts, axis=0) for parts in zip(*out_split, strict=True)]
-    return in_expr, out_expr
+    in_shapes = [None if x.shape.rank is None else x.shape.as_list() for x in in_split[0]]
+    return in_expr, out_expr, in_shapes
+
+
+def _evaluated_only(net, inputs, kwargs):
+    """Output tensors in forms of which nobody takes gradients."""
+    with inference():
+        return net.get_output_for(*inputs, return_as_list=True, **kwargs)
 
 
 def _apply_transform(transform, tensors):
@@ -62,7 +74,7 @@ def _apply_transform(transform, tensors):
 
 
 def _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress):
-    num_items = in_arrays[0].shape[0]
+    num_items = next(array.shape[0] for array in in_arrays if array is not None)
     step = minibatch_size or max(num_items, 1)
     outputs = [np.empty([num_items, *x.shape.as_list()[1:]], x.dtype.as_numpy_dtype) for x in out_expr]
     for begin in range(0, num_items, step):

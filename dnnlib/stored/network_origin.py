@@ -106,12 +106,12 @@ class Origin:
     doubts: tuple = ()
 
 
-def find(state: dict, parent: str | None = None) -> Origin:
-    """The build function for a state that `network_state.imported` returned.
+def find(state: dict, parent: str | None = None, tell=print) -> Origin:
+    """The build function for a state that `stored_state.imported` returned.
 
     `parent`: code base of the network that this one is a component of, if that is known. Raises
     UnknownFunction if there is none or more than one, and UserError if its sub-networks are not those in the
-    state. Prints a line where pieces of evidence disagree.
+    state. Hands `tell` a line where pieces of evidence disagree.
     """
     if state['own_func'] is not None:
         return Origin(None, state['own_func'])
@@ -126,7 +126,7 @@ def find(state: dict, parent: str | None = None) -> Origin:
     doubts = tuple(kind for kind, vote in votes[chosen].items() if vote < 0)
     origin = Origin(chosen.code, chosen.func, doubts)
     if doubts:
-        _tell_doubts(state, origin, [kind for kind, vote in votes[chosen].items() if vote > 0])
+        tell(_doubts(state, origin, [kind for kind, vote in votes[chosen].items() if vote > 0]))
     return origin
 
 
@@ -150,10 +150,10 @@ def _best(state, sums):
     return best[0]
 
 
-def _tell_doubts(state, origin, reasons):
+def _doubts(state, origin, reasons):
     name = origin.func.rpartition('.')[2]
-    print(f'network {shown(state["name"])}: taken for {name} of {origin.code} because of '
-          f'{", ".join(reasons) or "its name"}; not as expected: {", ".join(origin.doubts)}')
+    return (f'network {shown(state["name"])}: taken for {name} of {origin.code} because of '
+            f'{", ".join(reasons) or "its name"}; not as expected: {", ".join(origin.doubts)}')
 
 
 def _check_components(state, candidate):

@@ -10,9 +10,9 @@ import ast
 import builtins
 import functools
 import graphlib
-import importlib
 import importlib.util
 import inspect
+import os
 import symtable
 import sys
 
@@ -20,14 +20,16 @@ from . import older_python
 from .older_python import Source
 
 NETWORKS = 'training.networks_'  # modules that are stored together with what they use
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KEPT_IMPORTS = ('os', 'numpy', 'tensorflow.compat.v1', 'dnnlib', 'dnnlib.tflib')
 
 # Readers tell by these functions whose networks a text holds: layers must not have their names.
 MARKERS = ('G_style', 'G_paper', 'G_synthesis_stylegan2', 'D_main', 'normalize_2nd_moment')
 
-_NOTE = """
+_HEADING = 'and the layers that it uses, as they were when the network was stored.'
+_NOTE = f"""
 
-{name} and the layers that it uses, as they were when the network was stored.
+{{name}} {_HEADING}
 For TensorFlow 1.14 and Python 3.6 or newer.
 """
 
@@ -50,17 +52,46 @@ def of_module(module) -> str:
     return inspect.getsource(module)
 
 
+def has_heading(text: str) -> bool:
+    """Does a text say, as those that `of_module` makes, that it was written by this project?"""
+    return _HEADING in text[:1000]
+
+
+def of_name(name: str) -> str:
+    """The text to store of a network of this project's module of that name, which need not be loaded."""
+    return _self_contained(_module(name))
+
+
+def _path(name):
+    """Path of a module of this project; None if it has none of that name."""
+    base = os.path.join(_ROOT, *name.split('.'))
+    return next((path for path in (f'{base}.py', os.path.join(base, '__init__.py')) if os.path.isfile(path)),
+                None)
+
+
+@functools.cache
+def _is_module(name):
+    return name in sys.modules or _path(name) is not None
+
+
+def _read(name):
+    """Source text of a module."""
+    if name in sys.modules:
+        return inspect.getsource(sys.modules[name])
+    with open(_path(name), encoding='utf-8') as file:
+        return file.read()
+
+
 class _Module:
     """The top level of a module, in older Python."""
 
     def __init__(self, name):
-        module = importlib.import_module(name)
         self.name = name
-        self.source = Source(older_python.translated(inspect.getsource(module)))
+        self.source = Source(older_python.translated(_read(name)))
         statements = self.source.tree.body
         self.docstring = ast.get_docstring(self.source.tree) or 'Networks.'
         self.definitions = dict(_definitions(statements))  # name: statement
-        self.imports = dict(_imports(statements, module.__package__))  # alias: dotted name
+        self.imports = dict(_imports(statements, name.rpartition('.')[0]))  # alias: dotted name
         # By name, [(expression, (module, name) that it stands for, names that are local there)].
         self.references = {name: list(self._references(statement, frozenset()))
                            for name, statement in self.definitions.items()}
@@ -86,8 +117,8 @@ class _Module:
         if not target.startswith('dnnlib.') or target in KEPT_IMPORTS:
             return None
         if owner is node:
-            return None if target in sys.modules else tuple(target.rsplit('.', 1))
-        return (target, node.attr) if target in sys.modules else None
+            return None if _is_module(target) else tuple(target.rsplit('.', 1))
+        return (target, node.attr) if _is_module(target) else None
 
     def text(self, name, names):
         """A definition, with new names for itself and for what it refers to. `names`: by origin."""
