@@ -17,14 +17,6 @@ from dnnlib.util import UserError, atomic_write, format_time
 RESULTS = 'benchmarks/results'
 
 
-def part_list(text):
-    """Argparse type: names of parts, separated by commas."""
-    names = cli.comma_list(text)
-    for name in names:
-        cli.one_of(*PARTS)(name)
-    return names
-
-
 def make_parser():
     """The command line."""
     epilog = 'parts:\n' + '\n'.join(f'  {name:12s}{text}' for name, text in PARTS.items())
@@ -32,7 +24,7 @@ def make_parser():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('--quick', action='store_true', help='one or two minutes: fewer measurements, and shorter')
-    add('--only', type=part_list, default=list(PARTS), metavar='PARTS',
+    add('--only', type=cli.some_of(*PARTS), default=list(PARTS), metavar='PARTS',
         help='parts to measure, separated by commas (default: all)')
     add('--out', metavar='DIR',
         help='folder for performance.json, .md and .png (default: docs for a complete run, else '

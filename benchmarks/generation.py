@@ -26,20 +26,26 @@ def write_pickle(path, resolution):
     misc.save_pkl((G, D, G.clone('Gs')), path)
 
 
-def generate(resolution, minibatch, seconds, min_rounds, with_profile=False):
-    """Time `Network.run`: latents to uint8 images, with fresh noise. -> dict for JSON, times per image."""
-    start = time.perf_counter()
+def drawing(resolution, minibatch):
+    """-> a generator, and a function that calls `Network.run`: latents to uint8 images, with fresh noise."""
     G = _network('G', resolution)
-    built = time.perf_counter()
     latents = np.random.RandomState(1).randn(minibatch, *G.input_shape[1:])
 
     def images():
         G.run(latents, None, minibatch_size=minibatch, truncation_psi=0.5, randomize_noise=True,
               output_transform=dict(func=tflib.convert_images_to_uint8))
 
+    return G, images
+
+
+def generate(resolution, minibatch, seconds, min_rounds, with_profile=False):
+    """Time `drawing`. -> dict for JSON, times per image."""
+    start = time.perf_counter()
+    G, images = drawing(resolution, minibatch)
+    built = time.perf_counter()
     images()
     first = time.perf_counter()
-    rates, times = timing.alternate(lambda: timing.seconds_of(images) / minibatch, seconds, min_rounds)
+    rates, costs = timing.alternate(lambda: timing.cost_of(images) / minibatch, seconds, min_rounds)
     peak = machine.peak_memory_bytes()
     multiply_adds = counting.of_network(G)
     return {
@@ -49,6 +55,6 @@ def generate(resolution, minibatch, seconds, min_rounds, with_profile=False):
         'first_run_seconds': first - built,
         'peak_memory_bytes': peak,
         'multiply_adds_per_image': multiply_adds,
-        **timing.against_limit(multiply_adds, rates, times),
+        **timing.against_limit(multiply_adds, rates, costs),
         **({'profile': timing.top(timing.profile(images))} if with_profile else {}),
     }

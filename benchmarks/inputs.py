@@ -6,6 +6,7 @@ import pathlib
 from benchmarks import processes
 
 RESOLUTION = 256
+MNIST_FILES = 'data/fashion-mnist'  # from the repository's root
 
 
 class Inputs:
@@ -21,7 +22,7 @@ class Inputs:
     @functools.cached_property
     def mnist_files(self):
         """Folder of Fashion-MNIST's files."""
-        return 'data/fashion-mnist'
+        return MNIST_FILES
 
     @functools.cached_property
     def mnist(self):

@@ -51,6 +51,11 @@ def _processor():
     return f'{name} (family {family}, model {model})' if family else name
 
 
+def has_avx512() -> bool:
+    """Are vectors of 512 bits the widest?"""
+    return 'avx512f' in _vector_instructions()
+
+
 def _vector_instructions():
     flags = _cpuinfo('flags').split()
     return [name for name in ('avx', 'avx2', 'fma', 'avx512f', 'amx_tile') if name in flags]

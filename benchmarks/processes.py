@@ -25,13 +25,20 @@ class Finished:
     peak_memory_bytes: int  # The most memory that the process has held.
 
 
+def begin(command, **kwargs):
+    """A process with its output, errors included, as text. It can be interrupted even where this one cannot:
+    what a shell runs in the background ignores SIGINT, and so would all that it starts."""
+    return subprocess.Popen(
+        command, text=True, errors='replace', stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **kwargs)
+
+
 def run(command, until=None):
     """Run a command in the repository's root to its end or until it prints a line that begins with `until`,
     which ends it. -> Finished. Raises Failed."""
     env = {**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '3', 'PYTHONUNBUFFERED': '1'}
     start = time.time()
-    process = subprocess.Popen([str(word) for word in command], cwd=ROOT, env=env, text=True,
-                               errors='replace', stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = begin([str(word) for word in command], cwd=ROOT, env=env)
     try:
         lines, found = _read(process.stdout, until)
         seconds = time.time() - start
@@ -69,7 +76,7 @@ def _end(process):
     if process.returncode is None:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=600)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

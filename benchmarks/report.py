@@ -23,7 +23,7 @@ regularizer (of half a minibatch for G's), times how often they run; beside it s
 TensorFlow's graph add up to.
 
 Memory is the most that the process held. Networks have random weights, which does not change their speed.
-Other implementations are not measured: none of their code is here.'''
+Other implementations are not measured here: `python -m benchmarks.peer` does that (peer.md).'''
 
 
 def write(results, folder):
@@ -140,10 +140,16 @@ def _goals(results):
             f'{result["product_flops"]["median"] / 1e9:.0f}',
             f'{_number(result["limit_seconds"]["median"])} {unit}', _time(result['seconds'], unit),
             _time(result['share_of_limit']), f'{result["goal"]:.2f}',
-            _gb(result['peak_memory_bytes']) + memory_goal])
+            *_kernel(result), _gb(result['peak_memory_bytes']) + memory_goal])
     return _table('## Against the matrix product', [
         'work', 'multiply-adds per image (10^9)', 'product (GFLOP/s)', 'limit', 'time', 'share of the limit',
-        'goal', 'peak memory'], rows)
+        'goal', 'minor faults', 'system time', 'peak memory'], rows)
+
+
+def _kernel(result):
+    """Pages that the kernel brings in, for an image or for 1000, and its share of the processors' time."""
+    share = result['system_seconds']['median'] / result['processor_seconds']['median']
+    return f'{result["minor_faults"]["median"]:.0f}', f'{share:.0%}'
 
 
 def _unit(result):

@@ -101,13 +101,13 @@ def measure(args):
     wanted = [name for name, amount in zip(parts, (args.iterations, args.images), strict=True) if amount]
     for name in wanted:
         print(f'{name} ...', flush=True)
-        with tempfile.TemporaryDirectory(prefix='soak-') as folder:
-            try:
-                with contextlib.closing(parts[name](folder)) as samples:
-                    results[name] += samples
-            finally:
-                results['seconds'] = time.monotonic() - begin
-                _write_json(results, PARTIAL)
+        try:
+            with tempfile.TemporaryDirectory(prefix='soak-') as folder, \
+                    contextlib.closing(parts[name](folder)) as samples:
+                results[name] += samples
+        finally:
+            results['seconds'] = time.monotonic() - begin
+            _write_json(results, PARTIAL)
     return results
 
 

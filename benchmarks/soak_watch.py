@@ -10,7 +10,7 @@ from collections import deque
 
 from benchmarks import processes
 
-SECONDS_TO_END = 30  # for a process that is interrupted
+SECONDS_TO_END = 600  # for a process that is interrupted: it saves what it has, on a slow machine too
 LAST_LINES = 40
 
 
@@ -35,8 +35,7 @@ def watch(command, folder, position):
     """
     env = {**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '3', 'PYTHONUNBUFFERED': '1', 'PYTHONPATH': processes.ROOT}
     start = time.monotonic()
-    process = subprocess.Popen(command, cwd=folder, env=env, text=True, errors='replace',
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = processes.begin(command, cwd=folder, env=env)
     try:
         last = deque(maxlen=LAST_LINES)
         for line in process.stdout:

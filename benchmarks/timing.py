@@ -7,12 +7,15 @@ import statistics
 import time
 from unittest import mock
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
+from benchmarks.peer import worker
 from benchmarks.spread import spread
 
 MATRIX_SIZE = 2048
+COSTS = worker.COSTS
 PRODUCT_SECONDS = 0.4  # that a measurement of the rate lasts at least
 MAX_ROUNDS = 15
 
@@ -30,20 +33,13 @@ class Product:
 
     def rate(self):
         """Floating-point operations per second at this moment."""
-        seconds = seconds_of(lambda: tflib.run(self._op), PRODUCT_SECONDS)
+        seconds, *_ = cost_of(lambda: tflib.run(self._op), PRODUCT_SECONDS)
         return 2 * MATRIX_SIZE ** 3 / seconds
 
 
-def seconds_of(call, at_least=0.0):
-    """Seconds that a call takes, the mean of as many as `at_least` seconds hold."""
-    count = 0
-    start = time.perf_counter()
-    while True:
-        call()
-        count += 1
-        elapsed = time.perf_counter() - start
-        if elapsed >= at_least:
-            return elapsed / count
+def cost_of(call, at_least=0.0):
+    """What a call takes, the mean of as many as `at_least` seconds hold. -> array of what COSTS names."""
+    return np.array(worker.cost_of(call, at_least))
 
 
 def alternate(measure, seconds, min_rounds):
@@ -62,15 +58,16 @@ def alternate(measure, seconds, min_rounds):
     return [statistics.mean(pair) for pair in itertools.pairwise(rates)], results
 
 
-def against_limit(multiply_adds, rates, seconds):
+def against_limit(multiply_adds, rates, costs):
     """Times of work of so many multiply-adds beside the time that the product would take for as many.
 
-    `rates`, `seconds`: of the same rounds. -> dict of spreads
+    `rates`, `costs` (of `cost_of`): of the same rounds. -> dict of spreads
     """
+    seconds = [cost[0] for cost in costs]
     limits = [2 * multiply_adds / rate for rate in rates]
     return {
         'product_flops': spread(rates),
-        'seconds': spread(seconds),
+        **{name: spread(values) for name, values in zip(COSTS, np.transpose(costs).tolist(), strict=True)},
         'limit_seconds': spread(limits),
         'share_of_limit': spread([limit / time for limit, time in zip(limits, seconds, strict=True)]),
     }

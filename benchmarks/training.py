@@ -16,7 +16,7 @@ D_REG_INTERVAL = 16
 STEP_SECONDS = 0.25   # that a step is repeated for at least, in each round
 
 
-def _build(data_dir, fmap_base, fmap_max):
+def build(data_dir, fmap_base, fmap_max):
     """-> G, D, graph, feed_dict; the data set streams."""
     settings = config_settings('config-f')
     training_set = dataset.load_dataset(tfrecord_dir=data_dir)
@@ -37,7 +37,7 @@ def _build(data_dir, fmap_base, fmap_max):
     return G, D, graph, graph.inputs.feed(sched)
 
 
-def _steps(graph):
+def steps_of(graph):
     """{name: (operations, how often a minibatch runs them)}, in their order."""
     return {
         'G': ((graph.G_train,), 1),
@@ -65,15 +65,15 @@ def train(data_dir, fmap_base, fmap_max, seconds, min_rounds, with_profile=False
     """Time the steps of an iteration. -> dict for JSON; times per 1000 images, steps per run."""
     tflib.init_tf({'rnd.np_random_seed': 1})
     start = time.perf_counter()
-    G, D, graph, feed = _build(data_dir, fmap_base, fmap_max)
-    steps = _steps(graph)
+    G, D, graph, feed = build(data_dir, fmap_base, fmap_max)
+    steps = steps_of(graph)
     built = time.perf_counter()
     for ops, _ in steps.values():
         tflib.run(ops, feed)
     first = time.perf_counter()
 
     def one_round():
-        return {name: timing.seconds_of(lambda ops=ops: tflib.run(ops, feed), STEP_SECONDS)
+        return {name: timing.cost_of(lambda ops=ops: tflib.run(ops, feed), STEP_SECONDS)
                 for name, (ops, _) in steps.items()}
 
     one_round()  # meanwhile the buffers of the data set fill
@@ -83,7 +83,7 @@ def train(data_dir, fmap_base, fmap_max, seconds, min_rounds, with_profile=False
     counts = {name: counting.of_graph(ops, feed) / MINIBATCH for name, (ops, _) in steps.items()}
     weights = {name: weight for name, (_, weight) in steps.items()}
     per_kimg = 1000 / MINIBATCH
-    times = [per_kimg * sum(weights[name] * time for name, time in times.items()) for times in rounds]
+    costs = [per_kimg * sum(weights[name] * cost for name, cost in costs.items()) for costs in rounds]
     multiply_adds = multiply_adds_by_definition(counting.of_network(G), counting.of_network(D))
     return {
         'fmap_base': fmap_base,
@@ -94,10 +94,10 @@ def train(data_dir, fmap_base, fmap_max, seconds, min_rounds, with_profile=False
         'peak_memory_bytes': peak,
         'multiply_adds_per_image': multiply_adds,
         'multiply_adds_in_graph': sum(weights[name] * count for name, count in counts.items()),
-        **timing.against_limit(1000 * multiply_adds, rates, times),
+        **timing.against_limit(1000 * multiply_adds, rates, costs),
         'steps': {name: {'runs_per_minibatch': weights[name],
                          'multiply_adds_in_graph': counts[name],
-                         'seconds': spread([times[name] for times in rounds])} for name in steps},
+                         'seconds': spread([costs[name][0] for costs in rounds])} for name in steps},
         **profiles,
     }
 

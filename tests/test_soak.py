@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 
 import numpy as np
@@ -167,16 +168,22 @@ def test_a_process_that_fails_says_why(tmp_path):
         list(soak_watch.watch(command, tmp_path, _numbers))
 
 
-def test_a_process_to_which_nobody_listens_any_more_is_interrupted(tmp_path):
+@pytest.mark.parametrize('handler', [signal.default_int_handler, signal.SIG_IGN])
+def test_a_process_to_which_nobody_listens_any_more_is_interrupted(handler, tmp_path):
+    """SIG_IGN: as where tests run in the background of a shell."""
     code = '''
 import time
 try:
     print(1, flush=True)
-    time.sleep(600)
+    time.sleep(3600)
 except KeyboardInterrupt:
     open("in good order", "w")
 '''
-    samples = soak_watch.watch(processes.python('-c', code), tmp_path, _numbers)
-    assert next(samples)['number'] == 1
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        samples = soak_watch.watch(processes.python('-c', code), tmp_path, _numbers)
+        assert next(samples)['number'] == 1
+    finally:
+        signal.signal(signal.SIGINT, before)
     samples.close()
     assert (tmp_path / 'in good order').exists()
