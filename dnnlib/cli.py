@@ -53,6 +53,13 @@ def one_of(*choices: str):
     return convert
 
 
+def some_of(*choices: str):
+    """Argparse type: one or more of these words, separated by commas -> a list."""
+    def convert(text):
+        return [one_of(*choices)(word) for word in text.split(',')]
+    return convert
+
+
 def _at_least(minimum, kind, name):
     def convert(text):
         try:
@@ -68,6 +75,24 @@ def _at_least(minimum, kind, name):
 def int_at_least(minimum: int):
     """Argparse type: a whole number that is not below `minimum`."""
     return _at_least(minimum, int, 'whole number')
+
+
+def int_between(minimum: int, maximum: int):
+    """Argparse type: a whole number in a range, its ends included."""
+    def convert(text):
+        value = int_at_least(minimum)(text)
+        if value > maximum:
+            raise argparse.ArgumentTypeError(f"expected at most {maximum}, not '{text}'")
+        return value
+    return convert
+
+
+def power_of_two(text: str) -> int:
+    """Argparse type: a side of images, 4, 8, 16 and so on."""
+    value = int_at_least(4)(text)
+    if value & (value - 1) != 0:
+        raise argparse.ArgumentTypeError(f'expected a power of two such as 128 or 256, not {value}')
+    return value
 
 
 def float_between(minimum: float, maximum: float):
@@ -127,14 +152,51 @@ def folder_name(text: str) -> str:
     return text
 
 
+def folder_names(text: str) -> list[str]:
+    """Argparse type: 'a,b' -> ['a', 'b'], names of folders without their path; nothing or 'none' -> []."""
+    return [folder_name(name) for name in comma_list(text)]
+
+
 def float_at_least(minimum: float):
     """Argparse type: a finite number that is not below `minimum`."""
     return _at_least(minimum, float, 'number')
 
 
-def _fail(message, status):
-    print(message, file=sys.stderr)
-    sys.exit(status)
+def add_cache_dir(parser) -> None:
+    """Add the flag --cache-dir to a parser; `use_cache_dir` heeds it."""
+    parser.add_argument('--cache-dir', type=folder, metavar='DIR',
+                        help='folder of downloads, statistics of real images and the list of trusted files '
+                             '(default: $DNNLIB_CACHE_DIR or else .stylegan2-cache, and ~/.cache/dnnlib for '
+                             'the list)')
+
+
+def folder(text: str) -> str:
+    """Argparse type: path of a folder, which may have to be made."""
+    if not text or (os.path.exists(text) and not os.path.isdir(text)):
+        raise argparse.ArgumentTypeError(f"expected a folder, not '{text}'")
+    return text
+
+
+def use_cache_dir(args) -> None:
+    """Let --cache-dir be the cache directory, of processes that this one starts as well, and take it out of
+    the arguments."""
+    cache_dir = vars(args).pop('cache_dir', None)  # a script without its subcommand has none
+    if cache_dir is not None:
+        os.environ['DNNLIB_CACHE_DIR'] = os.path.abspath(cache_dir)
+
+
+def line_for(error: BaseException) -> str | None:
+    """All that a user has to be told about an error; None for one that needs its traceback."""
+    if isinstance(error, UserError):
+        return f'Error: {error}'
+    if isinstance(error, requests.RequestException):
+        return f'Error: download failed: {error}'
+    if isinstance(error, OSError) and error.errno in _FILE_TROUBLE:
+        reason = os.strerror(error.errno)
+        return f'Error: {reason}' if error.filename is None else f'Error: {error.filename}: {reason}'
+    if isinstance(error, MemoryError):
+        return 'Error: out of memory; give the process more (ulimit -v, the limit of the job)'
+    return 'Interrupted.' if isinstance(error, KeyboardInterrupt) else None
 
 
 def run_script(main) -> None:
@@ -144,16 +206,9 @@ def run_script(main) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
-    except UserError as error:
-        _fail(f'Error: {error}', 2)
-    except requests.RequestException as error:
-        _fail(f'Error: download failed: {error}', 2)
-    except OSError as error:
-        if error.errno not in _FILE_TROUBLE:
+    except (Exception, KeyboardInterrupt) as error:
+        line = line_for(error)
+        if line is None:
             raise
-        reason = os.strerror(error.errno)
-        _fail(f'Error: {reason}' if error.filename is None else f'Error: {error.filename}: {reason}', 2)
-    except MemoryError:
-        _fail('Error: out of memory; give the process more (ulimit -v, the limit of the job)', 2)
-    except KeyboardInterrupt:
-        _fail('Interrupted.', 130)
+        print(line, file=sys.stderr)
+        sys.exit(130 if isinstance(error, KeyboardInterrupt) else 2)

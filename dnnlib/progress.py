@@ -1,44 +1,90 @@
 """Progress of long work: how much is done, and how long the rest will take."""
 
+import contextlib
 import sys
+import threading
 import time
 
 from .util import format_time
 
-SECONDS_BETWEEN_LINES = 30.0
+SECONDS_OF_SILENCE = 2.0      # Work that takes no longer says nothing.
+SECONDS_BETWEEN_LINES = 30.0  # After the first line, where that is not overwritten.
 
 
 class Progress:
     """Shows how much is done and the time left: on a terminal in one line that is overwritten, elsewhere as
-    plain lines."""
+    plain lines. Work that is over within two seconds shows nothing."""
 
-    def __init__(self, total, unit='', start=0):
-        """`total` None = unknown; `start`: what was done before."""
+    def __init__(self, total, unit='', start=0, title='', digits=3, shows_rate=False):
+        """`total` None = unknown; `start`: what was done before; `title`: of the work, before the numbers;
+        `digits`: after the point, of numbers that are not whole; `shows_rate`: the speed as well as the time
+        left."""
         self._total = total
+        self._digits = digits
         self._unit = unit
-        self._start = start
-        self._start_time = self._last_time = time.monotonic()
+        self._title = title
+        self._shows_rate = shows_rate
+        self._is_on_terminal = False
+        self._next_time = time.monotonic() + SECONDS_OF_SILENCE
+        self.restart(start)
+
+    def restart(self, done):
+        """Reckon the time left from here on: what was done up to now took longer than the rest will."""
+        self._start = done
+        self._start_time = time.monotonic()
 
     def show(self, done):
         """Print the state if it is time."""
         now = time.monotonic()
-        on_terminal = sys.__stderr__.isatty()
-        if now - self._last_time < (0.5 if on_terminal else SECONDS_BETWEEN_LINES):
+        if now < self._next_time:
             return
-        self._last_time = now
+        on_terminal = sys.__stderr__.isatty()
+        self._next_time = now + (0.5 if on_terminal else SECONDS_BETWEEN_LINES)
         text = self._text(done, now - self._start_time)
         if on_terminal:  # not through sys.stdout, which may be a log file too
             print(f'{text:60s}', end='\r', file=sys.__stderr__, flush=True)
+            self._is_on_terminal = True
         else:
             print(text, flush=True)
 
+    def clear(self):
+        """Make room for other lines on a terminal."""
+        if self._is_on_terminal:
+            print(' ' * 60, end='\r', file=sys.__stderr__, flush=True)
+            self._is_on_terminal = False
+
     def _text(self, done, seconds):
+        title = f'{self._title}: ' if self._title else ''
         unit = f' {self._unit}' if self._unit else ''
-        number = f'{done}' if isinstance(done, int) else f'{done:.1f}'
-        if self._total is None:
-            return f'{number}{unit}'
-        text = f'{number} / {self._total}{unit}'
+        number = f'{done}' if isinstance(done, int) else f'{done:.{self._digits}f}'
+        total = '' if self._total is None else f' / {self._total}'
+        text = f'{title}{number}{total}{unit}'
         if done <= self._start:
+            return text
+        if self._shows_rate:
+            text += f', {(done - self._start) / seconds:.1f}{unit}/s'
+        if self._total is None:
             return text
         seconds_left = seconds * max((self._total - done) / (done - self._start), 0)
         return f'{text}, about {format_time(seconds_left)} left'
+
+
+@contextlib.contextmanager
+def announced(text):
+    """Print a line about work that is one piece, once it turns out to take longer than two seconds."""
+    timer = threading.Timer(SECONDS_OF_SILENCE, print, [text], {'flush': True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def shown(items, title, unit=''):
+    """Iterate over a sequence, and show how many of its items are done."""
+    progress = Progress(len(items), unit, title=title)
+    for count, item in enumerate(items):
+        progress.show(count)
+        yield item
+    progress.clear()

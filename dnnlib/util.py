@@ -3,9 +3,6 @@
 import contextlib
 import fnmatch
 import gc
-import glob
-import hashlib
-import html
 import importlib
 import inspect
 import io
@@ -16,19 +13,13 @@ import re
 import shutil
 import sys
 import tempfile
-import time
 import types
 import urllib.parse
 from typing import Any
 
 import numpy as np
-import requests
 
 from .files import NO_SPACE, atomic_write  # noqa: F401  (names that others take from here)
-
-_RETRY_DELAY_SECONDS = 0.5
-_TIMEOUT_SECONDS = 60  # without any data from the server
-_SMALL_BODY_BYTES = 8192  # longer bodies are data, shorter ones may be a page of Google Drive's
 
 _ANSWERS = {**dict.fromkeys(['y', 'yes', 't', 'true', 'on', '1'], 1),
             **dict.fromkeys(['n', 'no', 'f', 'false', 'off', '0'], 0)}
@@ -47,9 +38,9 @@ class UserError(Exception):
 
 
 class DownloadError(UserError, OSError):
-    """The server answered, but not with the file."""
+    """A file cannot be downloaded."""
 
-    confirmation_url = None  # where the next attempt may succeed
+    reason = ''  # without the names of file and URL
 
 
 class EasyDict(dict):
@@ -69,46 +60,56 @@ class EasyDict(dict):
 
 
 class Logger:
-    """While open, copies what goes to stdout or stderr to a file and to the former stdout. Loggers nest."""
+    """Takes over stdout and stderr until it is closed: whatever is printed appears on the stdout of before
+    and, if there is one, in a log file.
+
+    One that is opened inside another hands its text to the outer one. Usable in a `with` statement.
+    """
 
     def __init__(self, file_name: str | None = None, file_mode: str = 'w', should_flush: bool = True):
+        """`file_name` None = no log file; `should_flush`: so that nothing is lost if the process dies."""
         self.file = None if file_name is None else open(file_name, file_mode, encoding='utf-8')  # noqa: SIM115
         self.should_flush = should_flush
-        self.stdout, self.stderr = sys.stdout, sys.stderr
-        sys.stdout = sys.stderr = self
+        self._before = {name: getattr(sys, name) for name in ('stdout', 'stderr')}
+        for name in self._before:
+            setattr(sys, name, self)
 
     def __enter__(self) -> 'Logger':
         return self
 
-    def __exit__(self, exc_type, exc_value, traceback) -> None:
+    def __exit__(self, *_error) -> None:
         self.close()
 
-    def _outputs(self):
-        return [self.stdout] if self.file is None or self.file.closed else [self.file, self.stdout]
-
     def write(self, text: str) -> None:
-        """Write to the file, if there is one, and to the original stdout."""
-        for output in self._outputs() if text else []:
-            output.write(text)
-        if text and self.should_flush:
+        """Add text to the log file and show it."""
+        if text == '':
+            return
+        for target in self._targets():
+            target.write(text)
+        if self.should_flush:
             self.flush()
 
     def flush(self) -> None:
-        """Flush the file, if there is one, and the original stdout."""
-        for output in self._outputs():
-            output.flush()
+        """Let nothing wait in a buffer."""
+        for target in self._targets():
+            target.flush()
 
     def close(self) -> None:
-        """Flush, give stdout and stderr back unless somebody else has taken them since, close the file."""
+        """End the log. A stream that another logger has taken since then stays with that one."""
         try:
             self.flush()
         finally:
-            if sys.stdout is self:
-                sys.stdout = self.stdout
-            if sys.stderr is self:
-                sys.stderr = self.stderr
+            for name, stream in self._before.items():
+                if getattr(sys, name) is self:
+                    setattr(sys, name, stream)
             if self.file is not None:
                 self.file.close()
+
+    def _targets(self):
+        """Where text goes. An inner logger may still hand some over after this one was closed."""
+        if self.file is not None and not self.file.closed:
+            yield self.file
+        yield self._before['stdout']
 
 
 def format_time(seconds: int | float) -> str:
@@ -287,19 +288,26 @@ def paused_gc():
 
 
 def set_cache_dir(path: str) -> None:
-    """Let `make_cache_dir_path` start from this directory."""
+    """Let everything that is kept from run to run be in this directory."""
     global _cache_dir_override
     _cache_dir_override = path
 
 
+def _chosen_cache_dir():
+    return os.environ.get('DNNLIB_CACHE_DIR') if _cache_dir_override is None else _cache_dir_override
+
+
+def cache_dir() -> str:
+    """Folder of downloads and of statistics: the one set, else $DNNLIB_CACHE_DIR, else `.stylegan2-cache` in
+    the current directory, as in StyleGAN2."""
+    return _chosen_cache_dir() or '.stylegan2-cache'
+
+
 def make_cache_dir_path(*paths: str) -> str:
-    """Path below the cache directory: the one set, else $DNNLIB_CACHE_DIR, else ~/.cache/dnnlib."""
-    env = os.environ
-    cache_dir = env.get('DNNLIB_CACHE_DIR') if _cache_dir_override is None else _cache_dir_override
-    if cache_dir is None:
-        home = env.get('HOME', env.get('USERPROFILE', tempfile.gettempdir()))
-        cache_dir = os.path.join(home, '.cache', 'dnnlib')
-    return os.path.join(cache_dir, *paths)
+    """Path below the user's cache directory: the one set, else $DNNLIB_CACHE_DIR, else ~/.cache/dnnlib, as in
+    StyleGAN2-ADA."""
+    home = os.environ.get('HOME', os.environ.get('USERPROFILE', tempfile.gettempdir()))
+    return os.path.join(_chosen_cache_dir() or os.path.join(home, '.cache', 'dnnlib'), *paths)
 
 
 def is_url(obj: Any, allow_file_urls: bool = False) -> bool:
@@ -315,76 +323,17 @@ def is_url(obj: Any, allow_file_urls: bool = False) -> bool:
     return all(address.scheme and '.' in address.netloc for address in parsed)
 
 
-def _refuse_google_drive_pages(response, url):
-    """Raise DownloadError if this is one of Google Drive's pages about a file and not the file."""
-    try:
-        text = response.content.decode('utf-8')
-    except UnicodeDecodeError:
-        return
-    if 'download_warning' in response.headers.get('Set-Cookie', ''):
-        links = [html.unescape(piece) for piece in text.split('"') if 'export=download' in piece]
-        if len(links) == 1:
-            nag = DownloadError('Google Drive virus checker nag')
-            nag.confirmation_url = urllib.parse.urljoin(url, links[0])
-            raise nag
-    if 'Google Drive - Quota exceeded' in text:
-        raise DownloadError('Google Drive download quota exceeded -- please try again later')
-
-
-def _fetch(session, url):
-    """One attempt. Returns the response; raises OSError, also for HTTP errors, if that is not the file."""
-    response = session.get(url, timeout=_TIMEOUT_SECONDS)
-    response.raise_for_status()
-    if not response.content:
-        raise DownloadError('No data received')
-    if len(response.content) < _SMALL_BODY_BYTES:
-        _refuse_google_drive_pages(response, url)
-    return response
-
-
-def _download(url, num_attempts, verbose):
-    """-> (contents, file name that the server gives or else the URL)."""
-    def say(text, end=''):
-        if verbose:
-            print(text, end=end, flush=True)
-
-    say(f'Downloading {url} ...')
-    with requests.Session() as session:
-        for attempts_left in reversed(range(num_attempts)):
-            try:
-                response = _fetch(session, url)
-                break
-            except OSError as error:
-                if attempts_left == 0:
-                    say(' failed', end='\n')
-                    raise
-                url = getattr(error, 'confirmation_url', None) or url
-            say('.')
-            time.sleep(_RETRY_DELAY_SECONDS)
-    say(' done', end='\n')
-    name = re.search(r'filename="([^"]+)"', response.headers.get('Content-Disposition', ''))
-    return response.content, name[1] if name else url
-
-
 def open_url(url: str, cache_dir: str | None = None, num_attempts: int = 10, verbose: bool = True):
     """Binary file object with the contents of a URL, kept in `cache_dir` if that is given.
 
-    The error of the last attempt is raised: `requests.RequestException` or `DownloadError`, both OSError.
+    See `downloads.fetch` for how. Raises DownloadError, an OSError, if the file cannot be had.
     """
     assert is_url(url, allow_file_urls=True), url
     assert num_attempts >= 1
     if url.startswith('file:///'):
         path = url.removeprefix('file:///')
         return open(path if os.path.exists(path) else f'/{path}', 'rb')
-    key = hashlib.md5(url.encode('utf-8')).hexdigest()
-    if cache_dir is not None:
-        cached = glob.glob(os.path.join(glob.escape(cache_dir), f'{key}_*'))
-        if len(cached) == 1:
-            return open(cached[0], 'rb')
-    contents, name = _download(url, num_attempts, verbose)
-    if cache_dir is not None:
-        os.makedirs(cache_dir, exist_ok=True)
-        safe_name = re.sub(r'[^0-9a-zA-Z-._]', '_', name)[:200]  # file systems allow 255
-        with atomic_write(os.path.join(cache_dir, f'{key}_{safe_name}')) as file:
-            file.write(contents)
-    return io.BytesIO(contents)
+    from . import downloads  # which stands on this module
+    if cache_dir is None:
+        return downloads.open_uncached(url, num_attempts, verbose)
+    return open(downloads.fetch(url, cache_dir, num_attempts, verbose), 'rb')

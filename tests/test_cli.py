@@ -43,6 +43,13 @@ def test_comma_list_may_be_empty():
     assert cli.comma_list('fid50k,ppl_wend') == ['fid50k', 'ppl_wend']
 
 
+def test_some_of_several_words_are_a_list_without_others():
+    assert cli.some_of('a', 'b')('b,a') == ['b', 'a']
+    for text in ('', 'a,', 'a,c'):
+        with pytest.raises(argparse.ArgumentTypeError, match='expected one of a, b'):
+            cli.some_of('a', 'b')(text)
+
+
 def test_numbers_have_a_minimum():
     assert cli.int_at_least(1)('1') == 1
     assert cli.float_at_least(0)('0.5') == 0.5
