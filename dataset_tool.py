@@ -15,7 +15,7 @@ import numpy as np
 from dnnlib import cli
 from dnnlib.progress import Progress
 from dnnlib.util import UserError, atomic_write
-from training import image_databases, image_sources
+from training import data_folders, image_databases, image_sources
 
 WINDOW = 'dataset_tool'
 ESC_KEY = 27
@@ -24,6 +24,8 @@ ESC_KEY = 27
 def display(tfrecord_dir, output=None, num_images=64):
     """Show the images one by one in a window: any key for the next, ESC to stop. Without a screen or OpenCV,
     or with --output, write the first --num_images as one picture instead."""
+    if output is not None:
+        image_sources.picture_format(output)
     records, _ = _open_dataset(tfrecord_dir)
     cv2 = _opencv_with_window() if output is None else None
     if cv2 is not None:
@@ -36,8 +38,8 @@ def display(tfrecord_dir, output=None, num_images=64):
 
 def extract(tfrecord_dir, output_dir):
     """Write all images as img00000000.png, img00000001.png and so on, in the order of the records."""
-    from training import misc
     records, num_images = _open_dataset(tfrecord_dir)
+    from training import misc  # loads TensorFlow
     print(f'Extracting images to "{output_dir}"')
     try:
         os.makedirs(output_dir, exist_ok=True)
@@ -55,9 +57,12 @@ def extract(tfrecord_dir, output_dir):
 
 def compare(tfrecord_dir_a, tfrecord_dir_b, ignore_labels=0):
     """Say which images and labels differ."""
-    streams = [_open_dataset(path)[0] for path in (tfrecord_dir_a, tfrecord_dir_b)]
+    data_folders.record_paths(tfrecord_dir_b)
+    (stream_a, num_images), (stream_b, _) = map(_open_dataset, (tfrecord_dir_a, tfrecord_dir_b))
+    progress = Progress(num_images, 'images', title='Comparing')
     count = identical_images = identical_labels = 0
-    for item_a, item_b in itertools.zip_longest(*streams):
+    for item_a, item_b in itertools.zip_longest(stream_a, stream_b):
+        progress.show(count)
         if item_a is None or item_b is None:
             print('Datasets contain different number of images')
             break
@@ -136,6 +141,8 @@ def create_celeba(tfrecord_dir, celeba_dir, cx=89, cy=121, any_count=0):
 def create_from_images(tfrecord_dir, image_dir, shuffle=1):
     """All images of a folder, PNG or JPEG: square, of the same size, either all grey or all RGB."""
     print(f'Loading images from "{image_dir}"')
+    if os.path.realpath(tfrecord_dir) == os.path.realpath(image_dir):
+        raise UserError(f'{tfrecord_dir}: this is the folder of the images; choose another for the data set')
     paths = image_sources.image_paths(image_dir)
     image_sources.check_images(paths)
     with _exporter(tfrecord_dir, len(paths)) as exporter:
@@ -159,6 +166,7 @@ def create_from_hdf5(tfrecord_dir, hdf5_filename, shuffle=1):
 
 def _open_dataset(tfrecord_dir):
     """-> iterator of the (image, label) of all records in their order, and how many there are."""
+    data_folders.record_paths(tfrecord_dir)  # before TensorFlow is loaded
     from dnnlib import tflib
     from training import dataset
     print(f'Loading dataset "{tfrecord_dir}"')
@@ -169,6 +177,7 @@ def _open_dataset(tfrecord_dir):
 
 
 def _exporter(tfrecord_dir, num_images):
+    data_folders.require_place(tfrecord_dir)
     from training.tfrecord_export import TFRecordExporter
     return TFRecordExporter(tfrecord_dir, num_images)
 
@@ -237,19 +246,12 @@ def _export_lsun(tfrecord_dir, lmdb_dir, max_images, fit):
             print(f'Used {exporter.cur_images} of {num_entries} entries.')
 
 
-def _power_of_two(text):
-    """Argparse type: side of an image."""
-    value = cli.int_at_least(4)(text)
-    if value & (value - 1) != 0:
-        raise argparse.ArgumentTypeError(f'expected a power of two such as 128 or 256, not {value}')
-    return value
-
-
 _TFRECORD_DIR = {'help': 'folder of the data set'}
-_NEW_TFRECORD_DIR = {'help': 'folder of the new data set'}
+_NEW_TFRECORD_DIR = {'type': cli.folder, 'help': 'folder of the new data set'}
 _LMDB_DIR = {'help': 'folder of the LMDB, with the file data.mdb; needs the package lmdb'}
 _MAX_IMAGES = {'type': cli.int_at_least(1), 'metavar': 'N', 'help': 'stop after so many (default: all)'}
-_SHUFFLE = {'type': int, 'default': 1, 'metavar': '{0,1}'}
+_YES_OR_NO = {'type': int, 'choices': (0, 1)}
+_SHUFFLE = {**_YES_OR_NO, 'default': 1}
 
 # (function = name of the command, example of its arguments, {argument: how argparse treats it})
 COMMANDS = [
@@ -261,12 +263,12 @@ COMMANDS = [
     }),
     (extract, 'datasets/fashion-mnist ~/fashion-mnist-images', {
         'tfrecord_dir': _TFRECORD_DIR,
-        'output_dir': {'help': 'folder for the images'},
+        'output_dir': {'type': cli.folder, 'help': 'folder for the images'},
     }),
     (compare, 'datasets/mydataset datasets/fashion-mnist', {
         'tfrecord_dir_a': _TFRECORD_DIR,
         'tfrecord_dir_b': _TFRECORD_DIR,
-        '--ignore_labels': {'type': int, 'default': 0, 'metavar': '{0,1}',
+        '--ignore_labels': {**_YES_OR_NO, 'default': 0,
                             'help': '1 = compare images only (default: 0)'},
     }),
     (create_mnist, 'datasets/fashion-mnist data/fashion-mnist', {
@@ -296,14 +298,14 @@ COMMANDS = [
     (create_lsun, 'datasets/lsun-car-100k ~/lsun/car_lmdb --resolution 256 --max_images 100000', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
         'lmdb_dir': _LMDB_DIR,
-        '--resolution': {'type': _power_of_two, 'default': 256, 'metavar': 'SIDE',
+        '--resolution': {'type': cli.power_of_two, 'default': 256, 'metavar': 'SIDE',
                          'help': 'side of the images, a power of two (default: %(default)s)'},
         '--max_images': _MAX_IMAGES,
     }),
     (create_lsun_wide, 'datasets/lsun-car-512x384 ~/lsun/car_lmdb --width 512 --height 384', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
         'lmdb_dir': _LMDB_DIR,
-        '--width': {'type': _power_of_two, 'default': 512, 'metavar': 'W',
+        '--width': {'type': cli.power_of_two, 'default': 512, 'metavar': 'W',
                     'help': 'width of the images, a power of two (default: %(default)s)'},
         '--height': {'type': cli.int_at_least(1), 'default': 384, 'metavar': 'H',
                      'help': 'height of the images without the bars (default: %(default)s)'},
@@ -314,7 +316,7 @@ COMMANDS = [
         'celeba_dir': {'help': f'folder that holds {image_sources.CELEBA_FOLDER}'},
         '--cx': {'type': int, 'default': 89, 'metavar': 'X', 'help': 'centre column (default: %(default)s)'},
         '--cy': {'type': int, 'default': 121, 'metavar': 'Y', 'help': 'centre row (default: %(default)s)'},
-        '--any_count': {'type': int, 'default': 0, 'metavar': '{0,1}',
+        '--any_count': {**_YES_OR_NO, 'default': 0,
                         'help': f'1 = take any number of images, not only {image_sources.CELEBA_IMAGES} '
                                 '(default: 0)'},
     }),

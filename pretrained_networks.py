@@ -4,11 +4,12 @@ import difflib
 import os
 import weakref
 
-import dnnlib
-import dnnlib.tflib as tflib
-from dnnlib.util import UserError
-from training import misc
+from dnnlib.stored import contents, inspection
+from dnnlib.util import UserError, is_url
+from training import official_files
 from training.official_files import KEY_PREFIXES, OFFICIAL_URLS
+
+# TensorFlow takes seconds to load: what needs it is imported where a network is loaded.
 
 gdrive_urls = {key: url for key, url in OFFICIAL_URLS.items() if key.startswith('gdrive:')}
 
@@ -22,21 +23,68 @@ def get_path_or_url(path_or_gdrive_path: str) -> str:
 
 
 def check_path(path_or_gdrive_path: str) -> None:
-    """Raise UserError for a file that does not exist or an unknown key; URLs pass."""
+    """Raise UserError for a file that does not exist or an unknown key; URLs pass, but for those of files."""
     path = get_path_or_url(path_or_gdrive_path)
-    if dnnlib.util.is_url(path, allow_file_urls=True) or os.path.isfile(path):
+    if is_url(path) or os.path.isfile(_without_scheme(path)):
         return
     if path.startswith(KEY_PREFIXES):
         near = difflib.get_close_matches(path, OFFICIAL_URLS, n=3, cutoff=0.0)
         raise UserError(f'{path}: not among the published files, such as {", ".join(near)}')
-    raise UserError(f'{path}: no such file; expected a network pickle: a path, a URL or a key such as '
-                    f'{next(iter(gdrive_urls))}')
+    problem = 'is a folder' if os.path.isdir(path) else 'no such file'
+    raise UserError(f"{path or '--network='}: {problem}; expected a network pickle: a path, a URL or a key "
+                    f'such as {next(iter(gdrive_urls))}')
+
+
+def _without_scheme(path):
+    """Path of a file that may be given as file:///..., as `dnnlib.util.open_url` takes it."""
+    if not is_url(path, allow_file_urls=True):
+        return path
+    path = path.removeprefix('file:///')
+    return path if os.path.exists(path) else f'/{path}'
+
+
+def find_file(path_or_gdrive_path: str) -> str:
+    """Path of the file that a path, a URL or the key of a published file stands for, downloaded if need be.
+    Raises UserError if there is none."""
+    check_path(path_or_gdrive_path)
+    path_or_url = get_path_or_url(path_or_gdrive_path)
+    if not is_url(path_or_url):
+        return _without_scheme(path_or_url)
+    with official_files.open_url(path_or_url) as file:
+        return file.name
+
+
+def check_generator(network_pkl: str, trust_source: bool = False) -> inspection.Blueprint:
+    """What the file says of the generator that `load_generator` would return, told without TensorFlow.
+
+    Raises UserError where that would, except for what only building finds out. Of a generator that its own
+    source text builds nothing more is known.
+    """
+    path = find_file(network_pkl)
+    try:
+        report = inspection.inspect(path, choose=contents.last_of_triple)
+    except UserError as error:
+        raise UserError(f'{network_pkl}: {error}') from error
+    if report.other is not None or len(report.networks) != 1:
+        found = report.other or f'{len(report.networks)} networks'
+        raise UserError(f'{network_pkl}: expected three networks (G, D, Gs), as training snapshots hold; '
+                        f'found {found}')
+    if report.is_damaged or (report.needs_trust and not (trust_source or report.is_trusted)):
+        raise UserError(f'{network_pkl}: {report.problems[0]}')
+    Gs = report.networks[0]
+    if Gs.func is not None and not Gs.is_generator:
+        raise UserError(f'{network_pkl}: holds a network of {Gs.state["build_func_name"]}, which draws no '
+                        'images; expected a generator')
+    if Gs.is_generator and Gs.num_channels not in (None, 1, 3):
+        raise UserError(f'{network_pkl}: draws images of {Gs.num_channels} channels, expected 1 or 3')
+    return Gs
 
 
 def _found(path_or_gdrive_path):
     """-> path or URL of an existing file, {'networks' and 'generator': what was loaded from it before}"""
     check_path(path_or_gdrive_path)
     path_or_url = get_path_or_url(path_or_gdrive_path)
+    from dnnlib import tflib
     tflib.init_tf()
     files = _loaded.setdefault(tflib.tfutil.default_session(), {})
     return path_or_url, files.setdefault(path_or_url, {})
@@ -50,6 +98,7 @@ def load_networks(path_or_gdrive_path: str, trust_source: bool = False):
     """
     path_or_url, found = _found(path_or_gdrive_path)
     if 'networks' not in found:
+        from training import misc
         found['networks'] = misc.load_networks(path_or_url, trust_source=trust_source)
     return found['networks']
 
@@ -65,6 +114,7 @@ def load_generator(network_pkl, trust_source=False):
     if 'networks' in found:
         found['generator'] = found['networks'][2]
     elif 'generator' not in found:
+        from training import misc
         found['generator'] = misc.load_generator(path_or_url, trust_source=trust_source)
     Gs = found['generator']
     if len(Gs.output_shape) != 4 or Gs.output_shape[1] not in (1, 3):

@@ -11,8 +11,12 @@ import numpy as np
 import dnnlib
 import pretrained_networks
 from dnnlib import cli
+from dnnlib.progress import shown
+from dnnlib.submission import submit
 from dnnlib.util import UserError
-from training import faults, generation
+from training import faults, picture_requests
+
+# TensorFlow takes seconds to load: the functions that draw import what needs it.
 
 EXAMPLES = """examples:
 
@@ -34,10 +38,13 @@ EXAMPLES = """examples:
 """
 
 DEFAULT_COL_STYLES = range(7)
+NO_STYLES = 'this network has no styles to mix'
 
 
+@faults.described(remedy='give')
 def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=None, trust_source=False):
     """Write `seed<NNNN>.png` for every seed and, with `grid` = (columns, rows), all of them as `grid.png`."""
+    from training import generation
     Gs = pretrained_networks.load_generator(network_pkl, trust_source)
     label, images = generation.label_of_class(Gs, class_idx), []
     for idx, seed in enumerate(seeds):
@@ -48,6 +55,7 @@ def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=Non
         if grid is not None:
             images.append(image[0])
     if grid is not None:
+        print('Saving image grid...')
         generation.save_images(np.stack(images), 'grid.png', grid_size=grid)
 
 
@@ -55,18 +63,18 @@ def existing_styles(col_styles, num_layers):
     """The layers to take from the columns; None = those of the default that there are."""
     if col_styles is None:
         return [layer for layer in DEFAULT_COL_STYLES if layer < num_layers]
-    absent = [layer for layer in col_styles if not 0 <= layer < num_layers]
-    if absent:
-        raise UserError(f'--col-styles: there is no layer {absent[0]}; this network has 0-{num_layers - 1}')
+    picture_requests.check_layers(col_styles, num_layers)
     return col_styles
 
 
+@faults.described(remedy='give')
 def style_mixing_example(network_pkl, row_seeds, col_seeds, truncation_psi, class_idx=None, col_styles=None,
                          minibatch_size=4, trust_source=False):
     """Write `<row>-<col>.png`, the row's image with `col_styles` of the column's, and all as `grid.png`."""
+    from training import generation
     Gs = pretrained_networks.load_generator(network_pkl, trust_source)
     if 'mapping' not in Gs.components:
-        raise UserError(f'{network_pkl}: this network has no styles to mix')
+        raise UserError(f'{network_pkl}: {NO_STYLES}')
     col_styles = existing_styles(col_styles, Gs.components.synthesis.input_shape[1])
     pairs = [(row, col) for row in row_seeds for col in col_seeds]
 
@@ -85,7 +93,8 @@ def style_mixing_example(network_pkl, row_seeds, col_seeds, truncation_psi, clas
     mixed = dict(zip(pairs, images, strict=True))
 
     print('Saving images...')
-    for (row, col), image in {**{(seed, seed): image for seed, image in sources.items()}, **mixed}.items():
+    pictures = {**{(seed, seed): image for seed, image in sources.items()}, **mixed}
+    for (row, col), image in shown(pictures.items(), 'Saving', 'images'):
         generation.save_images(image[np.newaxis], f'{row}-{col}.png')
 
     print('Saving image grid...')
@@ -103,6 +112,7 @@ def make_parser():
     generate = commands.add_parser('generate-images', help='images from seeds')
     mix = commands.add_parser('style-mixing-example', help='a table of images that share styles')
     for sub in (generate, mix):
+        cli.add_cache_dir(sub)
         sub.add_argument('--network', dest='network_pkl', required=True, metavar='PKL',
                          help='network pickle: a path, a URL or a gdrive: key')
         sub.add_argument('--trust-source', action='store_true', help='run the source text of unknown nets')
@@ -110,7 +120,7 @@ def make_parser():
                          help='strength of the truncation trick, 1 = off (default: 0.5)')
         sub.add_argument('--class', dest='class_idx', type=cli.int_at_least(0), metavar='N',
                          help='class of a network that was trained with labels (default: no class)')
-        sub.add_argument('--result-dir', default='results', metavar='DIR',
+        sub.add_argument('--result-dir', default='results', type=cli.folder, metavar='DIR',
                          help='folder of the run directories (default: results)')
     seeds = dict(type=cli.number_range, metavar='RANGE', required=True)
     generate.add_argument('--seeds', help="random seeds, such as '1-5' or '1,2,7'", **seeds)
@@ -127,6 +137,7 @@ def validate(args):
     """Raise UserError for what the parser cannot see."""
     if args.command is None:
         raise UserError('missing subcommand.  Re-run with --help for usage.')
+    submit.check_root(args.result_dir)
     pretrained_networks.check_path(args.network_pkl)
     seeds = args.seeds if args.command == 'generate-images' else args.row_seeds + args.col_seeds
     if not 0 <= min(seeds) <= max(seeds) < 2 ** 32:
@@ -135,19 +146,35 @@ def validate(args):
         raise UserError(f'--truncation-psi must be a number, not {args.truncation_psi}')
     if args.command == 'generate-images' and args.grid and math.prod(args.grid) < len(seeds):
         raise UserError(f'--grid={"x".join(map(str, args.grid))}: too small for {len(seeds)} images')
+    check_network(args)
+
+
+def check_network(args):
+    """Raise UserError for what the network cannot draw, as far as its file tells."""
+    Gs = pretrained_networks.check_generator(args.network_pkl, args.trust_source)
+    if not Gs.is_generator:  # built by its own source text
+        return
+    picture_requests.check_class(args.class_idx, Gs.label_size)
+    if args.command == 'generate-images':
+        if args.grid and Gs.resolution:
+            picture_requests.check_grid(*args.grid, Gs.resolution)
+        return
+    if not Gs.num_styles:
+        raise UserError(f'{args.network_pkl}: {NO_STYLES}')
+    picture_requests.check_layers(args.col_styles, Gs.num_styles)
 
 
 def main(argv=None):
     """Parse, check, submit."""
     args = make_parser().parse_args(argv)
+    cli.use_cache_dir(args)
     validate(args)
     kwargs = vars(args)
     sc = dnnlib.SubmitConfig()
     sc.local.do_not_copy_source_files = True
     sc.run_dir_root = kwargs.pop('result_dir')
     sc.run_desc = kwargs.pop('command')
-    with faults.described(remedy='give'):
-        dnnlib.submit_run(sc, 'run_generator.' + sc.run_desc.replace('-', '_'), **kwargs)
+    dnnlib.submit_run(sc, 'run_generator.' + sc.run_desc.replace('-', '_'), **kwargs)
 
 
 if __name__ == '__main__':

@@ -10,8 +10,8 @@ import dnnlib
 from dnnlib import cli, trust, workers
 from dnnlib.submission import slurm, slurm_flags, submit
 from dnnlib.util import EasyDict, UserError, get_obj_by_name
-from metrics.metric_defaults import metric_defaults
-from training import run_flags
+from metrics.metric_defaults import metric_defaults, require_known
+from training import found_runs, run_flags
 from training.run_settings import MAY_CHANGE, given, run_settings
 
 RUN_FUNC = 'training.training_loop.training_loop'
@@ -21,9 +21,8 @@ RUN_DESC = {'stylegan': 'sgan-{dataset}-{num_gpus}gpu', 'progan': 'pgan-{dataset
 def choose_metrics(args):
     """-> names of the metrics, why the default is not among them (None if it is or nobody wants it).
 
-    Raises UserError for a metric that is asked for and cannot be evaluated.
+    Raises UserError for one that is asked for and cannot be evaluated.
     """
-    run_flags.check_metrics(args.metrics or [], metric_defaults)
     if args.metrics == [] or (args.metrics and args.dry_run):
         return args.metrics, None
     from metrics import availability  # loads TensorFlow
@@ -34,14 +33,24 @@ def choose_metrics(args):
     return args.metrics, None
 
 
+def check_files(args, settings):
+    """Raise UserError for a data set that cannot be read, or networks to start from that do not fit it."""
+    from training import dataset, starting_networks  # loads TensorFlow
+    wanted = {key: value for key, value in settings['dataset_args'].items() if key != 'tfrecord_dir'}
+    shapes = dataset.shapes_in(os.path.join(args.data_dir, args.dataset), **wanted)
+    if 'resume_pkl' in settings:
+        starting_networks.check_file(settings['resume_pkl'], shapes, args.resume_with_new_nets,
+                                     args.trust_source)
+
+
 def main(argv=None):
     """Parse, check, submit."""
     parser = run_flags.make_parser(__doc__, metric_defaults)
     args = parser.parse_args(argv)
+    cli.use_cache_dir(args)
     group = workers.from_flags(args.workers, args.worker_index)
     if args.resume is not None:
-        from training import resume  # loads TensorFlow
-        run = resume.find_run(args.resume, args.result_dir)
+        run = found_runs.find_run(args.resume, args.result_dir)
         if run is not None:
             go_on(run, parser, argv, group)
             return
@@ -49,13 +58,16 @@ def main(argv=None):
     if missing:
         parser.error(f'the following arguments are required: {", ".join(missing)}')
     run_flags.validate(args)
-    metrics, reason = choose_metrics(args) if group.is_first else ([], None)
+    require_known(args.metrics or [], others=['none'])
     sc = dnnlib.SubmitConfig()
     sc.num_gpus = args.num_gpus
     sc.submit_target = dnnlib.SubmitTarget[args.submit.upper()]
     sc.slurm = slurm_options(args, group)
     num_processes = group.count if sc.slurm is None else sc.slurm.tasks
-    settings = run_settings(args, [metric_defaults[name] for name in metrics], num_processes)
+    settings = run_settings(args, num_processes)
+    check_files(args, settings)
+    metrics, reason = choose_metrics(args) if group.is_first else ([], None)
+    settings['metric_arg_list'] = [metric_defaults[name] for name in metrics]
     sc.local.do_not_copy_source_files = True
     sc.run_dir_root = args.result_dir
     sc.run_desc = run_desc(args.config, args.dataset, args.num_gpus)
@@ -91,8 +103,9 @@ def run_desc(config, dataset, num_gpus):
 
 def go_on(run, parser, argv, group):
     """Go on with a run, with the changes that the command line asks for."""
-    from training import resume
     args = parser.parse_args(argv)
+    require_known(args.metrics or [], others=['none'])
+    from training import resume  # loads TensorFlow
     flags = run_flags.those_given(parser, argv)
     metrics = choose_metrics(args)[0] if 'metrics' in flags and group.is_first else []
     sc = resume.settings_with(run, flags, [metric_defaults[name] for name in metrics], run_desc)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import glob
 import math
 import os
 
@@ -13,10 +12,17 @@ from google.protobuf.message import DecodeError
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
+from training import data_folders
 from training.dataset_synthetic import SyntheticDataset
 from training.record_stream import RECORD_FRAME_BYTES, image_label_stream, share_of_stream
 
-__all__ = ['SyntheticDataset', 'TFRecordDataset', 'describe_data_error', 'load_dataset', 'read_once']
+__all__ = ['SyntheticDataset', 'TFRecordDataset', 'describe_data_error', 'load_dataset', 'num_images_in',
+           'read_once', 'shapes_in']
+
+_RECORD_FIELDS = {
+    'shape': tf.FixedLenFeature([3], tf.int64),   # [C,H,W]
+    'data': tf.FixedLenFeature([], tf.string),    # one byte a value, W varies fastest
+}
 
 
 class TFRecordDataset:
@@ -31,24 +37,23 @@ class TFRecordDataset:
     """
 
     def __init__(self,
-        tfrecord_dir,               # Folder with one *.tfrecords file per resolution.
-        resolution      = None,     # Resolution of the images; None = the largest there is.
-        label_file      = None,     # Path, also below tfrecord_dir; None = the first *.labels file, if any.
-        max_label_size  = 0,        # 0 = no labels, 'full' = all components, <int> = the first so many.
-        max_images      = None,     # Use only the first so many images; None = all.
-        repeat          = True,     # Start again at the end.
-        shuffle_mb      = 4096,     # Shuffle within a window of so many MiB; 0 = off.
-        prefetch_mb     = 2048,     # Read ahead so many MiB, at most 4096 images; 0 = off.
-        buffer_mb       = 256,      # Read buffer per file in MiB.
-        num_threads     = 2):       # Threads that parse records.
+        tfrecord_dir,               # Folder of the *.tfrecords files, one for every resolution.
+        resolution      = None,     # Side in pixels of what is read at lod 0. None = of the largest file.
+        label_file      = None,     # Labels: a path, which may begin at tfrecord_dir. None = *.labels there.
+        max_label_size  = 0,        # Leading components of the labels to use: a number or 'full'.
+        max_images      = None,     # Leave out the images after the first so many. None = use all.
+        repeat          = True,     # After the last image, begin another pass?
+        shuffle_mb      = 4096,     # MiB of images among which the next one is drawn. 0 = in order.
+        prefetch_mb     = 2048,     # MiB of images to hold ready, but 4096 at most. 0 = none.
+        buffer_mb       = 256,      # MiB that are read from a file at a time.
+        num_threads     = 2):       # How many threads turn records into images.
 
         self.tfrecord_dir = tfrecord_dir
         self.dtype = 'uint8'
         self.dynamic_range = [0, 255]
         if max_images is not None and max_images < 1:
             raise UserError(f'max_images must be at least 1, not {max_images}')
-        files = [_inspect(path) for path in _record_paths(tfrecord_dir)]
-        self._files = _files_by_lod(files, resolution, tfrecord_dir)
+        self._files = _files_by_lod(tfrecord_dir, resolution)
         self.shape = list(self._files[0].shape)
         self.resolution = self.shape[1]
         self.resolution_log2 = int(np.log2(self.resolution))
@@ -187,12 +192,11 @@ class TFRecordDataset:
 
     @staticmethod
     def parse_tfrecord_tf(record):
-        """Serialized record (string scalar) -> image, uint8 [C,H,W]."""
-        features = tf.parse_single_example(record, features={
-            'shape': tf.FixedLenFeature([3], tf.int64),
-            'data': tf.FixedLenFeature([], tf.string)})
-        data = tf.decode_raw(features['data'], tf.uint8)
-        return tf.reshape(data, features['shape'])  # [C*H*W] -> [C,H,W]
+        """Tensor of the image in a record: string [] -> uint8 [C,H,W]. Evaluating it raises
+        tf.errors.InvalidArgumentError where the record holds no image."""
+        fields = tf.parse_single_example(record, _RECORD_FIELDS)
+        levels = tf.decode_raw(fields['data'], tf.uint8)
+        return tf.reshape(levels, fields['shape'])  # [C*H*W] -> [C,H,W]
 
     @staticmethod
     def parse_tfrecord_np(record):
@@ -259,17 +263,6 @@ class _RecordFile:
     record_bytes: int | None  # Of each record, frame included; None = they differ.
 
 
-def _record_paths(tfrecord_dir):
-    """Sorted paths of the *.tfrecords files in the folder; UserError if there are none."""
-    if not os.path.isdir(tfrecord_dir):
-        raise UserError(f'{tfrecord_dir}: the data set does not exist; create it with dataset_tool.py')
-    paths = sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.tfrecords')))
-    if not paths:
-        raise UserError(f'{tfrecord_dir}: there are no *.tfrecords files in this folder; '
-                        'create the data set with dataset_tool.py')
-    return paths
-
-
 def _inspect(path):
     """_RecordFile of a path; UserError if the first record is no square image or the last one is cut off."""
     try:
@@ -292,13 +285,28 @@ def _inspect(path):
     return _RecordFile(path, shape, num_images, record_bytes if rest == 0 else None)
 
 
-def _files_by_lod(files, resolution, tfrecord_dir):
+def shapes_in(tfrecord_dir, resolution=None, max_label_size=0):
+    """Shapes of the images and labels of a data set, ([C,H,W], [label_size]), without streaming anything.
+
+    Arguments and errors are those of TFRecordDataset.
+    """
+    file = _files_by_lod(tfrecord_dir, resolution)[0]
+    labels = _load_labels(data_folders.label_file(tfrecord_dir), max_label_size, file)
+    return list(file.shape), [labels.shape[1]]
+
+
+def num_images_in(tfrecord_dir):
+    """Number of images of a data set. Errors are those of TFRecordDataset."""
+    return _files_by_lod(tfrecord_dir, None)[0].num_images
+
+
+def _files_by_lod(tfrecord_dir, resolution):
     """{lod: file} for `resolution` (None = the largest) and everything below it.
 
     Raises UserError where a resolution from 4 on is missing or files do not belong together.
     """
     by_side = {}
-    for file in files:
+    for file in map(_inspect, data_folders.record_paths(tfrecord_dir)):
         if file.shape[1] in by_side:
             raise UserError(f'{tfrecord_dir}: two files have resolution {file.shape[1]}: '
                             f'{by_side[file.shape[1]].path} and {file.path}; keep one data set per folder')
@@ -331,7 +339,7 @@ def _check_same_images(full, reduced):
 def _find_label_file(label_file, tfrecord_dir):
     """Path of the label file or, where none is named and none is in the folder, None."""
     if label_file is None:
-        return next(iter(sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.labels')))), None)
+        return data_folders.label_file(tfrecord_dir)
     for path in (label_file, os.path.join(tfrecord_dir, label_file)):
         if os.path.isfile(path):
             return path

@@ -16,12 +16,12 @@ class SyntheticDataset:
     """
 
     def __init__(self,
-        resolution      = 1024,         # Side of the images, a power of two.
-        num_channels    = 3,            # Color channels.
-        dtype           = 'uint8',      # Of the images.
-        dynamic_range   = [0, 255],     # Value range of the images.
-        label_size      = 0,            # Components of a label; 0 = no labels.
-        label_dtype     = 'float32'):   # Of the labels.
+        resolution      = 1024,         # Side in pixels, a power of two.
+        num_channels    = 3,            # Channels of an image.
+        dtype           = 'uint8',      # Type of the images.
+        dynamic_range   = [0, 255],     # Values that stand for black and for white.
+        label_size      = 0,            # Components of a label, 0 = no labels.
+        label_dtype     = 'float32'):   # Type of the labels.
 
         if resolution < 1 or resolution & (resolution - 1) != 0:
             raise UserError(f'resolution must be a power of two, not {resolution}')

@@ -4,10 +4,22 @@ import numpy as np
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib.util import UserError
-from training import misc
+from dnnlib.progress import Progress
+from training import misc, picture_requests
 
 SYNTHESIS = dict(randomize_noise=False, output_transform=dict(func=tflib.convert_images_to_uint8))
+
+
+def in_minibatches(net, *in_arrays, minibatch_size, title, **kwargs):
+    """What `net.run` makes of the arrays, [N,...], with its progress under a title if that takes long."""
+    num_items = len(in_arrays[0])
+    progress = Progress(num_items, 'images', title=title)
+    parts = []
+    for begin in range(0, num_items, minibatch_size):
+        progress.show(begin)
+        part = [array[begin:begin + minibatch_size] for array in in_arrays]
+        parts.append(net.run(*part, minibatch_size=minibatch_size, **kwargs))
+    return np.concatenate(parts)
 
 
 def inputs_from_seed(Gs, seed):
@@ -24,10 +36,8 @@ def label_of_class(Gs, class_idx):
     """One-hot label [1,label_size]; all zeros for None. Raises UserError for a class that Gs lacks."""
     label_size = Gs.input_shapes[1][1]
     label = np.zeros([1, label_size])
+    picture_requests.check_class(class_idx, label_size)
     if class_idx is not None:
-        if class_idx >= label_size:
-            known = f'this network has the classes 0 to {label_size - 1}'
-            raise UserError(f'--class={class_idx}: {known if label_size else "this network has no classes"}')
         label[0, class_idx] = 1
     return label
 
@@ -49,7 +59,8 @@ def dlatents_from_seeds(Gs, seeds, label, truncation_psi):
 
 def images_from_dlatents(Gs, dlatents, minibatch_size=4):
     """Dlatents [N,layers,dlatent_size] -> uint8 [N,C,H,W], with the noise that Gs has."""
-    return Gs.components.synthesis.run(dlatents, minibatch_size=minibatch_size, **SYNTHESIS)
+    return in_minibatches(Gs.components.synthesis, dlatents, minibatch_size=minibatch_size,
+                          title='Generating', **SYNTHESIS)
 
 
 def save_images(images, name, grid_size=None):

@@ -11,6 +11,7 @@ import numpy as np
 import PIL.Image
 
 from dnnlib import array_pickle
+from dnnlib.progress import shown
 from dnnlib.util import UserError
 
 MNIST_IMAGES, MNIST_LABELS = 'train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz'
@@ -19,6 +20,16 @@ CELEBA_FOLDER = 'img_align_celeba_png'
 CELEBA_IMAGES = 202599
 CELEBA_WIDTH, CELEBA_HEIGHT = 178, 218
 CELEBA_MARGIN = 64  # of the crop, from its centre
+
+
+def picture_format(filename):
+    """Pillow's name of the format that a picture of this name has. Raises UserError if there is none."""
+    extension = os.path.splitext(filename)[1].lower()
+    formats = PIL.Image.registered_extensions()
+    if extension not in formats:
+        raise UserError(f'{filename or repr(filename)}: no picture format has such a name; use one that ends '
+                        'in .png or .jpg')
+    return formats[extension]
 
 
 def read_mnist_images(mnist_dir):
@@ -45,7 +56,8 @@ def _read_idx(path, item_shape):
         with gzip.open(path) as file:
             data = file.read()
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f'{path}: cannot be read ({error}); download or copy the file again') from error
+        reason = getattr(error, 'strerror', None) or error
+        raise UserError(f'{path}: cannot be read ({reason}); download or copy the file again') from error
     header_bytes = 4 * (2 + len(item_shape))
     magic, num_items, *shape = (int.from_bytes(data[i:i + 4], 'big') for i in range(0, header_bytes, 4))
     if magic != IDX_UINT8 + 1 + len(item_shape) or shape != item_shape:
@@ -137,7 +149,7 @@ def image_paths(image_dir):
 def check_images(paths):
     """Raise UserError if a file is no image or does not go with the first one. Reads the headers only."""
     first = None
-    for path in paths:
+    for path in shown(paths, 'Checking', 'images'):
         width, height, mode = _header(path)
         if width != height:
             raise UserError(f'Input images must have the same width and height: {path} has {width}x{height}; '
@@ -162,7 +174,7 @@ def celeba_paths(celeba_dir, any_count=False):
     if not paths or (len(paths) != CELEBA_IMAGES and not any_count):
         raise UserError(f'Expected to find {CELEBA_IMAGES} images: {folder} holds {len(paths)} PNG files; '
                         'complete it or, for a part of the set, add --any_count 1')
-    for path in paths:
+    for path in shown(paths, 'Checking', 'images'):
         width, height, mode = _header(path)
         if (width, height, mode) != (CELEBA_WIDTH, CELEBA_HEIGHT, 'RGB'):
             raise UserError(f'{path}: has {width}x{height} and mode {mode}; expected '

@@ -47,9 +47,9 @@ def G_wgan(G, D, opt, training_set, minibatch_size):
 
 
 def G_logistic_ns_pathreg(G, D, opt, training_set, minibatch_size,
-    pl_minibatch_shrink = 2,                # The regularizer has a minibatch this much smaller. 1 = shared.
-    pl_decay = 0.01,                        # Weight of the current lengths in their running mean.
-    pl_weight = 2.0):                       # Weight of the regularizer.
+    pl_minibatch_shrink = 2,                # Regularize with fresh latents, so many times fewer. 1 = same.
+    pl_decay = 0.01,                        # How far a, the mean length, moves towards that of a minibatch.
+    pl_weight = 2.0):                       # Factor of (|J^T y| - a)^2.
     """Non-saturating logistic loss with path length regularization (StyleGAN2, Section 3.2, Eq. 4)."""
     (images, dlatents), scores = terms.score_random_fakes(
         G, D, training_set, minibatch_size, return_dlatents=True)
@@ -101,16 +101,16 @@ def D_logistic_r2(G, D, opt, training_set, minibatch_size, reals, labels, gamma=
 
 
 def D_wgan(G, D, opt, training_set, minibatch_size, reals, labels,
-    wgan_epsilon = 0.001):                  # Weight of the drift penalty on the scores of reals.
+    wgan_epsilon = 0.001):                  # Factor of the reals' squared scores: keeps them from drifting.
     """Wasserstein loss (Arjovsky et al. 2017)."""
     _, real_scores, fake_scores = terms.score_reals_and_fakes(G, D, minibatch_size, reals, labels)
     return terms.wasserstein(real_scores, fake_scores, wgan_epsilon), None
 
 
 def D_wgan_gp(G, D, opt, training_set, minibatch_size, reals, labels,
-    wgan_lambda = 10.0,                     # Weight of the gradient penalty.
-    wgan_epsilon = 0.001,                   # Weight of the drift penalty on the scores of reals.
-    wgan_target = 1.0):                     # Length of the gradient that is not penalized.
+    wgan_lambda = 10.0,                     # lambda, the factor of the gradient penalty.
+    wgan_epsilon = 0.001,                   # Factor of the reals' squared scores: keeps them from drifting.
+    wgan_target = 1.0):                     # Length that gradients should have.
     """Wasserstein loss with gradient penalty on mixed images (Gulrajani et al. 2017, Eq. 3)."""
     fakes, real_scores, fake_scores = terms.score_reals_and_fakes(G, D, minibatch_size, reals, labels)
     with tf.name_scope('GradientPenalty'):

@@ -72,16 +72,16 @@ def G_logistic_nonsaturating(G, D, opt, training_set, minibatch_size):
 
 
 def D_wgan(G, D, opt, training_set, minibatch_size, reals, labels,
-    wgan_epsilon = 0.001):                  # Weight of the drift penalty on the scores of reals.
+    wgan_epsilon = 0.001):                  # Factor of the reals' squared scores: keeps them from drifting.
     """Wasserstein loss (Arjovsky et al. 2017)."""
     _, real_scores, fake_scores = _score_reals_and_fakes(G, D, minibatch_size, reals, labels)
     return terms.wasserstein(real_scores, fake_scores, wgan_epsilon)
 
 
 def D_wgan_gp(G, D, opt, training_set, minibatch_size, reals, labels,
-    wgan_lambda = 10.0,                     # Weight of the gradient penalty.
-    wgan_epsilon = 0.001,                   # Weight of the drift penalty on the scores of reals.
-    wgan_target = 1.0):                     # Length of the gradient that is not penalized.
+    wgan_lambda = 10.0,                     # lambda, the factor of the gradient penalty.
+    wgan_epsilon = 0.001,                   # Factor of the reals' squared scores: keeps them from drifting.
+    wgan_target = 1.0):                     # Length that gradients should have.
     """Wasserstein loss with gradient penalty on mixed images (Gulrajani et al. 2017, Eq. 3)."""
     fakes, real_scores, fake_scores = _score_reals_and_fakes(G, D, minibatch_size, reals, labels)
     penalty = _mixed_penalty(D, opt, minibatch_size, reals, fakes, labels, wgan_lambda, wgan_target)
@@ -95,8 +95,8 @@ def D_hinge(G, D, opt, training_set, minibatch_size, reals, labels):
 
 
 def D_hinge_gp(G, D, opt, training_set, minibatch_size, reals, labels,
-    wgan_lambda = 10.0,                     # Weight of the gradient penalty.
-    wgan_target = 1.0):                     # Length of the gradient that is not penalized.
+    wgan_lambda = 10.0,                     # lambda, the factor of the gradient penalty.
+    wgan_target = 1.0):                     # Length that gradients should have.
     """Hinge loss with gradient penalty on mixed images (Gulrajani et al. 2017, Eq. 3)."""
     fakes, real_scores, fake_scores = _score_reals_and_fakes(G, D, minibatch_size, reals, labels)
     penalty = _mixed_penalty(D, opt, minibatch_size, reals, fakes, labels, wgan_lambda, wgan_target)
@@ -110,8 +110,8 @@ def D_logistic(G, D, opt, training_set, minibatch_size, reals, labels):
 
 
 def D_logistic_simplegp(G, D, opt, training_set, minibatch_size, reals, labels,
-    r1_gamma = 10.0,                        # Weight of the gradient penalty on reals; 0 leaves it out.
-    r2_gamma = 0.0):                        # Weight of the gradient penalty on fakes; 0 leaves it out.
+    r1_gamma = 10.0,                        # gamma of R1, on reals. 0 = without.
+    r2_gamma = 0.0):                        # gamma of R2, on fakes. 0 = without.
     """Logistic loss with the gradient penalties R1 and R2 (Mescheder et al. 2018, Eq. 9 and 10)."""
     fakes, real_scores, fake_scores = _score_reals_and_fakes(G, D, minibatch_size, reals, labels)
     loss = terms.logistic(real_scores, fake_scores)

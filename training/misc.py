@@ -8,10 +8,11 @@ import numpy as np
 import PIL.Image
 
 import dnnlib
+from dnnlib.progress import shown
+from dnnlib.stored import contents
 from dnnlib.tflib import Network, network_pickle
 from dnnlib.util import UserError, atomic_write
-
-CACHE_DIR = '.stylegan2-cache'
+from training import image_sources, official_files
 
 # size: (width in pixels, height in pixels, fewest columns, fewest rows); any other size is a single image.
 GRID_SIZES = {
@@ -27,8 +28,10 @@ def open_file_or_url(file_or_url):
     """Binary stream of a file or, through the download cache, of a URL. Raises UserError if a file cannot be
     opened."""
     if dnnlib.util.is_url(file_or_url):
-        return dnnlib.util.open_url(file_or_url, cache_dir=CACHE_DIR)
+        return official_files.open_url(file_or_url)
     try:
+        if dnnlib.util.is_url(file_or_url, allow_file_urls=True):
+            return dnnlib.util.open_url(file_or_url)
         return open(file_or_url, 'rb')
     except OSError as error:
         raise UserError(f'{file_or_url}: cannot be opened ({error.strerror}); '
@@ -62,15 +65,9 @@ def load_generator(file_or_url, trust_source=False):
     `trust_source`: as for `load_pkl`.
     """
     with open_file_or_url(file_or_url) as file:
-        loaded = network_pickle.load(file, trust_source=trust_source, choose=_last_of_triple,
+        loaded = network_pickle.load(file, trust_source=trust_source, choose=contents.last_of_triple,
                                      outline=True)
     return as_generator(loaded, file_or_url)
-
-
-def _last_of_triple(contents):
-    """What is in a file, or only the last one where that are three networks."""
-    is_triple = isinstance(contents, (tuple, list)) and len(contents) == 3
-    return contents[2] if is_triple and all(map(network_pickle.is_stored_network, contents)) else contents
 
 
 def as_triple(loaded, name):
@@ -95,6 +92,8 @@ def _contents(loaded):
         return f'a single network, {loaded.name!r}'
     if not isinstance(loaded, (tuple, list)):
         return f'an object of type {type(loaded).__name__}'
+    if not loaded:
+        return f'an empty {type(loaded).__name__}'
     kinds = [repr(item.name) if isinstance(item, Network) else type(item).__name__ for item in loaded]
     return f'a {type(loaded).__name__} of {len(loaded)}: {", ".join(kinds[:5])}{", ..." * (len(kinds) > 5)}'
 
@@ -154,29 +153,20 @@ def convert_to_pil_image(image, drange=[0, 1]):
     return PIL.Image.fromarray(image if image.ndim == 2 else image.transpose(1, 2, 0))  # [3,H,W] -> [H,W,3]
 
 
-def _image_format(filename):
-    """Pillow's name of the picture format that the file name asks for."""
-    extension = os.path.splitext(filename)[1].lower()
-    formats = PIL.Image.registered_extensions()
-    if extension not in formats:
-        raise UserError(f'{filename}: no picture format has such a name; use one that ends in .png or .jpg')
-    return formats[extension]
-
-
 def save_image_grid(images, filename, drange=[0, 1], grid_size=None):
     """Write images [N,C,H,W] as one picture (see `create_image_grid`) in the format of the file name."""
-    image_format = _image_format(filename)
+    image_format = image_sources.picture_format(filename)
     picture = convert_to_pil_image(create_image_grid(images, grid_size), drange)
     with atomic_write(filename, mode='wb') as file:
         picture.save(file, format=image_format)
 
 
 def apply_mirror_augment(minibatch):
-    """Copy of images [N,C,H,W], each mirrored with probability 0.5 (drawn from NumPy's global generator)."""
-    mask = np.random.rand(minibatch.shape[0]) < 0.5
-    minibatch = np.array(minibatch)
-    minibatch[mask] = minibatch[mask][..., ::-1]
-    return minibatch
+    """Images [N,C,H,W] of which NumPy's global generator picks about half to be mirrored. -> a new array."""
+    result = np.array(minibatch)
+    for idx in np.flatnonzero(np.random.rand(len(minibatch)) < 0.5):
+        result[idx] = np.flip(minibatch[idx], axis=-1)
+    return result
 
 
 def _grid_size(size, height, width):
@@ -196,7 +186,7 @@ def _draw_blocks(training_set, num_blocks, block_images):
     """
     blocks = [[] for _ in range(num_blocks)]
     missing = num_blocks * block_images
-    for _ in range(MAX_GRID_DRAWS):
+    for _ in shown(range(MAX_GRID_DRAWS), 'Looking for images of every class', 'images at most'):
         images, labels = training_set.get_minibatch_np(1)
         idx = int(np.argmax(labels[0]))
         while idx < num_blocks and len(blocks[idx]) >= block_images:

@@ -75,25 +75,25 @@ def _up_block(x, layers, fmaps):
 
 
 def G_paper(
-    latents_in,                             # First input: latent vectors [minibatch, latent_size].
-    labels_in,                              # Second input: labels [minibatch, label_size].
-    num_channels = 1,                       # Number of output color channels.
-    resolution = 32,                        # Output resolution.
-    label_size = 0,                         # Label dimensionality, 0 = no labels.
-    fmap_base = 8192,                       # Overall multiplier for the number of feature maps.
-    fmap_decay = 1.0,                       # log2 feature map reduction when doubling the resolution.
-    fmap_max = 512,                         # Maximum number of feature maps in any layer.
-    latent_size = None,                     # Latent dimensionality. None = as many as feature maps.
-    normalize_latents = True,               # Normalize latents, with the labels, before the first layer?
-    use_wscale = True,                      # Equalized learning rate?
-    use_pixelnorm = True,                   # Normalize every pixel over its channels?
-    pixelnorm_epsilon = 1e-8,               # Constant that keeps the norm away from 0.
-    use_leakyrelu = True,                   # Leaky ReLU? False = ReLU.
-    dtype = 'float32',                      # Data type of activations and output.
-    fused_scale = True,                     # Upscale and convolve as one? It changes what the weights mean.
-    structure = None,                       # 'linear' or 'recursive' growing, None = whichever fits.
-    is_template_graph = False,              # Set by Network: the graph that creates the variables.
-    **_kwargs):                             # Ignored.
+    latents_in,                             # z [N, latent_size], standard normal.
+    labels_in,                              # Labels of the images, [N, label_size].
+    num_channels = 1,                       # Channels of an image, 3 = RGB, 1 = grey.
+    resolution = 32,                        # Side of an image in pixels, a power of two.
+    label_size = 0,                         # Components of a label, 0 = no labels.
+    fmap_base = 8192,                       # Feature maps that 2x2 pixels would have if nothing limited them.
+    fmap_decay = 1.0,                       # Feature maps shrink by 2^fmap_decay where the side doubles.
+    fmap_max = 512,                         # Every layer has this many feature maps at most.
+    latent_size = None,                     # Components of z. None = nf(0).
+    normalize_latents = True,               # Scale z, with its label, to a mean square of 1?
+    use_wscale = True,                      # Scale weights when they are used (equalized learning rate)?
+    use_pixelnorm = True,                   # Scale the features of a pixel to a mean square of 1?
+    pixelnorm_epsilon = 1e-8,               # Added to the mean square there.
+    use_leakyrelu = True,                   # Leaky ReLU with slope 0.2? False = ReLU.
+    dtype = 'float32',                      # Of activations and output. Variables are float32.
+    fused_scale = True,                     # Upscale inside the convolution? Weights go with one way only.
+    structure = None,                       # How it grows: 'linear', 'recursive' or None = 'auto'.
+    is_template_graph = False,              # True in the call by which Network creates the variables.
+    **_kwargs):                             # Without effect.
     """Growing generator: latents -> images [minibatch, num_channels, resolution, resolution]."""
     structure = choose_structure(structure, is_template_graph)
     resolution_log2 = log2_of_resolution(resolution)
@@ -172,21 +172,21 @@ def _critic_tail(x, critic, nf, mbstd_group_size):
 
 
 def D_paper(
-    images_in,                              # First input: images [minibatch, channels, height, width].
-    labels_in,                              # Second input: labels [minibatch, label_size], not used.
-    num_channels = 1,                       # Number of input color channels.
-    resolution = 32,                        # Input resolution.
-    label_size = 0,                         # Label dimensionality, 0 = no labels.
-    fmap_base = 8192,                       # Overall multiplier for the number of feature maps.
-    fmap_decay = 1.0,                       # log2 feature map reduction when doubling the resolution.
-    fmap_max = 512,                         # Maximum number of feature maps in any layer.
-    use_wscale = True,                      # Equalized learning rate?
-    mbstd_group_size = 4,                   # Group size of the minibatch standard deviation, 1 = no layer.
-    dtype = 'float32',                      # Data type of activations and output.
-    fused_scale = True,                     # Convolve and downscale as one? It changes the network.
-    structure = None,                       # 'linear' or 'recursive' growing, None = whichever fits.
-    is_template_graph = False,              # Set by Network: the graph that creates the variables.
-    **_kwargs):                             # Ignored.
+    images_in,                              # Images [N, num_channels, resolution, resolution].
+    labels_in,                              # Labels [N, label_size], which the scores do not depend on.
+    num_channels = 1,                       # Channels of an image, 3 = RGB, 1 = grey.
+    resolution = 32,                        # Side of an image in pixels, a power of two.
+    label_size = 0,                         # Components of a label, 0 = no labels.
+    fmap_base = 8192,                       # Feature maps that 2x2 pixels would have if nothing limited them.
+    fmap_decay = 1.0,                       # Feature maps shrink by 2^fmap_decay where the side doubles.
+    fmap_max = 512,                         # Every layer has this many feature maps at most.
+    use_wscale = True,                      # Scale weights when they are used (equalized learning rate)?
+    mbstd_group_size = 4,                   # Minibatch stddev: samples in a group, 1 = no such layer.
+    dtype = 'float32',                      # Of activations and output. Variables are float32.
+    fused_scale = True,                     # Downscale inside the convolution? Weights go with one way only.
+    structure = None,                       # How it grows: 'linear', 'recursive' or None = 'auto'.
+    is_template_graph = False,              # True in the call by which Network creates the variables.
+    **_kwargs):                             # Without effect.
     """Growing discriminator: images -> scores [minibatch, 1]."""
     structure = choose_structure(structure, is_template_graph)
     resolution_log2 = log2_of_resolution(resolution)

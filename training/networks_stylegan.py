@@ -28,19 +28,19 @@ _ACTIVATIONS = {'relu': tf.nn.relu, 'lrelu': leaky_relu}  # their gain, sqrt(2),
 
 
 def G_style(
-    latents_in,                             # First input: latent vectors (Z) [minibatch, latent_size].
-    labels_in,                              # Second input: conditioning labels [minibatch, label_size].
-    truncation_psi = 0.7,                   # Strength of the truncation trick. None = off.
-    truncation_cutoff = 8,                  # Number of layers to which it applies. None = off.
-    truncation_psi_val = None,              # Value of truncation_psi during validation.
-    truncation_cutoff_val = None,           # Value of truncation_cutoff during validation.
-    dlatent_avg_beta = 0.995,               # Decay of the running mean of W in training. None = not tracked.
-    style_mixing_prob = 0.9,                # Probability of mixing styles during training. None = off.
-    is_training = False,                    # Track W and mix styles?
-    is_validation = False,                  # Use the truncation values for validation?
-    is_template_graph = False,              # Set by Network: the graph that creates the variables.
-    components = dnnlib.EasyDict(),         # Sub-networks, kept between calls.
-    **kwargs):                              # Passed to both sub-networks.
+    latents_in,                             # z [N, latent_size], standard normal.
+    labels_in,                              # Labels [N, label_size], one-hot for classes.
+    truncation_psi = 0.7,                   # psi in w <- mean + psi * (w - mean). None = w as it is.
+    truncation_cutoff = 8,                  # First layer whose w is not truncated. None = truncate none.
+    truncation_psi_val = None,              # Takes the place of truncation_psi if is_validation.
+    truncation_cutoff_val = None,           # Takes the place of truncation_cutoff if is_validation.
+    dlatent_avg_beta = 0.995,               # In training, mean <- lerp(batch mean, mean, beta). None = keep.
+    style_mixing_prob = 0.9,                # Training: share of minibatches that mix two w. None = 0.
+    is_training = False,                    # Track the mean of w, mix styles, do not truncate?
+    is_validation = False,                  # Truncate as the arguments *_val say?
+    is_template_graph = False,              # True in the call by which Network creates the variables.
+    components = dnnlib.EasyDict(),         # Sub-networks: made by the first call, used by all others.
+    **kwargs):                              # For both sub-networks.
     """Generator: latents -> dlatents -> images [minibatch, num_channels, resolution, resolution]."""
     assert not is_training or not is_validation
     assert isinstance(components, dnnlib.EasyDict)
@@ -75,20 +75,20 @@ def G_style(
 
 
 def G_mapping(
-    latents_in,                             # First input: latent vectors (Z) [minibatch, latent_size].
-    labels_in,                              # Second input: conditioning labels [minibatch, label_size].
-    latent_size = 512,                      # Z dimensionality.
-    label_size = 0,                         # Label dimensionality, 0 = no labels.
-    dlatent_size = 512,                     # W dimensionality.
-    dlatent_broadcast = None,               # Repeat W for this many layers. None = one W without that axis.
-    mapping_layers = 8,                     # Number of layers.
-    mapping_fmaps = 512,                    # Width of the layers in between.
-    mapping_lrmul = 0.01,                   # Learning rate multiplier of the layers.
-    mapping_nonlinearity = 'lrelu',         # Activation: 'relu' or 'lrelu'.
-    use_wscale = True,                      # Equalized learning rate?
-    normalize_latents = True,               # Normalize the latents before the first layer?
-    dtype = 'float32',                      # Data type of activations and output.
-    **_kwargs):                             # Ignored: keywords for the other sub-network.
+    latents_in,                             # z [N, latent_size], standard normal.
+    labels_in,                              # Labels [N, label_size], one-hot for classes.
+    latent_size = 512,                      # Components of z.
+    label_size = 0,                         # Components of a label, 0 = no labels.
+    dlatent_size = 512,                     # Components of w.
+    dlatent_broadcast = None,               # Return w so many times, one per layer. None = once, [N, C].
+    mapping_layers = 8,                     # Fully connected layers from z to w.
+    mapping_fmaps = 512,                    # Outputs of each but the last.
+    mapping_lrmul = 0.01,                   # Their learning rate relative to that of other layers.
+    mapping_nonlinearity = 'lrelu',         # Their activation: 'lrelu' or 'relu'.
+    use_wscale = True,                      # Scale weights when they are used (equalized learning rate)?
+    normalize_latents = True,               # Scale z, with its embedded label, to a mean square of 1?
+    dtype = 'float32',                      # Of activations and output. Variables are float32.
+    **_kwargs):                             # For the other sub-network, without effect here.
     """Mapping network: Z -> W, [minibatch, dlatent_size] or, broadcast, [minibatch, layers, dlatent_size]."""
     latents_in.set_shape([None, latent_size])
     labels_in.set_shape([None, label_size])
@@ -175,28 +175,28 @@ def _up_layer(x, style, layer_idx, fmaps):
 
 
 def G_synthesis(
-    dlatents_in,                            # Input: dlatents (W) [minibatch, num_layers, dlatent_size].
-    dlatent_size = 512,                     # W dimensionality.
-    num_channels = 3,                       # Number of output color channels.
-    resolution = 1024,                      # Output resolution.
-    fmap_base = 8192,                       # Overall multiplier for the number of feature maps.
-    fmap_decay = 1.0,                       # log2 feature map reduction when doubling the resolution.
-    fmap_max = 512,                         # Maximum number of feature maps in any layer.
-    use_styles = True,                      # Styles in every layer? False = the input is a single dlatent.
-    const_input_layer = True,               # Start from a learned constant? False = from the first dlatent.
-    use_noise = True,                       # Noise in every layer?
-    randomize_noise = True,                 # Fresh noise at every evaluation? False = the noise variables.
-    nonlinearity = 'lrelu',                 # Activation: 'relu' or 'lrelu'.
-    use_wscale = True,                      # Equalized learning rate?
-    use_pixel_norm = False,                 # Normalize every pixel over its channels?
-    use_instance_norm = True,               # Normalize every channel over its pixels?
-    dtype = 'float32',                      # Data type of activations and output.
-    fused_scale = 'auto',                   # Upscale and convolve as one? 'auto' = from 128 pixels on.
-    blur_filter = [1, 2, 1],                # Low-pass filter after upscaling. None = no filter.
-    structure = 'auto',                     # 'fixed', 'linear' or 'recursive' growing (layers.growth).
-    is_template_graph = False,              # Set by Network: the graph that creates the variables.
-    force_clean_graph = False,              # Build all layers, without random noise?
-    **_kwargs):                             # Ignored: keywords for the other sub-network.
+    dlatents_in,                            # w of every layer, [N, num_layers, dlatent_size].
+    dlatent_size = 512,                     # Components of w.
+    num_channels = 3,                       # Channels of an image, 3 = RGB, 1 = grey.
+    resolution = 1024,                      # Side of an image in pixels, a power of two.
+    fmap_base = 8192,                       # Feature maps that 2x2 pixels would have if nothing limited them.
+    fmap_decay = 1.0,                       # Feature maps shrink by 2^fmap_decay where the side doubles.
+    fmap_max = 512,                         # Every layer has this many feature maps at most.
+    use_styles = True,                      # Style each layer by its own w (AdaIN)? False = num_layers is 1.
+    const_input_layer = True,               # Start at a learned constant? False = at a dense layer of w.
+    use_noise = True,                       # Add noise to every layer?
+    randomize_noise = True,                 # Draw noise at every evaluation? False = variables noise<layer>.
+    nonlinearity = 'lrelu',                 # Activation of the layers: 'lrelu' or 'relu'.
+    use_wscale = True,                      # Scale weights when they are used (equalized learning rate)?
+    use_pixel_norm = False,                 # Scale the features of a pixel to a mean square of 1?
+    use_instance_norm = True,               # Scale each feature map to mean 0, variance 1 (AdaIN)?
+    dtype = 'float32',                      # Of activations and output. Variables are float32.
+    fused_scale = 'auto',                   # Upscale inside the convolution? 'auto' = sides from 128 on.
+    blur_filter = [1, 2, 1],                # Taps of the blur after upscaling, normalized. None = no blur.
+    structure = 'auto',                     # How it grows: 'fixed', 'linear', 'recursive', see layers.growth.
+    is_template_graph = False,              # True in the call by which Network creates the variables.
+    force_clean_graph = False,              # Build what the template graph has: all layers, fixed noise?
+    **_kwargs):                             # For the other sub-network, without effect here.
     """Growing synthesis network: W -> images [minibatch, num_channels, resolution, resolution]."""
     clean_graph = is_template_graph or force_clean_graph
     structure = choose_structure(structure, clean_graph)
@@ -281,24 +281,24 @@ def _critic_tail(x, labels, critic, nf, mbstd_group_size, mbstd_num_features):
 
 
 def D_basic(
-    images_in,                              # First input: images [minibatch, channels, height, width].
-    labels_in,                              # Second input: labels [minibatch, label_size].
-    num_channels = 1,                       # Number of input color channels.
-    resolution = 32,                        # Input resolution.
-    label_size = 0,                         # Label dimensionality, 0 = no labels.
-    fmap_base = 8192,                       # Overall multiplier for the number of feature maps.
-    fmap_decay = 1.0,                       # log2 feature map reduction when doubling the resolution.
-    fmap_max = 512,                         # Maximum number of feature maps in any layer.
-    nonlinearity = 'lrelu',                 # Activation: 'relu' or 'lrelu'.
-    use_wscale = True,                      # Equalized learning rate?
-    mbstd_group_size = 4,                   # Group size of the minibatch standard deviation, 1 = no layer.
-    mbstd_num_features = 1,                 # Number of features of the minibatch standard deviation.
-    dtype = 'float32',                      # Data type of activations and output.
-    fused_scale = 'auto',                   # Convolve and downscale as one? 'auto' = from 128 pixels on.
-    blur_filter = [1, 2, 1],                # Low-pass filter before downscaling. None = no filter.
-    structure = 'auto',                     # 'fixed', 'linear' or 'recursive' growing (layers.growth).
-    is_template_graph = False,              # Set by Network: the graph that creates the variables.
-    **_kwargs):                             # Ignored.
+    images_in,                              # Images [N, num_channels, resolution, resolution].
+    labels_in,                              # Labels of the images, [N, label_size].
+    num_channels = 1,                       # Channels of an image, 3 = RGB, 1 = grey.
+    resolution = 32,                        # Side of an image in pixels, a power of two.
+    label_size = 0,                         # Components of a label, 0 = no labels.
+    fmap_base = 8192,                       # Feature maps that 2x2 pixels would have if nothing limited them.
+    fmap_decay = 1.0,                       # Feature maps shrink by 2^fmap_decay where the side doubles.
+    fmap_max = 512,                         # Every layer has this many feature maps at most.
+    nonlinearity = 'lrelu',                 # Activation of the layers: 'lrelu' or 'relu'.
+    use_wscale = True,                      # Scale weights when they are used (equalized learning rate)?
+    mbstd_group_size = 4,                   # Minibatch stddev: samples in a group, 1 = no such layer.
+    mbstd_num_features = 1,                 # Minibatch stddev: feature maps that it adds.
+    dtype = 'float32',                      # Of activations and output. Variables are float32.
+    fused_scale = 'auto',                   # Downscale inside the convolution? 'auto' = sides from 128 on.
+    blur_filter = [1, 2, 1],                # Taps of the blur before downscaling, normalized. None = no blur.
+    structure = 'auto',                     # How it grows: 'fixed', 'linear', 'recursive', see layers.growth.
+    is_template_graph = False,              # True in the call by which Network creates the variables.
+    **_kwargs):                             # Without effect.
     """Growing discriminator: images -> scores [minibatch, 1]."""
     structure = choose_structure(structure, is_template_graph)
     resolution_log2 = log2_of_resolution(resolution)

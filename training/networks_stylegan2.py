@@ -46,22 +46,22 @@ def naive_downsample_2d(x, factor=2, data_format='NCHW'):
 
 
 def G_main(
-    latents_in,                             # First input: latent vectors (Z) [minibatch, latent_size].
-    labels_in,                              # Second input: conditioning labels [minibatch, label_size].
-    truncation_psi = 0.5,                   # Strength of the truncation trick. None = off.
-    truncation_cutoff = None,               # Number of layers to which it applies. None = all.
-    truncation_psi_val = None,              # Value of truncation_psi during validation.
-    truncation_cutoff_val = None,           # Value of truncation_cutoff during validation.
-    dlatent_avg_beta = 0.995,               # Decay of the running mean of W in training. None = not tracked.
-    style_mixing_prob = 0.9,                # Probability of mixing styles during training. None = off.
-    is_training = False,                    # Track W and mix styles?
-    is_validation = False,                  # Use the truncation values for validation?
-    return_dlatents = False,                # Return the dlatents as well as the images?
-    is_template_graph = False,              # Set by Network: the graph that creates the variables.
-    components = dnnlib.EasyDict(),         # Sub-networks, kept between calls.
-    mapping_func = 'G_mapping',             # Build function of the mapping network: a name in this module.
-    synthesis_func = 'G_synthesis_stylegan2', # Build function of the synthesis network, likewise.
-    **kwargs):                              # Passed to both sub-networks.
+    latents_in,                             # z [N, latent_size], standard normal.
+    labels_in,                              # Labels [N, label_size], one-hot for classes.
+    truncation_psi = 0.5,                   # psi in w <- mean + psi * (w - mean). None = w as it is.
+    truncation_cutoff = None,               # First layer whose w is not truncated. None = truncate all.
+    truncation_psi_val = None,              # Takes the place of truncation_psi if is_validation.
+    truncation_cutoff_val = None,           # Takes the place of truncation_cutoff if is_validation.
+    dlatent_avg_beta = 0.995,               # In training, mean <- lerp(batch mean, mean, beta). None = keep.
+    style_mixing_prob = 0.9,                # Training: share of minibatches that mix two w. None = 0.
+    is_training = False,                    # Track the mean of w, mix styles, do not truncate?
+    is_validation = False,                  # Truncate as the arguments *_val say?
+    return_dlatents = False,                # Return (images, w) instead of images?
+    is_template_graph = False,              # True in the call by which Network creates the variables.
+    components = dnnlib.EasyDict(),         # Sub-networks: made by the first call, used by all others.
+    mapping_func = 'G_mapping',             # Name of the function here that builds the mapping network.
+    synthesis_func = 'G_synthesis_stylegan2', # Name of the function here that builds the synthesis network.
+    **kwargs):                              # For both sub-networks.
     """Generator: latents -> dlatents -> images [minibatch, num_channels, resolution, resolution].
 
     Returns `images_out`, or (images_out, dlatents) with `return_dlatents`; these are the dlatents after style
@@ -103,19 +103,19 @@ def G_main(
 
 
 def G_mapping(
-    latents_in,                             # First input: latent vectors (Z) [minibatch, latent_size].
-    labels_in,                              # Second input: conditioning labels [minibatch, label_size].
-    latent_size = 512,                      # Z dimensionality.
-    label_size = 0,                         # Label dimensionality, 0 = no labels.
-    dlatent_size = 512,                     # W dimensionality.
-    dlatent_broadcast = None,               # Repeat W for this many layers. None = one W without that axis.
-    mapping_layers = 8,                     # Number of layers.
-    mapping_fmaps = 512,                    # Width of the layers in between.
-    mapping_lrmul = 0.01,                   # Learning rate multiplier of the layers.
-    mapping_nonlinearity = 'lrelu',         # Activation: 'relu', 'lrelu', etc.
-    normalize_latents = True,               # Normalize the latents before the first layer?
-    dtype = 'float32',                      # Data type of activations and output.
-    **_kwargs):                             # Ignored: keywords for the other sub-network.
+    latents_in,                             # z [N, latent_size], standard normal.
+    labels_in,                              # Labels [N, label_size], one-hot for classes.
+    latent_size = 512,                      # Components of z.
+    label_size = 0,                         # Components of a label, 0 = no labels.
+    dlatent_size = 512,                     # Components of w.
+    dlatent_broadcast = None,               # Return w so many times, one per layer. None = once, [N, C].
+    mapping_layers = 8,                     # Fully connected layers from z to w.
+    mapping_fmaps = 512,                    # Outputs of each but the last.
+    mapping_lrmul = 0.01,                   # Their learning rate relative to that of other layers.
+    mapping_nonlinearity = 'lrelu',         # Their activation, a key of activation_funcs.
+    normalize_latents = True,               # Scale z, with its embedded label, to a mean square of 1?
+    dtype = 'float32',                      # Of activations and output. Variables are float32.
+    **_kwargs):                             # For the other sub-network, without effect here.
     """Mapping network: Z -> W, [minibatch, dlatent_size] or, broadcast, [minibatch, layers, dlatent_size]."""
     latents_in.set_shape([None, latent_size])
     labels_in.set_shape([None, label_size])
@@ -160,17 +160,18 @@ def _const_layer(style, fmaps):
 
 
 def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
-    """Modulated 3x3 convolution, noise, bias, activation (StyleGAN2, Figure 2c).
+    """Modulated 3x3 convolution, bias, noise, activation (StyleGAN2, Figure 2).
 
-    x [N,C,H,W] -> [N,fmaps,H,W], twice as large with `up`.
+    x [N,C,H,W] -> [N,fmaps,H,W], twice as large with `up`. As far as the activation allows it, its gain is in
+    what it is applied to: in the demodulation, the bias and the strength of the noise, which are all smaller.
     """
-    before, after = gain_before_and_after(style.nonlinearity)  # of the activation
+    before, after = gain_before_and_after(style.nonlinearity)
     x = modulated_conv2d_layer(
         x, style.dlatents[layer_idx], fmaps=fmaps, kernel=3, up=up, resample_kernel=style.resample_kernel,
         fused_modconv=style.fused_modconv, data_format=style.data_format, out_gain=before)
     noise = layer_noise(x, style.noise[layer_idx], style.randomize_noise, style.data_format)
     strength = tf.get_variable('noise_strength', shape=[], initializer=tf.initializers.zeros())
-    x = apply_bias_act(x, lrmul=before, data_format=style.data_format)  # next to the convolution
+    x = apply_bias_act(x, bias_gain=before, data_format=style.data_format)  # next to the convolution
     x += noise * tf.cast(strength * before, x.dtype)
     return fused_bias_act(x, act=style.nonlinearity, gain=after)
 
@@ -183,6 +184,12 @@ def _to_rgb(x, y, style, layer_idx, num_channels, scope='ToRGB'):
             fused_modconv=style.fused_modconv, data_format=style.data_format)
         t = apply_bias_act(t, data_format=style.data_format)
         return t if y is None else t + y
+
+
+def _upsample(y, style):
+    """Image at twice the resolution. y [N,C,H,W] -> [N,C,2*H,2*W]."""
+    with tf.variable_scope('Upsample'):
+        return upsample_2d(y, k=style.resample_kernel, data_format=style.data_format)
 
 
 def _synthesis_block(x, style, res_log2, fmaps, architecture):
@@ -201,21 +208,21 @@ def _synthesis_block(x, style, res_log2, fmaps, architecture):
 
 
 def G_synthesis_stylegan2(
-    dlatents_in,                            # Input: dlatents (W) [minibatch, num_layers, dlatent_size].
-    dlatent_size = 512,                     # W dimensionality.
-    num_channels = 3,                       # Number of output color channels.
-    resolution = 1024,                      # Output resolution.
-    fmap_base = 16 << 10,                   # Overall multiplier for the number of feature maps.
-    fmap_decay = 1.0,                       # log2 feature map reduction when doubling the resolution.
-    fmap_min = 1,                           # Minimum number of feature maps in any layer.
-    fmap_max = 512,                         # Maximum number of feature maps in any layer.
-    randomize_noise = True,                 # Fresh noise at every evaluation? False = the noise variables.
-    architecture = 'skip',                  # 'orig', 'skip' or 'resnet'.
-    nonlinearity = 'lrelu',                 # Activation: 'relu', 'lrelu', etc.
-    dtype = 'float32',                      # Data type of activations and output.
-    resample_kernel = [1, 3, 3, 1],         # Low-pass filter of the resampling. None = box.
-    fused_modconv = True,                   # Modulate weights per sample, where the device can train so?
-    **_kwargs):                             # Ignored: keywords for the other sub-network.
+    dlatents_in,                            # w of every layer, [N, num_layers, dlatent_size].
+    dlatent_size = 512,                     # Components of w.
+    num_channels = 3,                       # Channels of an image, 3 = RGB, 1 = grey.
+    resolution = 1024,                      # Side of an image in pixels, a power of two.
+    fmap_base = 16 << 10,                   # Feature maps that 2x2 pixels would have if nothing limited them.
+    fmap_decay = 1.0,                       # Feature maps shrink by 2^fmap_decay where the side doubles.
+    fmap_min = 1,                           # Every layer has this many feature maps at least.
+    fmap_max = 512,                         # Every layer has this many feature maps at most.
+    randomize_noise = True,                 # Draw noise at every evaluation? False = variables noise<layer>.
+    architecture = 'skip',                  # 'orig', 'skip' or 'resnet' (StyleGAN2, Figure 7).
+    nonlinearity = 'lrelu',                 # Activation of the layers, a key of activation_funcs.
+    dtype = 'float32',                      # Of activations and output. Variables are float32.
+    resample_kernel = [1, 3, 3, 1],         # Taps of the resampling filter, normalized. None = box.
+    fused_modconv = True,                   # Modulate weights, not feature maps, if the device can train it?
+    **_kwargs):                             # For the other sub-network, without effect here.
     """Synthesis network: W -> images [minibatch, num_channels, resolution, resolution] (configs E and F)."""
     assert architecture in ('orig', 'skip', 'resnet')
     resolution_log2 = log2_of_resolution(resolution)
@@ -238,8 +245,7 @@ def G_synthesis_stylegan2(
         with tf.variable_scope(f'{2 ** res_log2}x{2 ** res_log2}'):
             x = _synthesis_block(x, style, res_log2, nf(res_log2 - 1), architecture)
             if architecture == 'skip':
-                with tf.variable_scope('Upsample'):
-                    y = upsample_2d(y, k=resample_kernel, data_format=style.data_format)
+                y = _upsample(y, style)
             if architecture == 'skip' or res_log2 == resolution_log2:
                 y = _to_rgb(x, y, style, layer_idx=res_log2 * 2 - 3, num_channels=num_channels)
 
@@ -249,23 +255,23 @@ def G_synthesis_stylegan2(
 
 
 def G_synthesis_stylegan_revised(
-    dlatents_in,                            # Input: dlatents (W) [minibatch, num_layers, dlatent_size].
-    dlatent_size = 512,                     # W dimensionality.
-    num_channels = 3,                       # Number of output color channels.
-    resolution = 1024,                      # Output resolution.
-    fmap_base = 16 << 10,                   # Overall multiplier for the number of feature maps.
-    fmap_decay = 1.0,                       # log2 feature map reduction when doubling the resolution.
-    fmap_min = 1,                           # Minimum number of feature maps in any layer.
-    fmap_max = 512,                         # Maximum number of feature maps in any layer.
-    randomize_noise = True,                 # Fresh noise at every evaluation? False = the noise variables.
-    nonlinearity = 'lrelu',                 # Activation: 'relu', 'lrelu', etc.
-    dtype = 'float32',                      # Data type of activations and output.
-    resample_kernel = [1, 3, 3, 1],         # Low-pass filter of the resampling. None = box.
-    fused_modconv = True,                   # Modulate weights per sample, where the device can train so?
-    structure = 'auto',                     # 'fixed', 'linear' or 'recursive' growing (layers.growth).
-    is_template_graph = False,              # Set by Network: the graph that creates the variables.
-    force_clean_graph = False,              # Build all layers, without random noise?
-    **_kwargs):                             # Ignored: keywords for the other sub-network.
+    dlatents_in,                            # w of every layer, [N, num_layers, dlatent_size].
+    dlatent_size = 512,                     # Components of w.
+    num_channels = 3,                       # Channels of an image, 3 = RGB, 1 = grey.
+    resolution = 1024,                      # Side of an image in pixels, a power of two.
+    fmap_base = 16 << 10,                   # Feature maps that 2x2 pixels would have if nothing limited them.
+    fmap_decay = 1.0,                       # Feature maps shrink by 2^fmap_decay where the side doubles.
+    fmap_min = 1,                           # Every layer has this many feature maps at least.
+    fmap_max = 512,                         # Every layer has this many feature maps at most.
+    randomize_noise = True,                 # Draw noise at every evaluation? False = variables noise<layer>.
+    nonlinearity = 'lrelu',                 # Activation of the layers, a key of activation_funcs.
+    dtype = 'float32',                      # Of activations and output. Variables are float32.
+    resample_kernel = [1, 3, 3, 1],         # Taps of the resampling filter, normalized. None = box.
+    fused_modconv = True,                   # Modulate weights, not feature maps, if the device can train it?
+    structure = 'auto',                     # How it grows: 'fixed', 'linear', 'recursive', see layers.growth.
+    is_template_graph = False,              # True in the call by which Network creates the variables.
+    force_clean_graph = False,              # Build what the template graph has: all layers, fixed noise?
+    **_kwargs):                             # For the other sub-network, without effect here.
     """Growing synthesis network: W -> images [minibatch, num_channels, resolution, resolution] (B, C, D)."""
     clean_graph = is_template_graph or force_clean_graph
     structure = choose_structure(structure, clean_graph)
@@ -321,6 +327,12 @@ def _from_rgb(x, y, critic, fmaps, scope='FromRGB'):
         return t if x is None else x + t
 
 
+def _downsample(y, critic):
+    """Image at half the resolution. y [N,C,H,W] -> [N,C,H/2,W/2]."""
+    with tf.variable_scope('Downsample'):
+        return downsample_2d(y, k=critic.resample_kernel, data_format=critic.data_format)
+
+
 def _critic_block(x, critic, fmaps, out_fmaps, architecture):
     """Two layers; the second one halves the resolution. x [N,C,H,W] -> [N,out_fmaps,H/2,W/2]."""
     t = x
@@ -354,22 +366,22 @@ def _critic_tail(x, labels, critic, nf, mbstd_group_size, mbstd_num_features):
 
 
 def D_stylegan2(
-    images_in,                              # First input: images [minibatch, channels, height, width].
-    labels_in,                              # Second input: labels [minibatch, label_size].
-    num_channels = 3,                       # Number of input color channels.
-    resolution = 1024,                      # Input resolution.
-    label_size = 0,                         # Label dimensionality, 0 = no labels.
-    fmap_base = 16 << 10,                   # Overall multiplier for the number of feature maps.
-    fmap_decay = 1.0,                       # log2 feature map reduction when doubling the resolution.
-    fmap_min = 1,                           # Minimum number of feature maps in any layer.
-    fmap_max = 512,                         # Maximum number of feature maps in any layer.
-    architecture = 'resnet',                # 'orig', 'skip' or 'resnet'.
-    nonlinearity = 'lrelu',                 # Activation: 'relu', 'lrelu', etc.
-    mbstd_group_size = 4,                   # Group size of the minibatch standard deviation, 1 = no layer.
-    mbstd_num_features = 1,                 # Number of features of the minibatch standard deviation.
-    dtype = 'float32',                      # Data type of activations and output.
-    resample_kernel = [1, 3, 3, 1],         # Low-pass filter of the resampling. None = box.
-    **_kwargs):                             # Ignored.
+    images_in,                              # Images [N, num_channels, resolution, resolution].
+    labels_in,                              # Labels of the images, [N, label_size].
+    num_channels = 3,                       # Channels of an image, 3 = RGB, 1 = grey.
+    resolution = 1024,                      # Side of an image in pixels, a power of two.
+    label_size = 0,                         # Components of a label, 0 = no labels.
+    fmap_base = 16 << 10,                   # Feature maps that 2x2 pixels would have if nothing limited them.
+    fmap_decay = 1.0,                       # Feature maps shrink by 2^fmap_decay where the side doubles.
+    fmap_min = 1,                           # Every layer has this many feature maps at least.
+    fmap_max = 512,                         # Every layer has this many feature maps at most.
+    architecture = 'resnet',                # 'orig', 'skip' or 'resnet' (StyleGAN2, Figure 7).
+    nonlinearity = 'lrelu',                 # Activation of the layers, a key of activation_funcs.
+    mbstd_group_size = 4,                   # Minibatch stddev: samples in a group, 1 = no such layer.
+    mbstd_num_features = 1,                 # Minibatch stddev: feature maps that it adds.
+    dtype = 'float32',                      # Of activations and output. Variables are float32.
+    resample_kernel = [1, 3, 3, 1],         # Taps of the resampling filter, normalized. None = box.
+    **_kwargs):                             # Without effect.
     """Discriminator: images -> scores [minibatch, 1] (configs E and F)."""
     assert architecture in ('orig', 'skip', 'resnet')
     resolution_log2 = log2_of_resolution(resolution)
@@ -386,8 +398,7 @@ def D_stylegan2(
                 x = _from_rgb(x, y, critic, fmaps=nf(res_log2 - 1))
             x = _critic_block(x, critic, nf(res_log2 - 1), nf(res_log2 - 2), architecture)
             if architecture == 'skip':
-                with tf.variable_scope('Downsample'):
-                    y = downsample_2d(y, k=resample_kernel, data_format=critic.data_format)
+                y = _downsample(y, critic)
     if architecture == 'skip':
         with tf.variable_scope('4x4'):
             x = _from_rgb(x, y, critic, fmaps=nf(1))
@@ -398,23 +409,23 @@ def D_stylegan2(
 
 
 def D_stylegan(
-    images_in,                              # First input: images [minibatch, channels, height, width].
-    labels_in,                              # Second input: labels [minibatch, label_size].
-    num_channels = 3,                       # Number of input color channels.
-    resolution = 1024,                      # Input resolution.
-    label_size = 0,                         # Label dimensionality, 0 = no labels.
-    fmap_base = 16 << 10,                   # Overall multiplier for the number of feature maps.
-    fmap_decay = 1.0,                       # log2 feature map reduction when doubling the resolution.
-    fmap_min = 1,                           # Minimum number of feature maps in any layer.
-    fmap_max = 512,                         # Maximum number of feature maps in any layer.
-    nonlinearity = 'lrelu',                 # Activation: 'relu', 'lrelu', etc.
-    mbstd_group_size = 4,                   # Group size of the minibatch stddev layer. 1 = no such layer.
-    mbstd_num_features = 1,                 # Number of features of the minibatch stddev layer.
-    dtype = 'float32',                      # Data type of activations and output.
-    resample_kernel = [1, 3, 3, 1],         # Low-pass filter of the resampling. None = box.
-    structure = 'auto',                     # 'fixed', 'linear' or 'recursive' growing (layers.growth).
-    is_template_graph = False,              # Set by Network: the graph that creates the variables.
-    **_kwargs):                             # Ignored.
+    images_in,                              # Images [N, num_channels, resolution, resolution].
+    labels_in,                              # Labels of the images, [N, label_size].
+    num_channels = 3,                       # Channels of an image, 3 = RGB, 1 = grey.
+    resolution = 1024,                      # Side of an image in pixels, a power of two.
+    label_size = 0,                         # Components of a label, 0 = no labels.
+    fmap_base = 16 << 10,                   # Feature maps that 2x2 pixels would have if nothing limited them.
+    fmap_decay = 1.0,                       # Feature maps shrink by 2^fmap_decay where the side doubles.
+    fmap_min = 1,                           # Every layer has this many feature maps at least.
+    fmap_max = 512,                         # Every layer has this many feature maps at most.
+    nonlinearity = 'lrelu',                 # Activation of the layers, a key of activation_funcs.
+    mbstd_group_size = 4,                   # Minibatch stddev: samples in a group, 1 = no such layer.
+    mbstd_num_features = 1,                 # Minibatch stddev: feature maps that it adds.
+    dtype = 'float32',                      # Of activations and output. Variables are float32.
+    resample_kernel = [1, 3, 3, 1],         # Taps of the resampling filter, normalized. None = box.
+    structure = 'auto',                     # How it grows: 'fixed', 'linear', 'recursive', see layers.growth.
+    is_template_graph = False,              # True in the call by which Network creates the variables.
+    **_kwargs):                             # Without effect.
     """Discriminator that grows: images -> scores [minibatch, 1] (configs B-D)."""
     structure = choose_structure(structure, is_template_graph)
     resolution_log2 = log2_of_resolution(resolution)

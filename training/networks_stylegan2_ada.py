@@ -37,22 +37,22 @@ __all__ = [
 
 
 def G_main(
-    latents_in,                             # First input: latent vectors (Z) [minibatch, latent_size].
-    labels_in,                              # Second input: conditioning labels [minibatch, label_size].
-    truncation_psi = 0.5,                   # Strength of the truncation trick. None = off.
-    truncation_cutoff = None,               # Number of layers to which it applies. None = all.
-    truncation_psi_val = None,              # Value of truncation_psi during validation.
-    truncation_cutoff_val = None,           # Value of truncation_cutoff during validation.
-    dlatent_avg_beta = 0.995,               # Decay of the running mean of W in training. None = not tracked.
-    style_mixing_prob = 0.9,                # Probability of mixing styles during training. None = off.
-    is_training = False,                    # Track W and mix styles?
-    is_validation = False,                  # Use the truncation values for validation?
-    return_dlatents = False,                # Return the dlatents as well as the images?
-    is_template_graph = False,              # Set by Network: the graph that creates the variables.
-    components = dnnlib.EasyDict(),         # Sub-networks, kept between calls.
-    mapping_func = 'G_mapping',             # Build function of the mapping network: a name in this module.
-    synthesis_func = 'G_synthesis',         # Build function of the synthesis network, likewise.
-    **kwargs):                              # Passed to both sub-networks.
+    latents_in,                             # z [N, latent_size], standard normal.
+    labels_in,                              # Labels [N, label_size], one-hot for classes.
+    truncation_psi = 0.5,                   # psi in w <- mean + psi * (w - mean). None = w as it is.
+    truncation_cutoff = None,               # First layer whose w is not truncated. None = truncate all.
+    truncation_psi_val = None,              # Takes the place of truncation_psi if is_validation.
+    truncation_cutoff_val = None,           # Takes the place of truncation_cutoff if is_validation.
+    dlatent_avg_beta = 0.995,               # In training, mean <- lerp(batch mean, mean, beta). None = keep.
+    style_mixing_prob = 0.9,                # Training: share of minibatches that mix two w. None = 0.
+    is_training = False,                    # Track the mean of w, mix styles, do not truncate?
+    is_validation = False,                  # Truncate as the arguments *_val say?
+    return_dlatents = False,                # Return (images, w) instead of images?
+    is_template_graph = False,              # True in the call by which Network creates the variables.
+    components = dnnlib.EasyDict(),         # Sub-networks: made by the first call, used by all others.
+    mapping_func = 'G_mapping',             # Name of the function here that builds the mapping network.
+    synthesis_func = 'G_synthesis',         # Name of the function here that builds the synthesis network.
+    **kwargs):                              # For both sub-networks.
     """Generator: latents -> dlatents -> images [minibatch, num_channels, resolution, resolution].
 
     Returns `images_out`, or (images_out, dlatents) with `return_dlatents`; these are the dlatents after style
@@ -99,20 +99,20 @@ def _embed_labels(labels, fmaps):
 
 
 def G_mapping(
-    latents_in,                             # First input: latent vectors (Z) [minibatch, latent_size].
-    labels_in,                              # Second input: conditioning labels [minibatch, label_size].
-    latent_size = 512,                      # Z dimensionality.
-    label_size = 0,                         # Label dimensionality, 0 = no labels.
-    dlatent_size = 512,                     # W dimensionality.
-    dlatent_broadcast = None,               # Repeat W for this many layers. None = one W without that axis.
-    mapping_layers = 8,                     # Number of layers.
-    mapping_fmaps = None,                   # Width of the layers in between. None = dlatent_size.
-    mapping_lrmul = 0.01,                   # Learning rate multiplier of the layers.
-    mapping_nonlinearity = 'lrelu',         # Activation: 'relu', 'lrelu', etc.
-    normalize_latents = True,               # Normalize the latents before the first layer?
-    label_fmaps = None,                     # Width of the label embedding. None = latent_size.
-    dtype = 'float32',                      # Data type of activations and output.
-    **_kwargs):                             # Ignored: keywords for the other sub-network.
+    latents_in,                             # z [N, latent_size], standard normal.
+    labels_in,                              # Labels [N, label_size], one-hot for classes.
+    latent_size = 512,                      # Components of z.
+    label_size = 0,                         # Components of a label, 0 = no labels.
+    dlatent_size = 512,                     # Components of w.
+    dlatent_broadcast = None,               # Return w so many times, one per layer. None = once, [N, C].
+    mapping_layers = 8,                     # Fully connected layers from z to w.
+    mapping_fmaps = None,                   # Outputs of each but the last. None = dlatent_size.
+    mapping_lrmul = 0.01,                   # Their learning rate relative to that of other layers.
+    mapping_nonlinearity = 'lrelu',         # Their activation, a key of activation_funcs.
+    normalize_latents = True,               # Scale z to a mean square of 1?
+    label_fmaps = None,                     # Components of an embedded label. None = latent_size.
+    dtype = 'float32',                      # Of activations and output. Variables are float32.
+    **_kwargs):                             # For the other sub-network, without effect here.
     """Mapping network: Z -> W, [minibatch, dlatent_size] or, broadcast, [minibatch, layers, dlatent_size]."""
     latents_in.set_shape([None, latent_size])
     labels_in.set_shape([None, label_size])
@@ -172,6 +172,12 @@ def _to_rgb(x, y, style, layer_idx, num_channels, dtype):
         return t if y is None else t + y
 
 
+def _upsample(y, style):
+    """Image at twice the resolution. y [N,C,H,W] -> [N,C,2*H,2*W]."""
+    with tf.variable_scope('Upsample'):
+        return upsample_2d(y, k=style.resample_kernel, data_format=style.data_format)
+
+
 def _synthesis_block(x, style, res_log2, fmaps, architecture):
     """Two layers at resolution 2^res_log2; the first one doubles it. x [N,C,H,W] -> [N,fmaps,2*H,2*W]."""
     t = x
@@ -188,25 +194,25 @@ def _synthesis_block(x, style, res_log2, fmaps, architecture):
 
 
 def G_synthesis(
-    dlatents_in,                            # Input: dlatents (W) [minibatch, num_layers, dlatent_size].
-    dlatent_size = 512,                     # W dimensionality.
-    num_channels = 3,                       # Number of output color channels.
-    resolution = 1024,                      # Output resolution.
-    fmap_base = 16384,                      # Overall multiplier for the number of feature maps.
-    fmap_decay = 1,                         # log2 feature map reduction when doubling the resolution.
-    fmap_min = 1,                           # Minimum number of feature maps in any layer.
-    fmap_max = 512,                         # Maximum number of feature maps in any layer.
-    fmap_const = None,                      # Number of feature maps of the constant. None = as at 4x4.
-    use_noise = True,                       # Add noise to the layers?
-    randomize_noise = True,                 # Fresh noise at every evaluation? False = the noise variables.
-    architecture = 'skip',                  # 'orig', 'skip' or 'resnet'.
-    nonlinearity = 'lrelu',                 # Activation: 'relu', 'lrelu', etc.
-    dtype = 'float32',                      # Data type of the other layers and of the output.
-    num_fp16_res = 0,                       # The N highest resolutions run in float16.
-    conv_clamp = None,                      # Largest magnitude of a layer's output. None = unlimited.
-    resample_kernel = [1, 3, 3, 1],         # Low-pass filter of the resampling. None = box.
-    fused_modconv = False,                  # Modulate weights per sample, where the device can train so?
-    **_kwargs):                             # Ignored: keywords for the other sub-network.
+    dlatents_in,                            # w of every layer, [N, num_layers, dlatent_size].
+    dlatent_size = 512,                     # Components of w.
+    num_channels = 3,                       # Channels of an image, 3 = RGB, 1 = grey.
+    resolution = 1024,                      # Side of an image in pixels, a power of two.
+    fmap_base = 16384,                      # Feature maps that 2x2 pixels would have if nothing limited them.
+    fmap_decay = 1,                         # Feature maps shrink by 2^fmap_decay where the side doubles.
+    fmap_min = 1,                           # Every layer has this many feature maps at least.
+    fmap_max = 512,                         # Every layer has this many feature maps at most.
+    fmap_const = None,                      # Feature maps of the learned constant. None = nf(1), as at 4x4.
+    use_noise = True,                       # Add noise to every layer?
+    randomize_noise = True,                 # Draw noise at every evaluation? False = variables noise<layer>.
+    architecture = 'skip',                  # 'orig', 'skip' or 'resnet' (StyleGAN2, Figure 7).
+    nonlinearity = 'lrelu',                 # Activation of the layers, a key of activation_funcs.
+    dtype = 'float32',                      # Of activations and output, but for num_fp16_res.
+    num_fp16_res = 0,                       # This many resolutions, the highest ones, run in float16.
+    conv_clamp = None,                      # Clamp activations to [-conv_clamp, conv_clamp]. None = do not.
+    resample_kernel = [1, 3, 3, 1],         # Taps of the resampling filter, normalized. None = box.
+    fused_modconv = False,                  # Modulate weights, not feature maps, if the device can train it?
+    **_kwargs):                             # For the other sub-network, without effect here.
     """Synthesis network: W -> images [minibatch, num_channels, resolution, resolution]."""
     assert architecture in ('orig', 'skip', 'resnet')
     resolution_log2 = log2_of_resolution(resolution)
@@ -233,8 +239,7 @@ def G_synthesis(
             x = tf.cast(x, tf.float16 if res_log2 > resolution_log2 - num_fp16_res else dtype)
             x = _synthesis_block(x, style, res_log2, nf(res_log2 - 1), architecture)
             if architecture == 'skip':
-                with tf.variable_scope('Upsample'):
-                    y = upsample_2d(y, k=resample_kernel, data_format=style.data_format)
+                y = _upsample(y, style)
             if architecture == 'skip' or res_log2 == resolution_log2:
                 y = _to_rgb(x, y, style, res_log2 * 2 - 3, num_channels=num_channels, dtype=dtype)
 
@@ -292,6 +297,12 @@ def _from_rgb(x, y, critic, fmaps):
         return t if x is None else tf.cast(x, t.dtype) + t
 
 
+def _downsample(y, critic):
+    """Image at half the resolution. y [N,C,H,W] -> [N,C,H/2,W/2]."""
+    with tf.variable_scope('Downsample'):
+        return downsample_2d(y, k=critic.resample_kernel, data_format=critic.data_format)
+
+
 def _critic_block(x, critic, fmaps, out_fmaps, architecture):
     """Two layers; the second one halves the resolution. x [N,C,H,W] -> [N,out_fmaps,H/2,W/2]."""
     t = x
@@ -344,36 +355,36 @@ def _output_layer(x, y, num_scores):
 
 
 def D_main(
-    images_in,                              # First input: images [minibatch, channels, height, width].
-    labels_in,                              # Second input: labels [minibatch, label_size].
-    num_channels = 3,                       # Number of input color channels.
-    resolution = 1024,                      # Input resolution.
-    label_size = 0,                         # Label dimensionality, 0 = no labels.
-    fmap_base = 16384,                      # Overall multiplier for the number of feature maps.
-    fmap_decay = 1,                         # log2 feature map reduction when doubling the resolution.
-    fmap_min = 1,                           # Minimum number of feature maps in any layer.
-    fmap_max = 512,                         # Maximum number of feature maps in any layer.
-    mapping_layers = 0,                     # Number of layers after the label embedding.
-    mapping_fmaps = None,                   # Width of the label embedding. None = as at the end, nf(0).
-    mapping_lrmul = 0.1,                    # Learning rate multiplier of the layers after the embedding.
-    architecture = 'resnet',                # 'orig', 'skip' or 'resnet'.
-    nonlinearity = 'lrelu',                 # Activation: 'relu', 'lrelu', etc.
-    mbstd_group_size = None,                # Group size of the minibatch stddev layer. None = all samples.
-    mbstd_num_features = 1,                 # Number of features of the minibatch stddev layer, 0 = no layer.
-    dtype = 'float32',                      # Data type of the other layers and of the output.
-    num_fp16_res = 0,                       # The N highest resolutions run in float16.
-    conv_clamp = None,                      # Largest magnitude of a convolution's output. None = unlimited.
-    resample_kernel = [1, 3, 3, 1],         # Low-pass filter of the resampling. None = box.
-    augment_strength = 0,                   # Strength of PA-GAN and adaptive dropout: number or variable.
-    use_pagan = False,                      # Progressive augmentation by random bits (PA-GAN)?
-    pagan_num = 16,                         # Number of these bits.
-    pagan_fade = 0.5,                       # How slowly a bit fades in, relative to the range of one bit.
-    score_size = 1,                         # Number of scores that are returned.
-    score_max = 1,                          # Number of scores that there are weights for.
-    use_spectral_norm = False,              # Spectral normalization of the 3x3 convolutions?
-    adaptive_dropout = 0,                   # Standard deviation of the multiplicative dropout at strength 1.
-    freeze_layers = 0,                      # Number of layers that are not trained, from the image on.
-    **_kwargs):                             # Ignored.
+    images_in,                              # Images [N, num_channels, resolution, resolution].
+    labels_in,                              # Labels of the images, [N, label_size].
+    num_channels = 3,                       # Channels of an image, 3 = RGB, 1 = grey.
+    resolution = 1024,                      # Side of an image in pixels, a power of two.
+    label_size = 0,                         # Components of a label, 0 = no labels.
+    fmap_base = 16384,                      # Feature maps that 2x2 pixels would have if nothing limited them.
+    fmap_decay = 1,                         # Feature maps shrink by 2^fmap_decay where the side doubles.
+    fmap_min = 1,                           # Every layer has this many feature maps at least.
+    fmap_max = 512,                         # Every layer has this many feature maps at most.
+    mapping_layers = 0,                     # Fully connected layers that follow the label embedding.
+    mapping_fmaps = None,                   # Outputs of the embedding and of each such layer. None = nf(0).
+    mapping_lrmul = 0.1,                    # Learning rate of such layers relative to that of others.
+    architecture = 'resnet',                # 'orig', 'skip' or 'resnet' (StyleGAN2, Figure 7).
+    nonlinearity = 'lrelu',                 # Activation of the layers, a key of activation_funcs.
+    mbstd_group_size = None,                # Minibatch stddev: samples in a group. None = all.
+    mbstd_num_features = 1,                 # Minibatch stddev: feature maps that it adds, 0 = no such layer.
+    dtype = 'float32',                      # Of activations and output, but for num_fp16_res.
+    num_fp16_res = 0,                       # This many resolutions, the highest ones, run in float16.
+    conv_clamp = None,                      # Clamp activations to [-conv_clamp, conv_clamp]. None = do not.
+    resample_kernel = [1, 3, 3, 1],         # Taps of the resampling filter, normalized. None = box.
+    augment_strength = 0,                   # Strength of PA-GAN and dropout, 0 to 1: number or variable.
+    use_pagan = False,                      # Random bits go in and may flip the score (PA-GAN)?
+    pagan_num = 16,                         # PA-GAN: bits at strength 1.
+    pagan_fade = 0.5,                       # PA-GAN: a bit fades in while strength * pagan_num grows by this.
+    score_size = 1,                         # Scores of an image in the output.
+    score_max = 1,                          # Scores that the last layer has weights for.
+    use_spectral_norm = False,              # Divide 3x3 kernels by their spectral norm?
+    adaptive_dropout = 0,                   # Dropout by factors exp(N(0, s^2)), s = this * strength. 0 = off.
+    freeze_layers = 0,                      # Layers that are not trained, counted from the image.
+    **_kwargs):                             # Without effect.
     """Discriminator: images -> scores [minibatch, score_size]."""
     assert architecture in ('orig', 'skip', 'resnet')
     resolution_log2 = log2_of_resolution(resolution)
@@ -402,8 +413,7 @@ def D_main(
                 x = _from_rgb(x, cast(y, res_log2), critic, fmaps=nf(res_log2 - 1))
             x = _critic_block(cast(x, res_log2), critic, nf(res_log2 - 1), nf(res_log2 - 2), architecture)
             if architecture == 'skip':
-                with tf.variable_scope('Downsample'):
-                    y = downsample_2d(y, k=resample_kernel, data_format=critic.data_format)
+                y = _downsample(y, critic)
     if architecture == 'skip':
         with tf.variable_scope('4x4'):
             x = _from_rgb(x, cast(y, 2), critic, fmaps=nf(1))

@@ -1,5 +1,9 @@
 """The files that NVIDIA has published for StyleGAN, StyleGAN2 and StyleGAN2-ADA: key -> URL."""
 
+import dnnlib
+from dnnlib import downloads
+from dnnlib.util import DownloadError
+
 CDN = 'https://nvlabs-fi-cdn.nvidia.com/'
 DRIVE = 'https://drive.google.com/uc?id='
 
@@ -108,3 +112,21 @@ OFFICIAL_URLS = {
     **_ada_urls(),
 }
 KEY_PREFIXES = tuple(sorted({key.split(':')[0] + ':' for key in OFFICIAL_URLS}))
+_NAMES = {url: key.partition(':')[2].rpartition('/')[2] for key, url in OFFICIAL_URLS.items()}
+
+
+def file_name(url):
+    """Name of the published file at this URL, which ids at Google Drive do not tell; None for other URLs."""
+    return _NAMES.get(url)
+
+
+def open_url(url):
+    """Binary stream of a URL, through the download cache. Raises DownloadError, which names the file, if it
+    cannot be had."""
+    cache_dir = dnnlib.util.cache_dir()
+    try:
+        return dnnlib.util.open_url(url, cache_dir=cache_dir)
+    except DownloadError as error:
+        if not error.reason or file_name(url) is None:
+            raise
+        raise downloads.failure(url, cache_dir, error.reason, file_name(url)) from error

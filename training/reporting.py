@@ -1,5 +1,6 @@
 """What a training run tells and leaves behind: tick lines, TensorBoard values, pictures, pickles, metrics."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,11 +8,13 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
+from dnnlib.progress import announced
 from dnnlib.tflib.autosummary import autosummary, save_summaries
-from training import misc
+from training import generation, misc, outlook
 
 TICK_LINE = ('tick %-5d kimg %-8.1f lod %-5.2f minibatch %-4d time %-12s sec/tick %-7.1f sec/kimg %-7.2f '
              'maintenance %-6.1f gpumem %.1f')
+FEWEST = 2  # Columns and rows of a picture that shrinks.
 
 
 @dataclass
@@ -32,12 +35,9 @@ class SnapshotGrid:
         return {'grid_size': np.array(self.size), 'grid_labels': self.labels, 'grid_latents': self.latents}
 
     @classmethod
-    def of_data(cls, training_set, grid_args, drange_net, write=True):
-        """The grid of a new run, its latents aside. Its real images are written with `write`."""
-        grid = cls(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
-        if write:
-            grid.save_reals('reals.png', drange=training_set.dynamic_range)
-        return grid
+    def of_data(cls, training_set, grid_args, drange_net):
+        """The grid of a new run, its latents aside."""
+        return cls(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
 
     @classmethod
     def of_state(cls, arrays, drange_net):
@@ -45,12 +45,32 @@ class SnapshotGrid:
         size = tuple(int(number) for number in arrays['grid_size'])
         return cls(size, None, arrays['grid_labels'], drange_net, arrays['grid_latents'])
 
+    def fit_to_cpu(self, Gs, seconds):
+        """Keep only the upper left part of the grid where a picture takes longer than so many seconds on a
+        machine without a GPU, and say so."""
+        num_images = math.prod(self.size)
+        fitting = outlook.images_within(seconds, Gs)
+        if fitting >= num_images or not outlook.on_cpu():
+            return
+        scale = math.sqrt(fitting / num_images)
+        columns, rows = (max(int(number * scale), min(number, FEWEST)) for number in self.size)
+        cells = np.arange(num_images).reshape(self.size[::-1])[:rows, :columns].ravel()
+        print(f'A picture of {self.size[0]} x {self.size[1]} images may take '
+              f'{dnnlib.util.format_time(seconds * num_images / fitting)} on this CPU: pictures show '
+              f'{columns} x {rows} instead (--grid-size for all).')
+        self.size = columns, rows
+        self.reals, self.labels, self.latents = (
+            array[cells] for array in (self.reals, self.labels, self.latents))
+
     def save_fakes(self, name, Gs, minibatch_size):
         """Generate the images, with the same noise every time, and write them into the run directory."""
         with tflib.random.counted(tf.get_default_graph().seed or 0, step=0):
-            fakes = Gs.run(self.latents, self.labels, is_validation=True, minibatch_size=minibatch_size)
+            fakes = generation.in_minibatches(
+                Gs, self.latents, self.labels, minibatch_size=minibatch_size, title=f'Drawing {name}',
+                is_validation=True)
         path = dnnlib.make_run_dir_path(name)
-        misc.save_image_grid(fakes, path, drange=self.drange_net, grid_size=self.size)
+        with announced(f'Saving {name}...'):
+            misc.save_image_grid(fakes, path, drange=self.drange_net, grid_size=self.size)
 
 
 class Reporter:
@@ -119,7 +139,8 @@ class Reporter:
     def save_networks(self, name):
         """Write (G, D, Gs) into the run directory. -> path."""
         path = dnnlib.make_run_dir_path(name)
-        misc.save_pkl(self.networks, path)
+        with announced(f'Saving {name}...'):
+            misc.save_pkl(self.networks, path)
         return path
 
     def close(self):

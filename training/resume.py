@@ -1,16 +1,13 @@
-"""What --resume of run_training.py means: a run that goes on, or the weights of networks for a new one."""
+"""Going on with a run that --resume of run_training.py names."""
 
 import glob
 import os
-import re
 import shutil
-from dataclasses import dataclass
 
 import dnnlib
 from dnnlib.files import TEMPORARY
-from dnnlib.util import EasyDict, UserError, get_obj_by_name, is_url
+from dnnlib.util import EasyDict, UserError, get_obj_by_name
 from training import misc, training_state
-from training.official_files import OFFICIAL_URLS
 from training.resolved_settings import resolved
 from training.run_settings import MAY_CHANGE, OWN_FLAGS
 from training.state_keeper import cut_logs
@@ -20,38 +17,6 @@ _PUBLISHED = {
     'data-dir': ['data_dir'], 'dataset': ['dataset_args.tfrecord_dir'], 'total-kimg': ['total_kimg'],
     'gamma': ['D_loss_args.gamma', 'D_loss_args.r1_gamma'], 'mirror-augment': ['mirror_augment'],
     'metrics': ['metric_arg_list']}
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that has training states."""
-    run_dir: str
-    state_path: str | None  # The state that was named; None = the newest.
-
-
-def find_run(resume, result_dir):
-    """Run that the value of --resume stands for; None if it is a file, a URL or a run without states.
-
-    Raises UserError if there is no such thing.
-    """
-    if resume == 'latest':
-        return Run(_latest(result_dir), None)
-    if resume in OFFICIAL_URLS or is_url(resume) or not os.path.isdir(resume):
-        return None
-    resume = os.path.abspath(resume)
-    if os.path.basename(resume).startswith(training_state.PREFIX):
-        return Run(os.path.dirname(resume), resume)
-    return Run(resume, None) if training_state.paths(resume) else None
-
-
-def _latest(result_dir):
-    """The run directory with the highest number among those with training states."""
-    states = glob.glob(os.path.join(glob.escape(result_dir), '*', training_state.PREFIX + '*'))
-    runs = {os.path.dirname(path) for path in states}
-    numbered = [(int(match[0]), run) for run in runs if (match := re.match('[0-9]+', os.path.basename(run)))]
-    if not numbered:
-        raise UserError(f'--resume=latest: no run in {result_dir} has a training state')
-    return max(numbered)[1]
 
 
 def settings_with(run, flags, metric_arg_list, run_desc):

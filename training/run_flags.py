@@ -4,8 +4,9 @@ import argparse
 import os
 
 from dnnlib import cli
-from dnnlib.submission import slurm_flags
+from dnnlib.submission import slurm_flags, submit
 from dnnlib.util import UserError, is_url
+from training import data_folders
 from training.configs import CONFIGS, PRESETS
 from training.run_settings import MAY_CHANGE, OWN_FLAGS
 
@@ -44,7 +45,7 @@ def make_parser(description, metrics):
     parser = argparse.ArgumentParser(
         description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add('--result-dir', default='results', metavar='DIR',
+    add('--result-dir', default='results', type=cli.folder, metavar='DIR',
         help='folder of the run directories (default: results)')
     add('--data-dir', metavar='DIR', help='folder that holds the data sets; required for a new run')
     add('--dataset', type=cli.folder_name,
@@ -69,6 +70,7 @@ def make_parser(description, metrics):
                      help='print all settings as JSON, or the script for --submit=slurm, and leave')
     own.add_argument('--trust-source', action='store_true',
                      help='run the source text in the file of --resume for networks that are not known here')
+    cli.add_cache_dir(own)
     own.add_argument('--workers', type=cli.comma_list, metavar='LIST',
                      help='addresses host:port,... of processes that train together, each with --num-gpus '
                      'devices; the first one writes (default: those in TF_CONFIG)')
@@ -89,21 +91,14 @@ def those_given(parser, argv):
 
 def validate(args):
     """Raise UserError for what the parser cannot see in the flags of a new run."""
-    if not os.path.exists(args.data_dir):
+    submit.check_root(args.result_dir)
+    if not os.path.isdir(args.data_dir):
         raise UserError(f'--data-dir={args.data_dir}: dataset root directory does not exist.')
     if args.config not in (*CONFIGS, *PRESETS):
         raise UserError(f'--config value must be one of:  {", ".join([*CONFIGS, *PRESETS])}')
-    if not os.path.isdir(os.path.join(args.data_dir, args.dataset)):
-        raise UserError(f'--dataset={args.dataset}: there is no such folder in {args.data_dir}; '
-                        'create it with dataset_tool.py')
+    data_folders.require(args.data_dir, dataset=args.dataset)
     if args.trust_source and (args.resume is None or is_url(args.resume)):
         raise UserError('--trust-source: expected a file or a run directory in --resume, to which trust is '
                         'given')
-
-
-def check_metrics(wanted, metrics):
-    """Raise UserError for names in `wanted` that are not in `metrics`."""
-    for metric in wanted:
-        if metric not in metrics:
-            known = ', '.join([*sorted(metrics), 'none'])
-            raise UserError(f"unknown metric '{metric}'; --metrics takes {known}")
+    if args.resume_with_new_nets and args.resume is None:
+        raise UserError('--resume-with-new-nets: expected --resume=FILE, from which the variables are copied')

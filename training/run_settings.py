@@ -5,11 +5,14 @@ import os
 import re
 
 from dnnlib import cli
+from dnnlib.stored.stored_state import LIMITS
 from dnnlib.util import UserError, is_url
+from training import data_folders
 from training.configs import GROUP_SIZE, config_settings, makes_groups, merged
 from training.official_files import OFFICIAL_URLS
 
 WHOLE = cli.int_at_least(1)
+SIDE = cli.power_of_two
 REAL = cli.float_at_least(0)
 KIMG = cli.float_at_least(0.001)
 
@@ -21,13 +24,14 @@ OWN_FLAGS = {
                        ['G_args.fmap_base', 'D_args.fmap_base']),
     'fmap-max':       (WHOLE, '512', 'most feature maps of any layer of G and D',
                        ['G_args.fmap_max', 'D_args.fmap_max']),
-    'mapping-layers': (WHOLE, '8', 'layers of the mapping network', ['G_args.mapping_layers']),
+    'mapping-layers': (cli.int_between(1, LIMITS['mapping_layers']), '8', 'layers of the mapping network',
+                       ['G_args.mapping_layers']),
     'style-mixing-prob': (cli.float_between(0, 1), '0.9', 'share of the training images that mix two styles, '
                        'from 0 to 1', ['G_args.style_mixing_prob']),
     'noise':          (cli.boolean, 'true', 'false = train a generator without noise inputs', ['use_noise']),
     'labels':         (cli.labels, 'none', 'train with labels: full = all components, N = the first N',
                        ['dataset_args.max_label_size']),
-    'resolution':     (WHOLE, "the data set's", 'resolution to train at', ['dataset_args.resolution']),
+    'resolution':     (SIDE, "the data set's", 'resolution to train at', ['dataset_args.resolution']),
     'minibatch-size': (WHOLE, "the config's", 'images per update, over all devices',
                        ['sched_args.minibatch_size_base']),
     'minibatch-size-by-res': (cli.by_resolution(WHOLE), "the config's", 'the same where it differs, such as '
@@ -42,7 +46,7 @@ OWN_FLAGS = {
                        ['sched_args.G_lrate_dict', 'sched_args.D_lrate_dict']),
     'lrate-rampup-kimg': (REAL, '0', 'thousands of images over which the learning rate rises from 0',
                        ['sched_args.lrate_rampup_kimg']),
-    'lod-initial-resolution': (WHOLE, "the config's", 'resolution at which progressive growing starts',
+    'lod-initial-resolution': (SIDE, "the config's", 'resolution at which progressive growing starts',
                        ['sched_args.lod_initial_resolution']),
     'lod-training-kimg': (REAL, '600', 'thousands of images at a resolution before the next fades in',
                        ['sched_args.lod_training_kimg']),
@@ -57,7 +61,8 @@ OWN_FLAGS = {
     'snapshot-kimg':  (KIMG, 'by ticks', 'thousands of images between snapshots, instead of ticks',
                        ['snapshot_kimg']),
     'grid-size':      (cli.one_of('1080p', '4k', '8k'), "the config's",
-                       '1080p, 4k or 8k: size of the snapshot images', ['grid_args.size']),
+                       '1080p, 4k or 8k: size of the snapshot images, which shrinks on CPUs by default',
+                       ['grid_args.size']),
     'grid-layout':    (cli.one_of('random', 'row_per_class', 'col_per_class', 'class4x4'), 'random',
                        'random, row_per_class, col_per_class or class4x4', ['grid_args.layout']),
     'seed':           (cli.seed, '1000', 'seed of all random numbers', ['tf_config.rnd.np_random_seed']),
@@ -89,8 +94,9 @@ def given(args, name):
     return getattr(args, name.replace('-', '_'))
 
 
-def run_settings(args, metric_arg_list, num_workers=1):
-    """Arguments of the training loop for a parsed command line, with --num-gpus in each of the processes.
+def run_settings(args, num_workers=1):
+    """Arguments of the training loop for a parsed command line, with --num-gpus in each of the processes, but
+    for the metrics.
 
     Raises UserError where flags do not go together.
     """
@@ -100,7 +106,6 @@ def run_settings(args, metric_arg_list, num_workers=1):
         'data_dir': args.data_dir,
         'dataset_args': {'tfrecord_dir': args.dataset},
         'mirror_augment': args.mirror_augment,
-        'metric_arg_list': metric_arg_list,
         **_resume_settings(args.resume),
     })
     if args.total_kimg is not None:
@@ -113,6 +118,8 @@ def run_settings(args, metric_arg_list, num_workers=1):
             raise UserError(f'--{name} has no meaning for --config={args.config}')
         for place in places if value is not None else []:
             _set(settings, place, value)
+    if given(args, 'grid-size') is not None:
+        settings['cpu_grid_seconds'] = None  # As it is asked for, however long it takes.
     least = 2 if settings['G_loss_args']['func_name'].endswith('_pathreg') else 1
     _share_minibatches(settings['sched_args'], args, least, num_devices)
     return settings
@@ -121,9 +128,14 @@ def run_settings(args, metric_arg_list, num_workers=1):
 def _check_labels(args):
     """Raise UserError for labels that the data set does not have, and for a grid that needs them."""
     folder = os.path.join(args.data_dir, args.dataset)
-    if args.labels and not glob.glob(os.path.join(glob.escape(folder), '*.labels')):
+    path = data_folders.label_file(folder)
+    if args.labels and path is None:
         raise UserError(f'--labels={args.labels}: {folder} has no *.labels file; create the data set '
                         'from one with classes')
+    there = data_folders.num_label_components(path) if args.labels not in (None, 0, 'full') else None
+    if there is not None and args.labels > there:
+        raise UserError(f'--labels={args.labels}: the labels in {path} have {there} components; take as many '
+                        'at most, or --labels=full')
     if args.grid_layout not in (None, 'random') and not args.labels:
         raise UserError(f'--grid-layout={args.grid_layout} sorts by labels; add --labels=full')
 

@@ -6,21 +6,21 @@ from dnnlib import EasyDict
 
 
 def training_schedule(
-    cur_nimg,                               # Images shown so far.
-    training_set,                           # Data set, or anything with `resolution_log2`.
-    lod_initial_resolution = None,          # Resolution at the beginning. None = no progressive growing.
-    lod_training_kimg = 600,                # Thousands of images to show before doubling the resolution.
-    lod_transition_kimg = 600,              # Thousands of images over which new layers fade in.
-    minibatch_size_base = 32,               # Global minibatch.
-    minibatch_size_dict = {},               # Resolution -> global minibatch, where it differs.
-    minibatch_gpu_base = 4,                 # Images that a device processes at a time.
-    minibatch_gpu_dict = {},                # Resolution -> images at a time, where it differs.
-    G_lrate_base = 0.002,                   # Learning rate of the generator.
-    G_lrate_dict = {},                      # Resolution -> learning rate, where it differs.
-    D_lrate_base = 0.002,                   # Learning rate of the discriminator.
-    D_lrate_dict = {},                      # Resolution -> learning rate, where it differs.
-    lrate_rampup_kimg = 0,                  # Thousands of images over which the learning rates rise from 0.
-    tick_kimg_base = 4,                     # Thousands of images between progress reports.
+    cur_nimg,                               # Real images shown up to now.
+    training_set,                           # Anything with `resolution_log2`, such as a data set.
+    lod_initial_resolution = None,          # Side in pixels that growing begins with. None = do not grow.
+    lod_training_kimg = 600,                # kimg that a resolution is trained for before the next fades in.
+    lod_transition_kimg = 600,              # kimg that the next one takes to fade in.
+    minibatch_size_base = 32,               # Images in an update of the weights, over all devices.
+    minibatch_size_dict = {},               # The same by resolution, where the base does not hold.
+    minibatch_gpu_base = 4,                 # Images that one device has in memory at a time.
+    minibatch_gpu_dict = {},                # The same by resolution.
+    G_lrate_base = 0.002,                   # Learning rate of G.
+    G_lrate_dict = {},                      # The same by resolution.
+    D_lrate_base = 0.002,                   # Learning rate of D.
+    D_lrate_dict = {},                      # The same by resolution.
+    lrate_rampup_kimg = 0,                  # kimg in which learning rates rise from 0. 0 = do not start at 0.
+    tick_kimg_base = 4,                     # kimg from one tick to the next.
     tick_kimg_dict = {8: 28, 16: 24, 32: 20, 64: 16, 128: 12, 256: 8, 512: 6, 1024: 4}): # By resolution.
     """Settings in force after `cur_nimg` images, as a pure function.
 
@@ -41,6 +41,15 @@ def training_schedule(
         s.D_lrate *= rampup
     s.tick_kimg = tick_kimg_dict.get(s.resolution, tick_kimg_base)
     return s
+
+
+def with_D_lrate(sched_args):
+    """Arguments of `training_schedule` in which the discriminator has a learning rate of its own: that of the
+    generator, as in StyleGAN2's loop, where nothing else is said."""
+    if any(name.startswith('D_lrate_') for name in sched_args):
+        return sched_args
+    rates = {'D' + name[1:]: rate for name, rate in sched_args.items() if name.startswith('G_lrate_')}
+    return {**sched_args, **rates}
 
 
 def _level_of_detail(kimg, resolution_log2, initial_resolution, training_kimg, transition_kimg):

@@ -4,6 +4,7 @@ import numpy as np
 
 import dnnlib
 import dnnlib.tflib as tflib
+from dnnlib.tflib import network_pickle
 from dnnlib.util import UserError
 from training import misc
 
@@ -41,7 +42,8 @@ def _make(G_args, D_args, training_set, resume_pkl, resume_with_new_nets):
         print(f'Loading networks from "{resume_pkl}"...')
         loaded = misc.load_networks(resume_pkl)
         if not resume_with_new_nets:
-            _check_fit(loaded[1], training_set, resume_pkl)
+            _check_fit([shape[1:] for shape in loaded[1].input_shapes],
+                       [training_set.shape, [training_set.label_size]], resume_pkl)
             return loaded
         for net, source in zip((G, D, Gs), loaded, strict=True):
             report = net.copy_vars_from(source, skip_other_shapes=True)
@@ -50,10 +52,20 @@ def _make(G_args, D_args, training_set, resume_pkl, resume_with_new_nets):
     return G, D, Gs
 
 
-def _check_fit(D, training_set, resume_pkl):
-    """Raise UserError if a discriminator takes other images or labels than those of the data set."""
-    taken = [shape[1:] for shape in D.input_shapes]
-    there = [[*training_set.shape], [training_set.label_size]]
+def check_file(resume_pkl, shapes, resume_with_new_nets=False, trust_source=False):
+    """Raise UserError if a file or URL does not hold networks (G, D, Gs) for images and labels like these.
+    They are not built: it is left to `make` to find all damage."""
+    with misc.open_file_or_url(resume_pkl) as file:
+        networks, arguments = network_pickle.check(file, trust_source=trust_source)
+    _, D, _ = misc.as_triple(networks, resume_pkl)
+    C, R, L = (arguments[D].get(key) for key in ('num_channels', 'resolution', 'label_size'))
+    if None not in (C, R, L) and not resume_with_new_nets:
+        _check_fit([[C, R, R], [L]], shapes, resume_pkl)
+
+
+def _check_fit(taken, there, resume_pkl):
+    """Raise UserError if a discriminator takes images and labels of other shapes than there are."""
+    taken, there = list(map(list, taken)), list(map(list, there))
     if taken != there:
         raise UserError(f'{resume_pkl}: its networks take images and labels of shapes {taken}, but the '
                         f'data set has {there}; choose the data set that they were trained on')

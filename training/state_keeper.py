@@ -7,6 +7,7 @@ import numpy as np
 
 import dnnlib
 from dnnlib.files import sync
+from dnnlib.progress import announced
 from training import training_state
 
 LOGS = ('log.txt', 'metric-*.txt', 'metric-*.jsonl', 'events.out.tfevents.*')  # they only grow
@@ -34,8 +35,9 @@ class StateKeeper:
             return
         run_dir = dnnlib.make_run_dir_path()
         trainer, reporter = self._trainer, self._reporter
-        self._last_path = training_state.write(
-            run_dir, trainer.cur_nimg, self._variables, reporter.grid.arrays(), self._content())
+        with announced(f'Saving {training_state.folder_name(trainer.cur_nimg)}...'):
+            self._last_path = training_state.write(
+                run_dir, trainer.cur_nimg, self._variables, reporter.grid.arrays(), self._content())
         self._last_nimg = trainer.cur_nimg
         training_state.keep_newest(run_dir, self._keep_states)
 

@@ -13,14 +13,15 @@ from training import misc
 class TrainInputs:
     """Placeholders that are fed at every step."""
     lod: tf.Tensor             # Level of detail, float32 [].
-    lrate: tf.Tensor           # Learning rate of both networks, float32 [].
+    G_lrate: tf.Tensor         # Learning rate of the generator, float32 [].
+    D_lrate: tf.Tensor         # Learning rate of the discriminator, float32 [].
     minibatch_size: tf.Tensor  # Global minibatch, int32 [].
     minibatch_gpu: tf.Tensor   # Images that a device processes at a time, int32 [].
 
     def feed(self, sched):
         """feed_dict for these settings of the schedule."""
-        return {self.lod: sched.lod, self.lrate: sched.G_lrate, self.minibatch_size: sched.minibatch_size,
-                self.minibatch_gpu: sched.minibatch_gpu}
+        return {self.lod: sched.lod, self.G_lrate: sched.G_lrate, self.D_lrate: sched.D_lrate,
+                self.minibatch_size: sched.minibatch_size, self.minibatch_gpu: sched.minibatch_gpu}
 
 
 @dataclass(frozen=True)
@@ -49,27 +50,47 @@ class LossSettings:
 
 
 def process_reals(x, labels, lod, mirror_augment, drange_data, drange_net):
-    """Real images as the networks see them: value range, mirroring, fade to the lower resolution, full size.
+    """Real images as the networks take them at a level of detail (Progressive GAN, Section 2 and Figure 2).
 
-    x uint8 [N,C,H,W] at level l = floor(lod), labels [N,L] -> x float32 [N,C,H*2^l,W*2^l], labels.
+    x uint8 [N,C,H,W] of level l = floor(lod), labels [N,L], lod float32 []
+    -> x float32 [N,C,H*2^l,W*2^l] in `drange_net`, labels. Mirroring is drawn anew at every evaluation.
     """
-    with tf.name_scope('DynamicRange'):
-        x = misc.adjust_dynamic_range(tf.cast(x, tf.float32), drange_data, drange_net)
+    level = tf.floor(lod)
+    x = tf.cast(x, tf.float32)
     if mirror_augment:
-        with tf.name_scope('MirrorAugment'):
-            keep = tflib.random.uniform([tf.shape(x)[0]], 0.0, 1.0) < 0.5
-            x = tf.where(keep, x, tf.reverse(x, [3]))
-    with tf.name_scope('FadeLOD'):  # crossfade to the next lower level
-        s = tf.shape(x)
-        y = tf.reshape(x, [-1, s[1], s[2] // 2, 2, s[3] // 2, 2])  # [N,C,H,W] -> [N,C,H/2,2,W/2,2]
-        y = tf.tile(tf.reduce_mean(y, axis=[3, 5], keepdims=True), [1, 1, 1, 2, 1, 2])
-        x = tflib.lerp(x, tf.reshape(y, s), lod - tf.floor(lod))
-    with tf.name_scope('UpscaleLOD'):  # nearest neighbour, to the size that the networks expect
-        s = tf.shape(x)
-        factor = tf.cast(2 ** tf.floor(lod), tf.int32)
-        x = tf.tile(tf.reshape(x, [-1, s[1], s[2], 1, s[3], 1]), [1, 1, 1, factor, 1, factor])
-        x = tf.reshape(x, [-1, s[1], s[2] * factor, s[3] * factor])  # [N,C,H,f,W,f] -> [N,C,H*f,W*f]
-    return x, labels
+        x = _mirror_at_random(x)
+    x = misc.adjust_dynamic_range(x, drange_data, drange_net)
+    x = _fade_out_details(x, lod - level)
+    return _enlarge(x, tf.cast(2 ** level, tf.int32)), labels
+
+
+def _mirror_at_random(x):
+    """Every image [N,C,H,W] as it is or, with probability 0.5, with left and right exchanged."""
+    with tf.name_scope('Mirror'):
+        as_is = tflib.random.uniform([tf.shape(x)[0]], 0.0, 1.0) < 0.5  # [N]
+        return tf.where(as_is, x, tf.reverse(x, axis=[3]))
+
+
+def _fade_out_details(x, amount):
+    """Blend images with themselves at half the resolution: 0 = unchanged, 1 = flat blocks of 2x2 pixels.
+
+    x [N,C,H,W], amount [] -> [N,C,H,W].
+    """
+    def blended():
+        n, c, h, w = tf.unstack(tf.shape(x), num=4)
+        pixels = tf.reshape(x, [n, c, h // 2, 2, w // 2, 2])  # [N,C,H,W] -> [N,C,H/2,2,W/2,2]
+        blocks = tf.reduce_mean(pixels, axis=[3, 5], keepdims=True)  # [N,C,H/2,1,W/2,1]
+        return tf.reshape(tflib.lerp(pixels, blocks, amount), [n, c, h, w])
+
+    with tf.name_scope('FadeDetails'):
+        return tf.cond(amount > 0, blended, lambda: x)  # most steps lie between two fades, or there are none
+
+
+def _enlarge(x, factor):
+    """Nearest neighbour: x [N,C,H,W], factor int32 [] -> [N,C,H*factor,W*factor]."""
+    with tf.name_scope('Enlarge'):
+        rows = tf.repeat(x, factor, axis=3)
+        return tf.repeat(rows, factor, axis=2)  # whole rows are copied
 
 
 @paused_gc()
@@ -94,8 +115,8 @@ def build_train_graph(G, D, Gs, training_set, *,
     inputs = _make_inputs()
     rounds = inputs.minibatch_size // (inputs.minibatch_gpu * cluster.num_devices) if accumulate else None
     make_optimizers = _lazy_optimizers if lazy_regularization else _plain_optimizers
-    G_opt, G_reg_opt = make_optimizers('G', G_settings, inputs.lrate, rounds, cluster)
-    D_opt, D_reg_opt = make_optimizers('D', D_settings, inputs.lrate, rounds, cluster)
+    G_opt, G_reg_opt = make_optimizers('G', G_settings, inputs.G_lrate, rounds, cluster)
+    D_opt, D_reg_opt = make_optimizers('D', D_settings, inputs.D_lrate, rounds, cluster)
 
     # A number where only one occurs: with known shapes the graph gets smaller.
     minibatch_gpu = minibatch_gpu_sizes[0] if len(set(minibatch_gpu_sizes)) == 1 else inputs.minibatch_gpu
@@ -112,8 +133,7 @@ def build_train_graph(G, D, Gs, training_set, *,
                 copies.update(_trained_alike(G_gpu, G) | _trained_alike(D_gpu, D))
         with tflib.absolute_name_scope(f'GPU{device}'), tflib.device(gpu), tflib.random.tower(device):
             with tf.name_scope('DataFetch'):
-                with tf.control_dependencies(fetched):  # device i gets the i-th minibatch, in every run
-                    fetched = training_set.get_minibatch_tf()
+                fetched = _next_minibatch(training_set, fetched)
                 reals_in = process_reals(
                     *fetched, inputs.lod, mirror_augment, training_set.dynamic_range, drange_net)
                 reals, labels, fetch_op, held_here = _hold_images(
@@ -122,11 +142,8 @@ def build_train_graph(G, D, Gs, training_set, *,
                 held += held_here
             with tf.control_dependencies(_lod_assignments([G_gpu, D_gpu], inputs.lod)):
                 args = dict(G=G_gpu, D=D_gpu, training_set=training_set, minibatch_size=minibatch_gpu)
-                with tf.name_scope('G_loss'):
-                    G_loss = call_func_by_name(**args, opt=G_opt, **G_settings.loss_args)
-                with tf.name_scope('D_loss'):
-                    args.update(reals=reals, labels=labels)
-                    D_loss = call_func_by_name(**args, opt=D_opt, **D_settings.loss_args)
+                G_loss = _loss('G_loss', G_settings, **args, opt=G_opt)
+                D_loss = _loss('D_loss', D_settings, **args, opt=D_opt, reals=reals, labels=labels)
             _register(G_opt, G_reg_opt, G_loss, G_gpu, G_settings)
             _register(D_opt, D_reg_opt, D_loss, D_gpu, D_settings)
     fetch_ops += [tensor.op for tensor in _leave_to_others(training_set, num_after, fetched)]
@@ -148,7 +165,8 @@ def _make_inputs():
     with tf.name_scope('Inputs'), tf.device('/cpu:0'):
         return TrainInputs(
             lod=tf.placeholder(tf.float32, name='lod_in', shape=[]),
-            lrate=tf.placeholder(tf.float32, name='lrate_in', shape=[]),
+            G_lrate=tf.placeholder(tf.float32, name='G_lrate_in', shape=[]),
+            D_lrate=tf.placeholder(tf.float32, name='D_lrate_in', shape=[]),
             minibatch_size=tf.placeholder(tf.int32, name='minibatch_size_in', shape=[]),
             minibatch_gpu=tf.placeholder(tf.int32, name='minibatch_gpu_in', shape=[]))
 
@@ -160,9 +178,16 @@ def _leave_to_others(training_set, num_minibatches, fetched):
     `fetched`: tensors of the minibatch before. -> those of the last one.
     """
     for _ in range(0 if hasattr(training_set, 'take_share') else num_minibatches):
-        with tf.name_scope('DataSkip'), tf.control_dependencies(fetched):
-            fetched = training_set.get_minibatch_tf()
+        with tf.name_scope('DataSkip'):
+            fetched = _next_minibatch(training_set, fetched)
     return fetched
+
+
+def _next_minibatch(training_set, fetched):
+    """Images and labels, taken after those of the minibatch before: device i gets the i-th minibatch of an
+    iteration, in every run."""
+    with tf.control_dependencies(fetched):
+        return training_set.get_minibatch_tf()
 
 
 def _plain_optimizers(name, settings, lrate, rounds, cluster):
@@ -216,6 +241,12 @@ def _average(Gs, G, minibatch_size, half_life_kimg):
 
 def _lod_assignments(nets, lod):
     return [tf.assign(net.own_vars['lod'], lod) for net in nets if 'lod' in net.own_vars]
+
+
+def _loss(scope, settings, **args):
+    """What the loss function returns: see `_register`."""
+    with tf.name_scope(scope):
+        return call_func_by_name(**args, **settings.loss_args)
 
 
 def _register(train_opt, reg_opt, loss_and_reg, net, settings):

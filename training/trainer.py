@@ -1,5 +1,7 @@
 """Runs the training graph: which op when, and what is counted along the way."""
 
+import time
+
 import numpy as np
 import tensorflow.compat.v1 as tf
 
@@ -35,6 +37,11 @@ class Trainer:
         self.skipped = 0                 # Steps skipped up to now.
         self.report_due = False          # Is the tick over, and its report still to come?
         self.feed_dict = {}
+        self.after_step = lambda: None   # Called after each session call.
+        self.minibatch_seconds = None    # What the last minibatch took; None: it was the first.
+        self.nimg_done = cur_nimg        # As cur_nimg, with a share of the minibatch that is under way.
+        self._nimg_per_step = 0.0        # That share of each session call.
+        self._is_prepared = False        # Has TensorFlow run the steps once?
         self._optimizers = [opt for opt in graph.optimizers if opt is not None and opt.skipped is not None]
 
     def state(self):
@@ -80,7 +87,10 @@ class Trainer:
         self.training_set.configure(sched.minibatch_gpu, sched.lod)
         self.feed_dict = self.graph.inputs.feed(sched)
         for _ in range(minibatch_repeats):
+            begin = time.monotonic()
             self.train_minibatch(sched)
+            self.minibatch_seconds = time.monotonic() - begin if self._is_prepared else None
+            self._is_prepared = True
         self.check_skipped_steps()
 
     def train_minibatch(self, sched):
@@ -88,6 +98,8 @@ class Trainer:
         rounds = sched.minibatch_size // (sched.minibatch_gpu * self.num_devices)
         G_reg = self._due(self.G_reg_interval)
         D_reg = self._due(self.D_reg_interval)
+        self.nimg_done = self.cur_nimg
+        self._nimg_per_step = sched.minibatch_size / (rounds * (3 + G_reg + D_reg))
         self.cur_nimg += sched.minibatch_size
         self.minibatch_counter += 1
         try:
@@ -105,6 +117,8 @@ class Trainer:
         self.feed_dict[self.step_in] = self.step
         tflib.run(ops, self.feed_dict)
         self.step += 1
+        self.nimg_done = min(self.nimg_done + self._nimg_per_step, self.cur_nimg)
+        self.after_step()
 
     def _fetch_data(self, *ops):
         self._run(self.graph.data_fetch, *ops)

@@ -11,9 +11,9 @@ import dnnlib.tflib as tflib
 from dnnlib import workers
 from dnnlib.progress import Progress
 from metrics import metric_base
-from training import dataset, faults, follower, interruption, starting_networks, training_state
+from training import dataset, faults, follower, interruption, outlook, starting_networks, training_state
 from training.reporting import Reporter, SnapshotGrid
-from training.schedule import training_schedule
+from training.schedule import training_schedule, with_D_lrate
 from training.state_keeper import StateKeeper
 from training.train_graph import LossSettings, build_train_graph, process_reals
 from training.trainer import Trainer
@@ -22,7 +22,7 @@ from training.trainer import Trainer
 OWN_SETTINGS = (
     'data_dir', 'grid_args', 'metric_arg_list', 'image_snapshot_ticks', 'network_snapshot_ticks',
     'snapshot_kimg', 'save_tf_graph', 'save_weight_histograms', 'resume_pkl', 'resume_time', 'resume_state',
-    'keep_states', 'state_kimg')
+    'keep_states', 'state_kimg', 'cpu_grid_seconds')
 
 __all__ = ['process_reals', 'training_loop', 'training_schedule']
 
@@ -30,42 +30,43 @@ __all__ = ['process_reals', 'training_loop', 'training_schedule']
 @tflib.cluster.membership()
 @faults.described()
 def training_loop(
-    G_args                  = {},       # Arguments of the generator.
-    D_args                  = {},       # Arguments of the discriminator.
-    G_opt_args              = {},       # Arguments of the generator's optimizer.
-    D_opt_args              = {},       # Arguments of the discriminator's optimizer.
-    G_loss_args             = {},       # Arguments of the generator's loss.
-    D_loss_args             = {},       # Arguments of the discriminator's loss.
-    dataset_args            = {},       # Arguments of dataset.load_dataset().
-    sched_args              = {},       # Arguments of training_schedule().
-    grid_args               = {},       # Arguments of misc.setup_snapshot_image_grid().
-    metric_arg_list         = [],       # Arguments of each metric.
-    tf_config               = {},       # Settings of tflib.init_tf().
-    data_dir                = None,     # Folder that holds the data sets.
-    G_smoothing_kimg        = 10.0,     # Half-life of the average of the generator's weights. 0 = none.
-    minibatch_repeats       = 4,        # Minibatches between two looks at the schedule.
-    lazy_regularization     = True,     # Regularize in steps of their own?
-    G_reg_interval          = 4,        # Minibatches between regularizations of the generator.
-    D_reg_interval          = 16,       # Minibatches between regularizations of the discriminator.
-    reset_opt_for_new_lod   = True,     # Reset the optimizers when new layers come in?
-    total_kimg              = 25000,    # Length of the training, in thousands of real images shown.
-    mirror_augment          = False,    # Mirror real images at random?
-    drange_net              = [-1,1],   # Value range of the images inside the networks.
-    image_snapshot_ticks    = 50,       # Ticks between pictures of generated images. None = never.
-    network_snapshot_ticks  = 50,       # Ticks between network pickles. None = never.
-    save_tf_graph           = False,    # Write the graph into the TensorBoard file?
-    save_weight_histograms  = False,    # Write histograms of the weights into the TensorBoard file?
-    resume_pkl              = None,     # Network pickle (G, D, Gs) to go on from. None = start afresh.
-    resume_kimg             = 0.0,      # Progress to start from; matters for the schedule.
-    resume_time             = 0.0,      # Seconds to add to the reported time.
-    resume_with_new_nets    = False,    # Build new networks and copy what fits from resume_pkl?
-    use_noise               = True,     # False = the noise inputs of the generator are zero.
-    snapshot_kimg           = None,     # Thousands of images between snapshots, instead of so many ticks.
-    resume_state            = None,     # Training state to go on from, written by a run with these arguments.
-    keep_states             = 3,        # Training states to keep; the oldest are removed.
+    G_args                  = {},       # Build function of G (func_name) and its arguments.
+    D_args                  = {},       # Build function of D (func_name) and its arguments.
+    G_opt_args              = {},       # For the tflib.Optimizer of G.
+    D_opt_args              = {},       # For the tflib.Optimizer of D.
+    G_loss_args             = {},       # Loss function of G (func_name) and its arguments.
+    D_loss_args             = {},       # Loss function of D (func_name) and its arguments.
+    dataset_args            = {},       # For dataset.load_dataset().
+    sched_args              = {},       # For training_schedule().
+    grid_args               = {},       # For misc.setup_snapshot_image_grid().
+    metric_arg_list         = [],       # One dict for each metric: its class (func_name) and arguments.
+    tf_config               = {},       # For tflib.init_tf().
+    data_dir                = None,     # Where the tfrecord_dir of dataset_args is looked for.
+    G_smoothing_kimg        = 10.0,     # After this many kimg, weights of G count half in Gs. 0 = Gs is G.
+    minibatch_repeats       = 4,        # Iterations between readings of the schedule.
+    lazy_regularization     = True,     # Let regularizers skip iterations (StyleGAN2, Section 3.1)?
+    G_reg_interval          = 4,        # If so, iterations from one step of G's regularizer to the next.
+    D_reg_interval          = 16,       # If so, iterations from one step of D's regularizer to the next.
+    reset_opt_for_new_lod   = True,     # Start both optimizers anew when another resolution comes in?
+    total_kimg              = 25000,    # End after this many thousands of real images.
+    mirror_augment          = False,    # Exchange left and right in half of the real images, by chance?
+    drange_net              = [-1,1],   # Values that stand for black and for white inside the networks.
+    image_snapshot_ticks    = 50,       # Ticks from one picture fakes*.png to the next. None = no pictures.
+    network_snapshot_ticks  = 50,       # Ticks from one network-snapshot-*.pkl to the next. None = no files.
+    save_tf_graph           = False,    # Show the graph in TensorBoard? Its file grows by all of it.
+    save_weight_histograms  = False,    # Show histograms of all weights in TensorBoard?
+    resume_pkl              = None,     # File of networks (G, D, Gs) to begin with. None = random weights.
+    resume_kimg             = 0.0,      # Where in the schedule to begin, in thousands of images.
+    resume_time             = 0.0,      # Seconds that have been spent before; reported times include them.
+    resume_with_new_nets    = False,    # Make networks by G_args and D_args, with what fits of resume_pkl?
+    use_noise               = True,     # False = the generator's noise variables are 0.
+    snapshot_kimg           = None,     # Thousands of images between snapshots, in place of ticks.
+    resume_state            = None,     # Training state to continue, a file from a run with these arguments.
+    keep_states             = 3,        # How many of the latest training states stay on disk.
     state_kimg              = None,     # Thousands of images between training states. None = at snapshots.
-    max_skipped_steps       = 100,      # Steps in a row without finite gradients after which training ends.
-    worker_timeout          = 300.0):   # Seconds without a sign of life of another worker that end the run.
+    max_skipped_steps       = 100,      # End after so many steps in a row whose gradients are not finite.
+    worker_timeout          = 300.0,    # Seconds of silence from another worker that end the run.
+    cpu_grid_seconds        = 5.0):     # Seconds for a picture without a GPU, whose grid shrinks. None = any.
     """Train G and D; pictures, pickles, training states and logs go to the run directory.
 
     Ends early, in good order, when a file `abort.txt` appears there, on Ctrl-C (SIGINT) or on SIGTERM;
@@ -74,6 +75,7 @@ def training_loop(
     names several workers, they train together, and the first of them writes and prints.
     """
     settings = {name: value for name, value in locals().items() if name not in OWN_SETTINGS}
+    sched_args = with_D_lrate(sched_args)
     num_gpus = dnnlib.submit_config.num_gpus
     cluster = tflib.cluster.join(workers.from_environment(), num_gpus, settings, worker_timeout)
     cluster.start_session({**tflib.device_config(num_gpus), **tf_config})
@@ -90,8 +92,8 @@ def training_loop(
         G_args, D_args, training_set, resume_pkl, resume_with_new_nets, use_noise)
     schedule = functools.partial(training_schedule, training_set=training_set, **sched_args)
     if state is None:
-        _show_start(grid, G, D, Gs, schedule(total_kimg * 1000).minibatch_gpu, cluster)
-
+        minibatch_gpu = schedule(total_kimg * 1000).minibatch_gpu
+        _show_start(grid, G, D, Gs, minibatch_gpu, cluster, training_set, cpu_grid_seconds)
     cur_nimg = int(resume_kimg * 1000)
     graph, step_in = _build_graph(
         seed, _phases(training_set, sched_args, cur_nimg), cluster, G, D, Gs, training_set,
@@ -141,17 +143,24 @@ def _start_grid(state, training_set, grid_args, drange_net, cluster):
     """The grid of the snapshots: that of the state or, without its latents, a new one. None for workers that
     go on, who have nothing to show."""
     if state is None:
-        return SnapshotGrid.of_data(training_set, grid_args, drange_net, write=cluster.is_first)
+        print('Setting up snapshot image grid...')
+        return SnapshotGrid.of_data(training_set, grid_args, drange_net)
     return SnapshotGrid.of_state(state.arrays, drange_net) if cluster.is_first else None
 
 
-def _show_start(grid, G, D, Gs, minibatch_gpu, cluster):
-    """Print the networks of a new run, and write a picture of what they generate; `grid` gets its latents."""
+def _show_start(grid, G, D, Gs, minibatch_gpu, cluster, training_set, cpu_grid_seconds):
+    """Print the networks of a new run, and write pictures of real images and of what they generate; `grid`
+    gets its latents."""
     G.print_layers()
     D.print_layers()
     grid.latents = np.random.randn(np.prod(grid.size), *G.input_shape[1:])
-    if cluster.is_first:
-        grid.save_fakes('fakes_init.png', Gs, minibatch_size=minibatch_gpu)
+    if not cluster.is_first:
+        return
+    if cpu_grid_seconds is not None:
+        grid.fit_to_cpu(Gs, cpu_grid_seconds)
+    print('Drawing reals.png and fakes_init.png...')
+    grid.save_reals('reals.png', drange=training_set.dynamic_range)
+    grid.save_fakes('fakes_init.png', Gs, minibatch_size=minibatch_gpu)
 
 
 def _phases(training_set, sched_args, cur_nimg):
@@ -208,13 +217,17 @@ def _train(trainer, reporter, keeper, cluster, schedule, total_kimg, minibatch_r
     """
     total_nimg = total_kimg * 1000
     with interruption.after_iteration() as interrupted:
-        progress = Progress(total_kimg, unit='kimg', start=trainer.cur_nimg / 1000)
+        print('TensorFlow prepares the first steps...')
+        progress = Progress(total_kimg, 'kimg', start=total_kimg)  # _foresee() tells when it really starts.
+        trainer.after_step = lambda: progress.show(trainer.nimg_done / 1000)
         if trainer.report_due:  # the state that the run goes on from was written just before
             _report(trainer, reporter, keeper, interrupted, schedule(trainer.sched_nimg), total_nimg)
         while trainer.cur_nimg < total_nimg and not follower.agreed_stop(cluster, reporter, interrupted):
             sched = schedule(trainer.cur_nimg)
+            foreseen = trainer.minibatch_seconds is not None
             trainer.iterate(sched, minibatch_repeats, reset_opt_for_new_lod)
-            progress.show(trainer.cur_nimg / 1000)
+            if not foreseen and trainer.minibatch_seconds is not None:
+                _foresee(trainer, sched, total_nimg, progress)
             tick_nimg = trainer.cur_nimg - trainer.tick_start_nimg
             trainer.report_due = (reporter.cur_tick < 0 or tick_nimg >= sched.tick_kimg * 1000
                                   or trainer.cur_nimg >= total_nimg)
@@ -223,6 +236,16 @@ def _train(trainer, reporter, keeper, cluster, schedule, total_kimg, minibatch_r
             keeper.save_if_due()
         _save_at_end(trainer, reporter, keeper, interrupted)
     return interrupted
+
+
+def _foresee(trainer, sched, total_nimg, progress):
+    """After the first steps, which take longer than others: from here on the time that is left can be told,
+    and is told at once if there are months of it."""
+    progress.restart(trainer.cur_nimg / 1000)
+    seconds_per_image = trainer.minibatch_seconds / sched.minibatch_size
+    line = outlook.long_training(seconds_per_image, total_nimg - trainer.cur_nimg, sched.lod)
+    if line is not None:
+        print(line, flush=True)
 
 
 def _report(trainer, reporter, keeper, interrupted, sched, total_nimg):

@@ -6,7 +6,6 @@ grid of the snapshots) and `state.json` (counters, positions, checksums of the o
 """
 
 import contextlib
-import glob
 import hashlib
 import json
 import os
@@ -21,8 +20,9 @@ import dnnlib.tflib as tflib
 from dnnlib.files import NO_SPACE, TEMPORARY, atomic_write, sync
 from dnnlib.tflib import autosummary
 from dnnlib.util import UserError
+from training.found_runs import STATE_PREFIX
+from training.found_runs import state_paths as paths
 
-PREFIX = 'training-state-'
 FORMAT = 1
 _JSON, _ARRAYS, _VARIABLES = 'state.json', 'arrays.npz', 'variables'
 
@@ -83,12 +83,7 @@ class Variables:
 
 def folder_name(nimg):
     """Name of the state after `nimg` images."""
-    return f'{PREFIX}{nimg / 1000:010.3f}'
-
-
-def paths(run_dir):
-    """Paths of all states in a run directory, the newest last."""
-    return sorted(glob.glob(os.path.join(glob.escape(run_dir), PREFIX + '*')))
+    return f'{STATE_PREFIX}{nimg / 1000:010.3f}'
 
 
 def write(run_dir, nimg, variables, arrays, content):
@@ -152,7 +147,7 @@ def keep_newest(run_dir, count):
 
 def remove(path):
     """Remove a state. It is never there in parts."""
-    temporary = os.path.join(os.path.dirname(path), f'{TEMPORARY}{PREFIX}{uuid.uuid4().hex}')
+    temporary = os.path.join(os.path.dirname(path), f'{TEMPORARY}{STATE_PREFIX}{uuid.uuid4().hex}')
     os.rename(path, temporary)
     shutil.rmtree(temporary, ignore_errors=True)
 
@@ -160,7 +155,7 @@ def remove(path):
 @contextlib.contextmanager
 def _temporary_folder(run_dir):
     """A new folder, which is gone afterwards unless it has been renamed."""
-    path = os.path.join(run_dir, f'{TEMPORARY}{PREFIX}{uuid.uuid4().hex}')
+    path = os.path.join(run_dir, f'{TEMPORARY}{STATE_PREFIX}{uuid.uuid4().hex}')
     os.mkdir(path)
     try:
         yield path

@@ -12,17 +12,17 @@ import pickle
 import platform
 import pprint
 import re
-import shutil
 import time
 import traceback
 
 import numpy as np
 
 import dnnlib
-from dnnlib import util
-from dnnlib.submission import slurm
+from dnnlib import cli, util
+from dnnlib.submission import run_dirs, slurm
 from dnnlib.submission.internal import local
 from dnnlib.submission.run_context import RunContext
+from dnnlib.submission.run_dirs import SubmitError
 
 try:
     import fcntl
@@ -32,10 +32,6 @@ except ImportError:  # Windows
 _TASK_NAME = r'^[a-zA-Z0-9][a-zA-Z0-9_.-]+$'
 
 _user_name_override = None
-
-
-class SubmitError(util.UserError, RuntimeError):
-    """A configuration that cannot run."""
 
 
 class SubmitTarget(enum.Enum):
@@ -137,49 +133,10 @@ def make_run_dir_path(*paths: str) -> str:
     return os.path.join(config.run_dir, *paths)
 
 
-def _next_run_id(root):
-    """1 + the largest number that the name of a directory in `root` begins with; 0 if there is none."""
-    with os.scandir(root) as entries:
-        numbers = [re.match(r'[0-9]+', entry.name) for entry in entries if entry.is_dir()]
-    return max((int(number[0]) for number in numbers if number), default=-1) + 1
-
-
-def _create_run_dir(root, run_desc):
-    """Make the next run directory. Returns (run_id, run_name).
-
-    The number is claimed with a hidden directory first, because two processes with different descriptions
-    would not collide on the final name. Whoever holds the claim looks again: a process that held it before
-    has made its run directory by now.
-    """
-    run_id = _next_run_id(root)
-    while True:
-        claim = os.path.join(root, f'.{run_id:05d}')
-        try:
-            os.mkdir(claim)
-        except FileExistsError:
-            run_id += 1
-            continue
-        next_run_id = _next_run_id(root)
-        if next_run_id <= run_id:
-            break
-        os.rmdir(claim)
-        run_id = next_run_id
-    run_name = f'{run_id:05d}-{run_desc}'
-    run_dir = os.path.join(root, run_name)
-    if os.path.lexists(run_dir):
-        os.rmdir(claim)
-        raise SubmitError(f'The run dir already exists! ({run_dir})')
-    os.rename(claim, run_dir)
-    return run_id, run_name
-
-
-def _make_root(run_dir_root):
-    root = get_path_from_template(run_dir_root)
-    try:
-        os.makedirs(root, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise SubmitError(f'{root}: cannot be the root of run directories: a file is in the way') from error
-    return root
+def check_root(run_dir_root: str) -> None:
+    """Raise SubmitError if no run directories can be made in this folder, which may have to be made itself.
+    Makes nothing."""
+    run_dirs.check_root(get_path_from_template(run_dir_root))
 
 
 def _task_name(user_name, run_id, run_desc):
@@ -316,7 +273,7 @@ def slurm_script(submit_config: SubmitConfig, run_func_name: str) -> str:
     """
     submit_config = _checked_copy(submit_config, run_func_name, {})
     root = get_path_from_template(submit_config.run_dir_root)
-    run_id = _next_run_id(root) if os.path.isdir(root) else 0
+    run_id = run_dirs.next_run_id(root) if os.path.isdir(root) else 0
     submit_config.run_dir = os.path.abspath(os.path.join(root, f'{run_id:05d}-{submit_config.run_desc}'))
     submit_config.task_name = _task_name(submit_config.user_name, run_id, submit_config.run_desc)
     return slurm.batch_script(submit_config)
@@ -327,30 +284,39 @@ def submit_run(submit_config: SubmitConfig, run_func_name: str, **run_func_kwarg
 
     With the target Slurm, a job that does so is in the queue when this returns. Returns the completed copy of
     the configuration. Raises SubmitError for a configuration that cannot run, slurm.RefusedError for a job
-    that Slurm does not take (its run directory is removed again), and whatever the function raises.
+    that Slurm does not take, and whatever the function raises. The run directory is removed again after a
+    refused job, and where the function has left no file of its own before an error that one line explains, or
+    Ctrl-C. After any other error it stays, with the traceback in `log.txt`.
     """
     submit_config = _checked_copy(submit_config, run_func_name, run_func_kwargs)
     target = _TARGETS[submit_config.submit_target]
     target.check(submit_config)
-    root = _make_root(submit_config.run_dir_root)
-    run_id, run_name = _create_run_dir(root, submit_config.run_desc)
+    root = get_path_from_template(submit_config.run_dir_root)
+    new_folders = run_dirs.absent_folders(root)
+    run_dirs.make_root(root)
+    run_id, run_name = run_dirs.create_run_dir(root, submit_config.run_desc)
     submit_config.run_id, submit_config.run_name = run_id, run_name
     submit_config.task_name = _task_name(submit_config.user_name, run_id, submit_config.run_desc)
     run_dir = os.path.join(root, run_name)
-    target.finalize_submit_config(submit_config, run_dir)
-    _write_config(submit_config)
-    if not submit_config.local.do_not_copy_source_files:
-        _copy_sources(submit_config)
-    try:
-        if submit_config.submit_target == SubmitTarget.LOCAL:
-            with alone_in(run_dir):
-                target.submit(submit_config, convert_path(run_dir), run_wrapper)
-        else:  # the job is alone there
+    is_local = submit_config.submit_target == SubmitTarget.LOCAL
+    ends = _is_explained if is_local else _is_refused
+    with run_dirs.removed_without_result(run_dir, new_folders, ends):
+        target.finalize_submit_config(submit_config, run_dir)
+        _write_config(submit_config)
+        if not submit_config.local.do_not_copy_source_files:
+            _copy_sources(submit_config)
+        with alone_in(run_dir) if is_local else contextlib.nullcontext():  # a job is alone there
             target.submit(submit_config, convert_path(run_dir), run_wrapper)
-    except slurm.RefusedError:
-        shutil.rmtree(run_dir)
-        raise
     return submit_config
+
+
+def _is_explained(error):
+    return cli.line_for(error) is not None
+
+
+def _is_refused(error):
+    """Only a job that does not exist may lose its directory."""
+    return isinstance(error, slurm.RefusedError)
 
 
 def _checked_copy(submit_config, run_func_name, run_func_kwargs):

@@ -1,0 +1,106 @@
+"""Run directories: numbered, made by one run alone, and removed again where there is no result in them."""
+
+import contextlib
+import os
+import re
+import shutil
+
+from dnnlib import util
+from dnnlib.submission import slurm
+
+# What a run directory has before the function that runs there makes anything.
+_OWN_FILES = {'submit_config.pkl', 'submit_config.txt', 'src', 'run.py', 'log.txt', 'run.txt',
+              '_finished.txt', slurm.SCRIPT}
+
+
+class SubmitError(util.UserError, RuntimeError):
+    """A configuration that cannot run."""
+
+
+def next_run_id(root):
+    """1 + the largest number that the name of a directory in `root` begins with; 0 if there is none."""
+    with os.scandir(root) as entries:
+        numbers = [re.match(r'[0-9]+', entry.name) for entry in entries if entry.is_dir()]
+    return max((int(number[0]) for number in numbers if number), default=-1) + 1
+
+
+def create_run_dir(root, run_desc):
+    """Make the next run directory. Returns (run_id, run_name).
+
+    The number is claimed with a hidden directory first, because two processes with different descriptions
+    would not collide on the final name. Whoever holds the claim looks again: a process that held it before
+    has made its run directory by now.
+    """
+    run_id = next_run_id(root)
+    while True:
+        claim = os.path.join(root, f'.{run_id:05d}')
+        try:
+            os.mkdir(claim)
+        except FileExistsError:
+            run_id += 1
+            continue
+        now_next = next_run_id(root)
+        if now_next <= run_id:
+            break
+        os.rmdir(claim)
+        run_id = now_next
+    run_name = f'{run_id:05d}-{run_desc}'
+    run_dir = os.path.join(root, run_name)
+    if os.path.lexists(run_dir):
+        os.rmdir(claim)
+        raise SubmitError(f'The run dir already exists! ({run_dir})')
+    os.rename(claim, run_dir)
+    return run_id, run_name
+
+
+def make_root(root):
+    """Make the folder of the run directories."""
+    try:
+        os.makedirs(root, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SubmitError(f'{root}: cannot be the root of run directories: a file is in the way') from error
+    except OSError as error:
+        raise SubmitError(f'{root}: cannot be the root of run directories: {error.strerror}') from error
+
+
+def check_root(root):
+    """Raise SubmitError if no run directories can be made in this folder, which may have to be made itself.
+    Makes nothing."""
+    absent = absent_folders(root)
+    existing = os.path.dirname(absent[-1]) if absent else os.path.abspath(root)
+    if not os.path.isdir(existing):
+        raise SubmitError(f'{root}: cannot be the root of run directories: a file is in the way')
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise SubmitError(f'{root}: cannot be the root of run directories: there is no permission to write '
+                          f'in {existing}')
+
+
+def absent_folders(path):
+    """The folder and those around it that do not exist, the innermost first."""
+    path, absent = os.path.abspath(path), []
+    while not os.path.lexists(path):
+        absent.append(path)
+        path = os.path.dirname(path)
+    return absent
+
+
+@contextlib.contextmanager
+def removed_without_result(run_dir, new_folders, ends):
+    """Remove a new run directory and the new folders around it again after an error for which `ends` is true,
+    unless there is a result in it: a file that is not of the submission itself."""
+    try:
+        yield
+    except BaseException as error:
+        files = set(os.listdir(run_dir))
+        if ends(error) and files <= _OWN_FILES:
+            _remove(run_dir, new_folders)
+            if 'log.txt' in files:  # The user has seen where it was.
+                print(f'dnnlib: Removed {run_dir}, in which there was no result yet.')
+        raise
+
+
+def _remove(run_dir, new_folders):
+    shutil.rmtree(run_dir, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another run is there by now
+        for folder in new_folders:
+            os.rmdir(folder)

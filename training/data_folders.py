@@ -1,0 +1,61 @@
+"""What the names of files tell about a data set, and the header of its labels: without TensorFlow."""
+
+import glob
+import os
+
+import numpy as np
+
+from dnnlib.util import UserError
+
+
+def record_paths(tfrecord_dir):
+    """Sorted paths of the *.tfrecords files in a folder; UserError if there are none."""
+    if not os.path.isdir(tfrecord_dir):
+        raise UserError(f'{tfrecord_dir}: the data set does not exist; create it with dataset_tool.py')
+    paths = sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.tfrecords')))
+    if not paths:
+        raise UserError(f'{tfrecord_dir}: there are no *.tfrecords files in this folder; '
+                        'create the data set with dataset_tool.py')
+    return paths
+
+
+def require_place(tfrecord_dir):
+    """Raise UserError if a data set cannot be written to this folder, which may have to be made itself."""
+    name = os.path.basename(os.path.abspath(tfrecord_dir))
+    if not name:
+        raise UserError(f'{tfrecord_dir}: expected a folder whose name the data set can have')
+    existing = os.path.abspath(tfrecord_dir)
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        raise UserError(f'{tfrecord_dir}: the data set cannot be written: {existing} is a file')
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f'{tfrecord_dir}: the data set cannot be written: there is no permission to write in '
+                        f'{existing}')
+
+
+def require(data_dir, **names):
+    """Raise UserError unless `data_dir` exists and has these data sets. names: {flag: name, or several}."""
+    if not os.path.isdir(data_dir):
+        raise UserError(f'--data-dir={data_dir}: dataset root directory does not exist.')
+    for flag, value in names.items():
+        for name in [value] if isinstance(value, str) else value:
+            folder = os.path.join(data_dir, name)
+            if not os.path.isdir(folder):
+                raise UserError(f'--{flag}={name}: there is no such folder in {data_dir}; '
+                                'create it with dataset_tool.py')
+            record_paths(folder)
+
+
+def label_file(tfrecord_dir):
+    """Path of the first *.labels file; None if there is none."""
+    return next(iter(sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.labels')))), None)
+
+
+def num_label_components(path):
+    """Width of the labels in a file; None if that cannot be told, as the file is damaged."""
+    try:
+        labels = np.load(path, mmap_mode='r', allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return labels.shape[1] if getattr(labels, 'ndim', 0) == 2 else None
