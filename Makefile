@@ -1,7 +1,7 @@
 # Targets: setup, demo, test, test-cluster, test-slurm, stress, soak, bench, lint. Needs Python 3.11+ and make, nothing else.
 
 PYTHON   ?= python3
-KIMG     ?= 100
+KIMG     ?= 60
 WORKERS  ?= 2
 VENV     := .venv
 RUN      := $(VENV)/bin/python
@@ -36,7 +36,13 @@ demo: setup
 	@echo 'Training, with pictures of its progress:  '$$(ls -td $(DEMO)/training/*/ | head -n 1)
 	@echo '16 uncurated images, all in one:          '$$(ls -t $(DEMO)/pictures/*-generate-images/grid.png | head -n 1)
 	@echo 'Styles mixed:                             '$$(ls -t $(DEMO)/pictures/*-style-mixing-example/grid.png | head -n 1)
-	@echo 'Distances above, of network and test set: '$$(ls -t $(DEMO)/metrics/*/metrics.jsonl | head -n 1)
+	@echo 'Distances of the network and, as the floor, of the test set:'
+	@sed -n '/^network  *metric/,/^images of/s/^/  /p' $$(ls -t $(DEMO)/metrics/*/log.txt | head -n 1)
+	@echo
+	@echo 'What next: your own pictures, a longer training from here, and its progress as curves:'
+	@echo '  $(RUN) dataset_tool.py create_from_images datasets/my-images path/to/folder'
+	@echo '  $(RUN) run_training.py --result-dir=$(DEMO)/training --resume=latest --total-kimg='$$(($(KIMG) + 100))
+	@echo '  $(RUN) -m tensorboard.main --logdir $(DEMO)/training'
 
 test: setup
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests

@@ -1,7 +1,7 @@
 """Which metrics can be evaluated here: asked before a run starts."""
 
 import dnnlib
-from metrics import feature_networks
+from metrics import feature_networks, fit
 from metrics.metric_defaults import metric_defaults
 
 
@@ -19,6 +19,13 @@ def require_images_only(metrics):
     """Raise UserError if one of these metrics cannot do without a generator."""
     for metric in _built(metrics):
         metric.require_images_only()
+
+
+def require_number(definitions, name, num_images):
+    """Raise UserError if one of these metrics, given by definition, takes more images than the data set
+    `name` holds."""
+    for definition in definitions:
+        fit.check_number(name, num_images, dnnlib.util.call_func_by_name(**definition))
 
 
 def require(metrics):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dnnlib.progress import announced
 from metrics import feature_networks, image_metric, sampling
 
 
@@ -20,12 +21,15 @@ class FeatureComparison(image_metric.ImageMetric):
         return {'max_reals': self.max_reals, **super().settings()}
 
     def _measure(self, network, fakes, num_gpus):
+        self._tell_of_repeats(self.max_reals)
         network_name, = self.network_names
         counts = {'num_images': self.num_images} if self.num_images else {'max_reals': self.max_reals}
         real = self._cached_reals(
             lambda: self._summarize_reals(network, num_gpus),
             feature_network=feature_networks.checksum(network_name), **counts)
-        self._compare(real, self._summarize(fakes))
+        fake = self._summarize(fakes)
+        with announced(f'Comparing reals and fakes for {self.name}...'):
+            self._compare(real, fake)
 
     def _summarize_reals(self, network, num_gpus):
         minibatch_size = num_gpus * self.minibatch_per_gpu

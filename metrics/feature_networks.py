@@ -1,16 +1,13 @@
 """The networks that metrics look at images with: which, from where, and whether their files are trusted."""
 
 import functools
-import glob
 import hashlib
 import operator
 import os
 from dataclasses import dataclass
 
-import requests
-
 import dnnlib
-from dnnlib import trust
+from dnnlib import downloads, trust
 from dnnlib.util import UserError
 from metrics import efficientnet_lite0, inception_graph
 from training import misc
@@ -26,18 +23,20 @@ def _find(url, *file_names):
     for name in file_names if folder else ():
         if os.path.isfile(os.path.join(folder, name)):
             return os.path.join(folder, name)
-    prefix = hashlib.md5(url.encode('utf-8')).hexdigest()
-    cached = glob.glob(os.path.join(glob.escape(misc.CACHE_DIR), f'{prefix}_*'))
-    return cached[0] if len(cached) == 1 else None
+    return downloads.cached(url, dnnlib.util.cache_dir())
 
 
-def _download(url):
+def _download(url, file_name):
     """Get a file into the download cache. Raises UserError if it cannot be had."""
+    cache_dir = dnnlib.util.cache_dir()
     try:
-        dnnlib.util.open_url(url, cache_dir=misc.CACHE_DIR).close()
-    except (requests.RequestException, OSError) as error:
-        raise UserError(f'{url}: cannot be downloaded ({type(error).__name__}); put the file into a folder '
-                        f'and name that in the environment variable {FOLDER_VARIABLE}') from error
+        dnnlib.util.open_url(url, cache_dir=cache_dir).close()
+    except OSError as error:
+        reason = getattr(error, 'reason', '') or type(error).__name__
+        place = downloads.place(url, cache_dir, file_name)
+        raise UserError(f'{url}: cannot be downloaded ({reason}); a copy from elsewhere is found as {place}, '
+                        f'or as {file_name} in the folder of the environment variable {FOLDER_VARIABLE}'
+                        ) from error
 
 
 class _PublishedFile:
@@ -50,7 +49,7 @@ class _PublishedFile:
     def fetch(self):
         """Path of the file, which is downloaded if need be. Raises UserError if it cannot be had."""
         if self.find() is None:
-            _download(self.url)
+            _download(self.url, self.file_names[0])
         return self.find()
 
     def checksum(self):

@@ -2,8 +2,7 @@
 
 import functools
 
-from dnnlib.util import UserError
-from metrics import feature_networks, metric_base, mixed_latents, sampling
+from metrics import feature_networks, fit, metric_base, mixed_latents, sampling
 from training import dataset
 
 
@@ -50,12 +49,8 @@ class ImageMetric(metric_base.MetricBase):
         data = dataset.load_dataset(
             data_dir=self._data_dir, tfrecord_dir=self._images, shuffle_mb=0, repeat=False)
         real = self._get_dataset_obj()
-        if data.shape != list(real.shape):
-            raise UserError(f'--images={self._images}: holds images {data.shape}, but those of the data set '
-                            f'are {list(real.shape)}; create one of them again with dataset_tool.py')
-        if data.num_images < self.num_fakes:
-            raise UserError(f'--images={self._images}: holds {data.num_images} images, but {self.name} takes '
-                            f'{self.num_fakes}; compare fewer with --num-samples={data.num_images}')
+        fit.check_images(self._images, data.shape, real.shape)
+        fit.check_number(self._images, data.num_images, self)
         return data
 
     def _measure(self, network, fakes, num_gpus):

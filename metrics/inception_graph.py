@@ -187,11 +187,16 @@ def _graph_bytes(path):
         if str(path).endswith('.pb'):
             return file.read(_MAX_BYTES)
         with tarfile.open(fileobj=file, mode='r:*') as archive:
-            for member in archive:
-                if member.size > _MAX_BYTES:
-                    raise UserError(f'not {ARCHIVE}: the file {member.name!r} inside is too large')
-                if posixpath.normpath(member.name) == GRAPH and member.isfile():
-                    return archive.extractfile(member).read()
+            return archive.extractfile(_graph_member(archive)).read()
+
+
+def _graph_member(archive):
+    """Entry of the graph. Nothing is read past it."""
+    for member in archive:
+        if member.size > _MAX_BYTES:
+            raise UserError(f'not {ARCHIVE}: the file {member.name!r} inside is too large')
+        if posixpath.normpath(member.name) == GRAPH and member.isfile():
+            return member
     raise UserError(f'not {ARCHIVE}: there is no file {GRAPH} inside')
 
 

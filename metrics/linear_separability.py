@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from dnnlib.progress import shown
 from metrics import feature_networks, metric_base, sampling, statistics
 
 CLASSIFIER_SIZE = 256  # larger images are averaged down before they are classified
@@ -43,7 +44,8 @@ class LS(metric_base.MetricBase):
         samples = np.concatenate(list(sampling.evaluate(self, rows, self.num_samples)))
         latents, dlatents, logits = np.split(samples, np.cumsum(columns)[:-1], axis=1)
         for suffix, points in (('_z', latents), ('_w', dlatents)):
-            entropies = [self._entropy(points, logits[:, idx]) for idx in range(len(self.attrib_indices))]
+            attributes = shown(logits.T, f'Separating {suffix[1:].upper()}', 'attributes')
+            entropies = [self._entropy(points, column) for column in attributes]
             self._report_result(2.0 ** np.sum(entropies), suffix=suffix)
 
     def _build(self, Gs, classifiers, Gs_kwargs):

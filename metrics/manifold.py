@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 import dnnlib.util
+from dnnlib.progress import shown
 
 _STRIP_ROWS = 64           # rows that are rounded together: they stay in the processor's cache
 _HALF_LANES = 8            # numbers that TensorFlow's CPU kernel adds side by side in half precision
@@ -97,12 +98,12 @@ class Manifold:
     def __init__(
         self,
         features,                     # [N,F], any float type.
-        nhood_sizes         = [3],    # Neighbours to count for the radius; several give several estimates.
-        row_batch_size      = 10000,  # Rows of a block of distances.
-        col_batch_size      = 10000,  # Its columns. The result does not depend on either of them.
-        clamp_to_percentile = None,   # Ignore neighbourhoods whose radius is above this percentile.
-        eps                 = 1e-5,   # Added to the distance that realism is divided by.
-        dtype               = np.float16,  # Arithmetic of the distances.
+        nhood_sizes         = [3],    # k: a neighbourhood reaches to the k-th neighbour. One estimate each.
+        row_batch_size      = 10000,  # Rows of a block of distances. Blocks bound the memory.
+        col_batch_size      = 10000,  # Columns of a block. Neither changes the results.
+        clamp_to_percentile = None,   # Neighbourhoods with a radius above this percentile become empty.
+        eps                 = 1e-5,   # Keeps realism finite: added to the distance in its denominator.
+        dtype               = np.float16,  # Type that distances are computed in.
     ):
         """Compute `radii` [N, len(nhood_sizes)] of `dtype`: squared distances from each row to its k-th
         nearest other row.
@@ -126,7 +127,7 @@ class Manifold:
         with np.errstate(over='ignore', invalid='ignore'):
             self._points = _Points.of(features, self.dtype)
             self.radii = np.zeros([len(features), len(self.nhood_sizes)], self.dtype)
-            for rows in _slices(len(features), row_batch_size):
+            for rows in shown(_slices(len(features), row_batch_size), 'Neighbourhoods', 'blocks'):
                 self.radii[rows] = self._nearest(self._points[rows])[:, self.nhood_sizes]
         if not np.all(np.isfinite(self.radii)):
             warnings.warn(f'distances exceed the range of {self.dtype}; see the limits of Manifold',
@@ -160,7 +161,7 @@ class Manifold:
         """
         with np.errstate(over='ignore', invalid='ignore'):
             queries = _Points.of(features, self.dtype)
-            row_blocks = _slices(len(queries), self.row_batch_size)
+            row_blocks = shown(_slices(len(queries), self.row_batch_size), 'Distances', 'blocks')
             blocks = [self._evaluate_block(queries[rows]) for rows in row_blocks]
             inside, distance, nearest = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
             realism = self.radii[nearest, 0] / (distance.astype(self.dtype) + self.dtype.type(self.eps))

@@ -10,10 +10,10 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib.progress import Progress
+from dnnlib.progress import Progress, announced
 from dnnlib.tflib.autosummary import autosummary
 from dnnlib.util import EasyDict, UserError
-from metrics import feature_networks, metric_records, real_cache, sampling, sessions
+from metrics import feature_networks, fit, metric_records, real_cache, sampling, sessions
 from metrics.metric_defaults import dummy, fid50k, ls, ppl_wend, ppl_wfull, ppl_zend, ppl_zfull
 from training import dataset, misc
 
@@ -39,6 +39,7 @@ class MetricBase:
         self._force_dataset_args = dict(force_dataset_args)
         self._force_G_kwargs = dict(force_G_kwargs)
         self._progress_range = None
+        self._told_of_repeats = False
         self._reset()
 
     def close(self):
@@ -221,7 +222,7 @@ class MetricBase:
         """Load the data set with the resolution and labels that the generator has. Raises UserError if they
         do not go together."""
         label_size = Gs.input_shapes[1][1] if Gs.num_inputs > 1 else 0
-        _, channels, resolution, _ = Gs.output_shape
+        resolution = Gs.output_shape[2]
         has_files = 'tfrecord_dir' in self._dataset_args
         wanted = (self._dataset_args.get('max_label_size') or 'full') if label_size else 0
         labels = {'max_label_size': wanted} if has_files else {}
@@ -230,18 +231,23 @@ class MetricBase:
             print(f'{self._network_pkl}: generates {resolution}x{resolution}; so are the real images taken')
             self._dataset_args['resolution'] = resolution
             data = self._load_dataset(**labels)
-        if list(data.shape) != [channels, resolution, resolution]:
-            raise UserError(f'{self._network_pkl}: generates images {Gs.output_shape[1:]}, but those '
-                            f'of the data set are {list(data.shape)}; choose the one it was trained on')
-        if data.label_size != label_size:
-            raise UserError(f'{self._network_pkl}: takes labels of {label_size} components, but those of the '
-                            f'data set have {data.label_size}; choose the one that it was trained on')
+        fit.check_generator(self._network_pkl, (Gs.output_shape[1:], label_size),
+                            (data.shape, data.label_size))
         self._dataset = data
 
     @property
     def num_reals(self):
         """Number of real images; None for a data set without end."""
         return getattr(self._get_dataset_obj(), 'num_images', None)
+
+    def _tell_of_repeats(self, num_wanted):
+        """Say, once, if the data set has to be gone through again for so many real images; None = it ends."""
+        num = self.num_reals
+        repeats = self._dataset_args.get('repeat', True) and None not in (num, num_wanted)
+        if repeats and num < num_wanted and not self._told_of_repeats:
+            self._told_of_repeats = True
+            print(f'{self.name}: the data set holds {num} images, which are taken again and again until they '
+                  f'are {num_wanted}.')
 
     def real_minibatches(self, minibatch_size):
         """Yield `sampling.minibatches` of real images, mirrored at random if that is asked for."""
@@ -303,7 +309,8 @@ class MetricGroup:
     def run(self, *args, **kwargs):
         """Evaluate all of them; arguments as for each metric's own `run`."""
         for metric in self.metrics:
-            metric.run(*args, **kwargs)
+            with announced(f'Evaluating {metric.name}...'):
+                metric.run(*args, **kwargs)
 
     def get_result_str(self):
         """Their results, separated by spaces."""

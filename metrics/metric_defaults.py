@@ -1,6 +1,8 @@
 """The metrics that can be asked for by name: arguments of their classes, `func_name` among them."""
 
-from dnnlib.util import EasyDict
+import difflib
+
+from dnnlib.util import EasyDict, UserError
 
 _FID = 'metrics.frechet_inception_distance.FID'
 _KID = 'metrics.kernel_inception_distance.KID'
@@ -79,6 +81,23 @@ _stylegan = _named(
     dummy=dict(func_name='metrics.metric_base.DummyMetric'),
 )
 fid50k, ppl_zfull, ppl_wfull, ppl_zend, ppl_wend, ls, dummy = _stylegan.values()
+
+
+def require_known(names, others=()):
+    """Raise UserError for a name that no metric has. `others`: further words that --metrics takes."""
+    for name in names:
+        if name not in metric_defaults:
+            near = difflib.get_close_matches(name, metric_defaults, n=1)
+            hint = f' did you mean {near[0]}?' if near else ''
+            known = ', '.join([*sorted(metric_defaults), *others])
+            raise UserError(f"unknown metric '{name}';{hint} --metrics takes {known}")
+
+
+def most_samples(definition):
+    """How many samples a metric takes at most; None where the data set decides about that."""
+    counts = [definition[key] for key in ('num_images', 'num_fakes', 'num_samples', 'max_reals')
+              if key in definition]
+    return None if None in counts or not counts else max(counts)
 
 
 def with_num_samples(definition, num_samples):

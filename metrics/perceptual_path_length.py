@@ -9,17 +9,19 @@ from metrics import feature_networks, metric_base, sampling, statistics
 MAX_SIZE = 256  # larger images are averaged down before they are compared
 
 
-def _unit(v):
-    return v / tf.sqrt(tf.reduce_sum(tf.square(v), axis=-1, keepdims=True))
-
-
 def slerp(a, b, t):
-    """Spherical interpolation of vectors [...,C], t [...,1], from a (t = 0) to b (t = 1): unit vectors."""
-    a, b = _unit(a), _unit(b)
-    d = tf.reduce_sum(a * b, axis=-1, keepdims=True)
-    p = t * tf.acos(d)
-    c = _unit(b - d * a)
-    return _unit(a * tf.cos(p) + c * tf.sin(p))
+    """Spherical interpolation between latents (StyleGAN, Section 4.1): a point on the great circle through
+    the directions of a (t = 0) and b (t = 1).
+
+    a, b [...,C], of any length but 0; t [...,1], which may lie beyond both ends -> unit vectors [...,C].
+    """
+    start, end = tf.math.l2_normalize(a, axis=-1), tf.math.l2_normalize(b, axis=-1)
+    cosine = tf.reduce_sum(start * end, axis=-1, keepdims=True)  # [...,1]
+    across = end - cosine * start  # at a right angle to the start
+    sine = tf.norm(across, axis=-1, keepdims=True)
+    angle = t * tf.atan2(sine, cosine)
+    point = start * tf.cos(angle) + tf.math.divide_no_nan(across, sine) * tf.sin(angle)
+    return tf.math.l2_normalize(point, axis=-1)
 
 
 def _interleave(a, b):

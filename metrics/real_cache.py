@@ -10,7 +10,7 @@ import os
 
 import numpy as np
 
-from dnnlib.util import UserError
+from dnnlib.util import UserError, cache_dir
 from training import misc
 
 FORMAT = 2  # to be raised when the same arguments give other statistics
@@ -24,7 +24,7 @@ def file_path(metric_name, mirror_augment, dataset_args, extension='pkl', **kwar
     md5 = hashlib.md5(repr(sorted(key.items())).encode('utf-8')).hexdigest()
     location = dataset_args.get('tfrecord_dir') or dataset_args.get('h5_file') or dataset_args.get('path')
     data_name = os.path.splitext(os.path.basename(str(location or 'data')))[0]
-    return os.path.join(misc.CACHE_DIR, f'{md5}-{metric_name}-{data_name}.{extension}')
+    return os.path.join(cache_dir(), f'{md5}-{metric_name}-{data_name}.{extension}')
 
 
 def fingerprint(data_dir, dataset_args):

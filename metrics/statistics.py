@@ -5,11 +5,12 @@ import scipy.linalg
 import scipy.special
 
 import dnnlib.util
+from dnnlib.progress import shown
 from metrics.manifold import Manifold, precision_recall
 
 __all__ = [
     'Manifold', 'Moments', 'conditional_entropy', 'filtered_mean', 'frechet_distance', 'inception_score',
-    'kernel_distance', 'precision_recall', 'separability_entropy', 'slerp',
+    'kernel_distance', 'precision_recall', 'separability_entropy',
 ]
 
 
@@ -112,7 +113,7 @@ def kernel_distance(real, fake, num_subsets=100, max_subset_size=1000, random=np
     if size < 2:
         raise dnnlib.util.UserError(f'The kernel distance needs at least 2 samples of each kind, not {size}')
     total = 0.0
-    for _ in range(num_subsets):
+    for _ in shown(range(num_subsets), 'Kernel distance', 'subsets'):
         x = fake[random.choice(len(fake), size, replace=False)].astype(np.float64)
         y = real[random.choice(len(real), size, replace=False)].astype(np.float64)
         within = _cubic_kernel(x, x) + _cubic_kernel(y, y)
@@ -142,26 +143,6 @@ def inception_score(probabilities, num_splits=10):
         divergence = scipy.special.rel_entr(p, p.mean(axis=0, keepdims=True))
         scores.append(np.exp(np.mean(np.sum(divergence, axis=1))))
     return float(np.mean(scores)), float(np.std(scores))
-
-
-def _unit(x):
-    """Rows at unit length; a row of zeros stays as it is. [...,F] -> [...,F]"""
-    length = np.linalg.norm(x, axis=-1, keepdims=True)
-    return x / np.maximum(length, np.finfo(x.dtype).tiny)
-
-
-def slerp(a, b, t):
-    """Spherical interpolation from the direction of `a` to that of `b` (Karras et al. 2019, section 4.1).
-
-    a, b [...,F]; t: a scalar, [...] or [...,1] -> unit vectors [...,F] in the float type of a and b.
-    """
-    a, b = _unit(np.asarray(a)), _unit(np.asarray(b))
-    t = np.asarray(t, a.dtype)
-    t = t[..., np.newaxis] if t.ndim == a.ndim - 1 else t  # [...] -> [...,1]
-    cosine = np.clip(np.sum(a * b, axis=-1, keepdims=True), -1, 1)
-    angle = t * np.arccos(cosine)
-    across = _unit(b - cosine * a)
-    return _unit(a * np.cos(angle) + across * np.sin(angle))
 
 
 def filtered_mean(distances):

@@ -8,9 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 ROOT = pathlib.Path(__file__).parent.parent
+HANGS = 600  # Seconds after which a process that should end is taken to hang, however slow the machine is.
 
 
 def free_addresses(count):
@@ -46,9 +46,9 @@ def cluster(arguments, count, absent=()):
             process.communicate()
 
 
-def finish(process, timeout=120):
+def finish(process):
     """-> status, output, lines of errors without those of TensorFlow's start."""
-    output, errors = process.communicate(timeout=timeout)
+    output, errors = process.communicate(timeout=HANGS)
     noise = ('WARNING: All log messages', 'I0000', 'E0000', 'W0000')
     return process.returncode, output, [line for line in errors.splitlines() if not line.startswith(noise)]
 
@@ -64,4 +64,4 @@ def wait_for_line(process, beginning):
 def stop(process):
     """SIGSTOP, which is in force when this returns."""
     process.send_signal(signal.SIGSTOP)
-    time.sleep(0.1)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)

@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import dnnlib
 from tests.golden_figures import QUICK, fresh_session, one_hot
-from training import resume, training_state
+from training import found_runs, resume, training_state
 from training.tfrecord_export import TFRecordExporter
 
 TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
@@ -53,7 +53,7 @@ def start(data_dir, result_dir, session_config=QUICK, num_gpus=1, **kwargs):
 
 def go_on(run_dir, session_config=QUICK, **changes):
     """Go on with a run, as in a process of its own."""
-    run = resume.find_run(str(run_dir), None)
+    run = found_runs.find_run(str(run_dir), None)
     sc = resume.settings_with(run, {}, [], None)
     sc.run_func_kwargs.update(changes)
     with fresh_session(session_config), contextlib.suppress(SystemExit):
@@ -78,12 +78,12 @@ def tick_lines(run_dir):
     return [re.sub(times, '', line) for line in lines]
 
 
-def summaries(run_dir):
-    """{name: [(step, value)]} of what TensorBoard shows, without times."""
+def summaries(run_dir, times=False):
+    """{name: [(step, value)]} of what TensorBoard shows, without times unless asked for."""
     events = EventAccumulator(str(run_dir))
     events.Reload()
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)]
-            for tag in events.Tags()['scalars'] if not tag.startswith('Timing/')}
+            for tag in events.Tags()['scalars'] if times or not tag.startswith('Timing/')}
 
 
 def differences(run_dir, other):

@@ -258,3 +258,37 @@ def test_without_custom_scalars_there_is_no_layout(flush, tmp_path):
     autosummary('Loss/G', 1.0)
     flush()
     assert event_file(tmp_path).Tags()['tensors'] == []
+
+
+def test_a_value_that_is_used_for_its_gradient_alone_is_recorded(session, flush):
+    x = tf.Variable([1.0, 2.0])
+    session.run(x.initializer)
+    scores = autosummary('Loss/scores/mixed', x * 3.0)  # a sum of known shape does without its values
+    gradient = tf.gradients(tf.reduce_sum(scores), x)[0]
+    np.testing.assert_array_equal(session.run(gradient), [3.0, 3.0])
+    assert flush() == {'Loss/scores/mixed': 4.5}
+
+
+def test_second_derivatives_go_through_a_recorded_value(session, flush):
+    x = tf.constant(2.0)
+    first = tf.gradients(autosummary('Loss/cube', x ** 3), x)[0]
+    assert session.run(tf.gradients(first, x)) == [12.0]
+    assert flush() == {'Loss/cube': 8.0}
+
+
+@pytest.mark.parametrize('use', [lambda x: tf.gather(x, [1, 1]),
+                                 lambda x: tf.cond(x[0] > 0, lambda: x, lambda: -x)])
+def test_any_operation_may_follow_a_recorded_value(use, session, flush):
+    x = tf.constant([1.0, 2.0])
+    gradient = tf.gradients(use(autosummary('a', x)), x)[0]
+    assert session.run(tf.convert_to_tensor(gradient)).sum() == 2
+    assert flush() == {'a': 1.5}
+
+
+def test_a_value_inside_a_branch_is_recorded_where_the_branch_is_taken(session, flush):
+    x, taken = tf.constant(2.0), tf.placeholder(tf.bool, [])
+    gradient = tf.gradients(tf.cond(taken, lambda: autosummary('taken', 3 * x), lambda: x), x)
+    assert session.run(gradient, {taken: False}) == [1.0]
+    assert np.isnan(flush()['taken'])
+    assert session.run(gradient, {taken: True}) == [3.0]
+    assert flush()['taken'] == 6.0

@@ -5,7 +5,6 @@ import os
 import pathlib
 import re
 import signal
-import time
 
 import pytest
 
@@ -26,7 +25,7 @@ def run_dir_of(result_dir):
 
 def finish_all(processes):
     """-> [(status, error lines)]"""
-    return [clusters.finish(process, timeout=600)[::2] for process in processes]
+    return [clusters.finish(process)[::2] for process in processes]
 
 
 @pytest.fixture(scope='module')
@@ -61,7 +60,7 @@ def test_a_killed_worker_is_named_and_other_numbers_of_processes_go_on(endless, 
     for count in (1, 4):
         result_dir = tmp_path.parent / f'{tmp_path.name}-{count}'
         with clusters.cluster(arguments(data_dir, result_dir, 1, more), count) as (resumed, _):
-            output = clusters.finish(resumed[0], timeout=600)[1]
+            output = clusters.finish(resumed[0])[1]
             assert finish_all(resumed[1:]) == [(0, [])] * (count - 1)
         ticks = [int(number) for number in re.findall('^tick ([0-9]+)', output, re.MULTILINE)]
         assert ticks[0] == state.content['reporter']['cur_tick'] + 1 and len(ticks) >= 2
@@ -71,10 +70,8 @@ def test_a_killed_worker_is_named_and_other_numbers_of_processes_go_on(endless, 
 def test_a_stopped_worker_ends_the_other_which_leaves_a_state(stopped, endless, tmp_path):
     processes, addresses = endless
     clusters.stop(processes[stopped])
-    start = time.monotonic()
     assert clusters.finish(processes[1 - stopped])[::2] == (
         75, [f'Error: worker {stopped} ({addresses[stopped]}) has not been heard of for {TIMEOUT} seconds'])
-    assert time.monotonic() - start < 2 * TIMEOUT
     assert training_state.newest(run_dir_of(tmp_path)) is not None
 
 

@@ -463,8 +463,8 @@ def test_commands_that_read_name_a_missing_data_set(tmp_path, session):
 def test_extract_names_a_folder_that_cannot_be_made(tmp_path, session):
     export(tmp_path / 'set', grey[:, np.newaxis])
     (tmp_path / 'file').write_text('')
-    with pytest.raises(UserError, match='file: the folder cannot be created'):
-        run('extract', tmp_path / 'set', tmp_path / 'file')
+    with pytest.raises(UserError, match='file/in: the folder cannot be created'):
+        run('extract', tmp_path / 'set', tmp_path / 'file' / 'in')
 
 
 def test_help_comes_before_tensorflow_is_loaded():
@@ -475,9 +475,11 @@ def test_help_comes_before_tensorflow_is_loaded():
 def test_interrupting_the_load_of_tensorflow_is_one_line(tmp_path):
     (tmp_path / 'tensorflow').mkdir()
     (tmp_path / 'tensorflow' / '__init__.py').write_text('raise KeyboardInterrupt')
-    done = subprocess.run([sys.executable, ROOT / 'dataset_tool.py', 'extract', 'set', 'images'], check=False,
+    (tmp_path / 'set.tfrecords').touch()
+    command = [sys.executable, ROOT / 'dataset_tool.py', 'extract', tmp_path, 'images']
+    done = subprocess.run(command, check=False,
                           env={**os.environ, 'PYTHONPATH': str(tmp_path)}, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (130, 'Interrupted.\n')
+    assert (done.returncode, done.stderr) == (130, 'Loading TensorFlow...\nInterrupted.\n')
 
 
 def test_help_is_shown_without_arguments(capsys):

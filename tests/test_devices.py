@@ -176,7 +176,8 @@ def build(training_set, devices, rounds, G_loss, D_loss, mirror_augment=False, *
         G_settings=LossSettings(G_loss, opt_args, 4), D_settings=LossSettings(D_loss, opt_args, 16),
         accumulate=rounds > 1, lazy_regularization=True, mirror_augment=mirror_augment, drange_net=[-1, 1],
         G_smoothing_kimg=10.0)
-    sched = dnnlib.EasyDict(lod=0.0, G_lrate=LRATE if opt_args else 0.002,
+    lrate = LRATE if opt_args else 0.002
+    sched = dnnlib.EasyDict(lod=0.0, G_lrate=lrate, D_lrate=lrate,
                             minibatch_size=MINIBATCH * devices * rounds, minibatch_gpu=MINIBATCH)
     return graph, graph.inputs.feed(sched)
 

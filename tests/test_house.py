@@ -1,14 +1,16 @@
-"""The rules of CONTRIBUTING.md about who may import whom."""
+"""The rules of CONTRIBUTING.md about who may import whom and how large anything may be."""
 
-import ast
 import pathlib
 
 import pytest
+
+from tests import house_rules
 
 ROOT = pathlib.Path(__file__).parent.parent
 PACKAGES = ('dnnlib', 'training', 'metrics')
 MODULES = sorted(path for folder in PACKAGES for path in (ROOT / folder).rglob('*.py'))
 SCRIPTS = sorted(ROOT.glob('*.py'))
+OTHERS = sorted(path for folder in ('tests', 'benchmarks') for path in (ROOT / folder).rglob('*.py'))
 
 # From the ground up; a module imports from its own floor and those below. The first prefix that fits counts.
 FLOORS = [
@@ -17,28 +19,21 @@ FLOORS = [
     ('dnnlib.tflib.tfutil', 1), ('dnnlib.tflib.ops', 2), ('dnnlib.tflib', 3), ('dnnlib', 3),
     ('training.training_loop', 7), ('metrics', 6),
     ('training.networks_', 4), ('training.dataset', 4), ('training.misc', 4), ('training.tfrecord_export', 4),
-    ('training.record_stream', 4),
+    ('training.record_stream', 4), ('training.official_files', 4), ('training.data_folders', 4),
+    ('training.image_sources', 4),
     ('training', 5),
 ]
 
 
 def _name(path):
-    return '.'.join(path.relative_to(ROOT).with_suffix('').parts).removesuffix('.__init__')
+    return house_rules.name_of(path, ROOT)
+
+
+FILES = {_name(path): path for path in MODULES + SCRIPTS}
 
 
 def _imports(path):
-    """Dotted names of the modules that are imported at module level, relative ones resolved."""
-    package = _name(path).split('.')
-    package = package if path.name == '__init__.py' else package[:-1]
-    known = {_name(module) for module in MODULES}
-    for node in ast.parse(path.read_text(encoding='utf-8')).body:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[:len(package) - node.level + 1] if node.level else []
-            source = '.'.join(base + ([node.module] if node.module else []))
-            modules = [f'{source}.{alias.name}' for alias in node.names if f'{source}.{alias.name}' in known]
-            yield from modules or [source]
+    return house_rules.imports(path, ROOT, FILES)
 
 
 def _floor(module):
@@ -67,14 +62,29 @@ def test_tensorflow_comes_in_one_way(path):
         assert not target.startswith('tensorflow') or target == 'tensorflow.compat.v1', target
 
 
-@pytest.mark.parametrize('name', ['dnnlib', 'dnnlib.cli', 'run_training'])
+@pytest.mark.parametrize('name', ['dnnlib', 'dnnlib.cli', 'network_info', 'run_training'])
 def test_parsing_a_command_line_does_not_load_tensorflow(name):
     """Help and errors come at once."""
     seen, todo = set(), [name]
     while todo:
         module = todo.pop()
+        if module not in seen and module in FILES:
+            todo += house_rules.loaded(FILES[module], ROOT, FILES)
         seen.add(module)
-        paths = [ROOT / (module.replace('.', '/') + suffix) for suffix in ('.py', '/__init__.py')]
-        path = next((path for path in paths if path.exists()), None)
-        todo += [target for target in (_imports(path) if path else ()) if target not in seen]
+    assert name in FILES and len(seen) > 1
     assert not [module for module in seen if module.startswith('tensorflow')]
+
+
+def test_there_are_no_circles_between_modules():
+    circle = house_rules.circle(FILES.values(), ROOT)
+    assert not circle, ' imports '.join(circle)
+
+
+def _max_lines(path):
+    return 600 if path.name.startswith('networks_') or path.relative_to(ROOT).parts[0] == 'tests' else 400
+
+
+def test_nothing_is_larger_than_it_may_be():
+    found = {_name(path): list(house_rules.oversized(path, _max_lines(path)))
+             for path in MODULES + SCRIPTS + OTHERS}
+    assert {name: what for name, what in found.items() if what} == {}

@@ -25,8 +25,7 @@ VARIABLE = feature_networks.FOLDER_VARIABLE
 @pytest.fixture(autouse=True)
 def folders(monkeypatch, tmp_path):
     """Empty caches, and a folder for networks that are there already."""
-    monkeypatch.setenv('DNNLIB_CACHE_DIR', str(tmp_path / 'trust'))
-    monkeypatch.setattr(misc, 'CACHE_DIR', str(tmp_path / 'cache'))
+    monkeypatch.setenv('DNNLIB_CACHE_DIR', str(tmp_path / 'cache'))
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr(inception_graph, 'CLASSIFIER_SHAPE', small_inception.CLASSIFIER_SHAPE)
 
@@ -104,7 +103,7 @@ def test_a_download_of_before_is_found(path, tmp_path, monkeypatch):
     feature_networks.give_trust([NAME])
     assert feature_networks.missing([NAME]) is None
     with open(cached, 'rb') as file:
-        assert dnnlib.util.open_url(URL, cache_dir=misc.CACHE_DIR).read() == file.read()
+        assert misc.open_file_or_url(URL).read() == file.read()
 
 
 def test_a_trusted_pickle_comes_before_the_graph_and_that_before_a_question(path, graph_path):
@@ -154,7 +153,8 @@ def test_what_runs_nothing_is_downloaded_first(downloads, graph_path, path):
     path.unlink()
     for obtain in (feature_networks.give_trust, feature_networks.require):
         obtain([NAME])
-        assert os.listdir(misc.CACHE_DIR) == [f'{_md5(inception_graph.URL)}_{inception_graph.ARCHIVE}']
+        [name] = os.listdir(dnnlib.util.cache_dir())
+        assert name == f'{_md5(inception_graph.URL)}_{inception_graph.ARCHIVE}'
     assert feature_networks.origin(NAME) == 'graph'
 
 

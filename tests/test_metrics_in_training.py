@@ -14,7 +14,6 @@ import dnnlib
 from metrics import feature_networks, sessions
 from tests import metric_stand_ins
 from tests.golden_figures import QUICK, fresh_session, one_hot
-from training import misc
 from training.tfrecord_export import TFRecordExporter
 
 FID = dict(func_name='metrics.frechet_inception_distance.FID', name='fid', num_images=8, minibatch_per_gpu=8)
@@ -28,7 +27,7 @@ def stand_ins(monkeypatch, tmp_path):
     """Stand-ins for the feature networks and an empty cache."""
     table = metric_stand_ins.sources(feature_networks.SOURCES, size=8)
     monkeypatch.setattr(feature_networks, 'SOURCES', table)
-    monkeypatch.setattr(misc, 'CACHE_DIR', str(tmp_path / 'cache'))
+    monkeypatch.setenv('DNNLIB_CACHE_DIR', str(tmp_path / 'cache'))
 
 
 @pytest.fixture(scope='module')
@@ -45,7 +44,7 @@ def run_dir(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, fresh_session(QUICK):
         table = metric_stand_ins.sources(feature_networks.SOURCES, size=8)
         patch.setattr(feature_networks, 'SOURCES', table)
-        patch.setattr(misc, 'CACHE_DIR', str(path / 'cache'))
+        patch.setenv('DNNLIB_CACHE_DIR', str(path / 'cache'))
         dnnlib.submit_run(
             sc, 'training.training_loop.training_loop', data_dir=str(path),
             dataset_args=dict(tfrecord_dir='tiny', max_label_size='full'),

@@ -38,7 +38,7 @@ def stand_ins(monkeypatch, tmp_path):
     """Stand-ins for the feature networks and an empty cache."""
     table = metric_stand_ins.sources(feature_networks.SOURCES, size=8)
     monkeypatch.setattr(feature_networks, 'SOURCES', table)
-    monkeypatch.setattr(misc, 'CACHE_DIR', str(tmp_path / 'cache'))
+    monkeypatch.setenv('DNNLIB_CACHE_DIR', str(tmp_path / 'cache'))
 
 
 @pytest.fixture
@@ -102,6 +102,14 @@ def test_the_real_images_themselves_cannot_be_told_from_the_real_ones(script, tm
     assert results['is50k-only20_mean'] > 1
 
 
+def test_real_images_that_are_repeated_are_told_of_once(script, capsys):
+    line = 'fid50k-only30: the data set holds 24 images, which are taken again and again until they are 30.'
+    script('--num-samples=30', '--repeats=2')
+    assert capsys.readouterr().out.splitlines().count(line) == 1
+    script('--num-samples=24')
+    assert 'again and again' not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(('flags', 'message'), [
     (['--images=grey', '--num-samples=20'],
      '--images=grey: holds images [1, 8, 8], but those of the data set are [3, 8, 8]'),
@@ -116,7 +124,7 @@ def test_images_that_cannot_be_compared_are_refused(flags, message, script, caps
 
 
 @pytest.mark.parametrize(('flags', 'message'), [
-    (['--metrics=fid51k'], "unknown metric 'fid51k'; --metrics takes cs50k_lite0, fd50k_lite0, fd50k_"),
+    (['--metrics=fid51k'], "unknown metric 'fid51k'; did you mean fid50k? --metrics takes cs50k_lite0"),
     (['--metrics='], '--metrics and --network (or --images): expected at least one of each'),
     (['--images=dogs'], '--images=dogs: there is no such folder'),
     (['--images=tiny', '--metrics=fid50k,ppl_wend'], 'ppl_wend: looks at what a generator makes of latents'),

@@ -23,8 +23,9 @@ from training.training_loop import training_loop
 
 @pytest.fixture
 def data_dir(tmp_path):
-    """A folder with an empty data set."""
+    """A folder with a data set of one empty file."""
     (tmp_path / 'ffhq').mkdir()
+    (tmp_path / 'ffhq' / 'ffhq-r08.tfrecords').touch()
     return tmp_path
 
 
@@ -32,6 +33,7 @@ def data_dir(tmp_path):
 def submitted(monkeypatch):
     """What main() hands over, instead of a run: [(SubmitConfig, function name, settings), ...]."""
     calls = []
+    monkeypatch.setattr(run_training, 'check_files', lambda args, settings: None)
     monkeypatch.setattr(dnnlib, 'submit_run', lambda sc, func, **kwargs: calls.append((sc, func, kwargs)))
     return calls
 
@@ -152,6 +154,12 @@ def test_devices_share_the_minibatch_evenly_at_every_resolution(
     assert (sched['minibatch_size_base'], sched['minibatch_gpu_base']) == base
     assert {resolution: (size, sched['minibatch_gpu_dict'][resolution])
             for resolution, size in sched.get('minibatch_size_dict', {}).items()} == by_resolution
+
+
+def test_a_grid_that_is_asked_for_is_drawn_however_long_it_takes(data_dir, submitted):
+    assert 'cpu_grid_seconds' not in _settings(data_dir, submitted, '--config=config-f')
+    settings = _settings(data_dir, submitted, '--config=config-f', '--grid-size=8k')
+    assert (settings['grid_args']['size'], settings['cpu_grid_seconds']) == ('8k', None)
 
 
 def test_flags_of_experiments_reach_their_settings(data_dir, submitted):

@@ -3,7 +3,8 @@
 import pytest
 
 from dnnlib import EasyDict
-from training.schedule import training_schedule
+from training.configs import CONFIGS, PRESETS, config_settings
+from training.schedule import training_schedule, with_D_lrate
 
 FFHQ = EasyDict(resolution_log2=10)
 GROWING = dict(lod_initial_resolution=8, minibatch_size_dict={8: 256, 16: 128, 32: 64, 64: 32},
@@ -46,3 +47,23 @@ def test_learning_rates_rise_from_zero():
     assert training_schedule(0, FFHQ, lrate_rampup_kimg=10).G_lrate == 0
     assert training_schedule(5000, FFHQ, lrate_rampup_kimg=10).D_lrate == pytest.approx(0.001)
     assert training_schedule(20000, FFHQ, lrate_rampup_kimg=10).D_lrate == pytest.approx(0.002)
+
+
+def test_the_discriminator_has_its_own_learning_rate_where_one_is_given():
+    both = dict(G_lrate_base=0.001, G_lrate_dict={128: 0.002}, D_lrate_base=0.003)
+    assert with_D_lrate(both) == both
+    assert with_D_lrate({'D_lrate_dict': {8: 0.1}}) == {'D_lrate_dict': {8: 0.1}}
+
+
+def test_the_discriminator_has_the_learning_rate_of_the_generator_otherwise():
+    given = dict(G_lrate_base=0.001, G_lrate_dict={64: 0.002}, tick_kimg_base=3)
+    assert with_D_lrate(given) == {**given, 'D_lrate_base': 0.001, 'D_lrate_dict': {64: 0.002}}
+    assert with_D_lrate({}) == {}
+
+
+@pytest.mark.parametrize('config', [*CONFIGS, *PRESETS])
+def test_published_configurations_have_one_learning_rate_for_both_networks(config):
+    sched_args = config_settings(config)['sched_args']
+    for resolution_log2 in range(2, 11):
+        sched = training_schedule(0, EasyDict(resolution_log2=resolution_log2), **with_D_lrate(sched_args))
+        assert sched.D_lrate == sched.G_lrate

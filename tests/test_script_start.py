@@ -1,6 +1,7 @@
 """script_start: how scripts end while modules load, and in an address space that is too small."""
 
 import ast
+import os
 import pathlib
 import resource
 import shutil
@@ -17,7 +18,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 SCRIPTS = [path for path in sorted(ROOT.glob('*.py')) if "__name__ == '__main__'" in path.read_text()]
 GB = 1 << 30
 READY = 'print("ready", flush=True)\n'
-WAIT = READY + 'time.sleep(60)\n'
+WAIT = READY + 'time.sleep(3600)\n'
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def start(tmp_path):
 
 def finish(process):
     """-> status, output, error lines."""
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=600)
     return process.returncode, output, errors.splitlines()
 
 
@@ -61,9 +62,43 @@ def test_an_interrupt_that_is_ignored_stays_so(tmp_path):
     assert (process.stdout, process.stderr) == ('SIG_IGN\n', '')
 
 
+STAND_IN = """
+import os, types
+os.write(2, b'I0000 port.cc:153] oneDNN custom operations are on.\\n')
+os.write(2, b'E0000 cuda_platform.cc:52] failed call to cuInit\\n')
+os.write(2, b'something else\\n')
+config = types.SimpleNamespace(list_physical_devices=lambda kind: GPUS)
+print('loaded', flush=True)
+"""
+NO_GPU = 'There is no GPU that TensorFlow can use: the CPU does everything.'
+
+
+@pytest.mark.parametrize('gpus, end', [([], [NO_GPU]), (['GPU:0'], [])])
+def test_loading_tensorflow_is_announced_once_without_its_lines_about_itself(gpus, end, start, tmp_path):
+    (tmp_path / 'tensorflow.py').write_text(STAND_IN.replace('GPUS', str(gpus)))
+    text = 'import json\nfor _ in range(2):\n    import tensorflow\n'
+    driver = any(map(os.path.exists, script_start._GPU_DEVICES))
+    kept = ['E0000 cuda_platform.cc:52] failed call to cuInit'] if driver else []
+    assert finish(start(text)) == (0, 'loaded\n', ['Loading TensorFlow...', *kept, 'something else', *end])
+    assert finish(start('import json')) == (0, '', [])
+
+
+def test_who_asks_for_tensorflows_messages_gets_all_of_them(start, tmp_path):
+    (tmp_path / 'tensorflow.py').write_text(STAND_IN.replace('GPUS', '[]'))
+    _, _, lines = finish(start('os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"\nimport tensorflow'))
+    assert len(lines) == 5
+
+
+def test_an_error_while_tensorflow_loads_is_shown(start, tmp_path):
+    (tmp_path / 'tensorflow.py').write_text('raise ImportError("no such library")')
+    status, _, lines = finish(start('import tensorflow'))
+    assert (status, lines[-1]) == (1, 'ImportError: no such library')
+
+
 def test_once_all_is_loaded_an_interrupt_lets_the_script_clean_up(start):
-    process = start('from dnnlib import cli\ndef main():\n    try:\n        ' + READY +
-                    '        time.sleep(60)\n    finally:\n        print("cleaned up")\ncli.run_script(main)')
+    process = start('from dnnlib import cli\ndef main():\n    try:\n        ' + READY
+                    + '        time.sleep(3600)\n    finally:\n        print("cleaned up")\n'
+                    + 'cli.run_script(main)')
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
     assert finish(process) == (130, 'cleaned up\n', ['Interrupted.'])
@@ -92,20 +127,21 @@ def test_other_ends_are_those_of_the_script(start, end, status):
 
 @pytest.mark.parametrize('signum', [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_reach_a_script_in_a_limited_address_space_once(start, signum):
-    process = start(f'signal.signal({int(signum)}, lambda *_: os.write(1, b"got it\\n"))\n' + READY
-                    + 'time.sleep(1)\nsys.exit(143)', 3 * GB)
+    handler = 'lambda *_: got.append(os.write(1, b"got it\\n"))'
+    process = start(f'got = []\nsignal.signal({int(signum)}, {handler})\n' + READY
+                    + 'while not got:\n    time.sleep(0.01)\ntime.sleep(1)\nsys.exit(143)', 3 * GB)
     process.stdout.readline()
     process.send_signal(signum)
     assert finish(process) == (143, 'got it\n', [])
 
 
 def test_a_script_does_not_outlive_the_process_that_was_started(start):
-    process = start('print(os.getpid(), flush=True)\ntime.sleep(60)', 3 * GB)
+    process = start('print(os.getpid(), flush=True)\ntime.sleep(3600)', 3 * GB)
     child = pathlib.Path('/proc', process.stdout.readline().strip())
     assert child.exists() and int(child.name) != process.pid
     process.kill()
-    process.communicate(timeout=60)  # the child holds the pipe as long as it lives
-    deadline = time.monotonic() + 10
+    process.communicate(timeout=600)  # the child holds the pipe as long as it lives
+    deadline = time.monotonic() + 600
     while child.exists() and ') Z ' not in (child / 'stat').read_text():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -322,21 +322,6 @@ def test_precision_recall_needs_memory_for_a_block_only(dtype):
     assert peak < 1.5e6
 
 
-def test_slerp_has_the_golden_values():
-    golden = UNIT['slerp']
-    a, b = golden_input('slerp/a', [6, 8]), golden_input('slerp/b', [6, 8])
-    t = np.float32(golden['t'])
-    for form in (t, t[:, np.newaxis]):
-        actual = statistics.slerp(a, b, form)
-        assert actual.dtype == np.float32
-        golden_figures.assert_close(actual, golden['value'], 'slerp', tolerance=1e-6)
-
-
-def test_slerp_between_equal_directions_stays_there():
-    a = np.float32([[3, 4]])
-    np.testing.assert_allclose(statistics.slerp(a, 2 * a, 0.5), [[0.6, 0.8]], rtol=1e-5)
-
-
 def test_filtered_mean_leaves_out_what_lies_beyond_the_outer_percentiles():
     """Ranks 0 to 249: the 1st percentile is at 2.49, the 99th at 246.51; rounded outwards, 2 and 247 stay."""
     distances = np.arange(250.0) ** 2

@@ -1,5 +1,6 @@
 """dnnlib.submission: run directories, what lies in them, and what a run leaves behind."""
 
+import errno
 import multiprocessing
 import os
 import pickle
@@ -9,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+import requests
 
 import dnnlib
 from dnnlib import util
@@ -29,8 +31,10 @@ def record_config(submit_config, value):
     calls.append((submit_config, value, dnnlib.submit_config))
 
 
-def fail(error):
+def fail(error, result=None):
     dnnlib.RunContext.get()
+    if result is not None:
+        open(dnnlib.make_run_dir_path(result), 'w').close()
     raise error
 
 
@@ -145,6 +149,23 @@ def test_file_in_the_way_of_the_root_is_the_users_error(config, tmp_path):
         config.run_dir_root = str(root)
         with pytest.raises(util.UserError, match='a file is in the way'):
             dnnlib.submit_run(config, f'{THIS}.quiet')
+        with pytest.raises(util.UserError, match='a file is in the way'):
+            submit.check_root(str(root))
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='needs a folder in which nothing can be made')
+def test_a_root_that_cannot_be_made_is_the_users_error(config):
+    config.run_dir_root = '/proc/self/runs'
+    with pytest.raises(util.UserError, match='^/proc/self/runs: cannot be the root of run directories: '):
+        dnnlib.submit_run(config, f'{THIS}.quiet')
+
+
+def test_a_root_is_checked_without_making_it(tmp_path, monkeypatch):
+    submit.check_root(str(tmp_path / 'a' / 'b'))
+    assert not (tmp_path / 'a').exists()
+    monkeypatch.setattr(os, 'access', lambda path, mode: path != str(tmp_path))
+    with pytest.raises(util.UserError, match=f'there is no permission to write in {tmp_path}'):
+        submit.check_root(str(tmp_path / 'a' / 'b'))
 
 
 def _submit_many(root, barrier, index, results):
@@ -166,7 +187,7 @@ def test_processes_that_start_together_get_distinct_run_ids(tmp_path):
                  for i in range(count)]
     for process in processes:
         process.start()
-    run_ids = [run_id for _ in processes for run_id in results.get(timeout=60)]
+    run_ids = [run_id for _ in processes for run_id in results.get(timeout=600)]
     for process in processes:
         process.join()
     assert len(run_ids) == len(set(run_ids)) == 6 * count
@@ -198,13 +219,44 @@ def test_unknown_target_fails_an_assertion(config):
 def test_process_can_go_on_after_a_failed_run(config, error):
     streams = sys.stdout, sys.stderr
     with pytest.raises(type(error), match='why'):
-        dnnlib.submit_run(config, f'{THIS}.fail', error=error)
+        dnnlib.submit_run(config, f'{THIS}.fail', error=error, result='picture.png')
     assert (sys.stdout, sys.stderr) == streams and dnnlib.submit_config is None
     run_dir = os.path.join(config.run_dir_root, '00000-desc')
+    assert os.path.exists(os.path.join(run_dir, 'picture.png'))
     assert os.path.exists(os.path.join(run_dir, '_finished.txt'))
     assert 'stop_time' in read(run_dir, 'run.txt')
     assert re.search(r'Traceback.*\n[\w.]+: why\n$', read(run_dir, 'log.txt'), re.DOTALL)
     assert dnnlib.submit_run(config, f'{THIS}.record').run_id == 1
+
+
+@pytest.mark.parametrize('error', [
+    util.UserError('why'), KeyboardInterrupt(), MemoryError(), OSError(errno.ENOSPC, 'full'),
+    requests.ConnectionError('no route')])
+@pytest.mark.parametrize('without_sources', [True, False])
+def test_a_run_that_fails_for_a_known_reason_before_any_result_leaves_nothing(
+        config, error, without_sources, capsys):
+    config.local.do_not_copy_source_files = without_sources
+    with pytest.raises(type(error)):
+        dnnlib.submit_run(config, f'{THIS}.fail', error=error)
+    assert not os.path.exists(config.run_dir_root)
+    [*_, line] = capsys.readouterr().out.splitlines()
+    assert line == f'dnnlib: Removed {config.run_dir_root}/00000-desc, in which there was no result yet.'
+    assert dnnlib.submit_run(config, f'{THIS}.quiet').run_id == 0, 'the number is free again'
+
+
+@pytest.mark.parametrize('error', [ValueError('bug'), SystemExit(143), OSError(errno.EBADF, 'bug')])
+def test_a_run_that_fails_for_an_unknown_reason_keeps_its_log(config, error):
+    with pytest.raises(type(error)):
+        dnnlib.submit_run(config, f'{THIS}.fail', error=error)
+    assert 'Traceback' in read(config.run_dir_root, '00000-desc', 'log.txt')
+
+
+def test_a_run_that_goes_on_keeps_its_directory(config):
+    done = dnnlib.submit_run(config, f'{THIS}.quiet')
+    done.run_func_name, done.run_func_kwargs = f'{THIS}.fail', {'error': util.UserError('why')}
+    with pytest.raises(util.UserError):
+        submit.continue_run(done)
+    assert 'why' in read(done.run_dir, 'log.txt')
 
 
 def test_run_txt_tells_start_and_stop(config):

@@ -240,6 +240,24 @@ def test_tensorboard_has_graph_and_weights_on_request_and_regularizers_without_s
     assert 'RegG/learning_rate' not in tags['scalars']
 
 
+@pytest.mark.parametrize(('rates', 'G_rate', 'D_rate'), [
+    (dict(G_lrate_base=0.004, D_lrate_base=0.0), 0.004, 0.0),
+    (dict(G_lrate_base=0.0, D_lrate_base=0.1, D_lrate_dict={4: 0.008}), 0.0, 0.008),
+    (dict(G_lrate_base=0.004), 0.004, 0.004)])
+def test_each_network_learns_at_its_own_rate(rates, G_rate, D_rate, data_dir, tmp_path):
+    sched = dict(minibatch_size_base=4, minibatch_gpu_base=4, tick_kimg_base=0.004, tick_kimg_dict={})
+    run_dir = _small_run(
+        data_dir, tmp_path, dataset_args=_data(4), sched_args={**sched, **rates}, lazy_regularization=False,
+        G_loss_args=dict(func_name='training.loss.G_logistic_ns'),
+        D_loss_args=dict(func_name='training.loss.D_logistic'), total_kimg=0.008, **NO_SNAPSHOTS)
+    values = _network_values(run_dir / 'network-final.pkl')
+    for name, rate in (('G', G_rate), ('D', D_rate)):
+        shown = [event.value for event in _events(run_dir).Scalars(f'Train{name}/learning_rate')]
+        np.testing.assert_allclose(shown, rate, rtol=1e-6)
+        biases = [values[key] for key in values if key.startswith(f'{name}/') and key.endswith('bias')]
+        assert any(np.any(bias) for bias in biases) == (rate > 0), 'they start at 0'
+
+
 # What does not depend on the losses: runs that only read data
 
 IDLE = dict(G_args=TINY_G, D_args=TINY_D, dataset_args=_data(4), grid_args=dict(size='one'),
@@ -399,7 +417,7 @@ def test_a_data_file_that_is_cut_off_is_found_before_training(idle_run, data_dir
 
     with pytest.raises(UserError, match='tiny-r02.tfrecords: record 12 is damaged or cut off'):
         idle_run(data_dir=_damaged(data_dir, tmp_path, cut_in_half))
-    assert not _names(_run_dir(tmp_path), '*.png')
+    assert not list(tmp_path.glob('results/*')), 'nothing had been drawn'
 
 
 def test_damage_inside_a_data_file_ends_training_with_one_line(idle_run, data_dir, tmp_path):

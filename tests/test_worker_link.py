@@ -10,16 +10,16 @@ import pytest
 from tests import clusters
 
 FOR_EVER = 1000000
-TIMEOUT = 2.0
+TIMEOUT = 10.0  # All that should arrive do so by then, on a slow machine too.
 
 
-def link_workers(count, rounds=FOR_EVER, setting=(), absent=(), timeout=TIMEOUT):
-    arguments = ['-m', 'tests.link_worker', str(timeout), str(rounds), *setting]
+def link_workers(count, rounds=FOR_EVER, setting=(), absent=()):
+    arguments = ['-m', 'tests.link_worker', str(TIMEOUT), str(rounds), *setting]
     return clusters.cluster(arguments, count, absent)
 
 
 def assert_ended(process, status, *lines):
-    assert clusters.finish(process, timeout=10)[::2] == (status, list(lines))
+    assert clusters.finish(process)[::2] == (status, list(lines))
 
 
 def test_all_know_the_values_of_all_and_leave_together():
@@ -31,7 +31,7 @@ def test_all_know_the_values_of_all_and_leave_together():
 
 
 def test_waiting_for_a_worker_at_work_is_no_loss():
-    with link_workers(2, rounds=2, setting=['the same', 'wait'], timeout=1.0) as (processes, _):
+    with link_workers(2, rounds=1, setting=['the same', 'wait']) as (processes, _):
         for process in processes:
             assert clusters.finish(process)[::2] == (0, [])
 
@@ -47,29 +47,29 @@ def test_a_worker_that_is_killed_ends_the_others_with_a_line_that_names_it(lost)
 
 
 @pytest.mark.parametrize('lost', [0, 1])
-def test_a_worker_that_is_stopped_ends_the_others_in_time_and_itself_when_it_goes_on(lost):
+def test_a_worker_that_is_stopped_ends_the_others_after_a_while_and_itself_when_it_goes_on(lost):
     with link_workers(3) as (processes, addresses):
         for process in processes:
             clusters.wait_for_line(process, 'round 3')
-        clusters.stop(processes[lost])
         start = time.monotonic()
-        line = f'Error: worker {lost} ({addresses[lost]}) has not been heard of for 2 seconds'
+        clusters.stop(processes[lost])
+        line = f'Error: worker {lost} ({addresses[lost]}) has not been heard of for 10 seconds'
         for process in processes[:lost] + processes[lost + 1:]:
             assert_ended(process, 75, line)
-        assert TIMEOUT / 2 < time.monotonic() - start < TIMEOUT + 5
+        assert time.monotonic() - start > TIMEOUT / 2
         processes[lost].send_signal(signal.SIGCONT)
-        assert clusters.finish(processes[lost], timeout=10)[0] == 75
+        assert clusters.finish(processes[lost])[0] == 75
 
 
 def test_a_first_worker_that_never_arrives_is_named():
     with link_workers(3, absent=[0]) as (processes, addresses):
         for process in processes:
-            assert_ended(process, 75, f'Error: worker 0 ({addresses[0]}) did not arrive within 2 seconds')
+            assert_ended(process, 75, f'Error: worker 0 ({addresses[0]}) did not arrive within 10 seconds')
 
 
 def test_workers_that_never_arrive_are_named():
     with link_workers(4, absent=[1, 3]) as (processes, addresses):
-        line = (f'Error: worker 1 ({addresses[1]}) did not arrive within 2 seconds, '
+        line = (f'Error: worker 1 ({addresses[1]}) did not arrive within 10 seconds, '
                 f'nor worker 3 ({addresses[3]})')
         for process in processes:
             assert_ended(process, 75, line)
@@ -104,10 +104,14 @@ def test_whoever_knocks_at_the_port_does_no_harm():
 
 def _knock(address):
     for text in (b'', b'GET / HTTP/1.1\r\n\r\n', b'[1]\n', b'{"index": 5, "addresses": []}\n'):
-        while True:
-            try:
-                with socket.create_connection(address, timeout=1) as connection:
-                    connection.sendall(text)
-                break
-            except OSError:
-                time.sleep(0.05)
+        while not _is_sent(text, address):
+            time.sleep(0.05)
+
+
+def _is_sent(text, address):
+    try:
+        with socket.create_connection(address, timeout=1) as connection:
+            connection.sendall(text)
+    except OSError:
+        return False
+    return True

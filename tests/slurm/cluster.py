@@ -113,7 +113,7 @@ def _daemon(folder, command):
             yield
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=600)
 
 
 def _path():
@@ -146,7 +146,7 @@ def pid_of_task(job_id: str, index: int) -> int:
     return next(int(pid) for pid, _, _, local_id, *_ in map(str.split, lines) if local_id == str(index))
 
 
-def wait_for_end(job_id: str, state: str = 'COMPLETED', seconds: float = 120) -> None:
+def wait_for_end(job_id: str, state: str = 'COMPLETED', seconds: float = 600) -> None:
     """Until a job has ended. AssertionError if it is not in this state then."""
     wait_until(lambda: job_field(job_id, 'JobState') in FINAL_STATES, seconds, f'the end of job {job_id}')
     assert job_field(job_id, 'JobState') == state

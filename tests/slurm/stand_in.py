@@ -60,7 +60,7 @@ def _host_and_port(address):
 def _peers(addresses):
     """Connections to all other tasks, which call at the address of the first."""
     with socket.create_server(_host_and_port(addresses[0])) as server, contextlib.ExitStack() as open_ones:
-        server.settimeout(60)
+        server.settimeout(600)
         yield [open_ones.enter_context(server.accept()[0]) for _ in addresses[1:]]
 
 
@@ -78,7 +78,7 @@ def _step_of(peer):
 def _answer(address):
     """What a task does that is not the first: it follows, until it is told with which status to leave."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while True:
         try:
             connection = socket.create_connection(_host_and_port(address))
