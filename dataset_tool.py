@@ -15,7 +15,7 @@ import numpy as np
 from dnnlib import cli
 from dnnlib.progress import Progress
 from dnnlib.util import UserError, atomic_write
-from training import data_folders, image_databases, image_sources
+from training.data import folders, image_databases, image_files
 
 WINDOW = 'dataset_tool'
 ESC_KEY = 27
@@ -25,7 +25,7 @@ def display(tfrecord_dir, output=None, num_images=64):
     """Show the images one by one in a window: any key for the next, ESC to stop. Without a screen or OpenCV,
     or with --output, write the first --num_images as one picture instead."""
     if output is not None:
-        image_sources.picture_format(output)
+        image_files.picture_format(output)
     records, _ = _open_dataset(tfrecord_dir)
     cv2 = _opencv_with_window() if output is None else None
     if cv2 is not None:
@@ -57,7 +57,7 @@ def extract(tfrecord_dir, output_dir):
 
 def compare(tfrecord_dir_a, tfrecord_dir_b, ignore_labels=0):
     """Say which images and labels differ."""
-    data_folders.record_paths(tfrecord_dir_b)
+    folders.record_paths(tfrecord_dir_b)
     (stream_a, num_images), (stream_b, _) = map(_open_dataset, (tfrecord_dir_a, tfrecord_dir_b))
     progress = Progress(num_images, 'images', title='Comparing')
     count = identical_images = identical_labels = 0
@@ -82,13 +82,13 @@ def compare(tfrecord_dir_a, tfrecord_dir_b, ignore_labels=0):
 def create_mnist(tfrecord_dir, mnist_dir):
     """Images padded from 28x28 to 32x32, with one-hot labels: MNIST, Fashion-MNIST or any part of them."""
     print(f'Loading MNIST from "{mnist_dir}"')
-    _export_classes(tfrecord_dir, *image_sources.read_mnist(mnist_dir), num_classes=10)
+    _export_classes(tfrecord_dir, *image_files.read_mnist(mnist_dir), num_classes=10)
 
 
 def create_mnistrgb(tfrecord_dir, mnist_dir, num_images=1000000, random_seed=123):
     """Stacked MNIST: each image has three random digits as its red, green and blue. No labels."""
     print(f'Loading MNIST from "{mnist_dir}"')
-    digits = image_sources.read_mnist_images(mnist_dir)
+    digits = image_files.read_mnist_images(mnist_dir)
     rnd = np.random.RandomState(random_seed)
     with _exporter(tfrecord_dir, num_images) as exporter:
         for _ in range(num_images):
@@ -98,19 +98,19 @@ def create_mnistrgb(tfrecord_dir, mnist_dir, num_images=1000000, random_seed=123
 def create_cifar10(tfrecord_dir, cifar10_dir):
     """CIFAR-10, 32x32, with one-hot labels."""
     print(f'Loading CIFAR-10 from "{cifar10_dir}"')
-    _export_classes(tfrecord_dir, *image_sources.read_cifar10(cifar10_dir), num_classes=10)
+    _export_classes(tfrecord_dir, *image_files.read_cifar10(cifar10_dir), num_classes=10)
 
 
 def create_cifar100(tfrecord_dir, cifar100_dir):
     """CIFAR-100, 32x32, with one-hot labels of the 100 fine classes."""
     print(f'Loading CIFAR-100 from "{cifar100_dir}"')
-    _export_classes(tfrecord_dir, *image_sources.read_cifar100(cifar100_dir), num_classes=100)
+    _export_classes(tfrecord_dir, *image_files.read_cifar100(cifar100_dir), num_classes=100)
 
 
 def create_svhn(tfrecord_dir, svhn_dir):
     """Street View House Numbers, 32x32, with one-hot labels."""
     print(f'Loading SVHN from "{svhn_dir}"')
-    _export_classes(tfrecord_dir, *image_sources.read_svhn(svhn_dir), num_classes=10)
+    _export_classes(tfrecord_dir, *image_files.read_svhn(svhn_dir), num_classes=10)
 
 
 def create_lsun(tfrecord_dir, lmdb_dir, resolution=256, max_images=None):
@@ -131,11 +131,11 @@ def create_lsun_wide(tfrecord_dir, lmdb_dir, width=512, height=384, max_images=N
 def create_celeba(tfrecord_dir, celeba_dir, cx=89, cy=121, any_count=0):
     """CelebA, from the aligned images in img_align_celeba_png, cropped to 128x128."""
     print(f'Loading CelebA from "{celeba_dir}"')
-    image_sources.check_celeba_crop(cx, cy)
-    paths = image_sources.celeba_paths(celeba_dir, any_count)
+    image_files.check_celeba_crop(cx, cy)
+    paths = image_files.celeba_paths(celeba_dir, any_count)
     with _exporter(tfrecord_dir, len(paths)) as exporter:
         for idx in exporter.choose_shuffled_order():
-            exporter.add_image(image_sources.read_celeba_image(paths[idx], cx, cy))
+            exporter.add_image(image_files.read_celeba_image(paths[idx], cx, cy))
 
 
 def create_from_images(tfrecord_dir, image_dir, shuffle=1):
@@ -143,12 +143,12 @@ def create_from_images(tfrecord_dir, image_dir, shuffle=1):
     print(f'Loading images from "{image_dir}"')
     if os.path.realpath(tfrecord_dir) == os.path.realpath(image_dir):
         raise UserError(f'{tfrecord_dir}: this is the folder of the images; choose another for the data set')
-    paths = image_sources.image_paths(image_dir)
-    image_sources.check_images(paths)
+    paths = image_files.image_paths(image_dir)
+    image_files.check_images(paths)
     with _exporter(tfrecord_dir, len(paths)) as exporter:
         order = exporter.choose_shuffled_order() if shuffle else range(len(paths))
         for idx in order:
-            exporter.add_image(image_sources.read_image(paths[idx]))
+            exporter.add_image(image_files.read_image(paths[idx]))
 
 
 def create_from_hdf5(tfrecord_dir, hdf5_filename, shuffle=1):
@@ -166,7 +166,7 @@ def create_from_hdf5(tfrecord_dir, hdf5_filename, shuffle=1):
 
 def _open_dataset(tfrecord_dir):
     """-> iterator of the (image, label) of all records in their order, and how many there are."""
-    data_folders.record_paths(tfrecord_dir)  # before TensorFlow is loaded
+    folders.record_paths(tfrecord_dir)  # before TensorFlow is loaded
     from dnnlib import tflib
     from training import dataset
     print(f'Loading dataset "{tfrecord_dir}"')
@@ -177,8 +177,8 @@ def _open_dataset(tfrecord_dir):
 
 
 def _exporter(tfrecord_dir, num_images):
-    data_folders.require_place(tfrecord_dir)
-    from training.tfrecord_export import TFRecordExporter
+    folders.require_place(tfrecord_dir)
+    from training.data.export import TFRecordExporter
     return TFRecordExporter(tfrecord_dir, num_images)
 
 
@@ -273,11 +273,11 @@ COMMANDS = [
     }),
     (create_mnist, 'datasets/fashion-mnist data/fashion-mnist', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'mnist_dir': {'help': f'folder with {image_sources.MNIST_IMAGES} and {image_sources.MNIST_LABELS}'},
+        'mnist_dir': {'help': f'folder with {image_files.MNIST_IMAGES} and {image_files.MNIST_LABELS}'},
     }),
     (create_mnistrgb, 'datasets/mnistrgb ~/mnist', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'mnist_dir': {'help': f'folder with {image_sources.MNIST_IMAGES}'},
+        'mnist_dir': {'help': f'folder with {image_files.MNIST_IMAGES}'},
         '--num_images': {'type': cli.int_at_least(1), 'default': 1000000, 'metavar': 'N',
                          'help': 'number of images to make (default: %(default)s)'},
         '--random_seed': {'type': cli.seed, 'default': 123, 'metavar': 'SEED',
@@ -313,11 +313,11 @@ COMMANDS = [
     }),
     (create_celeba, 'datasets/celeba ~/celeba', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'celeba_dir': {'help': f'folder that holds {image_sources.CELEBA_FOLDER}'},
+        'celeba_dir': {'help': f'folder that holds {image_files.CELEBA_FOLDER}'},
         '--cx': {'type': int, 'default': 89, 'metavar': 'X', 'help': 'centre column (default: %(default)s)'},
         '--cy': {'type': int, 'default': 121, 'metavar': 'Y', 'help': 'centre row (default: %(default)s)'},
         '--any_count': {**_YES_OR_NO, 'default': 0,
-                        'help': f'1 = take any number of images, not only {image_sources.CELEBA_IMAGES} '
+                        'help': f'1 = take any number of images, not only {image_files.CELEBA_IMAGES} '
                                 '(default: 0)'},
     }),
     (create_from_images, 'datasets/mydataset myimagedir', {

@@ -11,7 +11,7 @@ import textwrap
 
 import pretrained_networks
 from dnnlib import cli
-from dnnlib.stored import inspection
+from dnnlib.pickles import inspection
 from dnnlib.util import UserError
 
 EXAMPLES = """examples:

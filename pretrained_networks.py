@@ -4,10 +4,10 @@ import difflib
 import os
 import weakref
 
-from dnnlib.stored import contents, inspection
+from dnnlib.pickles import contents, inspection
 from dnnlib.util import UserError, is_url
-from training import official_files
-from training.official_files import KEY_PREFIXES, OFFICIAL_URLS
+from training.data import official_files
+from training.data.official_files import KEY_PREFIXES, OFFICIAL_URLS
 
 # TensorFlow takes seconds to load: what needs it is imported where a network is loaded.
 

@@ -10,11 +10,11 @@ import numpy as np
 
 import dnnlib
 import pretrained_networks
-from dnnlib import cli
+from dnnlib import cli, faults
 from dnnlib.progress import shown
 from dnnlib.submission import submit
 from dnnlib.util import UserError
-from training import faults, picture_requests
+from training.settings import picture_requests
 
 # TensorFlow takes seconds to load: the functions that draw import what needs it.
 

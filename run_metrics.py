@@ -8,13 +8,13 @@ import os
 
 import dnnlib
 import pretrained_networks
-from dnnlib import cli
+from dnnlib import cli, faults
 from dnnlib.submission import submit
 from dnnlib.util import UserError
 from metrics import fit
 from metrics.metric_defaults import metric_defaults, most_samples, require_known, with_num_samples
-from training import data_folders, faults
-from training.official_files import OFFICIAL_URLS
+from training.data import folders
+from training.data.official_files import OFFICIAL_URLS
 
 EXAMPLES = """examples:
 
@@ -46,7 +46,8 @@ def run(network_pkls, metrics, dataset, data_dir, mirror_augment, images=(), num
     few. `repeats`: evaluations of each. `trust_source`: trust the files of the feature networks and of the
     networks.
     """
-    from metrics import feature_networks, metric_base, metric_records  # loads TensorFlow
+    from metrics import metric_base, metric_records  # loads TensorFlow
+    from metrics.features import feature_networks
     group = metric_base.MetricGroup(definitions(metrics, num_samples))
     paths = [OFFICIAL_URLS.get(pkl, pkl) for pkl in network_pkls]
     if trust_source:
@@ -122,7 +123,7 @@ def make_parser():
 def validate(args):
     """Raise UserError for what the parser cannot see. What needs TensorFlow comes last."""
     submit.check_root(args.result_dir)
-    data_folders.require(args.data_dir, dataset=args.dataset, images=args.images)
+    folders.require(args.data_dir, dataset=args.dataset, images=args.images)
     require_known(args.metrics)
     for metric in args.metrics:
         most = most_samples(metric_defaults[metric])
@@ -140,7 +141,7 @@ def check_files(args):
     """Raise UserError for data sets and networks that cannot be read, and for metrics that cannot be had."""
     networks = {name: pretrained_networks.check_generator(name, args.trust_source)
                 for name in args.network_pkls}
-    from metrics import availability  # loads TensorFlow
+    from metrics.features import availability  # loads TensorFlow
     from training import dataset
     if args.images:
         availability.require_images_only(args.metrics)

@@ -7,12 +7,17 @@ import json
 import os
 
 import dnnlib
-from dnnlib import cli, trust, workers
-from dnnlib.submission import slurm, slurm_flags, submit
+from dnnlib import cli
+from dnnlib.parallel import workers
+from dnnlib.pickles import trust
+from dnnlib.submission import submit
+from dnnlib.submission.slurm import flags as slurm_flags
+from dnnlib.submission.slurm import target
 from dnnlib.util import EasyDict, UserError, get_obj_by_name
 from metrics.metric_defaults import metric_defaults, require_known
-from training import found_runs, run_flags
-from training.run_settings import MAY_CHANGE, given, run_settings
+from training.resuming import found_runs
+from training.settings import flags as run_flags
+from training.settings.from_flags import MAY_CHANGE, given, run_settings
 
 RUN_FUNC = 'training.training_loop.training_loop'
 RUN_DESC = {'stylegan': 'sgan-{dataset}-{num_gpus}gpu', 'progan': 'pgan-{dataset}-{num_gpus}gpu'}
@@ -25,7 +30,7 @@ def choose_metrics(args):
     """
     if args.metrics == [] or (args.metrics and args.dry_run):
         return args.metrics, None
-    from metrics import availability  # loads TensorFlow
+    from metrics.features import availability  # loads TensorFlow
     if args.metrics is None:
         reason = availability.missing(['fid50k'])
         return ['fid50k'] if reason is None else [], reason
@@ -35,7 +40,8 @@ def choose_metrics(args):
 
 def check_files(args, settings):
     """Raise UserError for a data set that cannot be read, or networks to start from that do not fit it."""
-    from training import dataset, starting_networks  # loads TensorFlow
+    from training import dataset
+    from training.loop import starting_networks  # loads TensorFlow
     wanted = {key: value for key, value in settings['dataset_args'].items() if key != 'tfrecord_dir'}
     shapes = dataset.shapes_in(os.path.join(args.data_dir, args.dataset), **wanted)
     if 'resume_pkl' in settings:
@@ -105,20 +111,20 @@ def go_on(run, parser, argv, group):
     """Go on with a run, with the changes that the command line asks for."""
     args = parser.parse_args(argv)
     require_known(args.metrics or [], others=['none'])
-    from training import resume  # loads TensorFlow
+    from training.resuming import command  # loads TensorFlow
     flags = run_flags.those_given(parser, argv)
     metrics = choose_metrics(args)[0] if 'metrics' in flags and group.is_first else []
-    sc = resume.settings_with(run, flags, [metric_defaults[name] for name in metrics], run_desc)
+    sc = command.settings_with(run, flags, [metric_defaults[name] for name in metrics], run_desc)
     sc.submit_target = dnnlib.SubmitTarget[args.submit.upper()]
     changes = [f'--{name}={(",".join(value) or "none") if isinstance(value, list) else value}'
                for name, value in flags.items() if name in MAY_CHANGE]
     sc.slurm = slurm_options(args, group, changes)
     if sc.slurm is not None:
-        slurm.go_on(sc, run.state_path, args.dry_run)
+        target.go_on(sc, run.state_path, args.dry_run)
     elif args.dry_run:
         print_settings(sc, sc.run_func_kwargs)
     elif group.is_first:
-        resume.go_on(run, sc)
+        command.go_on(run, sc)
     else:
         workers.follow(sc, sc.run_func_name, **sc.run_func_kwargs)
 
@@ -128,7 +134,7 @@ def print_settings(sc, settings):
     if sc.submit_target == dnnlib.SubmitTarget.SLURM:
         print(submit.slurm_script(sc, RUN_FUNC), end='')
         return
-    from training.resolved_settings import resolved  # loads TensorFlow
+    from training.settings.resolved import resolved  # loads TensorFlow
     print(json.dumps({
         'run_func_name': RUN_FUNC, 'run_dir_root': sc.run_dir_root, 'run_desc': sc.run_desc,
         'num_gpus': sc.num_gpus, 'settings': resolved(get_obj_by_name(RUN_FUNC), settings)}, indent=2))

@@ -7,7 +7,7 @@ import numpy as np
 import dnnlib.tflib as tflib
 from benchmarks import counting, machine, timing
 from training import misc
-from training.configs import config_settings
+from training.settings.configs import config_settings
 
 SETTINGS = config_settings('config-f')
 

@@ -15,7 +15,7 @@ import dnnlib.tflib as tflib
 from dnnlib import cli
 from dnnlib.util import atomic_write
 from metrics import sessions
-from metrics.efficientnet_lite0 import EfficientNetLite0
+from metrics.features.efficientnet_lite0 import EfficientNetLite0
 
 MATRIX_SIZE = 2048
 SECONDS = 1.0  # that a single measurement lasts at least

@@ -16,7 +16,7 @@ MINIBATCHES_PER_LINE = 8
 
 def write_data_set(folder, num_images):
     """Write a data set of grey noise."""
-    from training.tfrecord_export import TFRecordExporter
+    from training.data.export import TFRecordExporter
     rnd = np.random.RandomState(1)
     with TFRecordExporter(folder, num_images, print_progress=False) as exporter:
         for _ in range(num_images):
@@ -25,7 +25,8 @@ def write_data_set(folder, num_images):
 
 def main(data_set, num_images, pixels):
     """Summarize the real images of the data set as fd50k_lite0 does."""
-    from metrics import efficientnet_lite0, feature_networks, lite0
+    from metrics import lite0
+    from metrics.features import efficientnet_lite0, feature_networks
     from metrics.metric_defaults import metric_defaults
 
     class RealFeatures(lite0.FrechetDistance):

@@ -6,9 +6,9 @@ import dnnlib.tflib as tflib
 from benchmarks import counting, machine, timing
 from benchmarks.spread import spread
 from training import dataset
-from training.configs import config_settings
-from training.schedule import training_schedule
-from training.train_graph import LossSettings, build_train_graph
+from training.loop.graph import LossSettings, build_train_graph
+from training.loop.schedule import training_schedule
+from training.settings.configs import config_settings
 
 MINIBATCH = 16
 G_REG_INTERVAL = 4    # minibatches, as in training_loop

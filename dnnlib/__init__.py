@@ -1,13 +1,13 @@
 """Helpers that know nothing about GANs: utilities, run submission and, in `dnnlib.tflib`, TensorFlow."""
 
 # ruff: noqa: E402, I001  (before anything loads TensorFlow)
-from . import tf_environment
+from dnnlib import tf_environment
 
 tf_environment.prepare()
 
-from . import submission
-from .submission.run_context import RunContext
-from .submission.submit import (
+from dnnlib import submission
+from dnnlib.submission.run_context import RunContext
+from dnnlib.submission.submit import (
     PathType,
     SubmitConfig,
     SubmitTarget,
@@ -16,7 +16,7 @@ from .submission.submit import (
     make_run_dir_path,
     submit_run,
 )
-from .util import EasyDict, make_cache_dir_path
+from dnnlib.util import EasyDict, make_cache_dir_path
 
 submit_config: SubmitConfig | None = None  # The active configuration while a run function executes.
 

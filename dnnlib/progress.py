@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 
-from .util import format_time
+from dnnlib.util import format_time
 
 SECONDS_OF_SILENCE = 2.0      # Work that takes no longer says nothing.
 SECONDS_BETWEEN_LINES = 30.0  # After the first line, where that is not overwritten.

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .files import NO_SPACE, atomic_write  # noqa: F401  (names that others take from here)
+from dnnlib.files import NO_SPACE, atomic_write  # noqa: F401  (names that others take from here)
 
 _ANSWERS = {**dict.fromkeys(['y', 'yes', 't', 'true', 'on', '1'], 1),
             **dict.fromkeys(['n', 'no', 'f', 'false', 'off', '0'], 0)}
@@ -333,7 +333,7 @@ def open_url(url: str, cache_dir: str | None = None, num_attempts: int = 10, ver
     if url.startswith('file:///'):
         path = url.removeprefix('file:///')
         return open(path if os.path.exists(path) else f'/{path}', 'rb')
-    from . import downloads  # which stands on this module
+    from dnnlib.downloading import downloads  # which stands on this module
     if cache_dir is None:
         return downloads.open_uncached(url, num_attempts, verbose)
     return open(downloads.fetch(url, cache_dir, num_attempts, verbose), 'rb')

@@ -3,7 +3,8 @@
 import numpy as np
 
 from dnnlib.progress import announced
-from metrics import feature_networks, image_metric, sampling
+from metrics import image_metric, sampling
+from metrics.features import feature_networks
 
 
 class FeatureComparison(image_metric.ImageMetric):

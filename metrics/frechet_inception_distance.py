@@ -1,6 +1,7 @@
 """Frechet inception distance (Heusel et al., 2017, "GANs trained by a two time-scale update rule")."""
 
-from metrics import comparison, statistics
+from metrics import comparison
+from metrics.figures import statistics
 
 
 class FID(comparison.FeatureComparison):

@@ -2,7 +2,8 @@
 
 import functools
 
-from metrics import feature_networks, fit, metric_base, mixed_latents, sampling
+from metrics import fit, metric_base, mixed_latents, sampling
+from metrics.features import feature_networks
 from training import dataset
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from metrics import image_metric, statistics
+from metrics import image_metric
+from metrics.figures import statistics
 
 
 class IS(image_metric.ImageMetric):

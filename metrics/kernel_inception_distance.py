@@ -1,6 +1,7 @@
 """Kernel inception distance (Binkowski et al., 2018, "Demystifying MMD GANs")."""
 
-from metrics import comparison, statistics
+from metrics import comparison
+from metrics.figures import statistics
 
 
 class KID(comparison.FeatureComparison):

@@ -4,7 +4,9 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from dnnlib.progress import shown
-from metrics import feature_networks, metric_base, sampling, statistics
+from metrics import metric_base, sampling
+from metrics.features import feature_networks
+from metrics.figures import statistics
 
 CLASSIFIER_SIZE = 256  # larger images are averaged down before they are classified
 

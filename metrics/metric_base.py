@@ -13,7 +13,8 @@ import dnnlib.tflib as tflib
 from dnnlib.progress import Progress, announced
 from dnnlib.tflib.autosummary import autosummary
 from dnnlib.util import EasyDict, UserError
-from metrics import feature_networks, fit, metric_records, real_cache, sampling, sessions
+from metrics import fit, metric_records, real_cache, sampling, sessions
+from metrics.features import feature_networks
 from metrics.metric_defaults import dummy, fid50k, ls, ppl_wend, ppl_wfull, ppl_zend, ppl_zfull
 from training import dataset, misc
 
@@ -25,7 +26,7 @@ __all__ = ['DummyMetric', 'MetricBase', 'MetricGroup', 'dummy', 'fid50k', 'ls', 
 class MetricBase:
     """A metric of a generator. Subclasses override `_evaluate` and report numbers with `_report_result`."""
 
-    network_names = ()  # feature networks that are needed, as metrics.feature_networks has them
+    network_names = ()  # feature networks that are needed, as metrics.features.feature_networks has them
     result_suffixes = ()  # of all results, for those who need their names before the first evaluation
     needs_generator = True  # are images alone not enough?
 

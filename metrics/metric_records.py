@@ -8,7 +8,8 @@ import statistics
 
 import tensorflow.compat.v1 as tf
 
-from metrics import feature_networks, real_cache
+from metrics import real_cache
+from metrics.features import feature_networks
 from training import misc
 
 _PACKAGES = ('stylegan-tf', 'numpy', 'scipy')

@@ -3,9 +3,9 @@
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from dnnlib.tflib.layers.styles import synthesize
 from dnnlib.util import UserError
 from metrics import sampling
+from training.layers.styles import synthesize
 
 
 def check_generator(Gs, num_latents, metric_name, network_name):

@@ -4,7 +4,9 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from metrics import feature_networks, metric_base, sampling, statistics
+from metrics import metric_base, sampling
+from metrics.features import feature_networks
+from metrics.figures import statistics
 
 MAX_SIZE = 256  # larger images are averaged down before they are compared
 

@@ -1,6 +1,7 @@
 """Precision and recall (Kynkaanniemi et al., 2019, "Improved precision and recall metric ...")."""
 
-from metrics import comparison, statistics
+from metrics import comparison
+from metrics.figures import statistics
 
 
 class PR(comparison.FeatureComparison):

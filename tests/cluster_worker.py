@@ -7,7 +7,8 @@ import json
 import sys
 
 import dnnlib
-from dnnlib import cli, workers
+from dnnlib import cli
+from dnnlib.parallel import workers
 from tests.golden_figures import QUICK
 from tests.test_training_loop import TINY_D, TINY_G
 

@@ -4,7 +4,7 @@ import io
 import pickle
 import types
 
-from dnnlib.tflib import network_state
+from dnnlib.tflib.network import state as network_state
 
 
 class StoredNetwork:

@@ -10,8 +10,8 @@ import tracemalloc
 import pytest
 
 import dnnlib.tflib as tflib
-from dnnlib import array_pickle, util
-from dnnlib.stored import contents
+from dnnlib import util
+from dnnlib.pickles import arrays, contents
 from dnnlib.submission import submit
 from dnnlib.util import UserError
 from training import misc
@@ -51,7 +51,7 @@ def watched():
 def assert_refused(path):
     """The file ends in one clear error; nothing is executed. -> its text"""
     classes = (util.EasyDict, submit.SubmitConfig, tflib.Network, contents.StoredNetwork,
-               array_pickle.StoredArray, array_pickle.StoredDict)
+               arrays.StoredArray, arrays.StoredDict)
     before = [dict(vars(cls)) for cls in classes]
     tracemalloc.start()
     try:

@@ -6,7 +6,9 @@ SETTING is that of all but the first worker. DO: 'fail' = worker 1 fails at the 
 import sys
 import time
 
-from dnnlib import cli, worker_link, workers
+from dnnlib import cli
+from dnnlib.parallel import link as worker_link
+from dnnlib.parallel import workers
 
 
 def main():

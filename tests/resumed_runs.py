@@ -11,8 +11,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import dnnlib
 from tests.golden_figures import QUICK, fresh_session, one_hot
-from training import found_runs, resume, training_state
-from training.tfrecord_export import TFRecordExporter
+from training.data.export import TFRecordExporter
+from training.resuming import command, found_runs, state_folder
 
 TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
               dlatent_size=4, mapping_fmaps=4, mapping_layers=1)
@@ -54,17 +54,17 @@ def start(data_dir, result_dir, session_config=QUICK, num_gpus=1, **kwargs):
 def go_on(run_dir, session_config=QUICK, **changes):
     """Go on with a run, as in a process of its own."""
     run = found_runs.find_run(str(run_dir), None)
-    sc = resume.settings_with(run, {}, [], None)
+    sc = command.settings_with(run, {}, [], None)
     sc.run_func_kwargs.update(changes)
     with fresh_session(session_config), contextlib.suppress(SystemExit):
         tf.set_random_seed(99)
         np.random.seed(99)
-        resume.go_on(run, sc)
+        command.go_on(run, sc)
 
 
 def values(run_dir):
     """All that the last training state holds: {name: array or number}."""
-    state = training_state.read(training_state.paths(str(run_dir))[-1])
+    state = state_folder.read(state_folder.paths(str(run_dir))[-1])
     reader = tf.train.load_checkpoint(state.path + '/variables')
     variables = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
     content = {key: state.content[key] for key in ('seed', 'trainer', 'data', 'numpy')}

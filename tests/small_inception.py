@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from metrics import inception_graph
+from metrics.features import inception_graph
 
 SIZE = 27  # in place of 299
 CLASSIFIER_SHAPE = (12, 7)

@@ -1,4 +1,4 @@
-"""dnnlib.array_pickle: what it reads, what it refuses, and that reading executes nothing."""
+"""dnnlib.pickles.arrays: what it reads, what it refuses, and that reading executes nothing."""
 
 import io
 import os
@@ -8,7 +8,7 @@ import pickletools
 import numpy as np
 import pytest
 
-from dnnlib import array_pickle
+from dnnlib.pickles import arrays as array_pickle
 from dnnlib.util import UserError
 from tests.python2_pickles import python2_batch
 

@@ -9,11 +9,14 @@ import dnnlib
 import run_generator
 import run_metrics
 import run_training
-from dnnlib import cli, downloads, trust, util
+from dnnlib import cli, util
+from dnnlib.downloading import downloads
+from dnnlib.pickles import trust
 from dnnlib.util import DownloadError, UserError
-from metrics import feature_networks, real_cache
+from metrics import real_cache
+from metrics.features import feature_networks
 from training import misc
-from training.official_files import OFFICIAL_URLS
+from training.data.official_files import OFFICIAL_URLS
 
 KEY = 'stylegan:karras2019stylegan-cats-256x256.pkl'
 NAME = 'vgg16'

@@ -10,7 +10,7 @@ import pytest
 
 from tests import clusters
 from tests.test_cluster import arguments, assert_same_networks, data_dir, one_process  # noqa: F401
-from training import training_state
+from training.resuming import state_folder
 
 pytestmark = pytest.mark.skipif(os.environ.get('CLUSTER_TESTS') != '1', reason='make test-cluster')
 
@@ -54,7 +54,7 @@ def test_a_killed_worker_is_named_and_other_numbers_of_processes_go_on(endless, 
     processes[1].kill()
     assert clusters.finish(processes[0])[::2] == (
         75, [f'Error: worker 1 ({addresses[1]}) has ended unexpectedly'])
-    state = training_state.newest(run_dir_of(tmp_path / '.'))
+    state = state_folder.newest(run_dir_of(tmp_path / '.'))
     nimg = state.content['trainer']['cur_nimg']
     more = json.dumps({'resume_state': state.path, 'total_kimg': (nimg + 64) / 1000})
     for count in (1, 4):
@@ -72,7 +72,7 @@ def test_a_stopped_worker_ends_the_other_which_leaves_a_state(stopped, endless, 
     clusters.stop(processes[stopped])
     assert clusters.finish(processes[1 - stopped])[::2] == (
         75, [f'Error: worker {stopped} ({addresses[stopped]}) has not been heard of for {TIMEOUT} seconds'])
-    assert training_state.newest(run_dir_of(tmp_path)) is not None
+    assert state_folder.newest(run_dir_of(tmp_path)) is not None
 
 
 @pytest.mark.parametrize('absent', [0, 1])
@@ -90,7 +90,7 @@ def test_a_signal_to_any_worker_stops_all_with_a_state(index, endless, tmp_path)
     assert [status for status, _ in finish_all(processes)] == [143, 143]
     run_dir = run_dir_of(tmp_path)
     assert 'goes on' in (run_dir / 'log.txt').read_text()
-    nimg = training_state.newest(run_dir).content['trainer']['cur_nimg']
+    nimg = state_folder.newest(run_dir).content['trainer']['cur_nimg']
     last_tick = re.findall('^tick .* kimg ([0-9.]+)', (run_dir / 'log.txt').read_text(), re.MULTILINE)[-1]
     assert nimg / 1000 >= float(last_tick) - 0.05
 
@@ -101,7 +101,7 @@ def test_abort_txt_stops_all(endless, tmp_path):
     assert [status for status, _ in finish_all(processes)] == [0, 0]
     run_dir = run_dir_of(tmp_path)
     assert (run_dir / 'network-final.pkl').exists()
-    state = training_state.newest(run_dir)
+    state = state_folder.newest(run_dir)
     last_tick = re.findall('^tick .* kimg ([0-9.]+)', (run_dir / 'log.txt').read_text(), re.MULTILINE)[-1]
     assert state.content['trainer']['cur_nimg'] / 1000 >= float(last_tick) - 0.05
 

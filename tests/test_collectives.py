@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from dnnlib.tflib import Cluster, Optimizer, collectives
-from dnnlib.workers import Workers
+from dnnlib.parallel.workers import Workers
+from dnnlib.tflib import Cluster, Optimizer
+from dnnlib.tflib.parallel import collectives
 from tests.golden_figures import QUICK, fresh_session
 from tests.golden_recipe import golden_input
 

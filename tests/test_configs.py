@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.configs import CONFIGS, PRESETS, config_settings
+from training.settings.configs import CONFIGS, PRESETS, config_settings
 
 ADAM = {'beta1': 0.0, 'beta2': 0.99, 'epsilon': 1e-8}
 GROWING_LRATES = {128: 0.0015, 256: 0.002, 512: 0.003, 1024: 0.003}

@@ -11,9 +11,10 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
-from training import dataset, record_stream
+from training import dataset
+from training.data import record_stream
+from training.data.export import TFRecordExporter
 from training.dataset import TFRecordDataset, load_dataset
-from training.tfrecord_export import TFRecordExporter
 
 NUM_IMAGES = 10
 IN_ORDER = {'repeat': False, 'shuffle_mb': 0}

@@ -27,7 +27,7 @@ from tests.dataset_files import (
     write_images,
     write_mnist,
 )
-from training.tfrecord_export import TFRecordExporter
+from training.data.export import TFRecordExporter
 
 ROOT = pathlib.Path(__file__).parent.parent
 FASHION = ROOT / 'data' / 'fashion-mnist'

@@ -12,7 +12,7 @@ import pytest
 
 from dnnlib.util import UserError
 from tests.dataset_files import contents, images_in, random_pixels, refused, run, shuffled_order, write_mnist
-from training import image_databases
+from training.data import image_databases
 
 
 def encoded(pixels, image_format='PNG', **options):

@@ -20,7 +20,7 @@ from tests.dataset_files import (
     write_mnist,
 )
 from tests.python2_pickles import python2_batch
-from training import image_sources
+from training.data import image_files
 
 
 @pytest.mark.parametrize('command, options', [
@@ -45,9 +45,9 @@ def test_options_have_the_published_defaults_and_one_is_our_own(command, options
 @pytest.mark.parametrize('seed_args, seed', [([], 123), (['--random_seed', 5], 5)])
 def test_mnistrgb_stacks_three_random_digits(tmp_path, seed_args, seed):
     source = write_mnist(tmp_path / 'mnist', num_images=9)
-    (source / image_sources.MNIST_LABELS).unlink()  # not needed
+    (source / image_files.MNIST_LABELS).unlink()  # not needed
     run('create_mnistrgb', tmp_path / 'set', source, '--num_images', 4, *seed_args)
-    digits = image_sources.read_mnist_images(str(source))
+    digits = image_files.read_mnist_images(str(source))
     assert digits.shape == (9, 32, 32)
     chosen = np.random.RandomState(seed).randint(9, size=[4, 3])
     np.testing.assert_array_equal(images_in(tmp_path / 'set', 32), digits[chosen])
@@ -181,7 +181,7 @@ celeba_pixels = random_pixels(3, 218, 178, 3)
 
 def write_celeba(folder, pixels=celeba_pixels):
     names = [f'{idx:06d}.png' for idx in range(len(pixels), 0, -1)]
-    write_images(folder / image_sources.CELEBA_FOLDER, pixels, names)
+    write_images(folder / image_files.CELEBA_FOLDER, pixels, names)
     return folder
 
 
@@ -189,7 +189,7 @@ def write_celeba(folder, pixels=celeba_pixels):
     ([], slice(57, 185), slice(25, 153)),
     (['--cx', 64, '--cy', 154], slice(90, 218), slice(0, 128))])
 def test_celeba_is_cropped_in_shuffled_order(tmp_path, monkeypatch, args, rows, columns):
-    monkeypatch.setattr(image_sources, 'CELEBA_IMAGES', 3)
+    monkeypatch.setattr(image_files, 'CELEBA_IMAGES', 3)
     run('create_celeba', tmp_path / 'set', write_celeba(tmp_path / 'celeba'), *args)
     by_name = celeba_pixels[::-1, rows, columns].transpose(0, 3, 1, 2)
     np.testing.assert_array_equal(images_in(tmp_path / 'set', 128), by_name[shuffled_order(3)])
@@ -220,7 +220,7 @@ def test_celeba_images_of_another_shape_are_named(tmp_path, pixels, match):
 
 def test_damaged_celeba_images_are_named(tmp_path):
     source = write_celeba(tmp_path / 'celeba')
-    path = source / image_sources.CELEBA_FOLDER / '000002.png'
+    path = source / image_files.CELEBA_FOLDER / '000002.png'
     content = path.read_bytes()
     for damaged in (b'junk', content[:len(content) // 2]):
         path.write_bytes(damaged)

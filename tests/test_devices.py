@@ -21,9 +21,9 @@ from tests.golden_figures import (
 )
 from tests.golden_recipe import deterministic_normal, golden_input
 from training import loss, loss_stylegan
+from training.data.export import TFRecordExporter
 from training.dataset import TFRecordDataset
-from training.tfrecord_export import TFRecordExporter
-from training.train_graph import LossSettings, build_train_graph
+from training.loop.graph import LossSettings, build_train_graph
 
 MINIBATCH = 2  # images per device and round, which is also one group of the minibatch statistics
 TINY = dict(num_channels=3, resolution=4, label_size=3, fmap_base=32, fmap_max=4)

@@ -14,8 +14,9 @@ import threading
 import pytest
 import requests
 
-from dnnlib import downloads, util
-from dnnlib.partial_file import PartialFile
+from dnnlib import util
+from dnnlib.downloading import downloads
+from dnnlib.downloading.partial_file import PartialFile
 from dnnlib.util import DownloadError, UserError
 from tests import download_server
 from tests.download_server import answer, file

@@ -1,4 +1,4 @@
-"""metrics.efficientnet_lite0: its answers on natural images, and its use in place of a Network.
+"""metrics.features.efficientnet_lite0: its answers on natural images, and its use in place of a Network.
 
 The photographs come inside the wheels of scikit-image and scikit-learn, which are not imported.
 """
@@ -13,8 +13,8 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
-from metrics import efficientnet_lite0
-from metrics.efficientnet_lite0 import EfficientNetLite0, preprocess
+from metrics.features import efficientnet_lite0
+from metrics.features.efficientnet_lite0 import EfficientNetLite0, preprocess
 from tests.golden_figures import assert_close
 
 needs_weights = pytest.mark.skipif(

@@ -6,13 +6,13 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.tflib.inference import inference, is_inference
-from dnnlib.tflib.layers import equalized, modulated, styles
-from dnnlib.tflib.layers.minibatch_stddev import minibatch_stddev_layer
 from dnnlib.tflib.ops import conv2d, upfirdn_2d
 from dnnlib.tflib.ops.fused_bias_act import activation_funcs, fused_bias_act, gain_before_and_after
 from dnnlib.tflib.ops.upfirdn_2d import conv_downsample_2d, upsample_conv_2d
 from tests.golden_figures import QUICK, assert_close, fresh_session, set_golden_values
 from tests.golden_recipe import golden_input
+from training.layers import equalized, modulated, styles
+from training.layers.minibatch_stddev import minibatch_stddev_layer
 
 KERNEL = [1, 3, 3, 1]
 

@@ -1,10 +1,10 @@
-"""training.faults: what a user can do something about is one line."""
+"""dnnlib.faults: what a user can do something about is one line."""
 
 import pytest
 import tensorflow.compat.v1 as tf
 
+from dnnlib import faults
 from dnnlib.util import UserError
-from training import faults
 
 
 def exhausted(message):

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from dnnlib import array_pickle
+from dnnlib.pickles import arrays
 from dnnlib.util import UserError
 from tests.hostile_files import (
     EASY_DICT,
@@ -224,7 +224,7 @@ def test_files_of_arrays_are_read_as_carefully(data, tmp_path, extensions):
     path = tmp_path / 'batch'
     path.write_bytes(data)
     with watched(), pytest.raises(UserError, match=f'^{path}: (refused|not a readable pickle)'):
-        array_pickle.load(path)
+        arrays.load(path)
     assert not fired
 
 

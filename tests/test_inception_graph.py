@@ -1,4 +1,4 @@
-"""metrics.inception_graph on a small graph: its figures are those of the graph itself; others are refused."""
+"""metrics.features.inception_graph on a small graph: the figures of the graph itself; others are refused."""
 
 import os
 import tarfile
@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
-from metrics import inception_graph
+from metrics.features import inception_graph
 from metrics.sampling import to_rgb
 from tests import small_inception
 from tests.golden_figures import assert_close

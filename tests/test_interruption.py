@@ -1,10 +1,10 @@
-"""training.interruption: signals end a run in good order."""
+"""training.loop.interruption: signals end a run in good order."""
 
 import signal
 
 import pytest
 
-from training import interruption
+from training.loop import interruption
 
 
 @pytest.mark.parametrize(('signum', 'error', 'status'), [

@@ -9,7 +9,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from dnnlib.tflib import legacy_source, legacy_tensorflow, random
+from dnnlib.tflib import random
+from dnnlib.tflib.legacy import execution, tensorflow_names
 from dnnlib.tflib.ops import conv2d, upfirdn_2d
 from dnnlib.util import UserError
 from tests import legacy_modules
@@ -18,7 +19,7 @@ from tests.golden_recipe import golden_input
 from tests.gpu_form import built_for_gpus
 from training import networks_stylegan2
 
-old_tf = legacy_tensorflow.bridges()['tensorflow']
+old_tf = tensorflow_names.bridges()['tensorflow']
 Z = golden_input('legacy/z', [2, 3])
 X = golden_input('legacy/x', [2, 4, 6, 8])
 NHWC = [0, 2, 3, 1]
@@ -28,7 +29,7 @@ NCHW = [0, 3, 1, 2]
 def build(text, name, **kwargs):
     """A network of a function of this source text, on the CPU, with values that follow from names."""
     with tf.device('/cpu:0'):
-        net = tflib.Network(name, func_name=legacy_source.build_function(text, name), **kwargs)
+        net = tflib.Network(name, func_name=execution.build_function(text, name), **kwargs)
     set_golden_values(net)
     return net
 
@@ -42,26 +43,26 @@ def generator(module_session):
 
 def test_a_text_is_executed_once_and_others_get_modules_of_their_own():
     counting = 'import sys\nsys.executed = getattr(sys, "executed", 0) + 1\ndef f(x): return x\n'
-    first = legacy_source.build_function(counting, 'f')
-    assert legacy_source.build_function(counting, 'f') is first
+    first = execution.build_function(counting, 'f')
+    assert execution.build_function(counting, 'f') is first
     assert sys.executed == 1
-    other = legacy_source.build_function(counting + '# changed\n', 'f')
+    other = execution.build_function(counting + '# changed\n', 'f')
     assert sys.executed == 2
     del sys.executed
     assert other.__module__ != first.__module__
     assert first.__module__.startswith('_tflib_network_import_')
     assert sys.modules[first.__module__].f is first
-    assert legacy_source.source_of(sys.modules[first.__module__]) == counting
+    assert execution.source_of(sys.modules[first.__module__]) == counting
 
 
 def test_dotted_names_are_followed():
-    assert legacy_source.build_function(legacy_modules.NAMES, 'Holder.method')(3) == 3
+    assert execution.build_function(legacy_modules.NAMES, 'Holder.method')(3) == 3
 
 
 @pytest.mark.parametrize('name', ['missing', 'Holder.missing', 'not_a_function', ''])
 def test_a_name_without_a_function_is_an_error_that_tells_the_functions(name):
     with pytest.raises(UserError, match=f'no function \'{name}\'; it defines .*values'):
-        legacy_source.build_function(legacy_modules.NAMES, name)
+        execution.build_function(legacy_modules.NAMES, name)
 
 
 @pytest.mark.parametrize('text, expected', [
@@ -80,21 +81,21 @@ def test_a_text_that_fails_is_named_with_its_line(text, expected):
     before = set(sys.modules)
     for _ in range(2):  # a module that has failed is not taken for one that is there
         with pytest.raises(UserError, match=expected) as info:
-            legacy_source.build_function(text, 'f')
+            execution.build_function(text, 'f')
         assert '\n' not in str(info.value)
     assert not [name for name in set(sys.modules) - before if name.startswith('_tflib_network_import_')]
 
 
 def test_an_error_inside_a_function_is_found_in_the_text():
-    func = legacy_source.build_function('def f(x_in, **_kwargs):\n    return x_in.nothing\n', 'f')
+    func = execution.build_function('def f(x_in, **_kwargs):\n    return x_in.nothing\n', 'f')
     with pytest.raises(AttributeError) as info:
         func(1)
-    assert legacy_source.line_of(info.value) == 'line 2 (return x_in.nothing)'
-    assert legacy_source.line_of(ValueError('elsewhere')) == ''
+    assert execution.line_of(info.value) == 'line 2 (return x_in.nothing)'
+    assert execution.line_of(ValueError('elsewhere')) == ''
 
 
 def test_old_names_and_imports_work_for_the_text_and_for_nobody_else():
-    values = legacy_source.build_function(legacy_modules.NAMES, 'values')()
+    values = execution.build_function(legacy_modules.NAMES, 'values')()
     assert values['types'] == [float, int, bool, object, str]
     assert values['numbers'] == [6, 20, 7, 5, np.inf]
     assert all(values['same'])
@@ -174,15 +175,15 @@ def test_a_network_of_a_text_is_pickled_with_that_very_text(generator):
     assert [part['build_func_name'] for part in parts] == ['G_parts', 'G_pixels']
     for part in parts:
         assert part['build_module_src'] == legacy_modules.GENERATOR
-    again = pickle.loads(pickle.dumps(legacy_source.build_function(legacy_modules.GENERATOR, 'G_pixels')))
-    assert again is legacy_source.build_function(legacy_modules.GENERATOR, 'G_pixels')
+    again = pickle.loads(pickle.dumps(execution.build_function(legacy_modules.GENERATOR, 'G_pixels')))
+    assert again is execution.build_function(legacy_modules.GENERATOR, 'G_pixels')
 
 
 def test_copies_and_rebuilt_networks_of_a_text_give_the_same_images(generator):
     expected = generator.run(Z)
     assert np.array_equal(generator.clone('copy').run(Z), expected)
     state = generator.__getstate__()
-    func = legacy_source.build_function(state['build_module_src'], state['build_func_name'])
+    func = execution.build_function(state['build_module_src'], state['build_func_name'])
     rebuilt = tflib.Network('rebuilt', func_name=func, **state['static_kwargs'])
     rebuilt.copy_vars_from(generator)
     assert np.array_equal(rebuilt.run(Z), expected)
@@ -374,7 +375,7 @@ def assert_no_convolution(graph):
 @pytest.mark.parametrize('side', [1, 3])
 @pytest.mark.parametrize('mode', FUSED_REFERENCES)
 def test_samples_as_groups_can_be_trained_on_a_cpu(session, mode, side):
-    per_sample = legacy_source.build_function(legacy_modules.FUSED, 'per_sample')
+    per_sample = execution.build_function(legacy_modules.FUSED, 'per_sample')
     x = tf.placeholder_with_default(X, [None, 4, 6, 8])
     w = tf.placeholder_with_default(golden_input('legacy/fused', [side, side, 4, 2, 3]),
                                     [side, side, 4, None, 3])

@@ -11,9 +11,10 @@ import pytest
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib import trust
+from dnnlib.pickles import trust
 from dnnlib.util import UserError
-from metrics import feature_networks, inception_graph, metric_base
+from metrics import metric_base
+from metrics.features import feature_networks, inception_graph
 from tests import small_inception, small_networks
 from training import misc
 

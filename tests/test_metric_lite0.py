@@ -9,7 +9,8 @@ import scipy.ndimage
 
 import dnnlib
 from dnnlib.util import UserError
-from metrics import efficientnet_lite0, feature_networks, statistics
+from metrics.features import efficientnet_lite0, feature_networks
+from metrics.figures import statistics
 from metrics.metric_defaults import metric_defaults
 from tests.golden_figures import QUICK, fresh_session
 from tests.test_house import ROOT

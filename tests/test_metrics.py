@@ -14,7 +14,8 @@ import tensorflow.compat.v1 as tf
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
-from metrics import availability, feature_networks, linear_separability, metric_base
+from metrics import linear_separability, metric_base
+from metrics.features import availability, feature_networks
 from metrics.metric_defaults import metric_defaults, with_num_samples
 from tests import metric_stand_ins
 from tests.golden_figures import (
@@ -28,7 +29,7 @@ from tests.golden_figures import (
 from tests.golden_recipe import golden_input
 from tests.seeded_randomness import seeded_by_order
 from training import misc
-from training.tfrecord_export import TFRecordExporter
+from training.data.export import TFRecordExporter
 
 GOLDEN = figures('metrics')
 DATA = dict(tfrecord_dir='tiny', shuffle_mb=0)
@@ -202,7 +203,7 @@ def test_statistics_of_reals_are_kept_until_what_they_come_from_changes(
 
 
 def test_a_data_set_that_does_not_repeat_is_read_once(evaluate, monkeypatch):
-    from metrics import statistics
+    from metrics.figures import statistics
     counts = []
     original = statistics.Moments.covariance
 

@@ -11,10 +11,11 @@ import tensorflow.compat.v1 as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import dnnlib
-from metrics import feature_networks, sessions
+from metrics import sessions
+from metrics.features import feature_networks
 from tests import metric_stand_ins
 from tests.golden_figures import QUICK, fresh_session, one_hot
-from training.tfrecord_export import TFRecordExporter
+from training.data.export import TFRecordExporter
 
 FID = dict(func_name='metrics.frechet_inception_distance.FID', name='fid', num_images=8, minibatch_per_gpu=8)
 NETWORK = dict(fmap_base=32, fmap_max=4)

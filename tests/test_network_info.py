@@ -13,10 +13,12 @@ import pytest
 import dnnlib
 import dnnlib.tflib as tflib
 import network_info
-from dnnlib import cli, downloads, trust
-from dnnlib.stored import inspection
+from dnnlib import cli
+from dnnlib.downloading import downloads
+from dnnlib.pickles import inspection, trust
 from dnnlib.util import UserError
-from metrics import feature_networks, inception_graph, real_cache
+from metrics import real_cache
+from metrics.features import feature_networks, inception_graph
 from tests import download_server, small_networks
 from tests.crafted_pickles import dumps, stored
 from tests.golden_figures import figures

@@ -1,12 +1,12 @@
-"""dnnlib.stored.network_origin: which build function a stored network belongs to."""
+"""dnnlib.pickles.origin: which build function a stored network belongs to."""
 
 import types
 
 import numpy as np
 import pytest
 
-from dnnlib.stored import network_origin
-from dnnlib.stored.network_origin import ADA, PROGAN, STYLEGAN, STYLEGAN2, UnknownFunction
+from dnnlib.pickles import origin as network_origin
+from dnnlib.pickles.origin import ADA, PROGAN, STYLEGAN, STYLEGAN2, UnknownFunction
 from dnnlib.util import UserError
 
 MODULES = {PROGAN: 'networks_progan', STYLEGAN: 'networks_stylegan', STYLEGAN2: 'networks_stylegan2',

@@ -12,7 +12,8 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib.tflib import network_pickle, network_state
+from dnnlib.tflib import network_pickle
+from dnnlib.tflib.network import state as network_state
 from dnnlib.util import EasyDict, UserError
 from tests.golden_figures import QUICK, fresh_session, set_golden_values
 from tests.golden_recipe import golden_input

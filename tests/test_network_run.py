@@ -5,7 +5,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from dnnlib.tflib import network_run, tfutil
+from dnnlib.tflib import tfutil
+from dnnlib.tflib.network import running
 from tests.golden_recipe import golden_input
 from tests.small_networks import AFFINE_X, X, Y, affine, graph_ops, twice
 
@@ -38,7 +39,7 @@ def test_minibatches_change_nothing(minibatch_size, net):
 
 def test_no_items_give_empty_arrays_without_a_session_call(net, monkeypatch):
     net.run(X, Y)
-    monkeypatch.setattr(network_run.tfutil, 'run', None)
+    monkeypatch.setattr(running.tfutil, 'run', None)
     out, scaled = net.run(X[:0], Y[:0])
     assert (out.shape, scaled.shape, out.dtype) == ((0, 3), (0, 1, 3), np.float32)
 
@@ -86,7 +87,7 @@ def test_output_dtype_follows_the_transform(generator):
 
 
 def test_legacy_arguments_still_work_and_warn_once(generator, capsys):
-    network_run._warn_of_legacy_kwargs.cache_clear()
+    running._warn_of_legacy_kwargs.cache_clear()
     z = golden_input('z', [2, 4])
     floats = generator.run(z, None, randomize_noise=False)
     legacy = dict(out_mul=3.5, out_add=2.25, randomize_noise=False)

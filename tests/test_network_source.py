@@ -13,8 +13,8 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib.stored import network_source
-from dnnlib.stored.older_python import translated
+from dnnlib.pickles import network_source
+from dnnlib.pickles.older_python import translated
 from tests import small_networks
 from tests.golden_figures import assert_close, one_hot, set_golden_values
 from tests.golden_recipe import golden_input

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import dnnlib.tflib as tflib
-from dnnlib.stored import stored_state
-from dnnlib.tflib import network_pickle, network_state
+from dnnlib.pickles import stored_state
+from dnnlib.tflib import network_pickle
 from dnnlib.tflib.network import import_handler
+from dnnlib.tflib.network import state as network_state
 from dnnlib.util import EasyDict, UserError
 from tests.crafted_pickles import StoredNetwork, dumps, stored
 from tests.golden_figures import set_golden_values

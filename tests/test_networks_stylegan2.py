@@ -7,9 +7,6 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from dnnlib.tflib.layers import modulated
-from dnnlib.tflib.layers.minibatch_stddev import minibatch_stddev_layer
-from dnnlib.tflib.layers.styles import mix_styles
 from dnnlib.tflib.ops import conv2d
 from tests.golden_figures import (
     QUICK,
@@ -25,6 +22,9 @@ from tests.golden_recipe import golden_input
 from tests.gpu_form import built_for_gpus, compiled
 from tests.network_cases import cases_by_graph, check_golden_cases, check_variable_table, table_id
 from training import networks_stylegan2
+from training.layers import modulated
+from training.layers.minibatch_stddev import minibatch_stddev_layer
+from training.layers.styles import mix_styles
 
 FUNCTIONS = ('training.networks_stylegan2.G_main', 'training.networks_stylegan2.D_stylegan2')
 CASES = [case for case in figures('networks_stylegan2') if 'networks_stylegan2.' in case['func']]

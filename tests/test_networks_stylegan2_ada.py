@@ -8,8 +8,6 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from dnnlib.tflib.layers import adaptive, equalized, stylegan2_ada
-from dnnlib.tflib.layers.spectral_norm import apply_spectral_norm
 from tests.golden_figures import (
     QUICK,
     arrays,
@@ -23,6 +21,8 @@ from tests.golden_figures import (
 from tests.golden_recipe import golden_input
 from tests.gpu_form import built_for_gpus, compiled
 from tests.network_cases import cases_by_graph, check_golden_cases
+from training.layers import adaptive, equalized, stylegan2_ada
+from training.layers.spectral_norm import apply_spectral_norm
 
 MODULE = 'training.networks_stylegan2_ada'
 G_MAIN, D_MAIN = f'{MODULE}.G_main', f'{MODULE}.D_main'

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from dnnlib import downloads, util
+from dnnlib import util
+from dnnlib.downloading import downloads
 from dnnlib.util import DownloadError
 from tests import download_server
 from tests.download_server import answer

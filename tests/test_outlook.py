@@ -7,9 +7,10 @@ import pytest
 import dnnlib.tflib as tflib
 from tests import resumed_runs
 from tests.resumed_runs import go_on, start, write_data
-from training import outlook, training_state
-from training.reporting import SnapshotGrid
-from training.trainer import Trainer
+from training.loop import outlook
+from training.loop.reporting import SnapshotGrid
+from training.loop.trainer import Trainer
+from training.resuming import state_folder
 
 
 @pytest.fixture(scope='module')
@@ -102,7 +103,7 @@ def test_a_run_with_a_small_grid_goes_on_with_it_and_says_how_long_it_takes(slow
     go_on(one, total_kimg=0.032)
     assert set(_pictures(one).values()) == {(2 * 8, 2 * 8)}
     assert len(_pictures(one)) >= 3
-    assert training_state.newest(str(one)).arrays['grid_latents'].shape == (4, 4)
+    assert state_folder.newest(str(one)).arrays['grid_latents'].shape == (4, 4)
 
 
 def test_a_smaller_grid_changes_nothing_else(slow, tmp_path):

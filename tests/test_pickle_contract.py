@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import dnnlib.tflib as tflib
-from dnnlib.tflib import network_state
+from dnnlib.tflib.network import state
 from tests import pytorch_readers
 from tests.golden_figures import QUICK, assert_close, fresh_session, set_golden_values
 from tests.golden_recipe import golden_input
 from training import misc
-from training.configs import config_settings
+from training.settings.configs import config_settings
 
 Z = golden_input('z', [8, 6])
 
@@ -75,21 +75,21 @@ def test_static_kwargs_of_configs_e_and_f_are_known_to_pytorch_readers(config, m
     settings = config_settings(config)
     for name, allowed in (('G', pytorch_readers.G_KWARGS), ('D', pytorch_readers.D_KWARGS)):
         net = tflib.Network(name, num_channels=3, resolution=8, label_size=0, **settings[name + '_args'])
-        kwargs = network_state._explicit_kwargs(net)
+        kwargs = state._explicit_kwargs(net)
         assert set(kwargs) <= allowed
         # The widths are the defaults of both sides.
         assert set(kwargs) - set(net.static_kwargs) == ({'mbstd_group_size'} if name == 'D' else set())
 
 
 def test_a_mapping_network_that_is_not_as_wide_as_the_dlatents_says_so(networks):
-    assert network_state.get_state(networks[0])['static_kwargs']['mapping_fmaps'] == 512
+    assert state.get_state(networks[0])['static_kwargs']['mapping_fmaps'] == 512
     assert 'mapping_fmaps' not in networks[0].static_kwargs
 
 
 def test_a_keyword_that_was_given_is_kept(session):
     D = tflib.Network('D', func_name='training.networks_stylegan2.D_stylegan2', resolution=8, fmap_max=4,
                       mbstd_group_size=2)
-    assert network_state.get_state(D)['static_kwargs'] == D.static_kwargs
+    assert state.get_state(D)['static_kwargs'] == D.static_kwargs
 
 
 def test_the_file_holds_what_old_versions_read(snapshot):

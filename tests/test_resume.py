@@ -22,10 +22,10 @@ from tests.resumed_runs import (
     write_data,
 )
 from tests.small_networks import SMALL_G
-from training import training_state
+from training.loop.reporting import SnapshotGrid
+from training.loop.trainer import Trainer
 from training.loss import D_logistic
-from training.reporting import SnapshotGrid
-from training.trainer import Trainer
+from training.resuming import state_folder
 
 CASES = {
     'config-f': {},
@@ -111,7 +111,7 @@ def test_a_stop_between_steps_that_are_skipped_changes_nothing_and_one_bad_devic
             go_on(run_dir, kwargs['session_config'])
     skipped = [line.rpartition('gpumem 0.0')[2] for line in tick_lines(run_dir)]
     assert skipped == ['', ' skipped 1', ' skipped 1']  # after 1, 3 and 5 steps
-    before, after = training_state.paths(str(run_dir))[-2:]  # after 5 and 6 steps, both skipped
+    before, after = state_folder.paths(str(run_dir))[-2:]  # after 5 and 6 steps, both skipped
     for prefix, moves in (('D/', False), ('TrainD/Apply', False), ('G_synthesis/', True)):
         first, last = variables_of(before, prefix), variables_of(after, prefix)
         assert first and any((first[name] != last[name]).any() for name in first) == moves, prefix

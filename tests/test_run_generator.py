@@ -16,7 +16,7 @@ from dnnlib.util import UserError
 from tests.golden_figures import arrays, assert_close, figures, fresh_session, set_golden_values
 from tests.small_networks import SMALL_G
 from training import generation, misc
-from training.official_files import OFFICIAL_URLS
+from training.data.official_files import OFFICIAL_URLS
 
 G_MAIN = 'training.networks_stylegan2.G_main'
 D_STYLEGAN2 = 'training.networks_stylegan2.D_stylegan2'

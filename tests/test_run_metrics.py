@@ -8,12 +8,12 @@ import pytest
 import dnnlib.tflib as tflib
 import run_metrics
 from dnnlib import cli
-from metrics import feature_networks
+from metrics.features import feature_networks
 from tests import metric_stand_ins
 from tests.golden_figures import QUICK, fresh_session
 from tests.small_networks import SMALL_G
 from training import misc
-from training.tfrecord_export import TFRecordExporter
+from training.data.export import TFRecordExporter
 
 
 @pytest.fixture(scope='module')

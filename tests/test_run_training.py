@@ -11,13 +11,13 @@ import dnnlib
 import run_training
 from dnnlib import cli
 from dnnlib.submission import submit
-from metrics import feature_networks
+from metrics.features import feature_networks
 from metrics.metric_defaults import metric_defaults
 from tests import metric_stand_ins
-from training import resume
-from training.configs import CONFIGS, PRESETS, config_settings
-from training.run_settings import OWN_FLAGS
-from training.schedule import training_schedule
+from training.loop.schedule import training_schedule
+from training.resuming import command
+from training.settings.configs import CONFIGS, PRESETS, config_settings
+from training.settings.from_flags import OWN_FLAGS
 from training.training_loop import training_loop
 
 
@@ -210,7 +210,7 @@ def run_dir(data_dir, submitted, tmp_path):
 def continued(monkeypatch):
     """What main() hands over to go on with a run: [(run, SubmitConfig), ...]."""
     calls = []
-    monkeypatch.setattr(resume, 'go_on', lambda run, sc: calls.append((run, sc)))
+    monkeypatch.setattr(command, 'go_on', lambda run, sc: calls.append((run, sc)))
     return calls
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from dnnlib import EasyDict
-from training.configs import CONFIGS, PRESETS, config_settings
-from training.schedule import training_schedule, with_D_lrate
+from training.loop.schedule import training_schedule, with_D_lrate
+from training.settings.configs import CONFIGS, PRESETS, config_settings
 
 FFHQ = EasyDict(resolution_log2=10)
 GROWING = dict(lod_initial_resolution=8, minibatch_size_dict={8: 256, 16: 128, 32: 64, 64: 32},

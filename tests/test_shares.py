@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from training.data.export import TFRecordExporter
 from training.dataset import TFRecordDataset
-from training.tfrecord_export import TFRecordExporter
 
 
 @pytest.fixture(scope='module')

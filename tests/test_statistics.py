@@ -9,7 +9,7 @@ import pytest
 import scipy.linalg
 
 import dnnlib
-from metrics import manifold, statistics
+from metrics.figures import manifold, statistics
 from tests import golden_figures
 from tests.golden_recipe import golden_input
 

@@ -18,9 +18,9 @@ import pytest
 import dnnlib
 import run_training
 from dnnlib import cli, util
-from dnnlib.submission import slurm, submit
-from dnnlib.submission.internal import slurm_task
-from training.tfrecord_export import TFRecordExporter
+from dnnlib.submission import submit
+from dnnlib.submission.slurm import target, task
+from training.data.export import TFRecordExporter
 
 THIS = 'tests.test_submission_slurm'
 HANGS = 600  # Seconds after which what should have happened is taken never to happen.
@@ -58,7 +58,7 @@ def config(tmp_path):
     submit_config.run_desc = 'desc'
     submit_config.user_name = 'user'
     submit_config.local.do_not_copy_source_files = True
-    submit_config.slurm = slurm.TargetOptions()
+    submit_config.slurm = target.TargetOptions()
     return submit_config
 
 
@@ -69,7 +69,7 @@ def _directives(script):
 
 def test_the_script_asks_for_what_the_options_say(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config.slurm = slurm.TargetOptions(
+    config.slurm = target.TargetOptions(
         nodes=2, tasks_per_node=4, gpus_per_node=8, cpus_per_task=6, time='2-12', partition='gpu,long',
         warning_seconds=300, options=['--account=abc', '--exclusive', '--comment=it\'s "mine"'])
     script = submit.slurm_script(config, f'{THIS}.announce')
@@ -118,7 +118,7 @@ def test_the_stored_configuration_is_that_of_a_local_run(config, programs):
     done = dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
     with open(os.path.join(done.run_dir, 'submit_config.pkl'), 'rb') as file:
         text = file.read()
-    assert b'dnnlib.submission.slurm' not in text, 'the published code has no such module'
+    assert b'dnnlib.submission.slurm.target' not in text, 'the published code has no such module'
     stored = pickle.loads(text)
     assert stored.submit_target == dnnlib.SubmitTarget.LOCAL and stored.slurm is None
     assert done.submit_target == dnnlib.SubmitTarget.SLURM
@@ -134,9 +134,9 @@ def test_a_job_uses_the_copy_of_the_sources_if_there_is_one(config, programs, tm
     done = dnnlib.submit_run(config, 'job_pack.mod.function')
     with open(os.path.join(done.run_dir, 'slurm.sh'), encoding='utf-8') as file:
         script = file.read()
-    for path in ('run.py', 'src/dnnlib/submission/internal/slurm_task.py'):
+    for path in ('run.py', 'src/dnnlib/submission/slurm/task.py'):
         assert f"'{done.run_dir}/{path}'" in script and os.path.isfile(os.path.join(done.run_dir, path))
-    assert os.path.dirname(slurm_task.__file__) not in script
+    assert os.path.dirname(task.__file__) not in script
 
 
 def test_a_refusal_is_one_line_and_leaves_no_run_directory(config, programs, capsys):
@@ -186,7 +186,7 @@ def _requeued(programs):
 
 
 @pytest.mark.parametrize(('status', 'requeued'), [
-    (0, False), (1, False), (2, False), (137, False), (slurm.REQUEUE_STATUS, True), (128 + 15, True)])
+    (0, False), (1, False), (2, False), (137, False), (target.REQUEUE_STATUS, True), (128 + 15, True)])
 def test_a_job_requeues_itself_if_its_tasks_were_stopped(status, requeued, job, programs):
     process = job(f'exit {status}')
     process.communicate(timeout=HANGS)
@@ -207,7 +207,7 @@ def test_a_job_that_has_lost_one_of_several_tasks_requeues_itself(job, programs,
     ('JobId=7 JobState=COMPLETING Reason=TimeLimit PreemptTime=None X=', True),
     ('JobId=7 JobState=COMPLETING Reason=None PreemptTime=2026-01-01T00:00:00 X=', True)])
 def test_a_job_that_slurm_ends_comes_back_unless_it_was_cancelled(shown, requeued, job, programs):
-    job(f'exit {slurm.REQUEUE_STATUS}', shown).communicate(timeout=HANGS)
+    job(f'exit {target.REQUEUE_STATUS}', shown).communicate(timeout=HANGS)
     assert _requeued(programs) == requeued
 
 
@@ -247,7 +247,7 @@ def test_at_its_time_limit_a_job_does_not_wait_for_its_tasks(job, programs, tmp_
 
 def test_abort_txt_keeps_a_job_from_coming_back(job, programs, config):
     abort = os.path.join(config.run_dir_root, '00000-desc', 'abort.txt')
-    process = job(f'touch "{abort}"; exit {slurm.REQUEUE_STATUS}')
+    process = job(f'touch "{abort}"; exit {target.REQUEUE_STATUS}')
     assert 'abort.txt ends the run' in process.communicate(timeout=HANGS)[0]
     assert not _requeued(programs)
 
@@ -275,7 +275,7 @@ def test_only_the_first_task_writes(config, programs):
     programs('sbatch', 'echo 7')
     done = dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
     before = set(os.listdir(done.run_dir))
-    launcher = os.path.join(os.path.dirname(slurm_task.__file__), 'run.py')
+    launcher = os.path.join(os.path.dirname(task.__file__), 'run.py')
     said = []
     for index in (1, 0):
         tf_config = json.dumps({'cluster': {'worker': ['a:1', 'b:1']}, 'task': {'index': index}})
@@ -292,7 +292,7 @@ def test_only_the_first_task_writes(config, programs):
     ('90', 5400), ('90:30', 5430), ('1:30:00', 5400), ('2-12', 216000), ('1-0:30', 88200),
     ('1-0:0:5', 86405)])
 def test_time_limits_are_those_of_sbatch(text, seconds):
-    assert slurm.limit_seconds(text) == seconds
+    assert target.limit_seconds(text) == seconds
 
 
 @pytest.fixture

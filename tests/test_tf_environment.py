@@ -32,8 +32,8 @@ def _at_load(code, stand_in, **changed):
 @pytest.mark.skipif(platform.machine() not in tf_environment.X86, reason='for x86 CPUs')
 @pytest.mark.parametrize('module', [
     'dnnlib.tflib', 'dnnlib.tflib.network', 'training.dataset', 'training.loss', 'training.training_loop',
-    'training.networks_stylegan2', 'metrics.metric_base', 'metrics.efficientnet_lite0', 'training.generation',
-    'dnnlib.submission.internal.slurm_task, tensorflow', 'benchmarks.timing', 'tests.conftest'])
+    'training.networks_stylegan2', 'metrics.metric_base', 'metrics.features.efficientnet_lite0',
+    'training.generation', 'dnnlib.submission.slurm.task, tensorflow', 'benchmarks.timing', 'tests.conftest'])
 def test_onednn_is_on_when_tensorflow_loads(module, stand_in):
     assert _at_load(f'import {module}', stand_in) == '1'
 

@@ -1,4 +1,4 @@
-"""metrics.torch_weights: what it reads, what it refuses, and that reading executes nothing."""
+"""metrics.features.torch_weights: what it reads, what it refuses, and that reading executes nothing."""
 
 import collections
 import io
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dnnlib.util import UserError
-from metrics import torch_weights
+from metrics.features import torch_weights
 from tests import crafted_pickles
 
 numbers = np.arange(24, dtype='<f4')

@@ -25,11 +25,12 @@ from tests.golden_figures import (
     set_golden_values,
 )
 from tests.golden_recipe import golden_input, golden_value
-from training import misc, train_graph, training_loop
+from training import misc, training_loop
+from training.data.export import TFRecordExporter
 from training.dataset import TFRecordDataset
-from training.reporting import Reporter
-from training.tfrecord_export import TFRecordExporter
-from training.trainer import Trainer
+from training.loop import graph
+from training.loop.reporting import Reporter
+from training.loop.trainer import Trainer
 from training.training_loop import process_reals
 
 TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
@@ -271,8 +272,8 @@ def idle_run(data_dir, tmp_path, monkeypatch):
     def build(G, D, Gs, training_set, **_kwargs):
         optimizer = types.SimpleNamespace(reset_optimizer_state=lambda: None)
         no_op = tf.no_op()
-        return train_graph.TrainGraph(
-            train_graph._make_inputs(), optimizer, optimizer, G_train=no_op, G_reg=no_op, D_train=no_op,
+        return graph.TrainGraph(
+            graph._make_inputs(), optimizer, optimizer, G_train=no_op, G_reg=no_op, D_train=no_op,
             D_reg=no_op, data_fetch=tf.group(*training_set.get_minibatch_tf()), Gs_update=no_op)
 
     monkeypatch.setattr(training_loop, 'build_train_graph', build)

@@ -1,4 +1,4 @@
-"""training.training_state: states are whole or not there, and what is damaged is recognized."""
+"""training.resuming.state_folder: states are whole or not there, and what is damaged is recognized."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
-from training import state_keeper, training_state
+from training.resuming import state_folder, state_keeper
 
 
 @pytest.fixture
@@ -17,11 +17,11 @@ def variables(session):
     """A variable `a`, its copy `b`, and `c`, which is left out."""
     a, b, c = [tf.Variable(np.float32([1, 2, number]), name=name) for number, name in enumerate('abc')]
     tflib.run([var.initializer for var in (a, b, c)])
-    return training_state.Variables({b: a}, without=[c])
+    return state_folder.Variables({b: a}, without=[c])
 
 
 def write(run_dir, nimg, variables, **content):
-    return training_state.write(str(run_dir), nimg, variables, {'x': np.arange(3)}, content)
+    return state_folder.write(str(run_dir), nimg, variables, {'x': np.arange(3)}, content)
 
 
 def spoil(path, name):
@@ -41,13 +41,13 @@ def test_a_state_comes_back_as_it_was(variables, tmp_path):
     assert sorted(os.listdir(path)) == sorted(FILES)
     assert os.listdir(tmp_path) == ['training-state-000012.345'], 'nothing else is left'
     tflib.set_vars({var: [9, 9, 9] for var in (a, b, c)})
-    state = training_state.read(path)
+    state = state_folder.read(path)
     assert state.content == {'number': 0.1}
     assert state.arrays['x'].tolist() == [0, 1, 2]
     variables.restore(state, empty_summaries=False)
     assert [tflib.run(var).tolist() for var in (a, b, c)] == [[1, 2, 0], [1, 2, 0], [9, 9, 9]]
-    training_state.amend(path, {'number': 0.2})
-    assert training_state.read(path).content == {'number': 0.2}
+    state_folder.amend(path, {'number': 0.2})
+    assert state_folder.read(path).content == {'number': 0.2}
 
 
 @pytest.mark.parametrize('name', FILES)
@@ -55,20 +55,20 @@ def test_the_state_before_a_damaged_one_is_used_with_a_warning(name, variables, 
     paths = [write(tmp_path, nimg, variables) for nimg in (4, 8, 12)]
     spoil(paths[2], name)
     os.remove(os.path.join(paths[1], name))
-    with pytest.raises(training_state.DamagedState, match=f'{paths[2]}: .*{name}'):
-        training_state.read(paths[2])
-    assert training_state.newest(str(tmp_path)).path == paths[0]
+    with pytest.raises(state_folder.DamagedState, match=f'{paths[2]}: .*{name}'):
+        state_folder.read(paths[2])
+    assert state_folder.newest(str(tmp_path)).path == paths[0]
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(': ')[1] for line in lines] == [paths[2], paths[1]]
     assert all(line.startswith('Warning: ') for line in lines)
     spoil(paths[0], name)
-    assert training_state.newest(str(tmp_path)) is None
+    assert state_folder.newest(str(tmp_path)) is None
 
 
 def test_the_newest_states_are_kept(variables, tmp_path):
     paths = [write(tmp_path, nimg, variables) for nimg in (4, 8, 1000000)]
-    training_state.keep_newest(str(tmp_path), 2)
-    assert training_state.paths(str(tmp_path)) == paths[1:]
+    state_folder.keep_newest(str(tmp_path), 2)
+    assert state_folder.paths(str(tmp_path)) == paths[1:]
     assert len(os.listdir(tmp_path)) == 2
 
 
@@ -83,13 +83,13 @@ def test_a_full_disk_leaves_the_states_before(variables, tmp_path, monkeypatch):
     with pytest.raises(OSError, match='No space left.*training-state-000000.008'):
         write(tmp_path, 8, variables)
     assert os.listdir(tmp_path) == [os.path.basename(first)]
-    training_state.read(first)
+    state_folder.read(first)
 
 
 def test_a_state_of_another_graph_is_refused(variables, tmp_path):
-    state = training_state.read(write(tmp_path, 4, variables))
+    state = state_folder.read(write(tmp_path, 4, variables))
     tf.Variable(0.0, name='new')
-    other = training_state.Variables({}, without=[])
+    other = state_folder.Variables({}, without=[])
     with pytest.raises(UserError, match='does not fit the networks and optimizers of this run'):
         other.restore(state, empty_summaries=False)
 

@@ -14,7 +14,7 @@ import dnnlib.tflib as tflib
 import pretrained_networks
 import run_generator
 import run_training
-from dnnlib import trust
+from dnnlib.pickles import trust
 from dnnlib.tflib import network_pickle
 from dnnlib.util import UserError
 from tests import small_networks
@@ -41,7 +41,7 @@ def executed(monkeypatch):
         return getattr(small_networks, func_name)
 
     module = types.SimpleNamespace(build_function=build_function)
-    monkeypatch.setitem(sys.modules, 'dnnlib.tflib.legacy_source', module)
+    monkeypatch.setitem(sys.modules, 'dnnlib.tflib.legacy.execution', module)
     monkeypatch.setattr(tflib, 'legacy_source', module, raising=False)
     return calls
 

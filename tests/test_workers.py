@@ -6,7 +6,7 @@ import os
 import pytest
 
 import dnnlib
-from dnnlib import workers
+from dnnlib.parallel import workers
 from dnnlib.util import UserError
 
 HOSTS = ['a:1', 'b:2', '[::1]:3']

@@ -14,7 +14,8 @@ import pytest
 import dataset_tool
 import dnnlib.tflib as tflib
 import pretrained_networks
-from dnnlib import cli, downloads
+from dnnlib import cli
+from dnnlib.downloading import downloads
 from dnnlib.util import UserError
 from tests.dataset_files import contents, random_pixels, write_images
 from tests.golden_figures import QUICK, fresh_session
@@ -22,7 +23,7 @@ from tests.small_networks import SMALL_G
 from tests.test_house import ROOT
 from tests.wrong_command_lines import OTHERS, WITHOUT_TENSORFLOW
 from training import misc
-from training.tfrecord_export import TFRecordExporter
+from training.data.export import TFRecordExporter
 
 pytestmark = pytest.mark.usefixtures('module_session')  # in place of the one that scripts leave open
 

@@ -3,7 +3,7 @@
 What stands in braces is a file or folder of `test_wrong_command_lines.files`; {new} does not exist.
 """
 
-from training.configs import CONFIGS
+from training.settings.configs import CONFIGS
 
 IMAGES = 'generate-images --network={net} --seeds=1 '
 MIX = 'style-mixing-example --network={net} --row-seeds=1 --col-seeds=2 '

@@ -12,9 +12,9 @@ from google.protobuf.message import DecodeError
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
-from training import data_folders
-from training.dataset_synthetic import SyntheticDataset
-from training.record_stream import RECORD_FRAME_BYTES, image_label_stream, share_of_stream
+from training.data import folders
+from training.data.record_stream import RECORD_FRAME_BYTES, image_label_stream, share_of_stream
+from training.data.synthetic import SyntheticDataset
 
 __all__ = ['SyntheticDataset', 'TFRecordDataset', 'describe_data_error', 'load_dataset', 'num_images_in',
            'read_once', 'shapes_in']
@@ -291,7 +291,7 @@ def shapes_in(tfrecord_dir, resolution=None, max_label_size=0):
     Arguments and errors are those of TFRecordDataset.
     """
     file = _files_by_lod(tfrecord_dir, resolution)[0]
-    labels = _load_labels(data_folders.label_file(tfrecord_dir), max_label_size, file)
+    labels = _load_labels(folders.label_file(tfrecord_dir), max_label_size, file)
     return list(file.shape), [labels.shape[1]]
 
 
@@ -306,7 +306,7 @@ def _files_by_lod(tfrecord_dir, resolution):
     Raises UserError where a resolution from 4 on is missing or files do not belong together.
     """
     by_side = {}
-    for file in map(_inspect, data_folders.record_paths(tfrecord_dir)):
+    for file in map(_inspect, folders.record_paths(tfrecord_dir)):
         if file.shape[1] in by_side:
             raise UserError(f'{tfrecord_dir}: two files have resolution {file.shape[1]}: '
                             f'{by_side[file.shape[1]].path} and {file.path}; keep one data set per folder')
@@ -339,7 +339,7 @@ def _check_same_images(full, reduced):
 def _find_label_file(label_file, tfrecord_dir):
     """Path of the label file or, where none is named and none is in the folder, None."""
     if label_file is None:
-        return data_folders.label_file(tfrecord_dir)
+        return folders.label_file(tfrecord_dir)
     for path in (label_file, os.path.join(tfrecord_dir, label_file)):
         if os.path.isfile(path):
             return path

@@ -5,7 +5,8 @@ import numpy as np
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.progress import Progress
-from training import misc, picture_requests
+from training import misc
+from training.settings import picture_requests
 
 SYNTHESIS = dict(randomize_noise=False, output_transform=dict(func=tflib.convert_images_to_uint8))
 

@@ -8,11 +8,11 @@ import numpy as np
 import PIL.Image
 
 import dnnlib
+from dnnlib.pickles import contents
 from dnnlib.progress import shown
-from dnnlib.stored import contents
 from dnnlib.tflib import Network, network_pickle
 from dnnlib.util import UserError, atomic_write
-from training import image_sources, official_files
+from training.data import image_files, official_files
 
 # size: (width in pixels, height in pixels, fewest columns, fewest rows); any other size is a single image.
 GRID_SIZES = {
@@ -155,7 +155,7 @@ def convert_to_pil_image(image, drange=[0, 1]):
 
 def save_image_grid(images, filename, drange=[0, 1], grid_size=None):
     """Write images [N,C,H,W] as one picture (see `create_image_grid`) in the format of the file name."""
-    image_format = image_sources.picture_format(filename)
+    image_format = image_files.picture_format(filename)
     picture = convert_to_pil_image(create_image_grid(images, grid_size), drange)
     with atomic_write(filename, mode='wb') as file:
         picture.save(file, format=image_format)

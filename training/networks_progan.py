@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from dnnlib.tflib.layers.growth import choose_structure, grow_features, grow_image, level_of_detail
-from dnnlib.tflib.layers.minibatch_stddev import minibatch_stddev_layer
-from dnnlib.tflib.layers.normalization import pixel_norm
-from dnnlib.tflib.layers.stages import Fmaps, log2_of_resolution
-from dnnlib.tflib.layers.stylegan import apply_bias, conv2d, dense, leaky_relu
-from dnnlib.tflib.layers.stylegan_resampling import conv2d_downscale2d, upscale2d_conv2d
 from dnnlib.tflib.ops.conv2d import change_layout, device_layout
 from dnnlib.tflib.ops.stylegan_resampling import downscale2d, upscale2d
+from training.layers.growth import choose_structure, grow_features, grow_image, level_of_detail
+from training.layers.minibatch_stddev import minibatch_stddev_layer
+from training.layers.normalization import pixel_norm
+from training.layers.stages import Fmaps, log2_of_resolution
+from training.layers.stylegan import apply_bias, conv2d, dense, leaky_relu
+from training.layers.stylegan_resampling import conv2d_downscale2d, upscale2d_conv2d
 
 __all__ = ['D_paper', 'G_paper']
 

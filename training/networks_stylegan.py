@@ -7,16 +7,16 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib.tflib.layers.growth import choose_structure, grow_features, grow_image, level_of_detail
-from dnnlib.tflib.layers.minibatch_stddev import minibatch_stddev_layer
-from dnnlib.tflib.layers.normalization import instance_norm, pixel_norm
-from dnnlib.tflib.layers.stages import Fmaps, log2_of_resolution
-from dnnlib.tflib.layers.stylegan import apply_bias, apply_noise, conv2d, dense, leaky_relu, style_mod
-from dnnlib.tflib.layers.stylegan_resampling import conv2d_downscale2d, get_weight, upscale2d_conv2d
-from dnnlib.tflib.layers.styles import map_latents, plain_number, styled_dlatents, synthesize
-from dnnlib.tflib.layers.synthesis_inputs import const_input, noise_inputs
 from dnnlib.tflib.ops.conv2d import change_layout, device_layout
 from dnnlib.tflib.ops.stylegan_resampling import blur2d, downscale2d, upscale2d
+from training.layers.growth import choose_structure, grow_features, grow_image, level_of_detail
+from training.layers.minibatch_stddev import minibatch_stddev_layer
+from training.layers.normalization import instance_norm, pixel_norm
+from training.layers.stages import Fmaps, log2_of_resolution
+from training.layers.stylegan import apply_bias, apply_noise, conv2d, dense, leaky_relu, style_mod
+from training.layers.stylegan_resampling import conv2d_downscale2d, get_weight, upscale2d_conv2d
+from training.layers.styles import map_latents, plain_number, styled_dlatents, synthesize
+from training.layers.synthesis_inputs import const_input, noise_inputs
 
 __all__ = [
     'D_basic', 'G_mapping', 'G_style', 'G_synthesis', 'apply_bias', 'apply_noise', 'blur2d', 'conv2d',

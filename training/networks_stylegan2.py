@@ -7,7 +7,11 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib.tflib.layers.equalized import (
+from dnnlib.tflib.ops.conv2d import change_layout, device_layout
+from dnnlib.tflib.ops.fused_bias_act import fused_bias_act, gain_before_and_after
+from dnnlib.tflib.ops.stylegan_resampling import downscale2d, upscale2d
+from dnnlib.tflib.ops.upfirdn_2d import downsample_2d, upsample_2d
+from training.layers.equalized import (
     apply_bias_act,
     conv2d_bias_act,
     conv2d_layer,
@@ -15,16 +19,12 @@ from dnnlib.tflib.layers.equalized import (
     dense_layer,
     get_weight,
 )
-from dnnlib.tflib.layers.growth import choose_structure, grow_features, grow_image, level_of_detail
-from dnnlib.tflib.layers.minibatch_stddev import minibatch_stddev_layer
-from dnnlib.tflib.layers.modulated import modulated_conv2d_layer
-from dnnlib.tflib.layers.stages import Fmaps, log2_of_resolution
-from dnnlib.tflib.layers.styles import map_latents, plain_number, styled_dlatents, synthesize
-from dnnlib.tflib.layers.synthesis_inputs import const_input, layer_noise, noise_inputs
-from dnnlib.tflib.ops.conv2d import change_layout, device_layout
-from dnnlib.tflib.ops.fused_bias_act import fused_bias_act, gain_before_and_after
-from dnnlib.tflib.ops.stylegan_resampling import downscale2d, upscale2d
-from dnnlib.tflib.ops.upfirdn_2d import downsample_2d, upsample_2d
+from training.layers.growth import choose_structure, grow_features, grow_image, level_of_detail
+from training.layers.minibatch_stddev import minibatch_stddev_layer
+from training.layers.modulated import modulated_conv2d_layer
+from training.layers.stages import Fmaps, log2_of_resolution
+from training.layers.styles import map_latents, plain_number, styled_dlatents, synthesize
+from training.layers.synthesis_inputs import const_input, layer_noise, noise_inputs
 
 __all__ = [
     'D_stylegan', 'D_stylegan2', 'G_main', 'G_mapping', 'G_synthesis_stylegan2',

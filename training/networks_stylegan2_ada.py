@@ -11,12 +11,14 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib.tflib.layers.adaptive import multiplicative_dropout, pagan_bits, pagan_sign
-from dnnlib.tflib.layers.equalized import apply_bias_act
-from dnnlib.tflib.layers.normalization import normalize_2nd_moment
-from dnnlib.tflib.layers.spectral_norm import apply_spectral_norm
-from dnnlib.tflib.layers.stages import Fmaps, log2_of_resolution
-from dnnlib.tflib.layers.stylegan2_ada import (
+from dnnlib.tflib.ops.conv2d import change_layout, device_layout, per_channel
+from dnnlib.tflib.ops.upfirdn_2d import downsample_2d, upsample_2d
+from training.layers.adaptive import multiplicative_dropout, pagan_bits, pagan_sign
+from training.layers.equalized import apply_bias_act
+from training.layers.normalization import normalize_2nd_moment
+from training.layers.spectral_norm import apply_spectral_norm
+from training.layers.stages import Fmaps, log2_of_resolution
+from training.layers.stylegan2_ada import (
     conv2d,
     conv2d_layer,
     dense_layer,
@@ -24,10 +26,8 @@ from dnnlib.tflib.layers.stylegan2_ada import (
     minibatch_stddev_layer,
     modulated_conv2d_layer,
 )
-from dnnlib.tflib.layers.styles import map_vectors, plain_number, styled_dlatents, synthesize
-from dnnlib.tflib.layers.synthesis_inputs import const_input, layer_noise, noise_inputs
-from dnnlib.tflib.ops.conv2d import change_layout, device_layout, per_channel
-from dnnlib.tflib.ops.upfirdn_2d import downsample_2d, upsample_2d
+from training.layers.styles import map_vectors, plain_number, styled_dlatents, synthesize
+from training.layers.synthesis_inputs import const_input, layer_noise, noise_inputs
 
 __all__ = [
     'D_main', 'G_main', 'G_mapping', 'G_synthesis', 'apply_bias_act', 'apply_spectral_norm', 'conv2d',

@@ -8,15 +8,18 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib import workers
+from dnnlib import faults
+from dnnlib.parallel import workers
 from dnnlib.progress import Progress
 from metrics import metric_base
-from training import dataset, faults, follower, interruption, outlook, starting_networks, training_state
-from training.reporting import Reporter, SnapshotGrid
-from training.schedule import training_schedule, with_D_lrate
-from training.state_keeper import StateKeeper
-from training.train_graph import LossSettings, build_train_graph, process_reals
-from training.trainer import Trainer
+from training import dataset
+from training.loop import interruption, outlook, starting_networks
+from training.loop.graph import LossSettings, build_train_graph, process_reals
+from training.loop.reporting import Reporter, SnapshotGrid
+from training.loop.schedule import training_schedule, with_D_lrate
+from training.loop.trainer import Trainer
+from training.resuming import follower, state_folder
+from training.resuming.state_keeper import StateKeeper
 
 # Arguments that may differ between the workers of a run: what lies where, and what the first one alone does.
 OWN_SETTINGS = (
@@ -80,7 +83,7 @@ def training_loop(
     cluster = tflib.cluster.join(workers.from_environment(), num_gpus, settings, worker_timeout)
     cluster.start_session({**tflib.device_config(num_gpus), **tf_config})
     data_dir = dnnlib.convert_path(data_dir)
-    state = training_state.read(resume_state) if resume_state is not None and cluster.is_first else None
+    state = state_folder.read(resume_state) if resume_state is not None and cluster.is_first else None
     state = follower.as_all_know_it(state, cluster)
     seed = _seed_graph(state, cluster)
     training_set = dataset.load_dataset(data_dir=data_dir, verbose=True, **dataset_args)
@@ -102,7 +105,7 @@ def training_loop(
         lazy_regularization=lazy_regularization, mirror_augment=mirror_augment, drange_net=drange_net,
         G_smoothing_kimg=G_smoothing_kimg)
     all_vars = tf.global_variables()
-    variables = training_state.Variables(graph.copies, without=[*data_vars, *graph.held_images])
+    variables = state_folder.Variables(graph.copies, without=[*data_vars, *graph.held_images])
     reg_intervals = (G_reg_interval, D_reg_interval) if lazy_regularization else (None, None)
     trainer = Trainer(graph, training_set, cluster.num_devices, *reg_intervals, cur_nimg, step_in,
                       max_skipped_steps)

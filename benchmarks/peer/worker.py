@@ -26,7 +26,7 @@ def cost_of(call, at_least=0.0):
 
 
 def _spent():
-    """Time, time in user and in system mode, and minor faults so far, of this process and those it has waited for."""
+    """Time now, and user time, system time and minor faults so far, those of finished children included."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return [time.perf_counter(), *(sum(getattr(usage, name) for usage in usages)
                                    for name in ('ru_utime', 'ru_stime', 'ru_minflt'))]

@@ -6,11 +6,11 @@ import re
 import shutil
 
 from dnnlib import util
-from dnnlib.submission import slurm
+from dnnlib.submission.slurm import target
 
 # What a run directory has before the function that runs there makes anything.
 _OWN_FILES = {'submit_config.pkl', 'submit_config.txt', 'src', 'run.py', 'log.txt', 'run.txt',
-              '_finished.txt', slurm.SCRIPT}
+              '_finished.txt', target.SCRIPT}
 
 
 class SubmitError(util.UserError, RuntimeError):

@@ -19,10 +19,11 @@ import numpy as np
 
 import dnnlib
 from dnnlib import cli, util
-from dnnlib.submission import run_dirs, slurm
+from dnnlib.submission import run_dirs
 from dnnlib.submission.internal import local
 from dnnlib.submission.run_context import RunContext
 from dnnlib.submission.run_dirs import SubmitError
+from dnnlib.submission.slurm import target as slurm
 
 try:
     import fcntl

@@ -12,12 +12,13 @@ import tensorflow.compat.v1 as tf
 logging.getLogger('tensorflow').setLevel(logging.ERROR)  # no deprecation notes for the graph-style API
 tf.disable_v2_behavior()
 
-from . import autosummary, cluster, custom_ops, network, optimizer, random, tfutil
-from .cluster import Cluster
-from .custom_ops import get_plugin
-from .network import Network
-from .optimizer import Optimizer
-from .tfutil import *  # noqa: F403
+from dnnlib.tflib import autosummary, custom_ops, network, optimizer, random, tfutil
+from dnnlib.tflib.custom_ops import get_plugin
+from dnnlib.tflib.network import Network
+from dnnlib.tflib.optimizer import Optimizer
+from dnnlib.tflib.parallel import cluster
+from dnnlib.tflib.parallel.cluster import Cluster
+from dnnlib.tflib.tfutil import *  # noqa: F403
 
 __all__ = [
     'Cluster', 'Network', 'Optimizer', 'autosummary', 'cluster', 'custom_ops', 'get_plugin', 'network',

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from . import tfutil
+from dnnlib.tflib import tfutil
 
 # Also write the mean -+ standard deviation, and a layout by which TensorBoard draws them as margins?
 enable_custom_scalars = False

@@ -10,11 +10,13 @@ import pickle
 from dataclasses import dataclass
 from typing import Any
 
-from .. import array_pickle, trust, util
-from ..stored import contents, network_origin, stored_state
-from . import tfutil
-from .inference import outlines
-from .network import Network
+from dnnlib import util
+from dnnlib.pickles import arrays, contents, stored_state, trust
+from dnnlib.pickles import origin as network_origin
+from dnnlib.tflib import tfutil
+from dnnlib.tflib.inference import outlines
+from dnnlib.tflib.legacy import execution
+from dnnlib.tflib.network import Network
 
 PROTOCOL = 4  # newer protocols are closed to the readers of the published code
 
@@ -33,7 +35,7 @@ class _Job:
         return {**defaults, **self.state['static_kwargs']}
 
 
-class _Builder(array_pickle.Finisher):
+class _Builder(arrays.Finisher):
     """Replaces the stand-ins in an object by networks, which get their graphs when all of them are known."""
 
     leaves = contents.LEAVES
@@ -59,7 +61,7 @@ class _Builder(array_pickle.Finisher):
     def _options(self, obj):
         options, state = obj.becomes(), self(obj.state)
         if type(state) is not dict or not set(state) <= set(vars(options)):
-            raise util.UserError(f'refused: {array_pickle.shown(state)} are no settings of a run')
+            raise util.UserError(f'refused: {arrays.shown(state)} are no settings of a run')
         vars(options).update(state)
         return options
 
@@ -90,9 +92,8 @@ class _Builder(array_pickle.Finisher):
 
 def _stored_function(state):
     """Execute the source text of a network that is trusted. -> its build function"""
-    from . import legacy_source
     print(f'network {state["name"]!r}: running the source text inside the file, which is trusted')
-    return legacy_source.build_function(state['build_module_src'], state['build_func_name'])
+    return execution.build_function(state['build_module_src'], state['build_func_name'])
 
 
 @util.paused_gc()

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from ..util import get_obj_by_name
-from . import collectives, tfutil
-from .autosummary import autosummary
-from .cluster import Cluster
-from .skipped_steps import SkippedSteps
+from dnnlib.tflib import tfutil
+from dnnlib.tflib.autosummary import autosummary
+from dnnlib.tflib.parallel import collectives
+from dnnlib.tflib.parallel.cluster import Cluster
+from dnnlib.tflib.skipped_steps import SkippedSteps
+from dnnlib.util import get_obj_by_name
 
 
 @dataclasses.dataclass

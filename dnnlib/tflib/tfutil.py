@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from ..util import UserError
+from dnnlib.util import UserError
 
 TfExpression = tf.Tensor | tf.Variable | tf.Operation
 TfExpressionEx = TfExpression | int | float | np.ndarray

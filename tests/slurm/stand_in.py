@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 import dnnlib  # noqa: E402
-from dnnlib.submission import slurm  # noqa: E402
+from dnnlib.submission.slurm import target  # noqa: E402
 from dnnlib.util import Logger, atomic_write  # noqa: E402
 
 STATE = 'state.json'
@@ -42,7 +42,7 @@ def count(total_steps: int, seconds_per_step: float) -> None:
         for peer in peers:
             peer.sendall(b'75' if stopped else b'00')
     if stopped:
-        sys.exit(slurm.REQUEUE_STATUS)
+        sys.exit(target.REQUEUE_STATUS)
 
 
 def _workers():
@@ -72,7 +72,7 @@ def _step_of(peer):
         assert peer.recv(2) == b'ok'
     except (OSError, AssertionError):
         print('a task is lost')
-        sys.exit(slurm.REQUEUE_STATUS)
+        sys.exit(target.REQUEUE_STATUS)
 
 
 def _answer(address):

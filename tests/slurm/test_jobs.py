@@ -8,7 +8,7 @@ import time
 import pytest
 
 import dnnlib
-from dnnlib.submission import slurm
+from dnnlib.submission.slurm import target
 from tests.slurm import stand_in
 from tests.slurm.cluster import job_field, pid_of_task, wait_for_end, wait_until
 from tests.slurm.cluster import slurm as call
@@ -25,7 +25,7 @@ class Job:
         config.local.do_not_copy_source_files = True
         config.run_dir_root = str(root)
         config.run_desc = 'count'
-        config.slurm = slurm.TargetOptions(tasks_per_node=2, resume_script=stand_in.__file__,
+        config.slurm = target.TargetOptions(tasks_per_node=2, resume_script=stand_in.__file__,
                                            state_files=stand_in.STATE, straggler_seconds=5, **options)
         self.run_dir = dnnlib.submit_run(
             config, COUNT, total_steps=total_steps, seconds_per_step=seconds_per_step).run_dir

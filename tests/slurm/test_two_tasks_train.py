@@ -9,7 +9,7 @@ import pytest
 from tests.slurm.cluster import job_field, pid_of_task, wait_for_end, wait_until
 from tests.slurm.trainings import submit, ticks
 
-pytest.importorskip('dnnlib.workers', reason='training by several processes is not in this version')
+pytest.importorskip('dnnlib.parallel.workers', reason='training by several processes is not in this version')
 
 
 def test_two_tasks_train_and_go_on_after_one_was_killed(data_dir, tmp_path):

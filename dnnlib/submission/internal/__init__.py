@@ -1,5 +1,5 @@
 """What the submit targets need: one module for each target, and the launcher `run.py`."""
 
-from . import local
+from dnnlib.submission.internal import local
 
 __all__ = ['local']

@@ -9,7 +9,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Copied into a run directory, it uses the sources that lie beside it there.
 sys.path.insert(0, str(HERE / 'src' if (HERE / 'src').is_dir() else HERE.parents[2]))
 
-from dnnlib import cli, workers  # noqa: E402
+from dnnlib import cli  # noqa: E402
+from dnnlib.parallel import workers  # noqa: E402
 from dnnlib.submission import submit  # noqa: E402
 
 

@@ -6,8 +6,8 @@ exact.
 
 import tensorflow.compat.v1 as tf
 
-from .conv2d import average_pool, conv2d, conv2d_transpose, spatial_axes
-from .upfirdn_2d import _kernel_of_taps, _upfirdn
+from dnnlib.tflib.ops.conv2d import average_pool, conv2d, conv2d_transpose, spatial_axes
+from dnnlib.tflib.ops.upfirdn_2d import _kernel_of_taps, _upfirdn
 
 FUSED_FROM_SIZE = 128  # pixels; below, scaling and convolution are separate unless asked for
 

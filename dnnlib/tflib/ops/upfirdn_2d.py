@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from .conv2d import (
+from dnnlib.tflib.ops.conv2d import (
     channel_axis,
     conv2d,
     conv2d_transpose,
@@ -13,7 +13,7 @@ from .conv2d import (
     fast_margin,
     spatial_axes,
 )
-from .fused_bias_act import _check_impl
+from dnnlib.tflib.ops.fused_bias_act import _check_impl
 
 
 def upfirdn_2d(x, k, upx=1, upy=1, downx=1, downy=1, padx0=0, padx1=0, pady0=0, pady1=0, impl='cuda'):

@@ -1,0 +1,102 @@
+"""Running the source text that old pickles hold of the module of their build function.
+
+That is other people's code, which can do whatever this process may do: nothing here is called for a file
+unless the user trusts it. The text sees `tensorflow`, `numpy` and `dnnlib` through the bridges of
+`tensorflow_names`, in its module and whenever its functions run; nobody else does.
+"""
+
+import builtins
+import functools
+import hashlib
+import inspect
+import io
+import linecache
+import sys
+import traceback
+import types
+import warnings
+
+from dnnlib.pickles import network_source
+from dnnlib.tflib.legacy import tensorflow_names
+from dnnlib.util import UserError, get_obj_from_module
+
+_PREFIX = '_tflib_network_import_'
+_texts = {}  # source text by the name of the module that was made of it
+
+
+def build_function(source_text: str, func_name: str):
+    """Execute the text as a module, once per process, and return its function of this (dotted) name.
+
+    `tflib.Network` takes the function like one of any module, and stores the very same text again.
+    Raises UserError, with the line, where the text fails, and where there is no such function.
+    """
+    module = _module(source_text, func_name)
+    try:
+        func = get_obj_from_module(module, func_name)
+    except AttributeError:
+        func = None
+    if not callable(func):
+        own = inspect.getmembers(module, lambda obj: getattr(obj, '__module__', None) == module.__name__)
+        raise UserError(f'the network source has no function {func_name!r}; it defines '
+                        f'{", ".join(name for name, _ in own) or "none"}')
+    return func
+
+
+def source_of(module) -> str:
+    """The text to store of a network whose build function is in this module: the very text of a module that
+    was made here. OSError where there is none."""
+    return _texts[module.__name__] if module.__name__ in _texts else network_source.of_module(module)
+
+
+def line_of(error: BaseException) -> str:
+    """'line 12 (x = tf.foo())' of the network source that an error came through last, '' if through none."""
+    if isinstance(error, SyntaxError) and str(error.filename).startswith(_PREFIX):
+        return f'line {error.lineno} ({(error.text or "").strip()})'
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(_PREFIX)]
+    return f'line {frames[-1].lineno} ({frames[-1].line})' if frames else ''
+
+
+def _module(text, func_name):
+    """The module of this text, executed."""
+    encoded = text.encode('utf-8', 'surrogatepass')
+    name = _PREFIX + hashlib.sha256(encoded).hexdigest()[:32]
+    if name in _texts:
+        return sys.modules[name]
+    module = types.ModuleType(name)
+    module.__dict__['__builtins__'] = {**vars(builtins), '__import__': _import}
+    sys.modules[name] = module
+    # Tracebacks show its lines; without a time stamp the entry is not compared with any file.
+    linecache.cache[name] = (len(text), None, io.StringIO(text).readlines(), name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # as of escape sequences that Python has come to dislike
+            code = compile(text, name, 'exec', dont_inherit=True)
+        exec(code, module.__dict__)
+    except (Exception, SystemExit) as error:  # whatever the text does
+        sys.modules.pop(name, None)
+        line = line_of(error)
+        reason = f'{type(error).__name__}: {error}'.splitlines()[0]
+        raise UserError(f'the network source of {func_name!r} fails{" in " if line else ""}{line}: {reason}'
+                        ) from error
+    _texts[name] = text
+    return module
+
+
+def _import(name, globals=None, locals=None, fromlist=(), level=0):
+    """`__import__` of the text: bridges where there are some, else what Python gives."""
+    root, *path = name.split('.')
+    bridge = tensorflow_names.bridges().get(root)
+    if bridge is None or level > 0:
+        return builtins.__import__(name, globals, locals, fromlist, level)
+    missing = None
+    try:
+        real = builtins.__import__(name, globals, locals, fromlist, level)
+    except ImportError as error:  # such as tensorflow.contrib, which only the bridge has
+        real, missing = None, error
+    try:
+        module = functools.reduce(getattr, path, bridge)
+    except AttributeError:
+        if missing is not None:
+            raise missing from None
+        module = real
+    return module if fromlist else bridge

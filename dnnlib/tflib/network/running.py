@@ -1,0 +1,141 @@
+"""Network.run(): evaluation on NumPy arrays, in minibatches, over one or several devices."""
+
+import functools
+import inspect
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from dnnlib import util
+from dnnlib.tflib import tfutil
+from dnnlib.tflib.inference import inference
+from dnnlib.tflib.network import arguments
+
+
+def run(net, in_arrays, *, output_transform, return_as_list, print_progress, minibatch_size, dynamic_kwargs,
+        **build_kwargs):
+    """See `Network.run`."""
+    arguments.check_count(net, in_arrays)
+    assert minibatch_size is None or minibatch_size >= 1
+    output_transform, dynamic_kwargs = _replace_legacy_kwargs(output_transform, dict(dynamic_kwargs))
+    arguments.check_keywords(net._build_func, net.components, dynamic_kwargs, also=_own_keywords(net))
+    build_kwargs.update(output_transform=output_transform, dynamic_kwargs=dynamic_kwargs)
+    for transform in (build_kwargs['input_transform'], output_transform):
+        assert transform is None or util.is_top_level_function(transform['func'])
+    key = _cache_key(build_kwargs)
+    if key not in net._run_cache:
+        net._run_cache[key] = _build(net, **build_kwargs)
+    in_expr, out_expr, in_shapes = net._run_cache[key]
+    arguments.check_arrays(net, in_arrays, in_shapes)
+    outputs = _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress)
+    if return_as_list:
+        return outputs
+    return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+def _own_keywords(net):
+    return [*inspect.signature(net.run).parameters, *LEGACY_KWARGS]
+
+
+@util.paused_gc()
+def _build(net, input_transform, output_transform, num_gpus, assume_frozen, dynamic_kwargs):
+    """-> placeholders and output tensors, for any batch that `num_gpus` divides, and the shapes of the inputs
+    before the transform, as far as they are known."""
+    with tfutil.absolute_name_scope(net.scope + '/_Run'), tf.control_dependencies(None):
+        with tf.device('/cpu:0'):
+            in_expr = [tf.placeholder(tf.float32, name=name) for name in net.input_names]
+            in_split = list(zip(*[tf.split(x, num_gpus) for x in in_expr], strict=True))
+        out_split = []
+        for gpu in range(num_gpus):
+            with tfutil.device(gpu):
+                net_gpu = net.clone() if assume_frozen else net
+                inputs = _apply_transform(input_transform, in_split[gpu])
+                assert len(inputs) == net.num_inputs
+                outputs = _apply_transform(output_transform, _evaluated_only(net_gpu, inputs, dynamic_kwargs))
+                assert len(outputs) == net.num_outputs
+                out_split.append(outputs)
+        with tf.device('/cpu:0'):
+            out_expr = [tf.concat(parts, axis=0) for parts in zip(*out_split, strict=True)]
+    in_shapes = [None if x.shape.rank is None else x.shape.as_list() for x in in_split[0]]
+    return in_expr, out_expr, in_shapes
+
+
+def _evaluated_only(net, inputs, kwargs):
+    """Output tensors in forms of which nobody takes gradients."""
+    with inference():
+        return net.get_output_for(*inputs, return_as_list=True, **kwargs)
+
+
+def _apply_transform(transform, tensors):
+    if transform is None:
+        return list(tensors)
+    kwargs = dict(transform)
+    result = kwargs.pop('func')(*tensors, **kwargs)
+    return [result] if tfutil.is_tf_expression(result) else list(result)
+
+
+def _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress):
+    num_items = next(array.shape[0] for array in in_arrays if array is not None)
+    step = minibatch_size or max(num_items, 1)
+    outputs = [np.empty([num_items, *x.shape.as_list()[1:]], x.dtype.as_numpy_dtype) for x in out_expr]
+    for begin in range(0, num_items, step):
+        if print_progress:
+            print(f'\r{begin} / {num_items}', end='', flush=True)
+        end = min(begin + step, num_items)
+        feed = {expr: _slice(array, shape, begin, end)
+                for expr, array, shape in zip(in_expr, in_arrays, net.input_shapes, strict=True)}
+        for whole, part in zip(outputs, tfutil.run(out_expr, feed), strict=True):
+            whole[begin:end] = part
+    if print_progress:
+        print(f'\r{num_items} / {num_items}')
+    return outputs
+
+
+def _slice(array, shape, begin, end):
+    return np.zeros([end - begin, *shape[1:]]) if array is None else array[begin:end]
+
+
+def _cache_key(value):
+    """Text that is the same for the same arguments, whatever the order of the dicts in them."""
+    def unwind(x):
+        if isinstance(x, dict):
+            return [(key, unwind(item)) for key, item in sorted(x.items())]
+        if isinstance(x, np.ndarray):  # NumPy's own text leaves out the middle of large arrays
+            return x.dtype, x.shape, x.tobytes()
+        return util.get_top_level_function_name(x) if callable(x) else x
+    return repr(unwind(value))
+
+
+LEGACY_KWARGS = ('out_mul', 'out_add', 'out_shrink', 'out_dtype')
+
+
+@functools.cache
+def _warn_of_legacy_kwargs():
+    print('DEPRECATED: Network.run() with out_mul, out_add, out_shrink or out_dtype.')
+    print('Use output_transform=dict(func=tflib.convert_images_to_uint8) instead.')
+
+
+def _replace_legacy_kwargs(output_transform, dynamic_kwargs):
+    legacy = {name: dynamic_kwargs.pop(name) for name in LEGACY_KWARGS if name in dynamic_kwargs}
+    if not legacy:
+        return output_transform, dynamic_kwargs
+    _warn_of_legacy_kwargs()
+    assert output_transform is None
+    return dict(func=legacy_output_transform, **legacy), dynamic_kwargs
+
+
+def legacy_output_transform(*tensors, out_mul=1.0, out_add=0.0, out_shrink=1, out_dtype=None):
+    """x * out_mul + out_add, averaged over out_shrink x out_shrink blocks of [N,C,H,W], cast to out_dtype."""
+    results = []
+    for x in tensors:
+        if out_mul != 1.0:
+            x = x * out_mul
+        if out_add != 0.0:
+            x = x + out_add
+        if out_shrink > 1:
+            x = tfutil.shrink_images(x, out_shrink)
+        if out_dtype is not None:
+            x = tf.round(x) if tf.as_dtype(out_dtype).is_integer else x
+            x = tf.saturate_cast(x, out_dtype)
+        results.append(x)
+    return results

@@ -1,0 +1,1 @@
+"""The statistics of metrics, in NumPy and SciPy alone."""

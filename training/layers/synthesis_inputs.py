@@ -1,0 +1,33 @@
+"""What a synthesis network has apart from its dlatents: a learned constant to start from, and noise."""
+
+import tensorflow.compat.v1 as tf
+
+from dnnlib.tflib import random
+from dnnlib.tflib.ops.conv2d import change_layout, dims, spatial_axes
+
+
+def const_input(dlatents, fmaps, initializer, data_format='NCHW'):
+    """Variable `const` [1,fmaps,4,4], for each of the dlatents [N,...]. -> [N,fmaps,4,4]."""
+    x = tf.get_variable('const', shape=[1, fmaps, 4, 4], initializer=initializer)
+    x = change_layout(tf.cast(x, dlatents.dtype), 'NCHW', data_format)
+    return tf.broadcast_to(x, [dims(dlatents)[0], *x.shape.as_list()[1:]])
+
+
+def noise_inputs(sizes, dtype):
+    """Fixed noise of the layers: variables `noise0`, `noise1`, ..., not trained. -> [1,1,size,size] each."""
+    inputs = [
+        tf.get_variable(f'noise{layer_idx}', shape=[1, 1, size, size], trainable=False,
+                        initializer=tf.initializers.random_normal())
+        for layer_idx, size in enumerate(sizes)]
+    return [tf.cast(noise, dtype) for noise in inputs]
+
+
+def layer_noise(x, fixed_noise, randomize, data_format='NCHW'):
+    """Noise for x [N,C,H,W]: one channel, fresh [N,1,H,W] at every evaluation or the fixed [1,1,H,W]."""
+    height, width = (x.shape.as_list()[axis] for axis in spatial_axes(data_format))
+    noise = fixed_noise
+    if randomize:
+        noise = random.normal([dims(x)[0], 1, height, width], dtype=x.dtype)
+    if data_format == 'NHWC':
+        noise = tf.reshape(noise, [-1, height, width, 1])  # [N,1,H,W] -> [N,H,W,1], one channel: no transpose
+    return noise

@@ -1,0 +1,103 @@
+"""Going on with a run that --resume of run_training.py names."""
+
+import glob
+import os
+import shutil
+
+import dnnlib
+from dnnlib.files import TEMPORARY
+from dnnlib.util import EasyDict, UserError, get_obj_by_name
+from training import misc
+from training.resuming import state_folder
+from training.resuming.state_keeper import cut_logs
+from training.settings.from_flags import MAY_CHANGE, OWN_FLAGS
+from training.settings.resolved import resolved
+
+# Published flags and the settings that they stand for.
+_PUBLISHED = {
+    'data-dir': ['data_dir'], 'dataset': ['dataset_args.tfrecord_dir'], 'total-kimg': ['total_kimg'],
+    'gamma': ['D_loss_args.gamma', 'D_loss_args.r1_gamma'], 'mirror-augment': ['mirror_augment'],
+    'metrics': ['metric_arg_list']}
+
+
+def settings_with(run, flags, metric_arg_list, run_desc):
+    """-> SubmitConfig of a run with the changes that the flags ask for.
+
+    flags: {name: value} of those that were given. run_desc: function of config, data set and number of
+    devices -> description. Raises UserError for a flag that contradicts the run.
+    """
+    sc = _submit_config(run.run_dir)
+    settings = sc.run_func_kwargs
+    all_settings = resolved(get_obj_by_name(sc.run_func_name), settings)
+    _check_desc(sc, flags, all_settings, run_desc)
+    for name, value in flags.items():
+        places = _PUBLISHED.get(name) or (OWN_FLAGS[name][-1] if name in OWN_FLAGS else [])
+        value = metric_arg_list if name == 'metrics' else value
+        for place in places:
+            there = _at(all_settings, place)
+            if name in MAY_CHANGE:
+                settings[place] = value
+            elif there != value and not (name == 'gamma' and there is None):
+                raise UserError(f'--{name}={value} contradicts the run in {run.run_dir}, which has {there}; '
+                                'leave it out, or start a new run from one of its network pickles')
+    return sc
+
+
+def _submit_config(run_dir):
+    path = os.path.join(run_dir, 'submit_config.pkl')
+    stored = misc.load_pkl(path)
+    sc = dnnlib.SubmitConfig()
+    for name in sc:
+        if name in stored and name not in ('local', 'submit_target', 'platform_extras'):
+            sc[name] = stored[name]
+    sc.local.do_not_copy_source_files = True
+    sc.run_dir = run_dir
+    sc.run_func_kwargs = {key: EasyDict(value) if isinstance(value, dict) else value
+                          for key, value in stored['run_func_kwargs'].items()}
+    return sc
+
+
+def _check_desc(sc, flags, settings, run_desc):
+    """Raise UserError for another config or number of devices."""
+    if flags.get('num-gpus', sc.num_gpus) != sc.num_gpus:
+        raise UserError(f'--num-gpus={flags["num-gpus"]} contradicts the run in {sc.run_dir}, which has '
+                        f'{sc.num_gpus}; leave it out')
+    if 'config' in flags:
+        expected = run_desc(flags['config'], settings['dataset_args']['tfrecord_dir'], sc.num_gpus)
+        if expected != sc.run_desc:
+            raise UserError(f'--config={flags["config"]} contradicts the run in {sc.run_dir}, which is '
+                            f'{sc.run_desc}; leave it out')
+
+
+def _at(settings, place):
+    """Value at 'key' or 'group.key'; None if there is none."""
+    group, _, key = place.partition('.')
+    return settings.get(group, {}).get(key) if key else settings.get(group)
+
+
+def go_on(run, sc):
+    """Go on with a run, in its directory. Raises UserError if it is under way or has no intact state."""
+    abort = os.path.join(run.run_dir, 'abort.txt')
+    if os.path.exists(abort):
+        raise UserError(f'{abort}: this file ended the run; remove it to go on')
+    with dnnlib.submission.submit.alone_in(run.run_dir):
+        path = _prepare(run)
+        dnnlib.submission.submit.continue_run(sc, resume_state=path)
+
+
+def _prepare(run):
+    """Leave in a run directory what was there when the state was written that the run goes on from. -> path
+    of that state."""
+    state = state_folder.read(run.state_path) if run.state_path else state_folder.newest(run.run_dir)
+    if state is None:
+        raise UserError(f'{run.run_dir}: none of the training states is intact; start a new run from one of '
+                        'the network pickles there')
+    for later in [path for path in state_folder.paths(run.run_dir) if path > state.path]:
+        print(f'Removing {later}, which is damaged or comes after the state that is used.')
+        state_folder.remove(later)
+    for left_over in glob.glob(os.path.join(glob.escape(run.run_dir), TEMPORARY + '*')):
+        shutil.rmtree(left_over) if os.path.isdir(left_over) else os.remove(left_over)
+    cut = cut_logs(run.run_dir, state.content['logs'])
+    kimg = state.content['trainer']['cur_nimg'] / 1000
+    print(f'Resuming {run.run_dir} at {kimg:.1f} kimg. Cut off after that: {", ".join(cut) or "nothing"}.')
+    return state.path

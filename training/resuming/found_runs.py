@@ -1,0 +1,56 @@
+"""Which run --resume stands for, told from the names of files alone: without TensorFlow."""
+
+import glob
+import os
+import re
+from dataclasses import dataclass
+
+from dnnlib.util import UserError, is_url
+from training.data.official_files import OFFICIAL_URLS
+
+STATE_PREFIX = 'training-state-'  # what the names of the folders of training states begin with
+_CONFIG = 'submit_config.pkl'
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has training states."""
+    run_dir: str
+    state_path: str | None  # The state that was named; None = the newest.
+
+
+def state_paths(run_dir):
+    """Paths of all training states in a run directory, the newest last."""
+    return sorted(glob.glob(os.path.join(glob.escape(run_dir), STATE_PREFIX + '*')))
+
+
+def find_run(resume, result_dir):
+    """Run that the value of --resume stands for; None if it is a file, a URL or a run without states.
+
+    Raises UserError if there is no such thing, or no settings of the run beside its states.
+    """
+    if resume == 'latest':
+        return _with_settings(Run(_latest(result_dir), None))
+    if resume in OFFICIAL_URLS or is_url(resume) or not os.path.isdir(resume):
+        return None
+    resume = os.path.abspath(resume)
+    if os.path.basename(resume).startswith(STATE_PREFIX):
+        return _with_settings(Run(os.path.dirname(resume), resume))
+    return _with_settings(Run(resume, None)) if state_paths(resume) else None
+
+
+def _latest(result_dir):
+    """The run directory with the highest number among those with training states."""
+    states = glob.glob(os.path.join(glob.escape(result_dir), '*', STATE_PREFIX + '*'))
+    runs = {os.path.dirname(path) for path in states}
+    numbered = [(int(match[0]), run) for run in runs if (match := re.match('[0-9]+', os.path.basename(run)))]
+    if not numbered:
+        raise UserError(f'--resume=latest: no run in {result_dir} has a training state')
+    return max(numbered)[1]
+
+
+def _with_settings(run):
+    if not os.path.isfile(os.path.join(run.run_dir, _CONFIG)):
+        raise UserError(f'{run.run_dir}: holds no {_CONFIG} with the settings of the run; expected the '
+                        'directory of a run, or one of the training states in it')
+    return run

@@ -1,0 +1,50 @@
+"""All arguments of a training run, those included that nobody has set."""
+
+import inspect
+import sys
+
+import dnnlib.tflib as tflib
+from dnnlib.util import get_obj_by_name
+from training import dataset, misc
+from training.loop.schedule import training_schedule
+
+# Arguments that the training loop sets, or that differ from call to call within a run.
+INTERNAL = {
+    'is_training', 'is_validation', 'is_template_graph', 'force_clean_graph', 'return_dlatents', 'components',
+    'dlatent_broadcast', 'num_channels', 'label_size', 'name', 'learning_rate', 'minibatch_multiplier',
+    'share', 'report_mem_usage', 'cluster'}
+
+
+def resolved(training_loop, settings):
+    """Arguments of the training loop with all defaults: its own and those of what it calls. A new dict."""
+    result = {**_defaults(training_loop), **settings}
+    callees = {'dataset_args': dataset.TFRecordDataset, 'sched_args': training_schedule,
+               'grid_args': misc.setup_snapshot_image_grid, 'G_opt_args': tflib.Optimizer,
+               'D_opt_args': tflib.Optimizer}
+    for group, function in callees.items():
+        result[group] = {**_defaults(function), **result[group]}
+    for group in ('G_args', 'D_args', 'G_loss_args', 'D_loss_args'):
+        result[group] = _with_function_defaults(result[group])
+    return result
+
+
+def _defaults(function):
+    """{argument: default} of those that have one and hold for a whole run."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in INTERNAL}
+
+
+def _with_function_defaults(args):
+    """Arguments of the function `func_name` and, for a generator in two parts, of both parts."""
+    function = get_obj_by_name(args['func_name'])
+    functions = [function]
+    if 'components' in inspect.signature(function).parameters:
+        module = sys.modules[function.__module__]
+        own = {**_defaults(function), **args}
+        functions += [getattr(module, own.get('mapping_func', 'G_mapping')),
+                      getattr(module, own.get('synthesis_func', 'G_synthesis'))]
+    defaults = {}
+    for part in reversed(functions):
+        defaults.update(_defaults(part))
+    defaults.pop('resolution', None)  # that of the data set
+    return {'func_name': args['func_name'], **defaults, **args}
