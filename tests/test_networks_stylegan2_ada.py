@@ -21,8 +21,8 @@ from tests.golden_figures import (
 from tests.golden_recipe import golden_input
 from tests.gpu_form import built_for_gpus, compiled
 from tests.network_cases import cases_by_graph, check_golden_cases
-from training.layers import adaptive, equalized, stylegan2_ada
-from training.layers.spectral_norm import apply_spectral_norm
+from training.layers import equalized, stylegan2_ada
+from training.layers.normalization import apply_spectral_norm
 
 MODULE = 'training.networks_stylegan2_ada'
 G_MAIN, D_MAIN = f'{MODULE}.G_main', f'{MODULE}.D_main'
@@ -278,8 +278,8 @@ def test_spectral_norm_is_for_3x3_convolutions_and_keeps_its_state_in_variables(
 def test_adaptive_dropout_scales_every_channel_of_every_sample(shape, session):
     data_format = 'NHWC' if shape[1:3] == [2, 3] else 'NCHW'
     x = tf.ones(shape, tf.float16)
-    assert adaptive.multiplicative_dropout(x, None) is x
-    y = session.run(tf.cast(adaptive.multiplicative_dropout(x, 0.5, data_format), tf.float32))
+    assert stylegan2_ada.multiplicative_dropout(x, None) is x
+    y = session.run(tf.cast(stylegan2_ada.multiplicative_dropout(x, 0.5, data_format), tf.float32))
     y = np.log(y.transpose(0, 3, 1, 2) if data_format == 'NHWC' else y).reshape(500, 8, -1)
     np.testing.assert_array_equal(y, np.broadcast_to(y[:, :, :1], y.shape))
     np.testing.assert_allclose([y.mean(), y.std()], [0, 0.5], atol=0.03)
@@ -312,8 +312,8 @@ def test_adaptive_dropout_is_in_front_of_every_bias_but_the_last(architecture, s
 @pytest.mark.parametrize(('strength', 'expected'), [
     (0, [0, 0, 0, 0]), (0.25, [0.5, 0, 0, 0]), (0.4375, [0.5, 0.25, 0, 0]), (1, [0.5] * 4)])
 def test_bits_of_progressive_augmentation_fade_in_one_after_the_other(strength, expected, session):
-    bits = adaptive.pagan_bits(4000, 4, strength, 0.5)
-    by_tensor = adaptive.pagan_bits(4000, 4, tf.constant(strength, tf.float32), 0.5)
+    bits = stylegan2_ada.pagan_bits(4000, 4, strength, 0.5)
+    by_tensor = stylegan2_ada.pagan_bits(4000, 4, tf.constant(strength, tf.float32), 0.5)
     for values in session.run([bits, by_tensor]):
         assert set(values.ravel()) <= {0, 1}
         np.testing.assert_allclose(values.mean(axis=0), expected, atol=0.03)

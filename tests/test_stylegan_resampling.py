@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 
 from dnnlib.tflib.ops import stylegan_resampling as ops
 from tests.golden_recipe import golden_input
-from training.layers import stylegan_resampling as layers
+from training.layers import stylegan as layers
 
 X4 = np.arange(1, 17, dtype=np.float32).reshape(1, 1, 4, 4)
 X2 = np.arange(1, 5, dtype=np.float32).reshape(1, 1, 2, 2)

@@ -11,8 +11,14 @@ from training.layers.growth import choose_structure, grow_features, grow_image, 
 from training.layers.minibatch_stddev import minibatch_stddev_layer
 from training.layers.normalization import pixel_norm
 from training.layers.stages import Fmaps, log2_of_resolution
-from training.layers.stylegan import apply_bias, conv2d, dense, leaky_relu
-from training.layers.stylegan_resampling import conv2d_downscale2d, upscale2d_conv2d
+from training.layers.stylegan import (
+    apply_bias,
+    conv2d,
+    conv2d_downscale2d,
+    dense,
+    leaky_relu,
+    upscale2d_conv2d,
+)
 
 __all__ = ['D_paper', 'G_paper']
 

@@ -13,8 +13,17 @@ from training.layers.growth import choose_structure, grow_features, grow_image, 
 from training.layers.minibatch_stddev import minibatch_stddev_layer
 from training.layers.normalization import instance_norm, pixel_norm
 from training.layers.stages import Fmaps, log2_of_resolution
-from training.layers.stylegan import apply_bias, apply_noise, conv2d, dense, leaky_relu, style_mod
-from training.layers.stylegan_resampling import conv2d_downscale2d, get_weight, upscale2d_conv2d
+from training.layers.stylegan import (
+    apply_bias,
+    apply_noise,
+    conv2d,
+    conv2d_downscale2d,
+    dense,
+    get_weight,
+    leaky_relu,
+    style_mod,
+    upscale2d_conv2d,
+)
 from training.layers.styles import map_latents, plain_number, styled_dlatents, synthesize
 from training.layers.synthesis_inputs import const_input, noise_inputs
 

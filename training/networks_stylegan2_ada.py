@@ -13,10 +13,8 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.tflib.ops.conv2d import change_layout, device_layout, per_channel
 from dnnlib.tflib.ops.upfirdn_2d import downsample_2d, upsample_2d
-from training.layers.adaptive import multiplicative_dropout, pagan_bits, pagan_sign
 from training.layers.equalized import apply_bias_act
-from training.layers.normalization import normalize_2nd_moment
-from training.layers.spectral_norm import apply_spectral_norm
+from training.layers.normalization import apply_spectral_norm, normalize_2nd_moment
 from training.layers.stages import Fmaps, log2_of_resolution
 from training.layers.stylegan2_ada import (
     conv2d,
@@ -25,6 +23,9 @@ from training.layers.stylegan2_ada import (
     get_weight,
     minibatch_stddev_layer,
     modulated_conv2d_layer,
+    multiplicative_dropout,
+    pagan_bits,
+    pagan_sign,
 )
 from training.layers.styles import map_vectors, plain_number, styled_dlatents, synthesize
 from training.layers.synthesis_inputs import const_input, layer_noise, noise_inputs

@@ -1,13 +1,17 @@
-"""Layers of StyleGAN2-ADA: those of StyleGAN2 that can be frozen and spectrally normalized."""
+"""Layers of StyleGAN2-ADA: those of StyleGAN2 that can be frozen and spectrally normalized, and noise in
+discriminators that is as strong as their overfitting asks for (Section 4)."""
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
+from dnnlib.tflib import random
 from dnnlib.tflib.ops import conv2d as conv
+from dnnlib.tflib.ops.conv2d import channel_axis, per_channel
 from dnnlib.tflib.ops.upfirdn_2d import conv_downsample_2d, downsample_2d, upsample_2d, upsample_conv_2d
 from training.layers import equalized, minibatch_stddev
 from training.layers.equalized import apply_bias_act, flatten_samples
 from training.layers.modulated import modulated_conv2d
-from training.layers.spectral_norm import apply_spectral_norm
+from training.layers.normalization import apply_spectral_norm
 
 
 def get_weight(shape, gain=1, equalized_lr=True, lrmul=1, weight_var='weight', trainable=True,
@@ -81,9 +85,38 @@ def modulated_conv2d_layer(x, y, fmaps, kernel, up=False, down=False, demodulate
 
 
 def _kernel_shape(x, fmaps, kernel, data_format):
-    return [kernel, kernel, x.shape.as_list()[conv.channel_axis(data_format)], fmaps]
+    return [kernel, kernel, x.shape.as_list()[channel_axis(data_format)], fmaps]
 
 
 def minibatch_stddev_layer(x, group_size=None, num_new_features=1, data_format='NCHW'):
     """`minibatch_stddev.minibatch_stddev_layer`, by default with the whole minibatch as one group."""
     return minibatch_stddev.minibatch_stddev_layer(x, group_size, num_new_features, data_format=data_format)
+
+
+def multiplicative_dropout(x, std, data_format='NCHW'):
+    """Multiply every channel of every sample by exp(N(0, std^2)); None = not at all. Same shape as x.
+
+    x [N,C] or [N,C,H,W]; std: scalar, may be a tensor.
+    """
+    if std is None:
+        return x
+    is_image = x.shape.rank == 4
+    fmaps = x.shape.as_list()[channel_axis(data_format) if is_image else 1]
+    scale = tf.exp(random.normal([tf.shape(x)[0], fmaps]) * std)
+    return x * (per_channel(scale, x, data_format) if is_image else tf.cast(scale, x.dtype))
+
+
+def pagan_bits(num_samples, num_bits, strength, fade):
+    """Random bits of progressive augmentation (Zhang and Khoreva 2019, "PA-GAN"). -> float32 [N,num_bits].
+
+    The larger the strength in [0, 1], the more bits are fair coins instead of 0; each fades in while the
+    strength grows by fade / num_bits. Both may be tensors.
+    """
+    active = (strength * num_bits - np.arange(num_bits) - 1) / max(fade, 1e-8) + 1
+    probability = tf.clip_by_value(tf.cast(active, tf.float32), 0, 1) / 2  # [num_bits]
+    return tf.cast(random.uniform([num_samples, num_bits], 0.0, 1.0) < probability, tf.float32)
+
+
+def pagan_sign(bits):
+    """What the scores are multiplied by: -1 where the number of ones is odd. [N,num_bits] -> [N,1]."""
+    return tf.reduce_prod(1 - 2 * bits, axis=1, keepdims=True)
