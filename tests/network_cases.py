@@ -1,4 +1,4 @@
-"""Networks compared with the golden figures: outputs, gradients, and the tables of their variables."""
+"""Comparison of networks with the golden figures: outputs, gradients, tables of variables."""
 
 import json
 
@@ -17,7 +17,7 @@ from tests.golden_recipe import golden_input
 
 
 def cases_by_graph(cases):
-    """Lists of cases that differ in nothing but their level of detail and inputs: one graph does for them."""
+    """Group cases that differ only in their level of detail and inputs and so can share a graph."""
     groups = {}
     for case in cases:
         key = json.dumps([case['func'], case['static'], case['run'], case['batch']])
@@ -26,7 +26,7 @@ def cases_by_graph(cases):
 
 
 def check_golden_cases(cases, arrays):
-    """Build the network of these cases once and compare everything. `arrays`: of the .npz file."""
+    """Build the network of these cases once and compare everything. arrays: from the .npz file."""
     net = tflib.Network('net', func_name=cases[0]['func'], **cases[0]['static'])
     inputs, outputs, grads = _graph(net, cases[0])
     for case in cases:
@@ -43,7 +43,7 @@ def check_golden_cases(cases, arrays):
 
 
 def _graph(net, case):
-    """-> input placeholders, outputs, {name of variable or <input>: gradient or None}."""
+    """Return input placeholders, outputs and {name of variable or <input>: gradient or None}."""
     inputs = [tf.placeholder(tf.float32, [case['batch'], *shape]) for _, *shape in case['input_shapes']]
     with replaced_randomness():
         outputs = net.get_output_for(*inputs, return_as_list=True, **case['run'])
@@ -58,7 +58,7 @@ def _graph(net, case):
 
 
 def _inputs(case):
-    """Input arrays of a golden case, in the order of the network's inputs."""
+    """Return the inputs of a golden case, in the order of the network."""
     values = []
     for name, (_, *shape) in zip(case['input_names'], case['input_shapes'], strict=True):
         if name == 'labels_in':
@@ -79,13 +79,13 @@ def _check_interface(net, case):
 
 
 def table_id(table):
-    """Name of the test of a table."""
+    """Name the test of a table."""
     return f'{table["func_name"].split(".")[-1]}-{table["static_kwargs"]}'
 
 
 def check_variable_table(table, monkeypatch):
-    """Compare the variables and shapes of a network of full size with a table."""
-    monkeypatch.setattr(tflib.Network, 'reset_own_vars', lambda net: None)  # hundreds of MB, seen by nobody
+    """Compare the variables and shapes of a full-size network with a table."""
+    monkeypatch.setattr(tflib.Network, 'reset_own_vars', lambda net: None)  # hundreds of MB of no use here
     net = tflib.Network('net', func_name=table['func_name'], **table['static_kwargs'])
     variables = {name: [var.shape.as_list(), var.trainable] for name, var in net.vars.items()}
     assert variables == table['variables']

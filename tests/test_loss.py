@@ -20,26 +20,26 @@ from tests.golden_recipe import golden_input
 from training import loss as losses
 from training import loss_stylegan
 
-# Where each published code base has its losses here; both say `training.loss`.
+# Our module for the losses of each code base; both code bases call theirs `training.loss`.
 MODULES = {'losses_stylegan': 'training.loss_stylegan', 'losses_stylegan2': 'training.loss'}
 CASES = [(code_base, case) for code_base in MODULES for case in figures(code_base)['cases']]
 
 
 class OneHotLabels:
-    """Stands for a data set: random labels are the one-hot rows of the golden runs."""
+    """Stand-in for a data set whose random labels are the one-hot rows of the golden runs."""
 
     def __init__(self, label_size):
         self.label_size = label_size
 
     def get_random_labels_tf(self, minibatch_size):
-        """[minibatch_size, label_size]"""
+        """Return labels [minibatch_size, label_size]."""
         labels = tf.constant(one_hot(64, self.label_size))
         return labels[:minibatch_size]
 
 
 @pytest.fixture(scope='module')
 def networks(request):
-    """G and D of the golden runs for the file and label size asked for; one pair serves all its losses."""
+    """Build G and D of the golden runs of a code base and label size, once for all its losses."""
     code_base, label_size = request.param
     spec = figures(code_base)['networks']
     with fresh_session(QUICK):
@@ -51,7 +51,7 @@ def networks(request):
 
 
 def _build(func_name, label_size, G, D, opt=None, **kwargs):
-    """A loss on the inputs of the golden runs."""
+    """Build a loss on the inputs of the golden runs."""
     kwargs.update(G=G, D=D, opt=opt or tflib.Optimizer(), minibatch_size=4)
     kwargs['training_set'] = OneHotLabels(label_size)
     if '.D_' in func_name:
@@ -102,7 +102,7 @@ def _check_running_mean_of_path_lengths(reg, case):
 
 
 class LinearG:
-    """images = 3 * latents, through dlatents of two layers of which the second one does nothing."""
+    """Generator of images = 3 * latents, with dlatents of two layers, the second of which has no effect."""
     input_shapes = [[None, 16], [None, 0]]
     output_shape = [None, 1, 4, 4]
 
@@ -115,7 +115,7 @@ class LinearG:
 
 
 class LinearD:
-    """Scores are dot products with a vector of length 2, in the type that is asked for."""
+    """Discriminator whose scores are dot products with a vector of length 2, in the given type."""
 
     def __init__(self, dtype=tf.float32):
         self.dtype = dtype
@@ -126,7 +126,7 @@ class LinearD:
 
 
 def _linear(loss, opt=None, dtype=tf.float32, **kwargs):
-    """A loss on the linear networks, for 6 images that are 1 everywhere."""
+    """Build a loss on the linear networks, for 6 images of ones."""
     if loss.__name__.startswith('D_'):
         kwargs.update(reals=tf.ones([6, 1, 4, 4]), labels=tf.zeros([6, 0]))
     return loss(LinearG(), LinearD(dtype), opt=opt or tflib.Optimizer(), training_set=OneHotLabels(0),
@@ -134,7 +134,7 @@ def _linear(loss, opt=None, dtype=tf.float32, **kwargs):
 
 
 def _summary_means(session):
-    """{tag: mean} of all that was recorded."""
+    """Return {tag: mean} of everything recorded."""
     tflib.autosummary.finalize_autosummaries()
     merged = tf.summary.merge_all()
     summary = tf.Summary() if merged is None else tf.Summary.FromString(session.run(merged))
@@ -188,7 +188,7 @@ def test_losses_record_scores_and_penalties_before_weighting(name, reg, recorded
     ('D_logistic_simplegp', {'r1_gamma': 0}, 1, SCORES),
 ])
 def test_losses_of_stylegan_are_float32_and_record_the_same(name, kwargs, columns, recorded, session):
-    """Scores may have half the precision; a penalty widens the loss to a square."""
+    """This holds for float16 scores, too. A penalty widens the loss to a square."""
     value = session.run(_linear(getattr(loss_stylegan, name), dtype=tf.float16, **kwargs))
     assert value.dtype == np.float32
     assert value.shape == (6, columns)
@@ -232,7 +232,7 @@ def test_fp32_casts_one_value_several_or_a_tuple(session):
     ('D_wgan_gp', {}), ('D_hinge_gp', {}), ('D_logistic_simplegp', {}),
     ('D_logistic_simplegp', {'r1_gamma': 0, 'r2_gamma': 10})])
 def test_penalties_of_stylegan_are_scaled_only_while_they_are_differentiated(networks, name, kwargs):
-    """The loss shows no trace of the scaling, unless it takes gradients beyond the range of float32."""
+    """Scaling has no effect on the loss unless gradients leave the range of float32."""
     opt = tflib.Optimizer(use_loss_scaling=True)
     with tf.device('/cpu:0'):
         loss = _build(f'training.loss_stylegan.{name}', 0, *networks, opt=opt, **kwargs)

@@ -123,7 +123,7 @@ def test_unfused_upscaling_of_progressive_gan_applies_flipped_kernels_of_another
 
 @pytest.mark.parametrize('linear', [True, False])
 def test_unfused_downscaling_of_progressive_gan_comes_after_the_activation(linear, monkeypatch, session):
-    """Which makes a difference, unless there is no activation."""
+    """The order matters only if there is an activation."""
     if linear:
         monkeypatch.setattr(networks_progan, 'leaky_relu', tf.identity)
     fused, unfused = (build(D_PAPER, fused_scale=fused) for fused in (True, False))
@@ -141,7 +141,7 @@ def test_latents_of_progressive_gan_are_as_wide_as_its_first_feature_maps(sessio
 
 
 def test_networks_built_for_gpus_give_the_same_images_and_scores():
-    """Channels first."""
+    """The layout is channels-first there."""
     def evaluate(*inputs):
         kwargs = dict(structure='linear', randomize_noise=False)
         return [net.get_output_for(x, *[None] * (net.num_inputs - 1), **kwargs)

@@ -1,4 +1,4 @@
-"""StyleGAN2's networks: golden outputs and gradients, variable tables, and that equal forms agree."""
+"""Networks of StyleGAN2: golden outputs and gradients, variable tables, equal forms."""
 
 import contextlib
 
@@ -47,7 +47,7 @@ SMALL = dict(resolution=16, fmap_base=128, fmap_max=8, latent_size=8, dlatent_si
 
 @pytest.fixture(scope='module')
 def generator():
-    """One small generator for the tests below."""
+    """Build one small generator for the tests below."""
     with fresh_session(QUICK):
         net = tflib.Network('G', func_name='training.networks_stylegan2.G_main', **SMALL)
         set_golden_values(net)
@@ -60,7 +60,7 @@ def _run(net, **kwargs):
 
 
 def test_fused_and_unfused_modulated_convolution_agree_in_training(generator):
-    """As a user asks for them, images and gradients alike."""
+    """This holds for images and gradients."""
     latents = tf.constant(golden_input('latents', [3, 8]))
     results = []
     for fused in (False, True):
@@ -75,7 +75,7 @@ def test_fused_and_unfused_modulated_convolution_agree_in_training(generator):
 
 @pytest.mark.parametrize('resample', ['same size', 'up', 'down'])
 def test_grouped_convolution_with_weights_per_sample_equals_scaled_activations(resample, session):
-    """The form that GPUs use, with its gradients; the number of samples is known at run time only."""
+    """GPUs use this form. The number of samples is known only at run time."""
     x = tf.placeholder_with_default(golden_input('x', [3, 4, 8, 8]), [None, 4, 8, 8])
     w = tf.constant(golden_input('w', [3, 3, 4, 6]))
     s = tf.placeholder_with_default(golden_input('s', [3, 4]), [None, 4])
@@ -97,7 +97,6 @@ def test_grouped_convolution_with_weights_per_sample_equals_scaled_activations(r
 
 
 def test_demodulated_weights_have_unit_norm(session):
-    """An input that is one unit impulse shows the weights themselves."""
     w = tf.constant(golden_input('w', [3, 3, 4, 6]))
     s = tf.constant(golden_input('s', [2, 4]))
     d = modulated._demodulation(w, s)
@@ -107,7 +106,7 @@ def test_demodulated_weights_have_unit_norm(session):
 
 
 def test_networks_built_for_gpus_give_the_same_images_and_scores():
-    """Channels first, with and without one grouped convolution for the whole minibatch in every layer."""
+    """The layout is channels-first there, and layers may be one grouped convolution for all samples."""
     def evaluate(latents):
         images = [G.get_output_for(latents, None, randomize_noise=False, fused_modconv=fused)
                   for fused in (True, False)]
@@ -127,8 +126,7 @@ def test_networks_built_for_gpus_give_the_same_images_and_scores():
 
 
 def test_half_precision_gives_nearly_the_same_images_and_scores(session):
-    """With smooth activations: rounding moves a value across the kink of lrelu now and then, and then the
-    gradient is another one."""
+    """Activations are smooth: at the kink of lrelu, rounding may change a gradient."""
     results = []
     for dtype in ('float32', 'float16'):
         size = {**SMALL, 'resolution': 8, 'label_size': 2, 'dtype': dtype, 'nonlinearity': 'swish',
@@ -186,13 +184,6 @@ def test_truncation_pulls_all_layers_or_the_first_ones_towards_the_mean(generato
     np.testing.assert_allclose(first[:, 2:], plain[:, 2:], rtol=1e-5, atol=1e-6)
 
 
-def test_truncation_strength_may_be_a_tensor(generator):
-    latents = tf.constant(golden_input('latents', [3, 8]))
-    by_tensor = tflib.run(generator.get_output_for(
-        latents, None, truncation_psi=tf.constant(0.5), randomize_noise=False))
-    np.testing.assert_allclose(by_tensor, _run(generator, truncation_psi=0.5), rtol=1e-4, atol=1e-5)
-
-
 def test_training_tracks_the_mean_of_w(session):
     net = tflib.Network('G', func_name=FUNCTIONS[0], dlatent_avg_beta=0.75, **SMALL)
     set_golden_values(net)
@@ -206,7 +197,7 @@ def test_training_tracks_the_mean_of_w(session):
 
 def test_style_mixing_draws_its_cutoff_uniformly_from_the_inner_layers(session):
     dlatents = tf.zeros([1, 6, 1])
-    mixed = mix_styles(dlatents, tf.ones_like(dlatents), 0.5, 6)
+    mixed = mix_styles(dlatents, tf.ones_like(dlatents), 0.5, lod=0)
     cutoffs = np.array([int(6 - session.run(mixed).sum()) for _ in range(1000)])
     counts = np.bincount(cutoffs, minlength=7)
     assert counts[0] == 0

@@ -1,4 +1,4 @@
-"""StyleGAN2-ADA's networks: golden outputs and gradients, and what they share with StyleGAN2's."""
+"""Networks of StyleGAN2-ADA: golden outputs and gradients, and agreement with StyleGAN2's."""
 
 import re
 import zlib
@@ -21,7 +21,8 @@ from tests.golden_figures import (
 from tests.golden_recipe import golden_input
 from tests.gpu_form import built_for_gpus, compiled
 from tests.network_cases import cases_by_graph, check_golden_cases
-from training.layers import equalized, stylegan2_ada
+from training import networks_stylegan2_ada
+from training.layers import stylegan2_ada
 from training.layers.normalization import apply_spectral_norm
 
 MODULE = 'training.networks_stylegan2_ada'
@@ -35,8 +36,8 @@ def test_golden_cases_have_the_same_variables_outputs_and_gradients(cases, sessi
     check_golden_cases(cases, arrays('networks_ada'))
 
 
-# Figures of the published code for networks of 32x32 pixels with the values of `_numbered_value`: arguments,
-# classes, mean, standard deviation, samples; one more row of figures for the next evaluation.
+# Results of the published code for networks of 32x32 pixels with the values of `_numbered_value`: arguments,
+# classes, then mean, standard deviation and samples, once for each evaluation.
 PUBLISHED_SIZE = dict(num_channels=3, resolution=32, fmap_base=512, fmap_max=32)
 EIGHT_TAPS = [1, 2, 3, 4, 4, 3, 2, 1]
 PUBLISHED_IMAGES = [
@@ -126,14 +127,14 @@ def _network(func_name, **kwargs):
 
 
 def _joined(values, suffix):
-    """Take the scalars whose names end so out, as one array: each is a sum whose terms almost cancel, so its
-    rounding error is measured against the largest of them."""
+    """Remove the scalars whose names end in `suffix` and return them as one array: each is a sum whose terms
+    almost cancel, so its rounding error is measured against the largest of them."""
     return np.array([values.pop(name) for name in list(values) if name.endswith(suffix)])
 
 
 @pytest.mark.parametrize('architecture', ['skip', 'resnet', 'orig'])
 def test_in_single_precision_the_networks_are_those_of_stylegan2(architecture, session):
-    """In training, with the gradients and the running mean of W."""
+    """This holds in training, for gradients and the running mean of W, too."""
     results = []
     for module, D_name in ((MODULE, 'D_main'), ('training.networks_stylegan2', 'D_stylegan2')):
         G = _network(f'{module}.G_main', architecture=architecture, **SMALL_G)
@@ -153,7 +154,7 @@ def test_in_single_precision_the_networks_are_those_of_stylegan2(architecture, s
 
 @pytest.mark.parametrize(('num_fp16_res', 'tolerance'), [(0, 1e-5), (1, 0.01)])
 def test_networks_built_for_gpus_agree_fused_and_unfused_with_those_for_cpus(num_fp16_res, tolerance):
-    """Channels first, with and without one grouped convolution for the whole minibatch in every layer."""
+    """The layout is channels-first there, and layers may be one grouped convolution for all samples."""
     def evaluate(latents, num_fp16_res=0):
         images = [G.get_output_for(latents, None, randomize_noise=False, fused_modconv=fused,
                                    num_fp16_res=num_fp16_res) for fused in (True, False)]
@@ -174,8 +175,8 @@ def test_networks_built_for_gpus_agree_fused_and_unfused_with_those_for_cpus(num
 
 @pytest.mark.parametrize('architecture', ['skip', 'resnet'])
 def test_half_precision_gives_nearly_the_same_images_scores_and_gradients(architecture, session):
-    """With the settings of the published training runs, but a smooth activation: at the kink of a leaky ReLU
-    the least difference may change a gradient."""
+    """Settings are those of the published runs, but with smooth activations: at the kink of lrelu, rounding
+    may change a gradient."""
     size = dict(resolution=16, fmap_base=128, fmap_max=16, architecture=architecture, nonlinearity='swish')
     G = _network(G_MAIN, **size, latent_size=8, dlatent_size=8, mapping_layers=2, label_size=3)
     D = _network(D_MAIN, **size, label_size=3)
@@ -209,7 +210,7 @@ def test_only_the_highest_resolutions_run_in_half_precision(session):
 
 
 def test_large_styles_do_not_overflow_half_precision(session):
-    """They would without normalization in front of the convolution; demodulation undoes it."""
+    """Styles are normalized before the convolution; demodulation undoes it."""
     x, y = golden_input('x', [2, 6, 5, 5]), golden_input('y', [2, 4])
     results = []
     for dtype, scale in ((tf.float32, 1), (tf.float32, 1e4), (tf.float16, 1e4)):
@@ -299,7 +300,7 @@ def test_adaptive_dropout_has_the_strength_of_the_augmentation(session):
 
 @pytest.mark.parametrize('architecture', ['skip', 'resnet'])
 def test_adaptive_dropout_is_in_front_of_every_bias_but_the_last(architecture, session):
-    """To double all its channels is to double the weights."""
+    """A dropout that doubles all channels equals doubled weights."""
     net = _network(D_MAIN, architecture=architecture, adaptive_dropout=np.log(2), **SMALL)
     with tflib.random.replaced(normal=lambda shape, *args, **kwargs: tf.ones(shape)):
         scores = session.run(net.get_output_for(tf.constant(IMAGES), None, augment_strength=1))
@@ -365,22 +366,14 @@ def test_the_constant_may_have_another_number_of_feature_maps(session):
     assert net.vars['4x4/Conv/weight'].shape.as_list() == [3, 3, 5, 8]
 
 
-@pytest.mark.parametrize('resample', [{'up': True}, {'down': True}], ids=str)
-def test_1x1_convolutions_commute_with_resampling(resample, session):
-    x, w = tf.constant(golden_input('x', [2, 3, 8, 8])), tf.constant(golden_input('w', [1, 1, 3, 4]))
-    cheap, plain = session.run([convolve(x, w, resample_kernel=[1, 3, 3, 1], **resample)
-                                for convolve in (stylegan2_ada.conv2d, equalized.resampled_conv2d)])
-    assert_close(cheap, plain, 'y', tolerance=1e-5)
-
-
 def test_convolutions_pad_as_they_are_told(session):
     x, w = tf.constant(golden_input('x', [2, 3, 8, 8])), tf.constant(golden_input('w', [3, 3, 3, 4]))
     for kwargs in ({}, {'up': True}, {'down': True}):
-        whole, cropped = session.run([stylegan2_ada.conv2d(x, w, padding=padding, **kwargs)
+        whole, cropped = session.run([networks_stylegan2_ada.conv2d(x, w, padding=padding, **kwargs)
                                       for padding in (0, -1)])
         assert_close(cropped, whole[:, :, 1:-1, 1:-1], str(kwargs), tolerance=1e-5)
     with pytest.raises(KeyError):
-        stylegan2_ada.conv2d(x, w, padding=1)
+        networks_stylegan2_ada.conv2d(x, w, padding=1)
 
 
 @pytest.mark.parametrize('func_name', [G_MAIN, D_MAIN])

@@ -1,4 +1,4 @@
-"""Snapshots open elsewhere: with NumPy 1, and in the readers of the PyTorch versions, with equal images."""
+"""Snapshots can be read elsewhere: with NumPy 1, and by the PyTorch versions, with equal images."""
 
 import pickletools
 
@@ -18,7 +18,7 @@ Z = golden_input('z', [8, 6])
 
 @pytest.fixture(scope='module')
 def networks(module_session):
-    """(G, D, Gs) of config F, as the training loop makes them, but for their size."""
+    """Build (G, D, Gs) of config F as the training loop does, but small."""
     settings = config_settings('config-f')
     data = dict(num_channels=3, resolution=16, label_size=0)
     sizes = dict(fmap_base=64, fmap_max=8)
@@ -33,7 +33,7 @@ def networks(module_session):
 
 @pytest.fixture(scope='module')
 def snapshot(networks, tmp_path_factory):
-    """The networks in a file."""
+    """Write the networks to a file and return its path."""
     path = tmp_path_factory.mktemp('snapshot') / 'network-snapshot-000000.pkl'
     misc.save_pkl(networks, path)
     return path
@@ -48,7 +48,7 @@ def test_pytorch_readers_make_the_same_images_of_a_snapshot(networks, snapshot):
 
 @pytest.mark.parametrize('batch', [3, 8])
 def test_pytorch_readers_give_the_same_scores(batch, networks, snapshot):
-    """Groups of 4 included, which a reader would not assume."""
+    """This includes groups of 4, which is not the default of the readers."""
     images = golden_input('images', [batch, 3, 16, 16])
     _, D, _ = pytorch_readers.read(snapshot)
     expected = networks[1].run(images, None)

@@ -21,7 +21,7 @@ def layout(request):
 
 
 def in_layout(function, layout, session, x=X):
-    """function(x, data_format) evaluated with x in this layout. -> [N,C,H,W]."""
+    """Evaluate function(x, data_format) with x in this layout. -> [N,C,H,W]."""
     axes = LAYOUTS[layout]
     y = function(tf.constant(x.transpose(axes)), data_format=layout)
     tflib.init_uninitialized_vars()
@@ -29,7 +29,7 @@ def in_layout(function, layout, session, x=X):
 
 
 def variables(session):
-    """{name: value} of all variables, after giving each a value of its own."""
+    """Give every variable a value of its own and return {name: value}."""
     names = {var: var.name.split(':')[0] for var in tf.global_variables()}
     values = {name: golden_input(name, var.shape.as_list()) for var, name in names.items()}
     tflib.set_vars({var: values[name] for var, name in names.items()})

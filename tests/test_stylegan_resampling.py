@@ -1,4 +1,4 @@
-"""StyleGAN's blur and resampling, alone and with convolutions: published numbers, equal forms, gradients."""
+"""Blur and resampling of StyleGAN, alone and with convolutions: published numbers, equal forms, gradients."""
 
 import functools
 
@@ -91,7 +91,7 @@ LINEAR_OPS = {
 
 @pytest.mark.parametrize('op', LINEAR_OPS.values(), ids=LINEAR_OPS)
 def test_first_and_second_order_gradients_are_exact(op, module_session):
-    """Against a dense matrix: the ops are linear, so its rows are what they do to unit images."""
+    """The ops are linear, so their results for unit images are the rows of a matrix to compare with."""
     x = tf.constant(golden_input('jac', [1, 1, 4, 6]))
     units = tf.constant(np.eye(24, dtype=np.float32).reshape(24, 1, 4, 6))
     y = op(x)
@@ -105,7 +105,7 @@ def test_first_and_second_order_gradients_are_exact(op, module_session):
 
 
 def _value_and_gradients(y, inputs):
-    """Of first and, through the gradient with respect to the first input, of second order."""
+    """Return y, its first-order gradients, and second-order ones through that of the first input."""
     grads = tf.gradients(tf.reduce_sum(y ** 3), inputs)
     return [y, *grads, *tf.gradients(tf.reduce_sum(grads[0] ** 2), inputs)]
 
@@ -113,7 +113,7 @@ def _value_and_gradients(y, inputs):
 @pytest.mark.parametrize('kernel', [1, 3, 5])
 @pytest.mark.parametrize('function', [ops.upscale2d_conv2d, ops.conv2d_downscale2d])
 def test_fused_and_separate_steps_agree_where_upscaling_flips_the_kernel(function, kernel, module_session):
-    """In values and gradients with respect to images and weights."""
+    """This holds for values and for gradients with respect to images and weights."""
     x = tf.constant(golden_input('fused/x', [2, 3, 6, 8]))
     w = tf.constant(golden_input('fused/w', [kernel, kernel, 3, 4]))
     separate_w = w[::-1, ::-1] if function is ops.upscale2d_conv2d else w

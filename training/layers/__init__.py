@@ -1,5 +1,5 @@
-"""Layers: each makes its variables in the current variable scope.
+"""Layers of which the architectures in `training.networks_*` are built.
 
-The architectures in `training.networks_*` are built of these. `data_format` is the layout of rank-4
-tensors.
+Each layer creates its variables in the current variable scope. `data_format`, 'NCHW' or 'NHWC', is the layout
+of images and feature maps; shapes in docstrings are NCHW.
 """

@@ -9,12 +9,12 @@ from dnnlib.tflib.ops.upfirdn_2d import conv_downsample_2d, downsample_2d, upsam
 
 
 def weight_and_scale(shape, gain=1, use_wscale=True, lrmul=1, weight_var='weight', trainable=True):
-    """Variable of this shape, and the number to multiply it by: gain / sqrt(fan_in) is the standard deviation
-    of the product at the start.
+    """Create a weight variable and return it with the factor to multiply it by.
 
-    fan_in = product of all dimensions but the last. With `use_wscale` the variable starts at N(0, 1) / lrmul
-    and is scaled at every use, which gives all layers the same learning speed; otherwise it starts scaled.
-    -> float32 [*shape], np.float32.
+    The initial standard deviation of the product is gain / sqrt(fan_in), where fan_in is the product of all
+    dimensions but the last. With `use_wscale` the variable starts at N(0, 1) / lrmul and is scaled at every
+    use, so that all layers learn at the same speed; otherwise it starts scaled. -> float32 [*shape],
+    np.float32.
     """
     fan_in = np.prod(shape[:-1])
     he_std = gain / np.sqrt(fan_in)
@@ -28,13 +28,19 @@ def weight_and_scale(shape, gain=1, use_wscale=True, lrmul=1, weight_var='weight
 
 
 def get_weight(shape, gain=1, use_wscale=True, lrmul=1, weight_var='weight', trainable=True):
-    """The product of both parts of `weight_and_scale`. -> float32 [*shape]."""
+    """Return the variable of `weight_and_scale` times its factor. -> float32 [*shape]."""
     w, scale = weight_and_scale(shape, gain, use_wscale, lrmul, weight_var, trainable)
     return w * scale
 
 
+def kernel_shape(x, fmaps, kernel, data_format):
+    """Return the shape of the weights that convolve x [N,C,H,W]. -> [kernel, kernel, C, fmaps]."""
+    assert kernel % 2 == 1
+    return [kernel, kernel, x.shape.as_list()[channel_axis(data_format)], fmaps]
+
+
 def flatten_samples(x, data_format='NCHW'):
-    """[N,...] -> [N,C]; images in C,H,W order."""
+    """Flatten every sample, images in C,H,W order. [N,...] -> [N,C]."""
     if x.shape.rank <= 2:
         return x
     x = change_layout(x, data_format, 'NCHW')
@@ -42,57 +48,58 @@ def flatten_samples(x, data_format='NCHW'):
 
 
 def dense_layer(x, fmaps, gain=1, use_wscale=True, lrmul=1, weight_var='weight', data_format='NCHW'):
-    """Matrix product without bias. x [N,...] -> [N,fmaps]; images are flattened in C,H,W order."""
+    """Multiply by a weight matrix, without bias. x [N,...], flattened in C,H,W order -> [N,fmaps]."""
     x = flatten_samples(x, data_format)
-    shape = [x.shape.as_list()[1], fmaps]
-    w, scale = weight_and_scale(shape, gain=gain, use_wscale=use_wscale, lrmul=lrmul, weight_var=weight_var)
-    if x.dtype == tf.float16:  # inputs that have been scaled may be too small for it
+    w, scale = weight_and_scale([x.shape.as_list()[1], fmaps], gain, use_wscale, lrmul, weight_var)
+    if x.dtype == tf.float16:  # scaled inputs may be too small for it
         return tf.matmul(x, tf.cast(w * scale, x.dtype))
     return tf.matmul(x * scale, w)  # x is smaller than w
 
 
 def dense_bias_act(x, fmaps, act, lrmul=1, data_format='NCHW'):
-    """`dense_layer`, then `apply_bias_act`. Where the activation allows it, its gain is in the scale of the
-    weights, which saves operations."""
+    """Apply `dense_layer` and `apply_bias_act`. Where the activation permits, the scale of the weights
+    includes its gain, which saves operations."""
     before, after = gain_before_and_after(act)
     x = dense_layer(x, fmaps=fmaps, gain=before, lrmul=lrmul, data_format=data_format)
     return apply_bias_act(x, act=act, lrmul=lrmul, bias_gain=before, gain=after)
 
 
-def resampled_conv2d(x, w, up=False, down=False, resample_kernel=None, data_format='NCHW'):
-    """Convolution with w [k,k,I,O], after upsampling or before downsampling by 2.
+def resampled_conv2d(x, w, up=False, down=False, resample_kernel=None, padding=0, data_format='NCHW'):
+    """Convolve with w [k,k,I,O], k odd, after upsampling or before downsampling by 2.
 
-    x [N,I,H,W] -> [N,O,H',W'], H' = 2*H with `up`, H/2 with `down`, else H. The low-pass filter of the
-    resampling is `resample_kernel`, None = box.
+    x [N,I,H,W] -> [N,O,H',W'], H' = 2*H with `up`, H/2 with `down`, else H, plus `padding` pixels on every
+    side. Without resampling, `padding` is 0 or -(k // 2), which pads nothing; others raise KeyError.
+    `resample_kernel`: taps of the low-pass filter, None = box.
     """
-    resample = dict(k=resample_kernel, data_format=data_format)
-    if up and w.shape.as_list()[0] == 1:  # products of pixels and weights are cheaper at the lower resolution
+    assert not (up and down)
+    k, k_x = w.shape.as_list()[:2]
+    assert k == k_x
+    assert k % 2 == 1
+    resample = dict(k=resample_kernel, padding=padding, data_format=data_format)
+    if up and k == 1:  # products of pixels and weights are cheaper at the lower resolution
         return upsample_2d(conv2d(x, w, data_format=data_format), **resample)
-    if down and w.shape.as_list()[0] == 1:
+    if down and k == 1:
         return conv2d(downsample_2d(x, **resample), w, data_format=data_format)
     if up:
         return upsample_conv_2d(x, w, **resample)
     if down:
         return conv_downsample_2d(x, w, **resample)
-    return conv2d(x, w, data_format=data_format)
+    return conv2d(x, w, padding={0: 'SAME', -(k // 2): 'VALID'}[padding], data_format=data_format)
 
 
 def conv2d_layer(x, fmaps, kernel, up=False, down=False, resample_kernel=None, gain=1, use_wscale=True,
                  lrmul=1, weight_var='weight', data_format='NCHW'):
-    """`resampled_conv2d` with an odd kernel of its own, without bias. x [N,C,H,W] -> [N,fmaps,H',W']."""
-    assert not (up and down)
-    assert kernel % 2 == 1
-    shape = [kernel, kernel, x.shape.as_list()[channel_axis(data_format)], fmaps]
-    w = get_weight(shape, gain=gain, use_wscale=use_wscale, lrmul=lrmul, weight_var=weight_var)
+    """Apply `resampled_conv2d` with weights of its own, without bias. x [N,C,H,W] -> [N,fmaps,H',W']."""
+    w = get_weight(kernel_shape(x, fmaps, kernel, data_format), gain, use_wscale, lrmul, weight_var)
     return resampled_conv2d(x, tf.cast(w, x.dtype), up=up, down=down, resample_kernel=resample_kernel,
                             data_format=data_format)
 
 
 def apply_bias_act(x, act='linear', alpha=None, gain=None, lrmul=1, bias_var='bias', data_format='NCHW',
                    clamp=None, trainable=True, bias_gain=1):
-    """act(x + b * lrmul * bias_gain) * gain, clamped: a bias per channel, 0 at the start. Same shape as x.
+    """Return act(x + b * lrmul * bias_gain) * gain, clamped, with a bias b per channel. Same shape as x.
 
-    lrmul: how fast the bias learns, relative to other variables. bias_gain: a gain that x has already.
+    lrmul: learning rate of the bias relative to other variables. bias_gain: a gain that x has already.
     clamp: largest magnitude of the result.
     """
     axis = channel_axis(data_format) if x.shape.rank == 4 else 1
@@ -103,10 +110,9 @@ def apply_bias_act(x, act='linear', alpha=None, gain=None, lrmul=1, bias_var='bi
     return fused_bias_act(x, b=b, axis=axis, act=act, alpha=alpha, gain=gain, clamp=clamp)
 
 
-def conv2d_bias_act(x, fmaps, kernel, act, **kwargs):
-    """`conv2d_layer`, then `apply_bias_act`, with the gain as in `dense_bias_act`: a pass over the images is
-    saved. `kwargs`: of the convolution."""
+def conv2d_bias_act(x, fmaps, kernel, act, data_format='NCHW', **kwargs):
+    """Apply `conv2d_layer` and `apply_bias_act`, with the gain as in `dense_bias_act`: this saves a pass over
+    the images. kwargs: for the convolution."""
     before, after = gain_before_and_after(act)
-    x = conv2d_layer(x, fmaps=fmaps, kernel=kernel, gain=before, **kwargs)
-    return apply_bias_act(x, act=act, bias_gain=before, gain=after,
-                          data_format=kwargs.get('data_format', 'NCHW'))
+    x = conv2d_layer(x, fmaps=fmaps, kernel=kernel, gain=before, data_format=data_format, **kwargs)
+    return apply_bias_act(x, act=act, bias_gain=before, gain=after, data_format=data_format)

@@ -1,16 +1,16 @@
-"""Growing networks and fading their layers in (Progressive GAN, Section 2; Figure 2).
+"""Growing networks, which fade their layers in (Progressive GAN, Section 2; Figure 2).
 
-A network for images of 2^R pixels has a block of layers for every resolution 2^r. The level of detail says
-how many times the images have still to double: at lod = R - r the block of 2^r is the last one in use, and
-between whole numbers the next block fades in. What the callers give:
+A network for images of 2^R pixels has a block of layers for each resolution 2^r. The level of detail counts
+how often the images have still to double: at lod = R - r, the block of 2^r is the last one in use. Between
+whole numbers, the next block fades in. Callers pass these functions:
 
 block(r, x)      layers of resolution 2^r, r >= 3.
 to_rgb(r, x)     feature maps [N,C,2^r,2^r] -> images of that resolution.
 from_rgb(r, y)   images of 2^r pixels -> feature maps.
-upscale(y, factor), downscale(y, factor)   images resampled by a whole factor, 1 included.
+upscale(y, factor), downscale(y, factor)   images resampled by a whole factor, which may be 1.
 
-Structures: 'fixed' ignores the lod; 'linear' evaluates everything and mixes; 'recursive' evaluates what is in
-use, which comes to the same.
+Structures: 'fixed' ignores the lod; 'linear' evaluates all blocks and blends; 'recursive' evaluates only the
+blocks in use, with the same result.
 """
 
 import numpy as np
@@ -20,9 +20,9 @@ from dnnlib.tflib.tfutil import lerp, lerp_clip
 
 
 def level_of_detail(dtype='float32'):
-    """The variable `lod`, a scalar that is not trained; 0 = full resolution.
+    """Create the variable `lod` and return its value, a scalar; 0 = full resolution. It is not trained.
 
-    Its value is that after the control dependencies of the caller, where somebody may have assigned it.
+    The value is read after the control dependencies of the caller, which may assign it.
     """
     lod = tf.get_variable('lod', initializer=np.float32(0), trainable=False)
     with tf.name_scope('_Lod'):  # the underscore hides the scope from list_layers()
@@ -30,7 +30,8 @@ def level_of_detail(dtype='float32'):
 
 
 def choose_structure(structure, clean_graph):
-    """'auto' and None stand for 'linear' where every variable has to be created, else for 'recursive'."""
+    """Resolve 'auto' and None to 'linear', which creates every variable, for a clean graph, else to
+    'recursive'."""
     if structure in ('auto', None):
         structure = 'linear' if clean_graph else 'recursive'
     assert structure in ('fixed', 'linear', 'recursive')
@@ -38,7 +39,7 @@ def choose_structure(structure, clean_graph):
 
 
 def grow_image(x, lod, structure, resolution_log2, block, to_rgb, upscale):
-    """From feature maps x [N,C,4,4] to images [N,channels,2^R,2^R], of which the lod decides the detail."""
+    """Turn feature maps x [N,C,4,4] into images [N,channels,2^R,2^R] with the detail of the lod."""
     if structure == 'recursive':
         return _image_recursive(None, x, lod, 2, resolution_log2, block, to_rgb, upscale)
     image = to_rgb(2, x) if structure == 'linear' or resolution_log2 == 2 else None
@@ -52,13 +53,14 @@ def grow_image(x, lod, structure, resolution_log2, block, to_rgb, upscale):
 
 
 def _fade(fine, coarse, lod, level):
-    """`fine` where the lod is at or below this level, `coarse` from level + 1 on, mixed in between."""
+    """Return `fine` at a lod up to this level, `coarse` from level + 1 on, and a blend in between."""
     with tf.name_scope(f'Grow_lod{level}'):
         return lerp_clip(fine, coarse, lod - level)
 
 
 def _image_recursive(coarse_x, x, lod, r, resolution_log2, block, to_rgb, upscale):
-    """Image of x [N,C,2^r,2^r], or finer. `coarse_x`: feature maps of half the resolution, None below 4x4."""
+    """Return the image of x [N,C,2^r,2^r] or of finer feature maps. `coarse_x`: those of half the resolution,
+    None at 4x4."""
     level = resolution_log2 - r
 
     def complete():
@@ -78,7 +80,7 @@ def _image_recursive(coarse_x, x, lod, r, resolution_log2, block, to_rgb, upscal
 
 
 def grow_features(images, lod, structure, resolution_log2, block, from_rgb, downscale):
-    """From images [N,channels,2^R,2^R] to feature maps [N,C,4,4]; the lod decides how much detail counts."""
+    """Turn images [N,channels,2^R,2^R], with the detail of the lod, into feature maps [N,C,4,4]."""
     if structure == 'recursive':
         return _features_recursive(images, lod, 2, resolution_log2, block, from_rgb, downscale)
     x = from_rgb(resolution_log2, images)
@@ -91,7 +93,7 @@ def grow_features(images, lod, structure, resolution_log2, block, from_rgb, down
 
 
 def _features_recursive(images, lod, r, resolution_log2, block, from_rgb, downscale):
-    """-> [N,C,2^r,2^r], from the images of this resolution or from finer feature maps."""
+    """Return feature maps [N,C,2^r,2^r] of the images at this resolution or of finer feature maps."""
     level = resolution_log2 - r
 
     def from_images():

@@ -3,64 +3,59 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from dnnlib.tflib.ops.conv2d import change_layout, channel_axis, per_channel, supports_grouped_training
-from training.layers.equalized import apply_bias_act, dense_layer, resampled_conv2d, weight_and_scale
+from dnnlib.tflib.ops.conv2d import change_layout, per_channel, supports_grouped_training
+from training.layers.equalized import (
+    apply_bias_act,
+    dense_layer,
+    kernel_shape,
+    resampled_conv2d,
+    weight_and_scale,
+)
 
 
 def modulated_conv2d_layer(x, y, fmaps, kernel, up=False, down=False, demodulate=True, resample_kernel=None,
                            gain=1, use_wscale=True, lrmul=1, fused_modconv=True, weight_var='weight',
                            mod_weight_var='mod_weight', mod_bias_var='mod_bias', data_format='NCHW',
                            out_gain=1):
-    """Convolution whose weights are scaled per sample by a style and renormalized (StyleGAN2, Eq. 1-3).
+    """Convolve with weights that a style scales per sample, and normalize them (StyleGAN2, Eq. 1-3).
 
     x [N,I,H,W], y [N,dlatent_size] -> [N,fmaps,H',W'], resampled by 2 with `up` or `down`. `fused_modconv`
-    asks for one grouped convolution with a weight per sample; where the device cannot train through that (any
-    CPU), the equal form that scales activations is used. `out_gain` multiplies what has been demodulated.
+    asks for one grouped convolution with a weight per sample. On devices that cannot train through one (all
+    CPUs), activations are scaled instead, with the same result. `out_gain` multiplies demodulated results.
     """
-    assert not (up and down)
-    assert kernel % 2 == 1
-    in_fmaps = x.shape.as_list()[channel_axis(data_format)]
-    w, scale = weight_and_scale([kernel, kernel, in_fmaps, fmaps], gain=gain, use_wscale=use_wscale,
-                                lrmul=lrmul, weight_var=weight_var)
-    s = dense_layer(y, fmaps=in_fmaps, weight_var=mod_weight_var)
-    s = apply_bias_act(s, bias_var=mod_bias_var) + 1  # the bias starts at 0: the first style is neutral
+    shape = kernel_shape(x, fmaps, kernel, data_format)
+    w, scale = weight_and_scale(shape, gain, use_wscale, lrmul, weight_var)
+    s = dense_layer(y, fmaps=shape[2], weight_var=mod_weight_var)
+    s = apply_bias_act(s, bias_var=mod_bias_var) + 1  # The bias starts at 0: the first style is neutral.
     s = tf.cast(s, w.dtype) * scale  # the styles are smaller than w
     resample = dict(up=up, down=down, resample_kernel=resample_kernel, data_format=data_format)
     return modulated_conv2d(x, w, s, demodulate, fused_modconv, resample, out_gain=out_gain)
 
 
 def modulated_conv2d(x, w, s, demodulate, fused_modconv, resample, prenormalize=False, out_gain=1):
-    """`modulated_conv2d_layer` with weights w [k,k,I,O] and styles s [N,I].
+    """Do what `modulated_conv2d_layer` does, with weights w [k,k,I,O] and styles s [N,I].
 
-    `resample`: keyword arguments of `resampled_conv2d`. `prenormalize` keeps scaled activations within the
-    range of half precision; demodulation undoes it.
+    resample: keyword arguments of `resampled_conv2d`. prenormalize: keep scaled activations within the range
+    of half precision, which demodulation undoes.
     """
     if fused_modconv and supports_grouped_training(x):
         return _per_sample_weights(x, w, s, demodulate, resample, out_gain)
     if resample['data_format'] == 'NHWC' and _has_cheaper_weights(x, w, resample['up']):
         return _weights_of_one_sample(x, w, s, demodulate, resample, out_gain)
-    if prenormalize and demodulate:
-        w, s = _prenormalized(w, s)
+    if prenormalize and demodulate:  # largest |w| per output channel 1 / sqrt(fan_in), largest |s| 1
+        fan_in = np.prod(w.shape.as_list()[:3])
+        w = w / (tf.reduce_max(tf.abs(w), axis=[0, 1, 2]) * np.sqrt(fan_in))
+        s = s / tf.reduce_max(tf.abs(s))
     return _scaled_activations(x, w, s, demodulate, resample, out_gain)
 
 
-def _prenormalized(w, s):
-    """Weights whose largest magnitude in every output channel is 1 / sqrt(fan_in), styles whose largest is 1.
-
-    w [k,k,I,O], s [N,I] -> the same shapes.
-    """
-    fan_in = np.prod(w.shape.as_list()[:3])
-    w = w / (tf.reduce_max(tf.abs(w), axis=[0, 1, 2]) * np.sqrt(fan_in))
-    return w, s / tf.reduce_max(tf.abs(s))
-
-
 def _demodulation(w, s):
-    """d = 1 / sqrt(sum over a,b,i of (w * s)^2 + 1e-8) (Eq. 3). w [k,k,I,O], s [N,I] -> [N,O]."""
+    """Return d = 1 / sqrt(sum over a,b,i of (w * s)^2 + 1e-8) (Eq. 3). w [k,k,I,O], s [N,I] -> [N,O]."""
     return tf.rsqrt(tf.matmul(tf.square(s), tf.reduce_sum(tf.square(w), axis=[0, 1])) + 1e-8)
 
 
 def _has_cheaper_weights(x, w, up):
-    """Is x [N,H,W,I] a single sample, and larger with its convolution by w [k,k,I,O] than the weights are?"""
+    """Is x [N,H,W,I] one sample that, with its convolution by w [k,k,I,O], is larger than the weights?"""
     num_samples, height, width, in_fmaps = x.shape.as_list()
     _, k, _, fmaps = w.shape.as_list()
     num_values = height * width * (in_fmaps + fmaps * (4 if up else 1))
@@ -68,7 +63,7 @@ def _has_cheaper_weights(x, w, up):
 
 
 def _weights_of_one_sample(x, w, s, demodulate, resample, out_gain=1):
-    """The style and the demodulation scale the weights. x [1,H,W,I]."""
+    """Scale the weights by style and demodulation. x [1,I,H,W] -> [1,O,H',W']."""
     w = w * tf.reshape(s, [-1, 1])  # [1,I] -> [I,1]
     if demodulate:
         w *= _demodulation(w, tf.ones_like(s)) * out_gain
@@ -76,14 +71,14 @@ def _weights_of_one_sample(x, w, s, demodulate, resample, out_gain=1):
 
 
 def _scaled_activations(x, w, s, demodulate, resample, out_gain=1):
-    """The style scales the input channels and the demodulation the output channels; all samples share w."""
+    """Scale the input channels by the style and the output channels by the demodulation; samples share w."""
     data_format = resample['data_format']
     y = resampled_conv2d(x * per_channel(s, x, data_format), tf.cast(w, x.dtype), **resample)
     return y * per_channel(_demodulation(w, s) * out_gain, y, data_format) if demodulate else y
 
 
 def _per_sample_weights(x, w, s, demodulate, resample, out_gain=1):
-    """One grouped convolution: the samples become groups of channels, each with its own weight."""
+    """Turn samples into groups of channels with weights of their own, for one grouped convolution."""
     w = w[tf.newaxis] * s[:, tf.newaxis, tf.newaxis, :, tf.newaxis]  # [N,k,k,I,O]
     if demodulate:
         d = tf.rsqrt(tf.reduce_sum(tf.square(w), axis=[1, 2, 3], keepdims=True) + 1e-8)  # [N,1,1,1,O]

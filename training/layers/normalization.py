@@ -1,4 +1,4 @@
-"""Normalization of feature maps and vectors, and of weights by their spectral norm."""
+"""Normalization of feature maps, vectors and weights."""
 
 import tensorflow.compat.v1 as tf
 
@@ -6,21 +6,20 @@ from dnnlib.tflib.ops.conv2d import channel_axis, spatial_axes
 
 
 def normalize_2nd_moment(x, axis=1, eps=1e-8):
-    """x / sqrt(mean(x^2) + eps) along one axis. Same shape and dtype as x."""
+    """Return x / sqrt(mean(x^2) + eps), with the mean along one axis. Same shape and dtype as x."""
     return x * tf.rsqrt(tf.reduce_mean(tf.square(x), axis=axis, keepdims=True) + eps)
 
 
 def pixel_norm(x, epsilon=1e-8, data_format='NCHW'):
-    """x / sqrt(mean(x^2) + epsilon) over the channels (Progressive GAN, Section 4.2).
+    """Scale every pixel to a mean square of 1 over its channels (Progressive GAN, Section 4.2).
 
-    x [N,C] or [N,C,H,W] -> the same shape and dtype.
+    x [N,C] or [N,C,H,W] -> x / sqrt(mean(x^2) + epsilon), in the same shape and dtype.
     """
-    axis = channel_axis(data_format) if x.shape.rank == 4 else 1
-    return normalize_2nd_moment(x, axis=axis, eps=epsilon)
+    return normalize_2nd_moment(x, channel_axis(data_format) if x.shape.rank == 4 else 1, epsilon)
 
 
 def instance_norm(x, epsilon=1e-8, data_format='NCHW'):
-    """Zero mean and unit variance over the pixels of every sample and channel (StyleGAN, Eq. 1).
+    """Give every feature map of every sample zero mean and unit variance (StyleGAN, Eq. 1).
 
     x [N,C,H,W] -> the same shape and dtype, computed in float32.
     """
@@ -33,12 +32,12 @@ def instance_norm(x, epsilon=1e-8, data_format='NCHW'):
 
 
 def apply_spectral_norm(w, state_var='sn', iterations=1, eps=1e-8):
-    """Weights w [...,O] divided by their spectral norm sigma, as power iteration estimates it (Miyato et al.
-    2018, "Spectral Normalization for GANs", Algorithm 1).
+    """Divide weights w [...,O] by their spectral norm, estimated by power iteration (Miyato et al. 2018,
+    "Spectral Normalization for GANs", Algorithm 1).
 
-    sigma is the largest singular value of w as a matrix [I,O]. The singular vector of the outputs, the
-    paper's u, is kept in the variable `state_var` [1,O], which is not trained. Every evaluation, in training
-    or not, refines it by so many `iterations`. `eps` keeps lengths away from 0.
+    The spectral norm is the largest singular value of w as a matrix [I,O]. The estimated singular vector of
+    the outputs, the paper's u, is kept in the variable `state_var` [1,O], which is not trained. Every
+    evaluation, in training or not, refines it by `iterations`. `eps` keeps lengths away from 0.
     """
     num_outputs = w.shape.as_list()[-1]
     state = tf.get_variable(state_var, shape=[1, num_outputs], initializer=tf.initializers.random_normal(),
@@ -53,6 +52,6 @@ def apply_spectral_norm(w, state_var='sn', iterations=1, eps=1e-8):
 
 
 def _direction_and_inverse_length(x, eps):
-    """x [1,C] -> unit vector [1,C], scalar."""
+    """Return x [1,C] as a unit vector, and 1 / length as a scalar."""
     inverse_length = tf.rsqrt(tf.reduce_sum(x * x) + eps)
     return x * inverse_length, inverse_length

@@ -1,4 +1,4 @@
-"""Stages of a network: one for every resolution 2^r, with a number of feature maps each. No variables."""
+"""Stages of a network: the layers at resolution 2^r are stage r - 1."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Fmaps:
-    """How many feature maps a stage has; the layers at resolution 2^r are stage r - 1."""
+    """Number of feature maps by stage."""
     base: int
     decay: float
     max: int
@@ -18,7 +18,7 @@ class Fmaps:
 
 
 def log2_of_resolution(resolution) -> int:
-    """r of 2^r, which has to be a power of two and at least 4."""
+    """Return r of a resolution 2^r, which must be a power of two and at least 4."""
     assert resolution >= 4
     log2 = int(np.log2(resolution))
     assert resolution == 2 ** log2

@@ -1,4 +1,4 @@
-"""What a synthesis network has apart from its dlatents: a learned constant to start from, and noise."""
+"""Inputs of a synthesis network besides the dlatents: a learned constant and noise."""
 
 import tensorflow.compat.v1 as tf
 
@@ -7,14 +7,14 @@ from dnnlib.tflib.ops.conv2d import change_layout, dims, spatial_axes
 
 
 def const_input(dlatents, fmaps, initializer, data_format='NCHW'):
-    """Variable `const` [1,fmaps,4,4], for each of the dlatents [N,...]. -> [N,fmaps,4,4]."""
+    """Repeat a variable `const` [1,fmaps,4,4] for each of the dlatents [N,...]. -> [N,fmaps,4,4]."""
     x = tf.get_variable('const', shape=[1, fmaps, 4, 4], initializer=initializer)
     x = change_layout(tf.cast(x, dlatents.dtype), 'NCHW', data_format)
     return tf.broadcast_to(x, [dims(dlatents)[0], *x.shape.as_list()[1:]])
 
 
 def noise_inputs(sizes, dtype):
-    """Fixed noise of the layers: variables `noise0`, `noise1`, ..., not trained. -> [1,1,size,size] each."""
+    """Create variables `noise0`, `noise1`, ..., not trained. -> list of [1,1,size,size] in `dtype`."""
     inputs = [
         tf.get_variable(f'noise{layer_idx}', shape=[1, 1, size, size], trainable=False,
                         initializer=tf.initializers.random_normal())
@@ -23,7 +23,8 @@ def noise_inputs(sizes, dtype):
 
 
 def layer_noise(x, fixed_noise, randomize, data_format='NCHW'):
-    """Noise for x [N,C,H,W]: one channel, fresh [N,1,H,W] at every evaluation or the fixed [1,1,H,W]."""
+    """Return one channel of noise for x [N,C,H,W]: `fixed_noise` [1,1,H,W], or [N,1,H,W] drawn at every
+    evaluation if `randomize`."""
     height, width = (x.shape.as_list()[axis] for axis in spatial_axes(data_format))
     noise = fixed_noise
     if randomize:
