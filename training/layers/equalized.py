@@ -84,7 +84,7 @@ def resampled_conv2d(x, w, up=False, down=False, resample_kernel=None, padding=0
         return upsample_conv_2d(x, w, **resample)
     if down:
         return conv_downsample_2d(x, w, **resample)
-    return conv2d(x, w, padding={0: 'SAME', -(k // 2): 'VALID'}[padding], data_format=data_format)
+    return conv2d(x, w, padding={-(k // 2): 'VALID', 0: 'SAME'}[padding], data_format=data_format)
 
 
 def conv2d_layer(x, fmaps, kernel, up=False, down=False, resample_kernel=None, gain=1, use_wscale=True,

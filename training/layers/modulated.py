@@ -33,10 +33,10 @@ def modulated_conv2d_layer(x, y, fmaps, kernel, up=False, down=False, demodulate
 
 
 def modulated_conv2d(x, w, s, demodulate, fused_modconv, resample, prenormalize=False, out_gain=1):
-    """Do what `modulated_conv2d_layer` does, with weights w [k,k,I,O] and styles s [N,I].
+    """Apply the convolution of `modulated_conv2d_layer`, given weights w [k,k,I,O] and styles s [N,I].
 
-    resample: keyword arguments of `resampled_conv2d`. prenormalize: keep scaled activations within the range
-    of half precision, which demodulation undoes.
+    resample: keyword arguments of `resampled_conv2d`. prenormalize: keep scaled activations in the range of
+    half precision; demodulation undoes this.
     """
     if fused_modconv and supports_grouped_training(x):
         return _per_sample_weights(x, w, s, demodulate, resample, out_gain)
@@ -78,7 +78,7 @@ def _scaled_activations(x, w, s, demodulate, resample, out_gain=1):
 
 
 def _per_sample_weights(x, w, s, demodulate, resample, out_gain=1):
-    """Turn samples into groups of channels with weights of their own, for one grouped convolution."""
+    """Apply one grouped convolution whose groups of channels are the samples, each with its own weights."""
     w = w[tf.newaxis] * s[:, tf.newaxis, tf.newaxis, :, tf.newaxis]  # [N,k,k,I,O]
     if demodulate:
         d = tf.rsqrt(tf.reduce_sum(tf.square(w), axis=[1, 2, 3], keepdims=True) + 1e-8)  # [N,1,1,1,O]

@@ -43,7 +43,7 @@ def conv2d_layer(x, fmaps, kernel, up=False, down=False, resample_kernel=None, l
 def modulated_conv2d_layer(x, y, fmaps, kernel, up=False, down=False, demodulate=True, resample_kernel=None,
                            lrmul=1, fused_modconv=False, trainable=True, use_spectral_norm=False,
                            data_format='NCHW'):
-    """Do what `modulated.modulated_conv2d_layer` does, safely in half precision.
+    """Apply a modulated convolution, as in `layers.modulated` but safe in half precision.
 
     x [N,I,H,W], y [N,dlatent_size] -> [N,fmaps,H',W'] in the dtype of x.
     """

@@ -1,4 +1,4 @@
-"""The head that all style-based generators share: from latents to dlatents to the images of the synthesis."""
+"""The head that all style-based generators share, from latents to dlatents to images."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -76,10 +76,10 @@ def track_dlatent_avg(dlatent_avg, dlatents, beta):
 
 
 def mix_styles(dlatents, other_dlatents, probability, lod):
-    """Take all layers from a random cutoff on from the other dlatents (StyleGAN, Section 3.1).
+    """Replace all layers from a random cutoff on by those of other dlatents (StyleGAN, Section 3.1).
 
-    dlatents, other_dlatents [N,L,C] -> [N,L,C]. The minibatch shares one cutoff. With this probability it is
-    one of 1..A-1, each as likely as any other; else it is A = L - 2 * int(lod), the number of active layers.
+    dlatents, other_dlatents [N,L,C] -> [N,L,C]. All samples share the cutoff. With this probability, it is
+    uniform in 1..A-1; otherwise it is A = L - 2 * int(lod), the number of active layers.
     """
     with tf.variable_scope('StyleMix'):
         num_layers = dlatents.shape.as_list()[1]
@@ -111,7 +111,7 @@ def truncate(dlatents, dlatent_avg, psi, cutoff):
 
 
 def synthesize(synthesis, dlatents, lod, **kwargs):
-    """Return `images_out` of a synthesis network. One that grows takes the level of detail `lod` over first.
+    """Return `images_out` of a synthesis network, with its level of detail set to `lod` if it grows.
 
     kwargs: for the synthesis network.
     """
