@@ -26,7 +26,7 @@ from training.layers import modulated
 from training.layers.minibatch_stddev import minibatch_stddev_layer
 from training.layers.styles import mix_styles
 
-FUNCTIONS = ('training.networks_stylegan2.G_main', 'training.networks_stylegan2.D_stylegan2')
+FUNCTIONS = ('G_main', 'D_stylegan2')
 CASES = [case for case in figures('networks_stylegan2') if 'networks_stylegan2.' in case['func']]
 TABLES = [table for table in figures('variables_stylegan2') if 'networks_stylegan2.' in table['func_name']]
 
@@ -45,13 +45,16 @@ SMALL = dict(resolution=16, fmap_base=128, fmap_max=8, latent_size=8, dlatent_si
              mapping_layers=2)
 
 
+def build(func_name, **kwargs):
+    net = tflib.Network('net', func_name=f'training.networks_stylegan2.{func_name}', **{**SMALL, **kwargs})
+    set_golden_values(net)
+    return net
+
+
 @pytest.fixture(scope='module')
 def generator():
-    """Build one small generator for the tests below."""
     with fresh_session(QUICK):
-        net = tflib.Network('G', func_name='training.networks_stylegan2.G_main', **SMALL)
-        set_golden_values(net)
-        yield net
+        yield build('G_main')
 
 
 def _run(net, **kwargs):
@@ -115,10 +118,7 @@ def test_networks_built_for_gpus_give_the_same_images_and_scores():
     results = []
     for gpu in (False, True):
         with fresh_session(QUICK) as session, built_for_gpus() if gpu else contextlib.nullcontext():
-            G = tflib.Network('G', func_name=FUNCTIONS[0], **{**SMALL, 'resolution': 8})
-            D = tflib.Network('D', func_name=FUNCTIONS[1], architecture='skip', **{**SMALL, 'resolution': 8})
-            set_golden_values(G)
-            set_golden_values(D)
+            G, D = build('G_main', resolution=8), build('D_stylegan2', resolution=8, architecture='skip')
             latents = tf.placeholder_with_default(golden_input('latents', [3, 8]), [None, 8])
             results.append(session.run((compiled(evaluate) if gpu else evaluate)(latents)))
     for gpu, cpu in zip(results[1], results[0], strict=True):
@@ -129,12 +129,8 @@ def test_half_precision_gives_nearly_the_same_images_and_scores(session):
     """Activations are smooth: at the kink of lrelu, rounding may change a gradient."""
     results = []
     for dtype in ('float32', 'float16'):
-        size = {**SMALL, 'resolution': 8, 'label_size': 2, 'dtype': dtype, 'nonlinearity': 'swish',
-                'mapping_nonlinearity': 'swish'}
-        G = tflib.Network('G', func_name=FUNCTIONS[0], **size)
-        D = tflib.Network('D', func_name=FUNCTIONS[1], **size)
-        set_golden_values(G)
-        set_golden_values(D)
+        G, D = (build(func_name, resolution=8, label_size=2, dtype=dtype, nonlinearity='swish',
+                      mapping_nonlinearity='swish') for func_name in FUNCTIONS)
         labels = tf.constant(one_hot(3, 2))
         with replaced_randomness():
             images, dlatents = G.get_output_for(tf.constant(golden_input('latents', [3, 8])), labels,
@@ -148,9 +144,7 @@ def test_half_precision_gives_nearly_the_same_images_and_scores(session):
 
 
 def test_the_smallest_networks_have_4x4_pixels(session):
-    size = {**SMALL, 'resolution': 4, 'num_channels': 1, 'architecture': 'skip'}
-    G = tflib.Network('G', func_name=FUNCTIONS[0], **size)
-    D = tflib.Network('D', func_name=FUNCTIONS[1], **size)
+    G, D = (build(func_name, resolution=4, num_channels=1, architecture='skip') for func_name in FUNCTIONS)
     images = _run(G)
     assert images.shape == (3, 1, 4, 4)
     assert D.run(images, None).shape == (3, 1)
@@ -160,16 +154,15 @@ def test_the_smallest_networks_have_4x4_pixels(session):
 @pytest.mark.parametrize('bad', [{'resolution': 2}, {'resolution': 12}, {'architecture': 'plain'}], ids=str)
 def test_resolutions_and_architectures_that_do_not_exist_are_refused(func_name, bad, session):
     with pytest.raises(AssertionError):
-        tflib.Network('net', func_name=func_name, **{**SMALL, **bad})
+        build(func_name, **bad)
 
 
-def test_a_network_transposes_at_its_edges_only():
-    with fresh_session(QUICK) as session:
-        D = tflib.Network('D', func_name=FUNCTIONS[1], resolution=32, fmap_base=128, fmap_max=8)
-        ops = [op for op in session.graph.get_operations() if op.name.startswith('D/')]
-        transposes = [op for op in ops if op.type == 'Transpose']
-        assert len(transposes) == 2, 'the images on their way in, the feature maps before the dense layer'
-        assert D.output_shape == [None, 1]
+def test_a_network_transposes_at_its_edges_only(session):
+    D = build('D_stylegan2', resolution=32)
+    ops = [op for op in session.graph.get_operations() if op.name.startswith(D.scope + '/')]
+    transposes = [op for op in ops if op.type == 'Transpose']
+    assert len(transposes) == 2, 'the images on their way in, the feature maps before the dense layer'
+    assert D.output_shape == [None, 1]
 
 
 def test_truncation_pulls_all_layers_or_the_first_ones_towards_the_mean(generator):
@@ -185,8 +178,7 @@ def test_truncation_pulls_all_layers_or_the_first_ones_towards_the_mean(generato
 
 
 def test_training_tracks_the_mean_of_w(session):
-    net = tflib.Network('G', func_name=FUNCTIONS[0], dlatent_avg_beta=0.75, **SMALL)
-    set_golden_values(net)
+    net = build('G_main', dlatent_avg_beta=0.75)
     before = net.get_var('dlatent_avg')
     latents = golden_input('latents', [4, 8])
     w = net.components.mapping.run(latents, None)[:, 0]
@@ -225,7 +217,7 @@ def test_minibatch_stddev_groups_strided_samples(session):
 
 
 def test_a_group_of_one_means_no_minibatch_stddev(session):
-    D = tflib.Network('D', func_name=FUNCTIONS[1], **{**SMALL, 'resolution': 8}, mbstd_group_size=1)
+    D = build('D_stylegan2', resolution=8, mbstd_group_size=1)
     assert D.vars['4x4/Conv/weight'].shape.as_list() == [3, 3, 8, 8]
     assert not any('MinibatchStddev' in op.name for op in D.list_ops())
 

@@ -42,8 +42,8 @@ def G_wgan(G, D, opt, training_set, minibatch_size):
 
 
 def G_logistic_ns_pathreg(G, D, opt, training_set, minibatch_size,
-    pl_minibatch_shrink = 2,                # Regularize on a new minibatch, this much smaller. 1 = the same.
-    pl_decay = 0.01,                        # Step of the mean length a towards the mean of a minibatch.
+    pl_minibatch_shrink = 2,                # Divisor of the minibatch size for the penalty. 1 = same images.
+    pl_decay = 0.01,                        # Share of a minibatch's mean length in the running mean a.
     pl_weight = 2.0):                       # Weight of the penalty (|J^T y| - a)^2.
     """Return the non-saturating logistic loss and the path length penalty (StyleGAN2, Section 3.2, Eq. 4)."""
     (images, dlatents), scores = terms.score_random_fakes(

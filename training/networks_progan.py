@@ -47,14 +47,14 @@ def G_paper(
     num_channels = 1,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 32,                        # Image side in pixels, a power of two.
     label_size = 0,                         # Length of a label. 0 = no labels.
-    fmap_base = 8192,                       # Feature maps of stage 0, the 2x2 pixels, without limits.
+    fmap_base = 8192,                       # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
     fmap_max = 512,                         # Upper limit of feature maps per layer.
-    latent_size = None,                     # Length of z. None = feature maps of stage 0.
+    latent_size = None,                     # Length of z. None = number of feature maps at 2x2 pixels.
     normalize_latents = True,               # Scale z and its label to a mean square of 1?
     use_wscale = True,                      # Equalize the learning rate by scaling weights at run time?
     use_pixelnorm = True,                   # Scale the channels of every pixel to a mean square of 1?
-    pixelnorm_epsilon = 1e-8,               # Added to the mean square there.
+    pixelnorm_epsilon = 1e-8,               # Added to that mean square.
     use_leakyrelu = True,                   # Leaky ReLU with slope 0.2? False = ReLU.
     dtype = 'float32',                      # Type of activations and output. Variables are float32.
     fused_scale = True,                     # Fuse upscaling with convolution? Weights fit one form only.
@@ -115,7 +115,7 @@ def D_paper(
     num_channels = 1,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 32,                        # Image side in pixels, a power of two.
     label_size = 0,                         # Length of a label. 0 = no labels.
-    fmap_base = 8192,                       # Feature maps of stage 0, the 2x2 pixels, without limits.
+    fmap_base = 8192,                       # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
     fmap_max = 512,                         # Upper limit of feature maps per layer.
     use_wscale = True,                      # Equalize the learning rate by scaling weights at run time?

@@ -92,14 +92,14 @@ def G_mapping(
     latent_size = 512,                      # Length of z.
     label_size = 0,                         # Length of a label. 0 = no labels.
     dlatent_size = 512,                     # Length of w.
-    dlatent_broadcast = None,               # Layers to repeat w for. None = return [N, dlatent_size].
+    dlatent_broadcast = None,               # Number of layers to repeat w for. None = [N, dlatent_size].
     mapping_layers = 8,                     # Fully connected layers between z and w.
     mapping_fmaps = 512,                    # Width of the hidden layers.
     mapping_lrmul = 0.01,                   # Learning rate of these layers relative to all others.
     mapping_nonlinearity = 'lrelu',         # Activation of these layers, a key of activation_funcs.
     normalize_latents = True,               # Scale z and its embedded label to a mean square of 1?
     dtype = 'float32',                      # Type of activations and output. Variables are float32.
-    **_kwargs):                             # Ignored: for the other sub-network.
+    **_kwargs):                             # Ignored; meant for the other sub-network.
     """Map latents z to dlatents w, [minibatch, dlatent_size] or [minibatch, layers, dlatent_size]."""
     latents_in.set_shape([None, latent_size])
     labels_in.set_shape([None, label_size])
@@ -195,7 +195,7 @@ def G_synthesis_stylegan2(
     dlatent_size = 512,                     # Length of w.
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
-    fmap_base = 16 << 10,                   # Feature maps of stage 0, the 2x2 pixels, without limits.
+    fmap_base = 16 << 10,                   # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
     fmap_min = 1,                           # Lower limit of feature maps per layer.
     fmap_max = 512,                         # Upper limit of feature maps per layer.
@@ -204,8 +204,8 @@ def G_synthesis_stylegan2(
     nonlinearity = 'lrelu',                 # Activation, a key of activation_funcs.
     dtype = 'float32',                      # Type of activations and output. Variables are float32.
     resample_kernel = [1, 3, 3, 1],         # Filter taps of up- and downsampling. None = box filter.
-    fused_modconv = True,                   # Modulate weights, not feature maps, if the device can train it?
-    **_kwargs):                             # Ignored: for the other sub-network.
+    fused_modconv = True,                   # Modulate weights, not feature maps? Has no effect on CPUs.
+    **_kwargs):                             # Ignored; meant for the other sub-network.
     """Turn dlatents into images [minibatch, num_channels, resolution, resolution] (configs E and F)."""
     assert architecture in ('orig', 'skip', 'resnet')
     resolution_log2 = log2_of_resolution(resolution)
@@ -233,7 +233,7 @@ def G_synthesis_stylegan_revised(
     dlatent_size = 512,                     # Length of w.
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
-    fmap_base = 16 << 10,                   # Feature maps of stage 0, the 2x2 pixels, without limits.
+    fmap_base = 16 << 10,                   # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
     fmap_min = 1,                           # Lower limit of feature maps per layer.
     fmap_max = 512,                         # Upper limit of feature maps per layer.
@@ -241,11 +241,11 @@ def G_synthesis_stylegan_revised(
     nonlinearity = 'lrelu',                 # Activation, a key of activation_funcs.
     dtype = 'float32',                      # Type of activations and output. Variables are float32.
     resample_kernel = [1, 3, 3, 1],         # Filter taps of up- and downsampling. None = box filter.
-    fused_modconv = True,                   # Modulate weights, not feature maps, if the device can train it?
+    fused_modconv = True,                   # Modulate weights, not feature maps? Has no effect on CPUs.
     structure = 'auto',                     # 'fixed', 'linear', 'recursive' or 'auto', see layers/growth.py.
     is_template_graph = False,              # Is this the call in which Network creates the variables?
-    force_clean_graph = False,              # Build the template graph's form: all layers, fixed noise?
-    **_kwargs):                             # Ignored: for the other sub-network.
+    force_clean_graph = False,              # Build all layers with fixed noise, as in the template graph?
+    **_kwargs):                             # Ignored; meant for the other sub-network.
     """Grow images [minibatch, num_channels, resolution, resolution] from dlatents (configs B to D)."""
     clean_graph = is_template_graph or force_clean_graph
     structure = choose_structure(structure, clean_graph)
@@ -332,7 +332,7 @@ def D_stylegan2(
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
     label_size = 0,                         # Length of a label. 0 = no labels.
-    fmap_base = 16 << 10,                   # Feature maps of stage 0, the 2x2 pixels, without limits.
+    fmap_base = 16 << 10,                   # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
     fmap_min = 1,                           # Lower limit of feature maps per layer.
     fmap_max = 512,                         # Upper limit of feature maps per layer.
@@ -374,7 +374,7 @@ def D_stylegan(
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
     label_size = 0,                         # Length of a label. 0 = no labels.
-    fmap_base = 16 << 10,                   # Feature maps of stage 0, the 2x2 pixels, without limits.
+    fmap_base = 16 << 10,                   # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
     fmap_min = 1,                           # Lower limit of feature maps per layer.
     fmap_max = 512,                         # Upper limit of feature maps per layer.

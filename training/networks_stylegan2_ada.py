@@ -82,7 +82,7 @@ def G_mapping(
     latent_size = 512,                      # Length of z.
     label_size = 0,                         # Length of a label. 0 = no labels.
     dlatent_size = 512,                     # Length of w.
-    dlatent_broadcast = None,               # Layers to repeat w for. None = return [N, dlatent_size].
+    dlatent_broadcast = None,               # Number of layers to repeat w for. None = [N, dlatent_size].
     mapping_layers = 8,                     # Fully connected layers between z and w.
     mapping_fmaps = None,                   # Width of the hidden layers. None = dlatent_size.
     mapping_lrmul = 0.01,                   # Learning rate of these layers relative to all others.
@@ -90,7 +90,7 @@ def G_mapping(
     normalize_latents = True,               # Scale z to a mean square of 1?
     label_fmaps = None,                     # Length of an embedded label. None = latent_size.
     dtype = 'float32',                      # Type of activations and output. Variables are float32.
-    **_kwargs):                             # Ignored: for the other sub-network.
+    **_kwargs):                             # Ignored; meant for the other sub-network.
     """Map latents z to dlatents w, [minibatch, dlatent_size] or [minibatch, layers, dlatent_size]."""
     latents_in.set_shape([None, latent_size])
     labels_in.set_shape([None, label_size])
@@ -174,7 +174,7 @@ def G_synthesis(
     dlatent_size = 512,                     # Length of w.
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
-    fmap_base = 16384,                      # Feature maps of stage 0, the 2x2 pixels, without limits.
+    fmap_base = 16384,                      # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1,                         # Doubling the side divides them by 2^fmap_decay.
     fmap_min = 1,                           # Lower limit of feature maps per layer.
     fmap_max = 512,                         # Upper limit of feature maps per layer.
@@ -187,8 +187,8 @@ def G_synthesis(
     num_fp16_res = 0,                       # How many of the highest resolutions run in float16.
     conv_clamp = None,                      # Largest magnitude of convolution outputs. None = unlimited.
     resample_kernel = [1, 3, 3, 1],         # Filter taps of up- and downsampling. None = box filter.
-    fused_modconv = False,                  # Modulate weights, not feature maps, if the device can train it?
-    **_kwargs):                             # Ignored: for the other sub-network.
+    fused_modconv = False,                  # Modulate weights, not feature maps? Has no effect on CPUs.
+    **_kwargs):                             # Ignored; meant for the other sub-network.
     """Turn dlatents into images [minibatch, num_channels, resolution, resolution]."""
     assert architecture in ('orig', 'skip', 'resnet')
     resolution_log2 = log2_of_resolution(resolution)
@@ -289,12 +289,12 @@ def D_main(
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
     label_size = 0,                         # Length of a label. 0 = no labels.
-    fmap_base = 16384,                      # Feature maps of stage 0, the 2x2 pixels, without limits.
+    fmap_base = 16384,                      # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1,                         # Doubling the side divides them by 2^fmap_decay.
     fmap_min = 1,                           # Lower limit of feature maps per layer.
     fmap_max = 512,                         # Upper limit of feature maps per layer.
     mapping_layers = 0,                     # Fully connected layers after the label embedding.
-    mapping_fmaps = None,                   # Width of embedding and these layers. None = as at stage 0.
+    mapping_fmaps = None,                   # Width of the embedding and these layers. None = that of Dense0.
     mapping_lrmul = 0.1,                    # Learning rate of these layers relative to all others.
     architecture = 'resnet',                # 'orig', 'skip' or 'resnet' (StyleGAN2, Figure 7).
     nonlinearity = 'lrelu',                 # Activation, a key of activation_funcs.
@@ -305,14 +305,14 @@ def D_main(
     conv_clamp = None,                      # Largest magnitude of convolution outputs. None = unlimited.
     resample_kernel = [1, 3, 3, 1],         # Filter taps of up- and downsampling. None = box filter.
     augment_strength = 0,                   # Strength of PA-GAN and dropout in [0, 1], number or variable.
-    use_pagan = False,                      # Feed random bits, which may flip the score (PA-GAN)?
+    use_pagan = False,                      # Input random bits that may flip the score (PA-GAN)?
     pagan_num = 16,                         # Number of these bits at strength 1.
-    pagan_fade = 0.5,                       # Increase of strength * pagan_num in which a bit fades in.
+    pagan_fade = 0.5,                       # A bit fades in while strength * pagan_num grows by this.
     score_size = 1,                         # Scores per image to return.
     score_max = 1,                          # Scores per image that the last layer computes.
     use_spectral_norm = False,              # Divide 3x3 weights by their spectral norm?
     adaptive_dropout = 0,                   # Dropout by factors exp(N(0, s^2)), s = this * strength.
-    freeze_layers = 0,                      # Number of layers, from the image on, that are not trained.
+    freeze_layers = 0,                      # How many layers, counted from the image, are not trained.
     **_kwargs):                             # Ignored.
     """Score images. -> [minibatch, score_size]."""
     assert architecture in ('orig', 'skip', 'resnet')
