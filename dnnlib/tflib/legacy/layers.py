@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from dnnlib.tflib.legacy import ops
-from dnnlib.tflib.ops.conv2d import channel_axis, dims
+from dnnlib.tflib.ops.conv2d import channel_axis
+from dnnlib.tflib.ops.shapes import dims
 
 _LAYOUTS = {'channels_first': 'NCHW', 'channels_last': 'NHWC'}
 _conv2d = ops.on_device(tf.nn.conv2d, ops.nhwc_conv2d)

@@ -3,17 +3,10 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from dnnlib.tflib.ops.conv2d import (
-    channel_axis,
-    conv2d,
-    conv2d_transpose,
-    depthwise_conv2d,
-    dims,
-    dims_for_reshape,
-    fast_margin,
-    spatial_axes,
-)
+from dnnlib.tflib.ops.conv2d import channel_axis, conv2d, conv2d_transpose, depthwise_conv2d, spatial_axes
+from dnnlib.tflib.ops.cpu_kernels import fast_margin
 from dnnlib.tflib.ops.fused_bias_act import _check_impl
+from dnnlib.tflib.ops.shapes import dims, dims_for_reshape
 
 
 def upfirdn_2d(x, k, upx=1, upy=1, downx=1, downy=1, padx0=0, padx1=0, pady0=0, pady1=0, impl='cuda'):
