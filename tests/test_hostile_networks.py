@@ -148,7 +148,7 @@ STATES = {
         lambda state: components(mapping=state['components']['synthesis'])(state), 'G_main does not accept'),
     'another network as sub-network': (
         lambda state: components(mapping=StoredNetwork({**state, 'components': {}}))(state), 'missing'),
-    'a network in itself': (contain_itself, 'what contains itself'),
+    'a network in itself': (contain_itself, 'an object that contains itself'),
     'a lie about shapes': (fields(version=5, input_shapes=[[None, 4]]), 'the stored input_shapes'),
     'shapes of another kind': (fields(version=5, input_shapes=explode(3)), 'input_shapes should be lists'),
 }

@@ -115,7 +115,7 @@ def test_parameters_are_those_that_the_published_code_counts(name):
     for case in figures(name):
         variables = [(key, np.broadcast_to(np.float32(0), shape))
                      for key, (shape, _) in case['variables'].items()]
-        network = inspection.Blueprint({'static_kwargs': {}, 'components': {}, 'variables': variables})
+        network = inspection.Blueprint({}, {'static_kwargs': {}, 'components': {}, 'variables': variables})
         assert network.num_parameters == case['parameters']
         assert network.resolution == case['static_kwargs']['resolution']
         assert network.num_channels == case['static_kwargs']['num_channels']

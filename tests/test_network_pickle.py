@@ -290,7 +290,7 @@ class Changed:
         self.state = {**network_state.get_state(net), **changes}
 
 
-class ChangedPickler(network_pickle._Pickler):
+class ChangedPickler(writing._Pickler):
     """Knows `Changed`."""
 
     def save(self, obj, save_persistent_id=True):
@@ -306,7 +306,7 @@ class ChangedPickler(network_pickle._Pickler):
 
 def dump_changed(obj):
     file = io.BytesIO()
-    ChangedPickler(file, network_pickle.PROTOCOL).dump(obj)
+    ChangedPickler(file, writing.PROTOCOL).dump(obj)
     return file.getvalue()
 
 

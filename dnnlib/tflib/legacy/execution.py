@@ -16,7 +16,7 @@ import traceback
 import types
 import warnings
 
-from dnnlib.pickles import network_source
+from dnnlib.pickles import source_text
 from dnnlib.tflib.legacy import tensorflow_names
 from dnnlib.util import UserError, get_obj_from_module
 
@@ -43,9 +43,9 @@ def build_function(source_text: str, func_name: str):
 
 
 def source_of(module) -> str:
-    """The text to store of a network whose build function is in this module: the very text of a module that
-    was made here. OSError where there is none."""
-    return _texts[module.__name__] if module.__name__ in _texts else network_source.of_module(module)
+    """Return the text to store of a network whose build function is in this module: of a module that was created
+    here, the very same text. Raises OSError if there is no text."""
+    return _texts[module.__name__] if module.__name__ in _texts else source_text.of_module(module)
 
 
 def line_of(error: BaseException) -> str:
