@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
+from dnnlib.pickles import writing
 from dnnlib.tflib import network_pickle
 from dnnlib.tflib.network import state as network_state
 from dnnlib.util import EasyDict, UserError
