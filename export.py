@@ -54,7 +54,7 @@ def main(argv=None):
         number = FORMS[args.to](path, args.out)
     except UserError as error:
         raise UserError(f'{args.network}: {error}') from error
-    print(f'Wrote {args.out}; networks that are exported, with sub-networks: {number}')
+    print(f'Wrote {args.out}: {number} networks exported, including sub-networks.')
 
 
 if __name__ == '__main__':

@@ -63,15 +63,17 @@ def _network_lines(network, role, earlier):
     yield f'{state["name"]}{f", {role}" if role else ""}'
     yield from _row('code base', _code_base(network))
     yield from _row('state', f'version {state["version"]}')
-    yield from _row('function', f'{state["build_func_name"]} ({_function(network)})')
+    built_by = f'built by {network.func}' if network.func else 'unknown here'
+    yield from _row('function', f'{state["build_func_name"]} ({built_by})')
     if network.problem:
         yield from _row('problem', network.problem)
     for note in network.notes:
         yield from _row('note', note)
     yield from _row('parameters', f'{network.num_parameters:,}')
     for key, component in network.components.items():
+        own_source = '' if component.source_digest == network.source_digest else '; its own source text'
         yield from _row(f'  {key}', f'{component.state["build_func_name"]}, {component.num_parameters:,} '
-                                    f'parameters{_own_source(component, network)}')
+                                    f'parameters{own_source}')
     if network.resolution:
         channels = f'{network.num_channels or "?"} channel{"s" * (network.num_channels != 1)}'
         yield from _row('images', f'{network.resolution} x {network.resolution}, {channels}')
@@ -87,10 +89,6 @@ def _code_base(network):
     return known + (', written by this project' if is_ours else '')
 
 
-def _function(network):
-    return f'built by {network.func}' if network.func else 'unknown here'
-
-
 def _arguments(kwargs):
     return ', '.join(f'{key}={_value(value)}' for key, value in kwargs.items()) or 'none'
 
@@ -98,10 +96,6 @@ def _arguments(kwargs):
 def _value(value):
     """Return the value of a keyword argument as one line."""
     return ' '.join(repr(value.tolist() if hasattr(value, 'tolist') else value).split())
-
-
-def _own_source(component, parent):
-    return '' if component.source_digest == parent.source_digest else '; its own source text'
 
 
 def _source(network):

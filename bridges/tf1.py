@@ -8,16 +8,17 @@ from dnnlib.util import UserError, atomic_write
 def export(path: str, out_path: str) -> int:
     """Write a network file again, with self-contained texts in place of those of this project.
 
-    -> number of networks with such a text, including sub-networks. All others keep theirs. Raises UserError
-    if that is all of them, or if the file holds anything but networks.
+    -> number of networks with such a text, including sub-networks; all others keep theirs. Raises UserError if
+    there are none, or if the file holds anything but networks.
     """
     report = inspection.inspect(path, with_data=True)
     if report.other is not None:
         raise UserError(f'expected a file of networks only; found {report.other}')
     if report.is_damaged:
         raise UserError(report.problems[0])
-    ours = [network for network in report.all_networks()
-            if network.code is not None and network.source not in (inspection.MARKED, inspection.UNKNOWN)]
+    kept = (inspection.MARKED, inspection.UNKNOWN)
+    ours = [network for network in report.all_networks() if network.code is not None
+            and network.source not in kept and not network.state['from_tfutil']]
     if not ours:
         raise UserError('none of its source texts is of this project, and others stay as they are; there is '
                         'nothing to export')

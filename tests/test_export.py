@@ -50,7 +50,7 @@ def test_networks_get_self_contained_texts_and_stay_the_same(module, tmp_path, s
     run(tmp_path / 'net.pkl', tmp_path / 'out.pkl')
     found = texts(tmp_path / 'out.pkl')
     assert set(found) == {tf1_source.of_name(f'training.{module}')}
-    assert f'sub-networks: {len(found)}' in capsys.readouterr().out
+    assert f'{len(found)} networks exported' in capsys.readouterr().out
     data = (tmp_path / 'out.pkl').read_bytes()
     assert data.count(b'For TensorFlow 1.14 and Python 3.6') == 1
     assert b'numpy._core' not in data

@@ -237,7 +237,7 @@ def torch_stub(name):
     (b'PK\x03\x04' + bytes(26) + b'archive/data.pkl' + bytes(99), 'a file of PyTorch'),
     (b'PK\x03\x04' + bytes(26) + b'arr_0.npy' + bytes(99), 'NumPy arrays'),
     (b'PK\x03\x04' + bytes(26) + b'readme.txt' + bytes(99), 'a zip archive'),
-    (b'\n<!DOCTYPE html><html>', 'an HTML page, with which a web site answered'),
+    (b'\n<!DOCTYPE html><html>', 'an HTML page, that a web site sent'),
     (b'<html><head>', 'an HTML page'),
     (b'version https://git-lfs.github.com/spec/v1\n', 'git lfs pull'),
     (b'\x89HDF\r\n\x1a\n', 'an HDF5 file'), (b'\x89PNG\r\n', 'a picture'),

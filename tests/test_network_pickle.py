@@ -317,8 +317,8 @@ def with_lod(state, value):
 
 
 STATE_FAULTS = [
-    (lambda state: dict(version=6), 'network of version 6; can be read: 2, 3, 4, 5'),
-    (lambda state: dict(version=None), 'network of version None; can be read'),
+    (lambda state: dict(version=6), 'network of version 6; expected one of 2, 3, 4, 5'),
+    (lambda state: dict(version=None), 'network of version None; expected'),
     (lambda state: dict(build_func_name='my_G'), "network 'G' is built by 'my_G', which is not among the"),
     (lambda state: dict(name=7), 'network 7: name should be a str, is int'),
     (lambda state: dict(components=[]), "network 'G': components should be a dict, is list"),
