@@ -1,4 +1,4 @@
-"""Say what a network file holds and what can use it. Nothing is built, and nothing inside it is run."""
+"""Print what a network file holds and which commands can use it. Nothing inside it is built or run."""
 
 import script_start  # noqa: F401  (before all that takes time to load)
 
@@ -17,11 +17,11 @@ from dnnlib.util import UserError
 EXAMPLES = """examples:
 
   python network_info.py results/00000-run/network-final.pkl
-  python network_info.py gdrive:networks/stylegan2-ffhq-config-f.pkl   # downloaded, unless it was before
+  python network_info.py gdrive:networks/stylegan2-ffhq-config-f.pkl   # downloaded once
 """
 WIDTH = 110
 ROLES = ('generator', 'discriminator', "average of the generator's weights")
-# Published networks that metrics look at images with, by the beginnings of their names.
+# Published networks that metrics take features from: ends of names of graphs, beginnings of names of pickles.
 GRAPHS = ('inception-2015-12-05.tgz', 'classify_image_graph_def.pb')
 FEATURE_NETWORKS = ('inception_v3_', 'vgg16', 'celebahq-classifier-')
 _USE_OF_FEATURES = ('run_metrics.py, as a feature network: in the folder of $STYLEGAN_METRIC_NETWORKS, or '
@@ -29,7 +29,7 @@ _USE_OF_FEATURES = ('run_metrics.py, as a feature network: in the folder of $STY
 
 
 def describe(name, report):
-    """Lines that say what a file is, what each network is, and which commands can use them."""
+    """Yield lines that describe a file, each of its networks, and the commands that can use them."""
     yield f'{name}: {_holds(report)}'
     yield from _row('size', f'{report.size / 1e6:,.1f} MB')
     yield from _row('SHA-256', report.digest)
@@ -54,7 +54,7 @@ def _holds(report):
     names = ', '.join(network.state['name'] for network in report.networks)
     number = f'{len(report.networks)} network{"s" * (len(report.networks) != 1)} ({names})'
     if report.other is None:
-        return 'one network' if report.is_alone else number
+        return 'one network' if isinstance(report.found, inspection.Blueprint) else number
     return f'{number} and {report.other}' if names else f'no network but {report.other}'
 
 
@@ -63,32 +63,30 @@ def _network_lines(network, role, earlier):
     yield f'{state["name"]}{f", {role}" if role else ""}'
     yield from _row('code base', _code_base(network))
     yield from _row('state', f'version {state["version"]}')
-    yield from _row('function', f'{state["build_func_name"]} ({_function(network)})')
+    built_by = f'built by {network.func}' if network.func else 'unknown here'
+    yield from _row('function', f'{state["build_func_name"]} ({built_by})')
     if network.problem:
         yield from _row('problem', network.problem)
     for note in network.notes:
         yield from _row('note', note)
     yield from _row('parameters', f'{network.num_parameters:,}')
     for key, component in network.components.items():
+        own_source = '' if component.source_digest == network.source_digest else '; its own source text'
         yield from _row(f'  {key}', f'{component.state["build_func_name"]}, {component.num_parameters:,} '
-                                    f'parameters{_own_source(component, network)}')
+                                    f'parameters{own_source}')
     if network.resolution:
         channels = f'{network.num_channels or "?"} channel{"s" * (network.num_channels != 1)}'
         yield from _row('images', f'{network.resolution} x {network.resolution}, {channels}')
     yield from _row('labels', f'{network.label_size} classes' if network.label_size else 'none')
     yield from _row('arguments', _arguments(state['static_kwargs']))
     same = [other for other in earlier if other.source_digest == network.source_digest]
-    yield from _row('source text', f'as of {same[0].state["name"]}' if same else _source(network))
+    yield from _row('source text', f'the same as of {same[0].state["name"]}' if same else _source(network))
 
 
 def _code_base(network):
-    written_here = network.source in (inspection.CURRENT, inspection.OLDER)
-    known = network.code or ('a function of your own' if network.func else 'not known')
-    return known + (', written here' if written_here else '')
-
-
-def _function(network):
-    return f'built by {network.func}' if network.func else 'not among those that are known here'
+    is_ours = network.source in (inspection.CURRENT, inspection.SELF_CONTAINED, inspection.OTHER)
+    known = network.code or ('your own function' if network.func else 'unknown')
+    return known + (', written by this project' if is_ours else '')
 
 
 def _arguments(kwargs):
@@ -96,32 +94,29 @@ def _arguments(kwargs):
 
 
 def _value(value):
-    """A keyword argument as one line."""
+    """Return the value of a keyword argument as one line."""
     return ' '.join(repr(value.tolist() if hasattr(value, 'tolist') else value).split())
 
 
-def _own_source(component, parent):
-    return '' if component.source_digest == parent.source_digest else '; a source text of its own'
-
-
 def _source(network):
-    """What is known of the source text, in words."""
+    """Describe the source text."""
     digest = f'SHA-256 {network.source_digest}'
     return {
-        inspection.CURRENT: f'known: word for word what this version stores; {digest}',
-        inspection.OLDER: f'its heading is of this project, but this version stores another text; {digest}',
-        inspection.MARKED: f'has functions of {network.code}; was not compared with any text; {digest}',
-        inspection.UNKNOWN: f'not known; {digest}',
+        inspection.CURRENT: f'word for word what this version stores; {digest}',
+        inspection.SELF_CONTAINED: f'of this project by its heading, for TensorFlow 1.14; {digest}',
+        inspection.OTHER: f'of another version of this project, by its heading; {digest}',
+        inspection.MARKED: f'has functions of {network.code}, but was not compared with any text; {digest}',
+        inspection.UNKNOWN: f'unknown; {digest}',
         inspection.NONE: 'none',
     }[network.source]
 
 
 def _uses(name, report):
-    """Commands, or one line that says why there is none."""
+    """Yield commands, or one line that says why there is none."""
     flag = f' --network={shlex.quote(name)}'
     trust = ' --trust-source' if report.needs_trust else ''
     if report.needs_trust and not report.is_trusted and not report.is_damaged:
-        yield '(--trust-source runs the source text in the file: only if you know where it comes from)'
+        yield '(--trust-source runs the source text in the file: use it only if you trust its origin)'
     networks = report.networks
     generator = networks[-1] if report.is_triple or len(networks) == 1 else None
     if report.is_damaged:
@@ -142,10 +137,10 @@ def _uses(name, report):
 
 def _use_of_others(report):
     if report.other is not None and report.other.startswith('the settings of a run'):
-        return 'python run_training.py --resume=FOLDER, its folder, if there are training states in it'
+        return 'python run_training.py --resume=FOLDER, its folder, if that holds training states'
     if report.other == 'statistics of real images':
         return 'python run_metrics.py, from the cache directory'
-    return 'no command; expected are (G, D, Gs) or one generator'
+    return 'no command; expected (G, D, Gs) or one generator'
 
 
 def _use_of_one(name, report):
@@ -155,11 +150,11 @@ def _use_of_one(name, report):
     if report.needs_trust:
         return ('run_generator.py --trust-source if it draws images, run_metrics.py --trust-source if it is '
                 'one of the published feature networks')
-    return 'no command; it is no generator'
+    return 'no command; it is not a generator'
 
 
 def make_parser():
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('network', metavar='FILE', help='network pickle: a path, a URL or a gdrive: key')
@@ -168,12 +163,12 @@ def make_parser():
 
 
 def main(argv=None):
-    """Parse, look, print."""
+    """Parse, inspect, print."""
     args = make_parser().parse_args(argv)
     cli.use_cache_dir(args)
     path = pretrained_networks.find_file(args.network)
     if os.path.basename(path).endswith(GRAPHS):
-        print(f"{args.network}: Google's Inception network, by its name; nothing inside was looked at")
+        print(f"{args.network}: Google's Inception network, by its name; its contents were not inspected")
         print(f'\nCan be used by\n  {_USE_OF_FEATURES}')
         return
     try:

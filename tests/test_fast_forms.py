@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.tflib.inference import inference, is_inference
-from dnnlib.tflib.ops import conv2d, upfirdn_2d
+from dnnlib.tflib.ops import conv2d, cpu_kernels, upfirdn_2d
 from dnnlib.tflib.ops.fused_bias_act import activation_funcs, fused_bias_act, gain_before_and_after
 from dnnlib.tflib.ops.upfirdn_2d import conv_downsample_2d, upsample_conv_2d
 from tests.golden_figures import QUICK, assert_close, fresh_session, set_golden_values
@@ -95,16 +95,16 @@ def test_the_convolution_of_one_sample_is_a_transposed_one_where_that_is_faster(
     def fast(x, w):
         return conv2d.conv2d(x, w, data_format='NHWC')
 
-    monkeypatch.setattr(conv2d, '_uses_onednn', lambda: True)
-    monkeypatch.setattr(conv2d, '_is_avx2_the_widest', lambda: avx2)
+    monkeypatch.setattr(cpu_kernels, '_uses_onednn', lambda: True)
+    monkeypatch.setattr(cpu_kernels, '_is_avx2_the_widest', lambda: avx2)
     x, w = golden_input('x', [*size, fmaps]), golden_input('w', [3, 3, fmaps, 4])
     assert fast(tf.constant(x), tf.constant(w)).op.type == expected
     _assert_equal(session, (fast, plain), x, w)
 
 
 def test_without_onednn_convolutions_stay_as_they_are(session, monkeypatch):
-    monkeypatch.setattr(conv2d, '_uses_onednn', lambda: False)
-    monkeypatch.setattr(conv2d, '_is_avx2_the_widest', lambda: True)
+    monkeypatch.setattr(cpu_kernels, '_uses_onednn', lambda: False)
+    monkeypatch.setattr(cpu_kernels, '_is_avx2_the_widest', lambda: True)
     assert conv2d.conv2d(tf.zeros([1, 16, 16, 256]), tf.zeros([3, 3, 256, 4]),
                          data_format='NHWC').op.type == 'Conv2D'
 

@@ -7,7 +7,7 @@ import pytest
 from tests import house_rules
 
 ROOT = pathlib.Path(__file__).parent.parent
-PACKAGES = ('dnnlib', 'training', 'metrics')
+PACKAGES = ('dnnlib', 'training', 'metrics', 'bridges')
 MODULES = sorted(path for folder in PACKAGES for path in (ROOT / folder).rglob('*.py'))
 SCRIPTS = sorted(ROOT.glob('*.py'))
 OTHERS = sorted(path for folder in ('tests', 'benchmarks') for path in (ROOT / folder).rglob('*.py'))
@@ -18,6 +18,7 @@ FLOORS = [
     ('dnnlib.tflib', 3), ('dnnlib', 0),
     ('training.layers', 4), ('training.data', 4), ('training.dataset', 5), ('training.misc', 5),
     ('training.networks_', 5), ('training.training_loop', 8), ('metrics', 7), ('training', 6),
+    ('bridges', 9),
 ]
 
 
@@ -62,7 +63,7 @@ def test_tensorflow_comes_in_one_way(path):
         assert not target.startswith('tensorflow') or target == 'tensorflow.compat.v1', target
 
 
-@pytest.mark.parametrize('name', ['dnnlib', 'dnnlib.cli', 'network_info', 'run_training'])
+@pytest.mark.parametrize('name', ['dnnlib', 'dnnlib.cli', 'export', 'network_info', 'run_training'])
 def test_parsing_a_command_line_does_not_load_tensorflow(name):
     """Help and errors come at once."""
     seen, todo = set(), [name]

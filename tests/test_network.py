@@ -135,7 +135,7 @@ def test_missing_inputs_become_zeros_of_the_same_batch(net):
     out, scaled = tflib.run([out, scaled])
     np.testing.assert_array_equal(out, np.zeros([5, 3]))
     np.testing.assert_array_equal(scaled, Y * 2)
-    with pytest.raises(ValueError, match='one of them at least has to be given'):
+    with pytest.raises(ValueError, match='at least one of them must not be None'):
         net.get_output_for(None, None)
     with pytest.raises(ValueError, match=r'^net takes x_in \[N,2\] and y_in \[N,1,3\], but was given 1'):
         net.get_output_for(tf.constant(X))

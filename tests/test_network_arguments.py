@@ -59,7 +59,7 @@ def strict(x_in, width=1, is_template_graph=False, components=None):
     ((None, None), r'Gs: expected latents_in \[N,4\] and labels_in \[N,10\]; one of them at least'),
     ((np.zeros([2, 5]), None), r'Gs: latents_in has the shape \[2, 5\]; expected \[N,4\]$'),
     ((Z, np.zeros([2, 3])), r'Gs: labels_in has the shape \[2, 3\]; expected \[N,10\]$'),
-    ((Z, np.zeros([3, 10])), 'as many rows of every input, but latents_in has 2, labels_in has 3'),
+    ((Z, np.zeros([3, 10])), 'the same number of rows in every input, but latents_in has 2, labels_in has 3'),
     ((Z[0], None), r'latents_in has the shape \[4\]; expected \[N,4\], N rows .* x\[np.newaxis\]'),
 ])
 def test_arrays_that_do_not_fit_are_named_with_what_is_expected(arrays, message, labelled):

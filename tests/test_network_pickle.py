@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
+from dnnlib.pickles import writing
 from dnnlib.tflib import network_pickle
 from dnnlib.tflib.network import state as network_state
 from dnnlib.util import EasyDict, UserError
@@ -290,7 +291,7 @@ class Changed:
         self.state = {**network_state.get_state(net), **changes}
 
 
-class ChangedPickler(network_pickle._Pickler):
+class ChangedPickler(writing._Pickler):
     """Knows `Changed`."""
 
     def save(self, obj, save_persistent_id=True):
@@ -306,7 +307,7 @@ class ChangedPickler(network_pickle._Pickler):
 
 def dump_changed(obj):
     file = io.BytesIO()
-    ChangedPickler(file, network_pickle.PROTOCOL).dump(obj)
+    ChangedPickler(file, writing.PROTOCOL).dump(obj)
     return file.getvalue()
 
 
@@ -316,8 +317,8 @@ def with_lod(state, value):
 
 
 STATE_FAULTS = [
-    (lambda state: dict(version=6), 'network of version 6; can be read: 2, 3, 4, 5'),
-    (lambda state: dict(version=None), 'network of version None; can be read'),
+    (lambda state: dict(version=6), 'network of version 6; expected one of 2, 3, 4, 5'),
+    (lambda state: dict(version=None), 'network of version None; expected'),
     (lambda state: dict(build_func_name='my_G'), "network 'G' is built by 'my_G', which is not among the"),
     (lambda state: dict(name=7), 'network 7: name should be a str, is int'),
     (lambda state: dict(components=[]), "network 'G': components should be a dict, is list"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import dnnlib.tflib as tflib
+from bridges import tf1
 from dnnlib.tflib.network import state
 from tests import pytorch_readers
 from tests.golden_figures import QUICK, assert_close, fresh_session, set_golden_values
@@ -39,7 +40,11 @@ def snapshot(networks, tmp_path_factory):
     return path
 
 
-def test_pytorch_readers_make_the_same_images_of_a_snapshot(networks, snapshot):
+@pytest.mark.parametrize('exported', [False, True])
+def test_pytorch_readers_make_the_same_images_of_a_snapshot(exported, networks, snapshot, tmp_path):
+    if exported:
+        assert tf1.export(str(snapshot), str(tmp_path / 'tf1.pkl')) == 7
+        snapshot = tmp_path / 'tf1.pkl'
     G, _, Gs = pytorch_readers.read(snapshot)
     for net, stub in zip((networks[0], networks[2]), (G, Gs), strict=True):
         expected = net.run(Z, None, truncation_psi=1, randomize_noise=False)

@@ -1,5 +1,5 @@
-"""Network files without TensorFlow: reading pickles safely, and what they say.
+"""Network files without TensorFlow: reading pickles without executing them, and what they hold.
 
-`contents` reads a file as inert stand-ins, and `arrays` its arrays; neither executes anything. `inspection`
-describes a file for network_info.py. `dnnlib.tflib.network_pickle` builds networks of what is read here.
+`contents` reads a file as inert stand-ins, and `arrays` its arrays. `inspection` describes a file for
+network_info.py. `dnnlib.tflib.network_pickle` builds networks from what is read here.
 """

@@ -1,7 +1,7 @@
-"""Reading arrays out of pickle files without executing anything inside.
+"""Reading arrays from pickle files without executing anything inside.
 
-A stream fills inert stand-ins: NumPy's own unpickling trusts the types, flags and sizes that it is told. When
-the whole of it is there, a `Finisher` replaces them. `network_pickle` reads more than arrays in the same way.
+A stream fills inert stand-ins, since NumPy's own unpickling trusts the types, flags and sizes in a file. Once
+all of it has been read, a `Finisher` replaces them. `contents` reads networks in the same way.
 """
 
 import collections
@@ -14,12 +14,12 @@ import numpy as np
 
 from dnnlib.util import UserError, paused_gc
 
-MAX_OPCODES = 500_000     # each can make an object of some 100 bytes out of one
-MAX_DEPTH = 100           # of lists in lists
-MAX_INT_BITS = 4096       # Python refuses to print much longer ones
-MAX_KEY = 1 << 60         # of whole numbers as keys: a dictionary tells only smaller ones well apart
-_READ_BYTES = 1 << 25     # at a time
-DAMAGE = (  # what the unpickler raises where the bytes make no sense
+MAX_PIECES = 1_000_000    # Of one byte; such an opcode can make an object of some 60 bytes.
+MAX_DEPTH = 100           # Of lists in lists.
+MAX_INT_BITS = 4096       # Python refuses to print much longer integers.
+MAX_KEY = 1 << 60         # Of integers as keys: larger ones can be chosen to share one hash.
+_READ_BYTES = 1 << 25     # At a time.
+DAMAGE = (  # What the unpickler raises where the bytes make no sense.
     pickle.UnpicklingError, EOFError, AttributeError, AssertionError, ImportError, LookupError, MemoryError,
     OverflowError, RecursionError, TypeError, ValueError, struct.error)
 
@@ -29,20 +29,20 @@ _printer.maxlevel = 3
 
 
 def shown(value) -> str:
-    """A value of a stream for a message: one line, never long."""
+    """Return the text of a value from a stream for a message: one short line."""
     return ' '.join(_printer.repr(value).split())
 
 
 def reason(error) -> str:
-    """Text of an error about a stream, whose bytes may be part of it: one line, never long."""
+    """Return the text of an error about a stream, which may quote its bytes: one short line."""
     return ' '.join(ascii(str(error))[1:-1].split())[:150] or type(error).__name__
 
 
 class Stored:
-    """A stand-in for an object. Only these take a state from a stream."""
+    """A stand-in for an object; nothing else accepts a state from a stream."""
 
     def set_state(self, state) -> None:
-        """Take the state, unchecked as it is."""
+        """Keep the state, which has not been checked."""
         raise NotImplementedError
 
 
@@ -59,7 +59,7 @@ class _StoredDtype(Stored):
 
 
 class StoredArray(Stored):
-    """An array or a scalar, `numpy`, on the bytes of the stream. The stream makes it empty and then sets its
+    """An array or a scalar, `numpy`, on the bytes of the stream, which creates it empty and then sets its
     state."""
 
     numpy = np.zeros(0)
@@ -73,11 +73,11 @@ class StoredArray(Stored):
 
 
 def _view(data, dtype, shape, order):
-    if isinstance(data, str):  # bytes of Python 2
+    if isinstance(data, str):  # Bytes of Python 2.
         data = data.encode('latin1')
     if not isinstance(data, (bytes, bytearray)) or not isinstance(dtype, _StoredDtype):
         raise ValueError('an array without data')
-    if not all(type(size) is int and size >= 0 for size in shape):  # NumPy takes negative ones
+    if not all(type(size) is int and size >= 0 for size in shape):  # NumPy accepts negative ones.
         raise ValueError('an array of no size')
     return np.ndarray(shape, dtype.numpy, data, order=order)
 
@@ -95,22 +95,25 @@ def _scalar(dtype, data):
 
 
 def _encode(text, encoding):
-    """Up to protocol 2, bytes are text in the stream."""
+    """Return bytes, which are text in the stream up to protocol 2."""
     if encoding != 'latin1':
         raise UserError(f'refused: text in the encoding {shown(encoding)}')
     return text.encode('latin1')
 
 
 def _check_key(key):
-    """Raise UserError unless a dictionary can have this key. Others are refused before they are hashed:
-    tuples in tuples overflow the stack then, and numbers chosen for that have one hash."""
+    """Raise UserError unless a dictionary may have this key.
+
+    Other keys are refused before they are hashed: deeply nested tuples would overflow the stack, and numbers
+    can be chosen to have the same hash.
+    """
     kind = type(key)
     if kind not in Finisher.leaves and not (kind is int and abs(key) < MAX_KEY):
         raise UserError(f'refused: a dictionary with a key of type {kind.__name__}')
 
 
 class StoredDict(dict):
-    """A dictionary of a class of its own, as which it is finished."""
+    """A stand-in for a dictionary of another class, which `becomes()` creates."""
 
     becomes = dict
 
@@ -127,7 +130,7 @@ class _StoredOrderedDict(StoredDict):
     becomes = collections.OrderedDict
 
 
-GLOBALS = {  # {(module, name) in a stream: what it stands for}
+GLOBALS = {  # {(module, name) in a stream: stand-in}
     ('_codecs', 'encode'): _encode,
     ('collections', 'OrderedDict'): _StoredOrderedDict,
     ('numpy', 'ndarray'): StoredArray,
@@ -139,28 +142,32 @@ GLOBALS = {  # {(module, name) in a stream: what it stands for}
 
 
 class _Stream:
-    """Reads only what is there, as a length in a stream can be anything. Counts the bytes."""
+    """Reads no more than there is, whatever length a stream claims, and counts bytes and pieces."""
 
     def __init__(self, stream):
         self._stream = stream
         self.num_bytes = 0
+        self._pieces_left = MAX_PIECES
 
     def read(self, num_bytes):
-        """So many bytes. Raises EOFError where the file ends before."""
-        if num_bytes == 1 and (opcode := self._stream.read(1)):  # most calls are of this kind
+        """Return exactly this many bytes. Raises EOFError if the file ends before."""
+        if num_bytes == 1 and (byte := self._stream.read(1)):  # Every opcode and most arguments.
             self.num_bytes += 1
-            return opcode
-        pieces = []
-        while num_bytes > 0 and (piece := self._stream.read(min(num_bytes, _READ_BYTES))):
-            pieces.append(piece)
-            num_bytes -= len(piece)
-            self.num_bytes += len(piece)
+            self._pieces_left -= 1
+            if self._pieces_left < 0:
+                raise UserError(f'refused: more than {MAX_PIECES} pieces')
+            return byte
+        parts = []
+        while num_bytes > 0 and (part := self._stream.read(min(num_bytes, _READ_BYTES))):
+            parts.append(part)
+            num_bytes -= len(part)
+            self.num_bytes += len(part)
         if num_bytes > 0:
             raise EOFError('the file ends too early')
-        return b''.join(pieces)
+        return b''.join(parts)
 
     def readline(self):
-        """A line. Raises EOFError where the file ends before."""
+        """Return a line. Raises EOFError if the file ends before its end."""
         line = self._stream.readline()
         if not line.endswith(b'\n'):
             raise EOFError('the file ends too early')
@@ -168,35 +175,19 @@ class _Stream:
         return line
 
 
-def _counted(load):
-    """An opcode that counts before it calls the unpickler's method `load`."""
-    def load_opcode(unpickler):
-        unpickler.opcodes_left -= 1
-        if unpickler.opcodes_left < 0:
-            raise UserError(f'refused: more than {MAX_OPCODES} pieces')
-        load(unpickler)
-    return load_opcode
-
-
-class _Opcodes(dict):
-    def __missing__(self, opcode):
-        raise pickle.UnpicklingError(f'{bytes([opcode])!r} is no opcode')
-
-
 class Unpickler(pickle._Unpickler):
-    """Resolves the names in `known_globals`, and refuses every other.
+    """Resolves the names in `known_globals` and refuses all others.
 
-    It stands on the one in Python: the other allocates whatever an index asks for, and knows no limits.
+    It derives from the unpickler in Python: the one in C allocates whatever an index asks for.
     """
 
     known_globals = GLOBALS
     needs = 'arrays, lists and dictionaries do not need that'
-    dispatch = {}  # filled below: {opcode: method}
+    dispatch = {}  # {opcode: method}, filled below.
 
     def __init__(self, stream):
         self._stream = _Stream(stream)
-        super().__init__(self._stream, encoding='latin1')  # strings of Python 2
-        self.opcodes_left = MAX_OPCODES
+        super().__init__(self._stream, encoding='latin1')  # Strings of Python 2.
         self._made_bytes = 0
 
     def find_class(self, module, name):
@@ -207,6 +198,9 @@ class Unpickler(pickle._Unpickler):
 
     def get_extension(self, code):
         raise UserError(f'refused: the file asks for the extension {code}')
+
+    def load_frame(self):
+        self.read(8)  # Its length: the stream does not need frames, and counts what is in them.
 
     def load_setitem(self):
         value, key = self.stack.pop(), self.stack.pop()
@@ -229,7 +223,7 @@ class Unpickler(pickle._Unpickler):
     def _refuse_sets(self):
         raise UserError(f'refused: a set; {self.needs}')
 
-    load_empty_set = load_frozenset = load_additems = _refuse_sets  # hashing the items may be the harm
+    load_empty_set = load_frozenset = load_additems = _refuse_sets  # Hashing the items may be the harm.
 
     def load_reduce(self):
         args = self.stack.pop()
@@ -251,48 +245,53 @@ class Unpickler(pickle._Unpickler):
         self.stack[-1] = bytearray(self.stack[-1])
 
     def _made(self, result):
-        """No bytes of the stream are used twice: otherwise small files could make large arrays."""
+        """Return a new object, unless bytes are used twice: a small file could make large arrays that way."""
         if isinstance(result, StoredArray):
             self._made_bytes += result.numpy.nbytes
         elif isinstance(result, bytes):
             self._made_bytes += len(result)
-        if self._made_bytes > 2 * self._stream.num_bytes:  # those of Python 2 become bytes and then an array
+        if self._made_bytes > 2 * self._stream.num_bytes:  # Text of Python 2 becomes bytes and then an array.
             raise UserError('refused: the arrays are larger than the file')
         return result
 
 
-Unpickler.dispatch = _Opcodes({code: _counted(getattr(Unpickler, load.__name__))
-                               for code, load in pickle._Unpickler.dispatch.items()})
+Unpickler.dispatch = {code: getattr(Unpickler, load.__name__)
+                      for code, load in pickle._Unpickler.dispatch.items()}
 
 
 class Finisher:
-    """Replaces the stand-ins of a stream. Raises UserError for what is no data, such as a function, and for
-    what contains itself. What was shared stays shared."""
+    """Replaces the stand-ins of a stream; shared objects stay shared.
+
+    Raises UserError for objects that are not data, such as functions, and for any that contain themselves.
+    """
 
     leaves = (type(None), bool, float, str, bytes)
 
     def __init__(self):
-        self._done = {}     # id: (object, what it became)
-        self._open = set()  # ids of those that contain the one that is looked at
+        self._done = {}     # {id: (object, its replacement)}
+        self._open = set()  # Ids of the objects that contain the current one.
 
     def __call__(self, obj):
         if type(obj) in self.leaves:
             return obj
         if type(obj) is int:
-            return self._number(obj)
+            if obj.bit_length() > MAX_INT_BITS:
+                raise UserError(f'refused: a number of {obj.bit_length()} bits')
+            return obj
         if id(obj) not in self._done:
             if id(obj) in self._open or len(self._open) > MAX_DEPTH:
-                raise UserError(f'refused: what contains itself, or is nested deeper than {MAX_DEPTH} levels')
+                raise UserError('refused: an object that contains itself, or is nested deeper than '
+                                f'{MAX_DEPTH} levels')
             self._open.add(id(obj))
             self._done[id(obj)] = obj, self.finish(obj)
             self._open.remove(id(obj))
         return self._done[id(obj)][1]
 
     def finish(self, obj):
-        """What becomes of an object that is no leaf."""
+        """Return the replacement of an object that is not a leaf."""
         if type(obj) is StoredArray:
             if isinstance(obj.numpy, np.ndarray):
-                obj.numpy = obj.numpy.copy(order='K')  # lets the bytes of the stream go
+                obj.numpy = obj.numpy.copy(order='K')  # Frees the bytes of the stream.
             return obj.numpy
         if type(obj) is dict or isinstance(obj, StoredDict):
             return self._dict(obj)
@@ -300,12 +299,7 @@ class Finisher:
             return type(obj)(map(self, obj))
         if type(obj) is bytearray:
             return bytes(obj)
-        raise UserError(f'refused: an object of type {type(obj).__name__}; it is no data')
-
-    def _number(self, number):
-        if number.bit_length() > MAX_INT_BITS:
-            raise UserError(f'refused: a number of {number.bit_length()} bits')
-        return number
+        raise UserError(f'refused: an object of type {type(obj).__name__}; it is not data')
 
     def _dict(self, obj):
         items = {}
@@ -322,10 +316,10 @@ class Finisher:
 
 @paused_gc()
 def load(path):
-    """The dict, list or tuple in a pickle file; its items are arrays, text, numbers or collections of them.
+    """Return the dict, list or tuple in a pickle file, of arrays, text, numbers and collections of them.
 
-    Strings of Python 2 become latin1 text. Raises UserError where the file is missing or damaged or asks for
-    anything else. Nothing inside it is executed.
+    Strings of Python 2 become latin1 text. Nothing inside the file is executed. Raises UserError if it is
+    missing or damaged or asks for anything else.
     """
     try:
         with open(path, 'rb') as file:

@@ -1,19 +1,16 @@
-"""What is in a file of networks or of run settings, as inert stand-ins."""
+"""Networks and run settings in a file, as inert stand-ins."""
+
+import enum
 
 from dnnlib import util
 from dnnlib.pickles import arrays
-from dnnlib.submission import submit
-from dnnlib.submission.internal import local
-
-MAX_RANGE = 1_000_000
-LEAVES = (*arrays.Finisher.leaves, range, submit.SubmitTarget)
 
 
 class StoredNetwork(arrays.Stored):
-    """A network, still without graph and variables."""
+    """A stand-in for a network."""
 
     state = None
-    from_tfutil = False  # from the repository of Progressive GAN?
+    from_tfutil = False  # Written by the repository of Progressive GAN?
 
     def set_state(self, state):
         self.state = state
@@ -27,12 +24,8 @@ class _StoredEasyDict(arrays.StoredDict):
     becomes = util.EasyDict
 
 
-class _StoredConfig(arrays.StoredDict):
-    becomes = submit.SubmitConfig
-
-
-class StoredOptions(arrays.Stored):
-    """An object of run settings, with attributes."""
+class _StoredOptions(arrays.Stored):
+    """A stand-in for an object of run settings, whose attributes are the state."""
 
     state = None
 
@@ -40,26 +33,20 @@ class StoredOptions(arrays.Stored):
         self.state = state
 
 
-class _StoredTarget(StoredOptions):
-    becomes = local.TargetOptions
-
-
-class _StoredExtras(StoredOptions):
-    becomes = submit.PlatformExtras
-
-
-def _range(*limits):
-    result = range(*limits)
-    if len(result) > MAX_RANGE:
-        raise util.UserError(f'refused: a range of more than {MAX_RANGE} numbers')
-    return result
+def _settings(base, name):
+    """Return the stand-in for the class of this dotted name, which is looked up when one is created."""
+    return type(name, (base,), {'becomes': lambda self: util.call_func_by_name(func_name=name)})
 
 
 def _submit_target(value):
     if type(value) is not int:
-        raise util.UserError('refused: a submit target that is no number')
-    return submit.SubmitTarget(value)
+        raise util.UserError('refused: a submit target that is not a number')
+    return util.call_func_by_name(value, func_name='dnnlib.submission.submit.SubmitTarget')
 
+
+_SETTINGS = {'dnnlib.submission.submit.SubmitConfig': arrays.StoredDict,
+             'dnnlib.submission.submit.PlatformExtras': _StoredOptions,
+             'dnnlib.submission.internal.local.TargetOptions': _StoredOptions}
 
 _GLOBALS = {
     **arrays.GLOBALS,
@@ -67,12 +54,10 @@ _GLOBALS = {
     ('tfutil', 'Network'): _OldNetwork,
     ('network', 'Network'): _OldNetwork,
     ('dnnlib.util', 'EasyDict'): _StoredEasyDict,
-    ('dnnlib.submission.submit', 'SubmitConfig'): _StoredConfig,
+    **{tuple(name.rsplit('.', 1)): _settings(base, name) for name, base in _SETTINGS.items()},
     ('dnnlib.submission.submit', 'SubmitTarget'): _submit_target,
-    ('dnnlib.submission.submit', 'PlatformExtras'): _StoredExtras,
-    ('dnnlib.submission.internal.local', 'TargetOptions'): _StoredTarget,
-    ('builtins', 'range'): _range,
-    ('__builtin__', 'xrange'): _range,
+    ('builtins', 'range'): range,
+    ('__builtin__', 'xrange'): range,
 }
 
 
@@ -82,7 +67,7 @@ class _Unpickler(arrays.Unpickler):
 
 
 def unpickled(stream):
-    """What is in the stream, with stand-ins. Raises UserError where it is damaged or asks for anything
+    """Return the object in the stream, with stand-ins. Raises UserError if it is damaged or asks for anything
     else."""
     try:
         return _Unpickler(stream).load()
@@ -91,7 +76,28 @@ def unpickled(stream):
                              'it was cut off: copy or download it again') from error
 
 
+class Finisher(arrays.Finisher):
+    """Replaces the stand-ins of run settings, and those of networks by what `network` returns."""
+
+    def network(self, obj):
+        """Return the replacement of a `StoredNetwork`."""
+        raise NotImplementedError
+
+    def finish(self, obj):
+        if isinstance(obj, StoredNetwork):
+            return self.network(obj)
+        if isinstance(obj, (range, enum.Enum)):
+            return obj
+        if not isinstance(obj, _StoredOptions):
+            return super().finish(obj)
+        options, state = obj.becomes(), self(obj.state)
+        if type(state) is not dict or not set(state) <= set(vars(options)):
+            raise util.UserError(f'refused: {arrays.shown(state)} are not settings of a run')
+        vars(options).update(state)
+        return options
+
+
 def last_of_triple(found):
-    """What is in a file, or only the last one where that is three networks."""
+    """Return the last item if a file holds three networks, else all of it."""
     is_triple = isinstance(found, (tuple, list)) and len(found) == 3
     return found[2] if is_triple and all(isinstance(item, StoredNetwork) for item in found) else found

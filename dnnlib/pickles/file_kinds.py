@@ -1,30 +1,30 @@
-"""What a file is that holds no networks, told by its first bytes or by what it asks for."""
+"""Kinds of files without networks, recognized by their first bytes or by what they ask for."""
 
 import re
 
 FIRST_BYTES = 4096
 
-_TORCH_MAGIC = b'\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'  # LONG1 0x1950a86a20f9469cfc6c: torch.save of old
-_PYTORCH = ('a file of PyTorch; the TensorFlow versions of StyleGAN2 and StyleGAN2-ADA and this code have '
-            'network pickles of another kind')
+_TORCH_MAGIC = b'\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'  # Older torch.save: LONG1 0x1950a86a20f9469cfc6c.
+_PYTORCH = ('a file of PyTorch; expected a network pickle of this project or of the TensorFlow versions of '
+            'StyleGAN2 and StyleGAN2-ADA')
 
 _BY_BEGINNING = [  # (pattern, what the file is)
-    (br'\s*<(!doctype html|html|head)', 'an HTML page, with which a web site answered in place of the file; '
-                                        'delete it, and download the file again'),
-    (br'version https://git-lfs', 'the place of a file in Git LFS, not the file: `git lfs pull` brings it'),
+    (br'\s*<(!doctype html|html|head)', 'an HTML page that a web site sent instead of the file; delete it '
+                                        'and download the file again'),
+    (br'version https://git-lfs', 'a Git LFS pointer; `git lfs pull` fetches the file'),
     (br'PK\x03\x04.{26}[^\n]{0,200}?(data\.pkl|/version|/byteorder)', _PYTORCH),
     (br'PK\x03\x04.{26}[^\n]{0,200}?\.npy', 'an archive of NumPy arrays (.npz)'),
     (br'PK\x03\x04', 'a zip archive; unpack it first'),
     (br'\x80.' + re.escape(_TORCH_MAGIC), _PYTORCH),
     (br'\x93NUMPY', 'a NumPy array (.npy)'),
-    (br'\x89HDF', 'an HDF5 file, as of Keras or of a data set'),
+    (br'\x89HDF', 'an HDF5 file, for example of Keras or of a data set'),
     (br'\x89PNG|\xff\xd8\xff', 'a picture'),
     (br'\x1f\x8b|BZh|\xfd7zXZ', 'a compressed file or archive; unpack it first'),
 ]
 
 
 def by_beginning(beginning: bytes) -> str | None:
-    """What a file that begins with these bytes is, in words; None if it may be a pickle of networks."""
+    """Return what a file that begins with these bytes is; None if it may be a pickle of networks."""
     if not beginning:
         return 'an empty file'
     return next((text for pattern, text in _BY_BEGINNING
@@ -32,15 +32,15 @@ def by_beginning(beginning: bytes) -> str | None:
 
 
 def by_error(text: str, first_byte: bytes) -> str | None:
-    """What a file is that was refused with this text, in words; None if that does not tell."""
+    """Return what a file is that was refused with this text; None if the text does not show it."""
     if first_byte != b'\x80':
         return 'no pickle, and so no network file'
     asked = re.search(r'the file asks for (\S+?);', text)
     if asked is None:
         return None
     if asked[1].startswith('torch_utils.'):
-        return ('a network pickle of stylegan2-ada-pytorch or stylegan3, for PyTorch; this code reads those '
-                'of the TensorFlow versions')
+        return ('a network pickle of stylegan2-ada-pytorch or stylegan3, for PyTorch; expected one of the '
+                'TensorFlow versions')
     if asked[1].startswith(('torch.', 'torch_')):
         return _PYTORCH
     return None

@@ -1,4 +1,4 @@
-"""What a network file holds, told without building, running or even trusting any of it."""
+"""What a network file holds, found without building, running or trusting any of it."""
 
 import concurrent.futures
 import hashlib
@@ -8,38 +8,47 @@ import re
 from dataclasses import dataclass, field
 
 from dnnlib import util
-from dnnlib.pickles import arrays, contents, file_kinds, network_source, stored_state, trust
+from dnnlib.pickles import arrays, contents, file_kinds, source_text, stored_state, trust
 from dnnlib.pickles import origin as network_origin
 
-# Variables that are not trained, in all code bases.
-_UNTRAINED = re.compile(r'(.*/)?(lod|dlatent_avg|noise\d+)')
+_UNTRAINED = re.compile(r'(.*/)?(lod|dlatent_avg|noise\d+)')  # Variables, in all code bases.
 
-# What is known of the stored source text of a network.
-CURRENT, OLDER, MARKED, UNKNOWN, NONE = 'current', 'older', 'marked', 'unknown', 'none'
+# Kinds of source text that a network is stored with.
+CURRENT = 'current'                # What this version stores, word for word.
+SELF_CONTAINED = 'self-contained'  # Written by this project for TensorFlow 1.14, as its heading says...
+OTHER = 'other'                    # ...or by another version.
+MARKED = 'marked'                  # Has functions of the code base; not compared with any text.
+UNKNOWN, NONE = 'unknown', 'none'
 
 
 @dataclass
 class Blueprint:
-    """A network in a file. What the file does not tell is None."""
-    state: dict                             # As `stored_state.imported` returned it.
-    code: str | None = None                 # Code base, one of those in `network_origin`...
-    func: str | None = None                 # ...and our function that builds it; None where none is known.
-    problem: str | None = None              # Why none is known.
-    is_damaged: bool = False                # Can the network not even be built by its own source text?
+    """A network in a file. None stands for what the file does not say."""
+    stored: dict                            # The state in the file...
+    state: dict                             # ...and as `stored_state.imported` returned it.
+    code: str | None = None                 # Code base, one of those in `origin`...
+    func: str | None = None                 # ...and our function that builds the network; None if unknown.
+    problem: str | None = None              # Why the function is unknown.
+    is_damaged: bool = False                # True if not even its own source text can build the network.
     notes: list = field(default_factory=list)   # Where pieces of evidence disagree.
 
+    stored_as = ('dnnlib.tflib.network', 'Network')  # In pickles.
+
+    def __getstate__(self):
+        return self.stored
+
     @property
-    def _build_func_name(self):  # as `network_origin` asks networks
+    def _build_func_name(self):  # As `origin` expects it.
         return self.state['build_func_name']
 
     @property
     def components(self) -> dict:
         """{key: Blueprint} of the sub-networks."""
-        return self.state['components']
+        return {key: each for key, each in self.state['components'].items() if isinstance(each, Blueprint)}
 
     @property
     def variables(self) -> list:
-        """[(name, value)], those of sub-networks included."""
+        """[(name, value)], including those of sub-networks."""
         return [*self.state['variables'],
                 *(pair for component in self.components.values() for pair in component.variables)]
 
@@ -51,14 +60,14 @@ class Blueprint:
 
     @property
     def resolution(self) -> int | None:
-        """Of the images, in pixels."""
+        """Side of the images in pixels."""
         sides = [int(match[1]) for name, _ in self.variables
                  if (match := re.search(r'(?:^|/)(\d+)x\1/', name))]
         return self.state['static_kwargs'].get('resolution') or max(sides, default=None)
 
     @property
     def num_channels(self) -> int | None:
-        """Of the images."""
+        """Number of channels of the images."""
         sizes = [value.shape[-1] if 'ToRGB' in name else value.shape[-2] for name, value in self.variables
                  if re.search(r'(ToRGB|FromRGB)\w*/weight$', name) and getattr(value, 'ndim', 0) == 4]
         return self.state['static_kwargs'].get('num_channels') or (sizes[0] if sizes else None)
@@ -70,12 +79,12 @@ class Blueprint:
 
     @property
     def is_generator(self) -> bool:
-        """Does it draw images from latents?"""
+        """Whether the network draws images from latents."""
         return self.func is not None and self.func.rpartition('.')[2] in ('G_main', 'G_style', 'G_paper')
 
     @property
     def num_styles(self) -> int:
-        """Number of layers that a generator with a mapping network takes styles for, 0 = there is none."""
+        """Number of layers of a generator that take styles, 0 = it has no mapping network."""
         return 2 * self.resolution.bit_length() - 4 if 'mapping' in self.components else 0
 
     @property
@@ -85,17 +94,22 @@ class Blueprint:
 
     @property
     def source(self) -> str:
-        """What is known of the stored source text: CURRENT, what this code stores, word for word; OLDER, its
-        heading, but another text; MARKED, functions of the code base, not compared; UNKNOWN; or NONE."""
+        """Kind of the stored source text."""
         text = self.state['build_module_src']
         if not text:
             return NONE
-        if self.code is not None and text == network_source.of_name(self.func.rpartition('.')[0]):
+        if self.code is not None and text == source_text.of_name(self.func.rpartition('.')[0]):
             return CURRENT
-        if network_source.has_heading(text):
-            return OLDER
+        if source_text.is_ours(text):
+            return SELF_CONTAINED if source_text.is_self_contained(text) else OTHER
         markers = network_origin.SOURCE_MARKERS.get(self.code, ())
         return MARKED if any(marker in text for marker in markers) else UNKNOWN
+
+    def with_components(self):
+        """Yield this network and all its sub-networks."""
+        yield self
+        for component in self.components.values():
+            yield from component.with_components()
 
 
 @dataclass(frozen=True)
@@ -103,60 +117,63 @@ class Report:
     """What a file holds."""
     size: int           # In bytes.
     digest: str         # SHA-256.
-    networks: list      # [Blueprint], in the order of the file...
-    is_alone: bool      # ...which holds one, in no collection.
-    other: str | None   # What it holds beside networks or in place of them, in words.
-    is_trusted: bool    # May its source text be run, as was said before?
+    found: object       # All of it, with blueprints in place of networks.
+    networks: list      # [Blueprint], in the order of the file.
+    other: str | None   # Anything but networks, in words.
+    is_trusted: bool    # May its source text run, as the user said before?
 
     @property
     def is_triple(self) -> bool:
-        """Are these (G, D, Gs)?"""
+        """Whether the file holds (G, D, Gs)."""
         return len(self.networks) == 3 and self.other is None
 
     @property
     def needs_trust(self) -> bool:
-        """Is there a network that only its own source text can build?"""
-        return any(each.func is None for network in self.networks for each in _all_of(network))
+        """Whether there is a network that only its own source text can build."""
+        return any(each.func is None for each in self.all_networks())
 
     @property
     def is_damaged(self) -> bool:
-        """Is there a network that nothing can build?"""
-        return any(each.is_damaged for network in self.networks for each in _all_of(network))
+        """Whether there is a network that nothing can build."""
+        return any(each.is_damaged for each in self.all_networks())
 
     @property
     def problems(self) -> list:
-        """Why no function of ours builds a network or a sub-network, what nothing can build first."""
-        found = [each for network in self.networks for each in _all_of(network) if each.problem]
-        return [each.problem for each in sorted(found, key=lambda each: not each.is_damaged)]
+        """Why networks and sub-networks cannot be built, damaged ones first."""
+        return [each.problem for each in sorted(self.all_networks(), key=lambda each: not each.is_damaged)
+                if each.problem]
+
+    def all_networks(self) -> list:
+        """Return all networks and sub-networks."""
+        return [each for network in self.networks for each in network.with_components()]
 
 
-class _Finder(arrays.Finisher):
-    """Replaces the stand-ins of networks by blueprints, and leaves arrays where they are."""
+class _Finder(contents.Finisher):
+    """Replaces the stand-ins of networks by blueprints, and does not copy arrays."""
 
-    leaves = contents.LEAVES
+    def network(self, obj):
+        stored = self(obj.state)
+        return Blueprint(stored, stored_state.imported(stored, obj.from_tfutil))
 
     def finish(self, obj):
-        if isinstance(obj, contents.StoredNetwork):
-            return Blueprint(stored_state.imported(self(obj.state), obj.from_tfutil))
-        if isinstance(obj, contents.StoredOptions):
-            return obj.becomes()
         return obj.numpy if type(obj) is arrays.StoredArray else super().finish(obj)
 
 
 class _WithoutData:
-    """A file whose long byte strings, the data of arrays, read as zeros: nobody looks at them here, and
-    memory that is not written to costs nothing."""
+    """A file whose long byte strings, the data of arrays, read as zeros: nobody looks at them, and memory
+    that is not written to costs nothing."""
 
     _OPCODES = (pickle.BINBYTES, pickle.BINBYTES8, pickle.BYTEARRAY8)
     _LONG_BYTES = 1 << 16
 
     def __init__(self, file):
         self._file = file
+        self.readline = file.readline
         self._size = os.fstat(file.fileno()).st_size
-        self._opcode = None  # or whatever byte was read alone before
+        self._opcode = None  # Or any other byte that was read alone before.
 
     def read(self, num_bytes):
-        """At most so many bytes."""
+        """Return at most this many bytes."""
         if num_bytes < self._LONG_BYTES or self._opcode not in self._OPCODES:
             data = self._file.read(num_bytes)
             self._opcode = data if num_bytes == 1 else self._opcode
@@ -166,26 +183,22 @@ class _WithoutData:
         self._file.seek(position + num_bytes)
         return bytes(num_bytes)
 
-    def readline(self):
-        """Up to the end of a line."""
-        return self._file.readline()
-
 
 def _digest(path):
     with open(path, 'rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
-def _read(path, choose):
-    """What is in a pickle file, networks as blueprints. Raises UserError where it is none, and says what it
-    is."""
+def _read(path, choose, with_data):
+    """Return what is in a pickle file, networks as blueprints. Raises UserError if it is another kind of
+    file, and names that."""
     with open(path, 'rb') as file:
         kind = file_kinds.by_beginning(file.read(file_kinds.FIRST_BYTES))
         if kind is not None:
             raise util.UserError(f'this is no network file but {kind}')
         file.seek(0)
         try:
-            return _Finder()(choose(contents.unpickled(_WithoutData(file))))
+            return _Finder()(choose(contents.unpickled(file if with_data else _WithoutData(file))))
         except util.UserError as error:
             file.seek(0)
             kind = file_kinds.by_error(str(error), file.read(1))
@@ -193,15 +206,16 @@ def _read(path, choose):
 
 
 @util.paused_gc()
-def inspect(path: str, choose=lambda found: found) -> Report:
-    """What is in a file. Raises UserError where that is no pickle that this code reads; the text then says
-    what it is.
+def inspect(path: str, choose=lambda found: found, with_data: bool = False) -> Report:
+    """Report on a file. Raises UserError, which says what the file is, if it is not a pickle that can be
+    read.
 
-    `choose`: function from what the file holds, networks being stand-ins still, to the part that is wanted.
+    `choose`: function from the contents, with stand-ins for networks, to the part that is wanted.
+    `with_data`: read the values of large arrays, too.
     """
     with concurrent.futures.ThreadPoolExecutor() as threads:
-        hashed = threads.submit(_digest, path)  # takes as long as all the rest
-        found = _read(path, choose)
+        hashed = threads.submit(_digest, path)  # Takes as long as all the rest.
+        found = _read(path, choose, with_data)
         digest = hashed.result()
     items = list(found) if isinstance(found, (tuple, list)) else [found]
     networks = [item for item in items if isinstance(item, Blueprint)]
@@ -209,20 +223,13 @@ def inspect(path: str, choose=lambda found: found) -> Report:
         _find_functions(network)
     others = [_described(item) for item in items if not isinstance(item, Blueprint)]
     return Report(
-        size=os.path.getsize(path), digest=digest, networks=networks, is_alone=isinstance(found, Blueprint),
+        size=os.path.getsize(path), digest=digest, found=found, networks=networks,
         is_trusted=trust.is_trusted(digest),
         other=_described(found) if not networks else ', '.join(others) or None)
 
 
-def _all_of(network):
-    """A network and its sub-networks."""
-    yield network
-    for component in network.components.values():
-        yield from _all_of(component)
-
-
 def _find_functions(network, parent=None):
-    """Find the functions of a network and of its sub-networks."""
+    """Find the functions of a network and its sub-networks. `parent`: code base of the network around it."""
     try:
         origin = network_origin.find(network.state, parent, tell=network.notes.append)
         network.code, network.func = origin.code, origin.func
@@ -230,12 +237,11 @@ def _find_functions(network, parent=None):
         network.problem = str(error)
         network.is_damaged = not isinstance(error, network_origin.UnknownFunction)
     for component in network.components.values():
-        if isinstance(component, Blueprint):
-            _find_functions(component, network.code)
+        _find_functions(component, network.code)
 
 
 def _described(item):
-    """What a file holds that is no network, in words."""
+    """Describe contents that are not a network."""
     if isinstance(item, dict) and 'run_func_name' in item:
         return f'the settings of a run of {item["run_func_name"]}'
     if isinstance(item, dict) and {'origin', 'statistics'} <= set(item):

@@ -1,4 +1,4 @@
-"""The stored state of a network (versions 2 to 5): what it has to be."""
+"""Checks of the stored state of a network (versions 2 to 5)."""
 
 import itertools
 import numbers
@@ -14,27 +14,27 @@ READABLE_VERSIONS = (2, 3, 4, 5)  # Progressive GAN, StyleGAN, StyleGAN2, StyleG
 FIELDS = {
     'name': str,
     'static_kwargs': dict,
-    'components': dict,         # sub-networks by their keys; version 2 has none
-    'build_module_src': str,    # source text of the module of the build function, kept as it was found
+    'components': dict,         # Sub-networks by their keys; version 2 has none.
+    'build_module_src': str,    # Source text of the module of the build function, always kept as it is.
     'build_func_name': str,
-    'variables': list,          # own variables as (local name, value)
+    'variables': list,          # Own variables as (local name, value).
 }
-SHAPE_FIELDS = ('input_shapes', 'output_shapes')  # version 5
+SHAPE_FIELDS = ('input_shapes', 'output_shapes')  # Version 5.
 
-# What a file can ask for before anything of it is allocated.
+# Upper limits of what a file can ask for, checked before anything is allocated.
 LIMITS = {'resolution': 1 << 14, 'mapping_layers': 100}
 MAX_NUMBER = 1 << 40
-MAX_VALUES = 256       # in all keyword arguments together; also characters of a text
+MAX_VALUES = 256       # In all keyword arguments together; also characters of a text.
 MAX_NAME_LENGTH = 200
 
-import_handlers = []   # functions that convert states, in the order in which they are applied
+import_handlers = []   # Functions that convert states, in the order in which they are applied.
 
 
 def imported(state, from_tfutil: bool = False) -> dict:
-    """A checked state with all fields, after the import handlers: those of the file and two more.
+    """Apply the import handlers to a state, check it, and return it with all fields and two more.
 
-    `own_func`: dotted name of the function that a handler put in the place of the stored one, or None;
-    `from_tfutil`: was the network written by the repository of Progressive GAN? Raises UserError unless this
+    `own_func`: dotted name of the function by which a handler replaced the stored one, or None.
+    `from_tfutil`: whether the repository of Progressive GAN wrote the network. Raises UserError unless this
     is the state of a network.
     """
     stored_func = state.get('build_func_name') if isinstance(state, dict) else None
@@ -56,12 +56,12 @@ def _check_version(state):
         raise util.UserError(f'a network without state ({type(state).__name__}); the file is damaged')
     if 'version' not in state and 'build_func_spec' in state:
         raise util.UserError(f'network {shown(state.get("name"))} was written by the Theano version of '
-                             'Progressive GAN; it can be read after an import_handler '
+                             'Progressive GAN; to read it, register an import_handler '
                              '(dnnlib.tflib.network) that converts it to version 2')
     version = state.get('version')
     if type(version) is not int or version not in READABLE_VERSIONS:
         readable = ', '.join(map(str, READABLE_VERSIONS))
-        raise util.UserError(f'network of version {shown(version)}; can be read: {readable}')
+        raise util.UserError(f'network of version {shown(version)}; expected one of {readable}')
 
 
 def _check_fields(state):
@@ -71,13 +71,13 @@ def _check_fields(state):
             raise util.UserError(f'{who}: {field} should be a {kind.__name__}, is '
                                  f'{type(state.get(field)).__name__}; the file is damaged')
     if not re.fullmatch(r'[A-Za-z0-9_.\-]{0,%d}' % MAX_NAME_LENGTH, state['name']):
-        raise util.UserError(f'{who}: a name has letters, digits, "_", "." and "-", and not more than '
+        raise util.UserError(f'{who}: a name has letters, digits, "_", "." and "-", at most '
                              f'{MAX_NAME_LENGTH}')
     if not all(isinstance(item, (tuple, list)) and len(item) == 2 for item in state['variables']):
         raise util.UserError(f'{who}: variables should be pairs; the file is damaged')
     names = [name for name, _ in state['variables']]
     if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
-        raise util.UserError(f'{who}: variables should have names of their own; the file is damaged')
+        raise util.UserError(f'{who}: variables should have different names; the file is damaged')
     for field in SHAPE_FIELDS:
         if field in state and not _are_shapes(state[field]):
             raise util.UserError(f'{who}: {field} should be lists of numbers; the file is damaged')
@@ -91,23 +91,24 @@ def _are_shapes(shapes):
 
 
 def _check_keywords(state, who):
-    """Raise UserError for keyword arguments that no network has: they will be handed to a build function."""
+    """Raise UserError for keyword arguments that no network has; the others are passed to a build
+    function."""
     refusal = f'{who}: {shown(state["build_func_name"])[1:-1]} does not accept the stored arguments'
     for key, value in state['static_kwargs'].items():
         if not isinstance(key, str) or not key.isidentifier() or key.startswith('__'):
-            raise util.UserError(f'{refusal}: {shown(key)} is no name')
+            raise util.UserError(f'{refusal}: {shown(key)} is not a name')
         if isinstance(value, numbers.Real) and not value <= LIMITS.get(key, MAX_NUMBER):
             raise util.UserError(f'{refusal}: {key}={shown(value)} is too large')
     values = list(itertools.islice(_values(state['static_kwargs']), MAX_VALUES + 1))
     if len(values) > MAX_VALUES:
-        raise util.UserError(f'{refusal}: they are more than {MAX_VALUES}')
+        raise util.UserError(f'{refusal}: there are more than {MAX_VALUES}')
     unfit = [value for value in values if not _is_plain(value)]
     if unfit:
         raise util.UserError(f'{refusal}: {shown(unfit[0])}')
 
 
 def _values(collection):
-    """All values in nested collections, one by one."""
+    """Yield all values in nested collections."""
     for value in collection.values() if isinstance(collection, dict) else collection:
         yield value
         if isinstance(value, (dict, list, tuple)):

@@ -1,4 +1,4 @@
-"""Files whose stored source text may be executed: once a file was trusted, its SHA-256 is remembered."""
+"""Files whose stored source text may be executed, remembered by their SHA-256."""
 
 import concurrent.futures
 import hashlib
@@ -8,17 +8,17 @@ import sys
 
 from dnnlib import util
 
-_BLOCK_BYTES = 1 << 20  # of a stream that is hashed
-_FILE = 'trusted-sources.txt'  # below the cache directory; a line for each file: its hash and its name
+_BLOCK_BYTES = 1 << 20
+_FILE = 'trusted-sources.txt'  # In the cache directory, one line per file: its hash and its name.
 
 
 class _HashedBlocks(io.RawIOBase):
-    """The blocks of a stream as they are read; another thread sees to their digest."""
+    """The blocks of a stream as they are read, hashed by another thread."""
 
     def __init__(self, stream):
         self._stream = stream
         self._hash = hashlib.sha256()
-        self._hasher = concurrent.futures.ThreadPoolExecutor(max_workers=1)  # one: in the order of the stream
+        self._hasher = concurrent.futures.ThreadPoolExecutor(max_workers=1)  # One keeps the order.
 
     def readable(self):
         return True
@@ -34,10 +34,10 @@ class _HashedBlocks(io.RawIOBase):
 
 
 class HashingStream:
-    """Reads from a binary stream; what was read is what the digest is of, whatever happens to the file.
+    """Reads from a binary stream and hashes exactly what was read, even if the file changes meanwhile.
 
-    Another thread sees to the digest, as large files take long to read anyway. It gets whole blocks: a pickle
-    is read in pieces of one byte, and each handover costs more than reading it.
+    Another thread hashes, as large files take long to read anyway. It gets whole blocks: pickles are read in
+    pieces of one byte, and passing on each would take longer than reading it.
     """
 
     def __init__(self, stream):
@@ -47,7 +47,7 @@ class HashingStream:
         self.readline = self._buffered.readline
 
     def digest(self) -> str:
-        """SHA-256 of the whole stream, in hexadecimal digits; reads what is left of it."""
+        """Read the rest of the stream and return the SHA-256 of all of it in hexadecimal digits."""
         while self.read(_BLOCK_BYTES):
             pass
         return self._blocks.hexdigest()
@@ -62,12 +62,12 @@ def _lines():
 
 
 def is_trusted(digest: str) -> bool:
-    """Was a file of this SHA-256 trusted before?"""
+    """Return whether a file of this SHA-256 was trusted before."""
     return any(line.split(maxsplit=1)[:1] == [digest] for line in _lines())
 
 
 def remember(digest: str, name: str) -> None:
-    """Trust files of this SHA-256 from now on. The name is for the reader of the list.
+    """Trust files of this SHA-256 from now on. The name helps readers of the list.
 
     Raises UserError if the list cannot be written.
     """
@@ -80,8 +80,8 @@ def remember(digest: str, name: str) -> None:
         with util.atomic_write(path, mode='w') as file:
             file.write('\n'.join(lines) + '\n')
     except OSError as error:
-        raise util.UserError(f'{path}: cannot be written ({error.strerror}), but trusted files are listed '
-                             'there; choose another folder with --cache-dir or DNNLIB_CACHE_DIR') from error
+        raise util.UserError(f'{path}: the list of trusted files cannot be written ({error.strerror}); '
+                             'choose another folder with --cache-dir or DNNLIB_CACHE_DIR') from error
 
 
 def remember_file(path: str) -> None:
@@ -94,20 +94,15 @@ def remember_file(path: str) -> None:
 
 
 def ask(facts: str, digest: str, name: str) -> bool:
-    """Ask a user whether the source text in a file may run; a yes is remembered.
+    """Ask the user whether the source text in a file may run, and remember a yes.
 
-    `facts`: what the file is, and what would be run. Without a terminal nobody is asked: the answer is no.
+    `facts`: what the file is and what would run. Without a terminal the answer is no.
     """
-    if not _on_terminal():
+    if not (os.isatty(0) and os.isatty(2)):
         return False
-    # Not to sys.stderr, which a log may have taken over.
+    # sys.stderr may be redirected to a log.
     print(f'{facts}.\nRun it, now and later? [y/N] ', end='', file=sys.__stderr__, flush=True)
     if sys.stdin.readline().strip().lower() not in ('y', 'yes'):
         return False
     remember(digest, name)
     return True
-
-
-def _on_terminal():
-    """Is there somebody to ask?"""
-    return os.isatty(0) and os.isatty(2)

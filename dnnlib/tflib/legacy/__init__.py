@@ -1,4 +1,4 @@
-"""Running the source texts of old network files, which only trusted files may do.
+"""Running the source texts of old network files, for trusted files only.
 
-`execution.build_function` is the way in; the other modules are what such texts see as TensorFlow and dnnlib.
+`execution.build_function` does that; the other modules are what such texts see as TensorFlow and dnnlib.
 """

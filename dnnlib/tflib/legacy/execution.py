@@ -1,8 +1,8 @@
-"""Running the source text that old pickles hold of the module of their build function.
+"""Running the source text of the build function's module that old pickles hold.
 
-That is other people's code, which can do whatever this process may do: nothing here is called for a file
-unless the user trusts it. The text sees `tensorflow`, `numpy` and `dnnlib` through the bridges of
-`tensorflow_names`, in its module and whenever its functions run; nobody else does.
+That is other people's code, which can do whatever this process may do: it runs only if the user trusts the
+file. The text, and nothing else, sees `tensorflow`, `numpy` and `dnnlib` through the bridges of
+`tensorflow_names`.
 """
 
 import builtins
@@ -16,19 +16,19 @@ import traceback
 import types
 import warnings
 
-from dnnlib.pickles import network_source
+from dnnlib.pickles import source_text
 from dnnlib.tflib.legacy import tensorflow_names
 from dnnlib.util import UserError, get_obj_from_module
 
 _PREFIX = '_tflib_network_import_'
-_texts = {}  # source text by the name of the module that was made of it
+_texts = {}  # {name of a module: source text that it was made from}
 
 
 def build_function(source_text: str, func_name: str):
     """Execute the text as a module, once per process, and return its function of this (dotted) name.
 
-    `tflib.Network` takes the function like one of any module, and stores the very same text again.
-    Raises UserError, with the line, where the text fails, and where there is no such function.
+    `tflib.Network` takes the function as that of any module, and stores the same text again. Raises UserError
+    if the text fails, with the line, or if there is no such function.
     """
     module = _module(source_text, func_name)
     try:
@@ -43,13 +43,14 @@ def build_function(source_text: str, func_name: str):
 
 
 def source_of(module) -> str:
-    """The text to store of a network whose build function is in this module: the very text of a module that
-    was made here. OSError where there is none."""
-    return _texts[module.__name__] if module.__name__ in _texts else network_source.of_module(module)
+    """Return the text to store of a network whose build function is in this module: of a module that was
+    created here, the very same text. Raises OSError if there is no text."""
+    return _texts[module.__name__] if module.__name__ in _texts else source_text.of_module(module)
 
 
 def line_of(error: BaseException) -> str:
-    """'line 12 (x = tf.foo())' of the network source that an error came through last, '' if through none."""
+    """Return the last line of a network source in a traceback, 'line 12 (x = tf.foo())'; '' if there is
+    none."""
     if isinstance(error, SyntaxError) and str(error.filename).startswith(_PREFIX):
         return f'line {error.lineno} ({(error.text or "").strip()})'
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(_PREFIX)]
@@ -57,7 +58,7 @@ def line_of(error: BaseException) -> str:
 
 
 def _module(text, func_name):
-    """The module of this text, executed."""
+    """Execute the text and return it as a module."""
     encoded = text.encode('utf-8', 'surrogatepass')
     name = _PREFIX + hashlib.sha256(encoded).hexdigest()[:32]
     if name in _texts:
@@ -65,14 +66,14 @@ def _module(text, func_name):
     module = types.ModuleType(name)
     module.__dict__['__builtins__'] = {**vars(builtins), '__import__': _import}
     sys.modules[name] = module
-    # Tracebacks show its lines; without a time stamp the entry is not compared with any file.
+    # For tracebacks; without a time stamp the entry is not compared with any file.
     linecache.cache[name] = (len(text), None, io.StringIO(text).readlines(), name)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # as of escape sequences that Python has come to dislike
+            warnings.simplefilter('ignore')  # For example of invalid escape sequences.
             code = compile(text, name, 'exec', dont_inherit=True)
         exec(code, module.__dict__)
-    except (Exception, SystemExit) as error:  # whatever the text does
+    except (Exception, SystemExit) as error:  # Whatever the text does.
         sys.modules.pop(name, None)
         line = line_of(error)
         reason = f'{type(error).__name__}: {error}'.splitlines()[0]
@@ -83,7 +84,7 @@ def _module(text, func_name):
 
 
 def _import(name, globals=None, locals=None, fromlist=(), level=0):
-    """`__import__` of the text: bridges where there are some, else what Python gives."""
+    """Replace `__import__` for the text: return a bridge if there is one, else what Python returns."""
     root, *path = name.split('.')
     bridge = tensorflow_names.bridges().get(root)
     if bridge is None or level > 0:
@@ -91,7 +92,7 @@ def _import(name, globals=None, locals=None, fromlist=(), level=0):
     missing = None
     try:
         real = builtins.__import__(name, globals, locals, fromlist, level)
-    except ImportError as error:  # such as tensorflow.contrib, which only the bridge has
+    except ImportError as error:  # For example tensorflow.contrib, which only the bridge has.
         real, missing = None, error
     try:
         module = functools.reduce(getattr, path, bridge)

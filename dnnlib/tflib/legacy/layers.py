@@ -1,13 +1,14 @@
-"""`tf.layers` of TF1 as functions, with its variable names and defaults; TensorFlow itself has lost it.
+"""`tf.layers` of TF1 as functions, with its variable names and defaults; TensorFlow 2 no longer has it.
 
-There are no regularizers or constraints: what is here builds networks whose values come from elsewhere.
+There are no regularizers or constraints: these layers build networks whose values are loaded from files.
 """
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from dnnlib.tflib.legacy import ops
-from dnnlib.tflib.ops.conv2d import channel_axis, dims
+from dnnlib.tflib.ops.conv2d import channel_axis
+from dnnlib.tflib.ops.shapes import dims
 
 _LAYOUTS = {'channels_first': 'NCHW', 'channels_last': 'NHWC'}
 _conv2d = ops.on_device(tf.nn.conv2d, ops.nhwc_conv2d)
@@ -16,7 +17,7 @@ _POOLS = {'max': ops.on_device(tf.nn.max_pool), 'average': ops.on_device(tf.nn.a
 
 def dense(inputs, units, activation=None, use_bias=True, kernel_initializer=None,
           bias_initializer=tf.zeros_initializer(), trainable=True, name=None, reuse=None):
-    """Fully connected layer over the last axis. [...,C] -> [...,units]; variables `kernel` and `bias`."""
+    """Apply a dense layer to the last axis. [...,C] -> [...,units]; variables `kernel` and `bias`."""
     with tf.variable_scope(name, 'dense', reuse=reuse):
         *outer, fmaps = dims(inputs)
         w = tf.get_variable('kernel', [fmaps, units], inputs.dtype, kernel_initializer, trainable=trainable)
@@ -30,7 +31,8 @@ def dense(inputs, units, activation=None, use_bias=True, kernel_initializer=None
 def conv2d(inputs, filters, kernel_size, strides=1, padding='valid', data_format='channels_last',
            dilation_rate=1, activation=None, use_bias=True, kernel_initializer=None,
            bias_initializer=tf.zeros_initializer(), trainable=True, name=None, reuse=None):
-    """Convolution layer. [N,H,W,C] (or [N,C,H,W]) -> [N,H',W',filters]; variables `kernel` and `bias`."""
+    """Apply a convolution layer. [N,H,W,C] (or [N,C,H,W]) -> [N,H',W',filters]; variables `kernel` and
+    `bias`."""
     layout = _LAYOUTS[data_format]
     with tf.variable_scope(name, 'conv2d', reuse=reuse):
         shape = [*_pair(kernel_size), inputs.shape.as_list()[channel_axis(layout)], filters]
@@ -44,12 +46,12 @@ def conv2d(inputs, filters, kernel_size, strides=1, padding='valid', data_format
 
 
 def max_pooling2d(inputs, pool_size, strides, padding='valid', data_format='channels_last', name=None):
-    """Largest value of every window. [N,H,W,C] (or [N,C,H,W]) -> [N,H',W',C]."""
+    """Return the largest value of every window. [N,H,W,C] (or [N,C,H,W]) -> [N,H',W',C]."""
     return _pool('max', inputs, pool_size, strides, padding, data_format, name)
 
 
 def average_pooling2d(inputs, pool_size, strides, padding='valid', data_format='channels_last', name=None):
-    """Mean of every window. [N,H,W,C] (or [N,C,H,W]) -> [N,H',W',C]."""
+    """Return the mean of every window. [N,H,W,C] (or [N,C,H,W]) -> [N,H',W',C]."""
     return _pool('average', inputs, pool_size, strides, padding, data_format, name)
 
 
@@ -61,10 +63,10 @@ def _pool(kind, inputs, pool_size, strides, padding, data_format, name):
 
 def batch_normalization(inputs, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, training=False,
                         trainable=True, name=None, reuse=None):
-    """(x - mean) / sqrt(variance + epsilon) * gamma + beta along `axis`, with the stored moments or, with
-    `training`, those of the minibatch; the stored ones then follow in UPDATE_OPS.
+    """Return (x - mean) / sqrt(variance + epsilon) * gamma + beta along `axis`, in the shape of `inputs`.
 
-    Variables [C]: `gamma`, `beta`, `moving_mean` and `moving_variance`. -> shape of `inputs`.
+    The moments are the stored ones or, with `training`, those of the minibatch; UPDATE_OPS then move the
+    stored ones towards them. Variables [C]: `gamma`, `beta`, `moving_mean` and `moving_variance`.
     """
     axis %= inputs.shape.rank
     shape = [inputs.shape.as_list()[axis] if i == axis else 1 for i in range(inputs.shape.rank)]
@@ -89,20 +91,20 @@ def batch_normalization(inputs, axis=-1, momentum=0.99, epsilon=1e-3, center=Tru
 
 
 def dropout(inputs, rate=0.5, training=False, name=None):
-    """Zeros in place of a fraction `rate` of the values while `training`."""
+    """Replace a fraction `rate` of the values by zeros with `training`."""
     if _is_training(training):
         return tf.nn.dropout(inputs, rate=rate, name=name)
     return tf.identity(inputs, name=name)
 
 
 def flatten(inputs, name=None):
-    """[N,...] -> [N,D]."""
+    """Flatten all axes but the first. [N,...] -> [N,D]."""
     return tf.reshape(inputs, [-1, int(np.prod(inputs.shape.as_list()[1:]))], name=name)
 
 
 def _is_training(flag):
     if tf.is_tensor(flag):
-        raise TypeError('tf.layers: `training` has to be a Python bool here, not a tensor')
+        raise TypeError('tf.layers: `training` must be a Python bool here, not a tensor')
     return bool(flag)
 
 
@@ -111,5 +113,5 @@ def _pair(n):
 
 
 def _per_axis(n, layout):
-    """A number or (y, x) as the list of four that tf.nn takes."""
+    """Return a number or (y, x) as the list of four that tf.nn takes."""
     return [1, 1, *_pair(n)] if layout == 'NCHW' else [1, *_pair(n), 1]

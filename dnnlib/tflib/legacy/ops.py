@@ -1,9 +1,9 @@
 """TF1 image ops for sources of old networks, on devices that lack their kernels.
 
-Those sources were written for GPUs: NCHW throughout, and samples folded into the groups of one convolution.
-CPU kernels know neither (see ops/conv2d.py). So here, on a CPU, a call in NCHW runs in NHWC between two
-transposes, and a grouped convolution becomes one matrix product per tap. Both have gradients of any order.
-On a GPU, all calls go to TensorFlow as they are.
+Those sources were written for GPUs: NCHW throughout, and samples as groups of one convolution. CPU kernels
+have neither (see ops/conv2d.py). On a CPU, a call in NCHW therefore runs in NHWC between two transposes, and
+a grouped convolution becomes one matrix product per tap. Both have gradients of any order. On a GPU,
+TensorFlow gets all calls unchanged.
 """
 
 import functools
@@ -13,23 +13,18 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from dnnlib.tflib.ops import upfirdn_2d
-from dnnlib.tflib.ops.conv2d import (
-    change_layout,
-    channel_axis,
-    device_layout,
-    dims,
-    supports_grouped_training,
-)
+from dnnlib.tflib.ops.conv2d import change_layout, channel_axis, device_layout, supports_grouped_training
+from dnnlib.tflib.ops.shapes import dims
 
-_IMAGES = ('input', 'value', 'out_backprop')              # arguments that are image tensors
-_PER_AXIS = ('strides', 'ksize', 'dilations', 'padding')  # one item per axis, if they are lists of four
+_IMAGES = ('input', 'value', 'out_backprop')              # Arguments that are image tensors.
+_PER_AXIS = ('strides', 'ksize', 'dilations', 'padding')  # One item per axis, if they are lists of four.
 _SHAPES = ('output_shape', 'input_sizes')
 
 
 def on_device(op, nhwc_op=None, returns_image=True):
-    """`op` of tf.nn, which works in either layout on every device.
+    """Return `op` of tf.nn such that it works in either layout on every device.
 
-    `nhwc_op` stands in for it on a CPU; it is called with keyword arguments and without `name`.
+    `nhwc_op` replaces it on a CPU, called with keyword arguments and without `name`.
     """
     signature = inspect.signature(op)
 
@@ -49,7 +44,7 @@ def on_device(op, nhwc_op=None, returns_image=True):
 
 
 def _to_nhwc(arguments):
-    """The arguments of a call in NCHW -> those of the same call in NHWC."""
+    """Return the arguments of a call in NCHW for the same call in NHWC."""
     result = {**arguments, 'data_format': 'NHWC'}
     for name, value in arguments.items():
         if name in _IMAGES and value is not None:
@@ -66,14 +61,14 @@ def _permuted(items):
 
 
 def _size(items):
-    """(y, x) of a TF1 argument that is a number, [y,x] or [1,y,x,1]."""
+    """Return (y, x) of a TF1 argument that is a number, [y,x] or [1,y,x,1]."""
     items = [int(item) for item in np.atleast_1d(items)]
     return (items[0], items[0]) if len(items) == 1 else tuple(items[-3:-1] if len(items) == 4 else items)
 
 
 def nhwc_conv2d(input, filter=None, strides=None, padding=None, filters=None, dilations=1, **kwargs):
-    """tf.nn.conv2d in NHWC for the CPU: groups, explicit padding and 1x1 weights with strides have gradients,
-    too."""
+    """Run tf.nn.conv2d in NHWC on a CPU, with gradients of groups, explicit padding and strided 1x1
+    weights."""
     x, w = tf.convert_to_tensor(input), tf.convert_to_tensor(filters if filter is None else filter)
     if not isinstance(padding, str):
         x, padding = tf.pad(x, padding), 'VALID'
@@ -83,20 +78,21 @@ def nhwc_conv2d(input, filter=None, strides=None, padding=None, filters=None, di
 
 
 def _is_grouped(x, w):
-    """The number of channels is not static where samples are groups; height and width always are."""
+    """Return whether x has groups: the number of channels is not static if samples are groups; H and W
+    are."""
     if x.shape.rank is None or None in x.shape.as_list()[1:3]:
         return False
     return x.shape.as_list()[3] != w.shape.as_list()[2]
 
 
 def _skips_pixels(w, strides):
-    """Are these 1x1 weights with strides? oneDNN must not compute their gradient, see `ops/conv2d.py`."""
+    """Return whether 1x1 weights have strides: oneDNN must not compute their gradient, see `cpu_kernels`."""
     return w.shape.as_list()[:2] == [1, 1] and _size(strides) != (1, 1)
 
 
 def nhwc_conv2d_transpose(value=None, filter=None, output_shape=None, strides=None, padding='SAME',
                           input=None, filters=None, dilations=None, **kwargs):
-    """tf.nn.conv2d_transpose in NHWC for the CPU, which has no groups of its own."""
+    """Run tf.nn.conv2d_transpose in NHWC on a CPU, which has no grouped kernel."""
     x = tf.convert_to_tensor(input if value is None else value)
     w = tf.convert_to_tensor(filters if filter is None else filter)
     out_shape = tf.convert_to_tensor(output_shape)
@@ -112,32 +108,32 @@ def nhwc_conv2d_transpose(value=None, filter=None, output_shape=None, strides=No
 
 def nhwc_conv2d_backprop_input(input_sizes, filter=None, out_backprop=None, strides=None, padding=None,
                                filters=None, use_cudnn_on_gpu=True, **kwargs):
-    """tf.nn.conv2d_backprop_input in NHWC for the CPU: a transposed convolution by another name."""
+    """Run tf.nn.conv2d_backprop_input in NHWC on a CPU: a transposed convolution by another name."""
     return nhwc_conv2d_transpose(out_backprop, filters if filter is None else filter, input_sizes, strides,
                                  padding, **kwargs)
 
 
 def upsample_conv_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl='cuda'):
-    """`ops.upfirdn_2d.upsample_conv_2d`, which can be trained with groups on a CPU, too."""
+    """Run `ops.upfirdn_2d.upsample_conv_2d` such that groups can be trained on a CPU, too."""
     x, w = tf.convert_to_tensor(x), tf.convert_to_tensor(w)
     if not _needs_taps(x, w, data_format):
         return upfirdn_2d.upsample_conv_2d(x, w, k, factor, gain, padding, data_format, impl)
     x = change_layout(x, data_format, 'NHWC')
     c = w.shape.as_list()[0]
     x = _grouped_conv2d(_with_zeros(x, (factor, factor), ((c - 1, c - factor),) * 2), w, (1, 1), 'VALID')
-    k = _taps(k, factor) * (gain * factor ** 2)
+    k = upfirdn_2d._kernel_or_box(k, factor) * (gain * factor ** 2)
     pad0, pad1 = (len(k) + factor - c) // 2 + padding, (len(k) - factor - c + 3) // 2 + padding
     x = upfirdn_2d.upfirdn_2d(x, k, padx0=pad0, padx1=pad1, pady0=pad0, pady1=pad1, impl=impl)
     return change_layout(x, 'NHWC', data_format)
 
 
 def conv_downsample_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl='cuda'):
-    """`ops.upfirdn_2d.conv_downsample_2d`, which can be trained with groups on a CPU, too."""
+    """Run `ops.upfirdn_2d.conv_downsample_2d` such that groups can be trained on a CPU, too."""
     x, w = tf.convert_to_tensor(x), tf.convert_to_tensor(w)
     if not _needs_taps(x, w, data_format):
         return upfirdn_2d.conv_downsample_2d(x, w, k, factor, gain, padding, data_format, impl)
     x = change_layout(x, data_format, 'NHWC')
-    k, c = _taps(k, factor) * gain, w.shape.as_list()[0]
+    k, c = upfirdn_2d._kernel_or_box(k, factor) * gain, w.shape.as_list()[0]
     pad0, pad1 = ((len(k) - factor + c - i) // 2 + padding * factor for i in (0, 1))
     x = upfirdn_2d.upfirdn_2d(x, k, padx0=pad0, padx1=pad1, pady0=pad0, pady1=pad1, impl=impl)
     x = _grouped_conv2d(x, w, (factor, factor), 'VALID')
@@ -145,20 +141,13 @@ def conv_downsample_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='N
 
 
 def _needs_taps(x, w, data_format):
-    """Is this a grouped convolution on a device that cannot train those?"""
-    fmaps = x.shape.as_list()[channel_axis(data_format)]  # None where samples are groups
+    """Return whether this is a grouped convolution on a device that cannot train those."""
+    fmaps = x.shape.as_list()[channel_axis(data_format)]  # None if samples are groups.
     return fmaps != w.shape.as_list()[2] and not supports_grouped_training(x)
 
 
-def _taps(k, factor):
-    """Filter of the resampling functions as [n,n] with sum 1; None = a box."""
-    k = np.array([1] * factor if k is None else k, dtype=np.float32)
-    k = np.outer(k, k) if k.ndim == 1 else k
-    return k / np.sum(k)
-
-
 def _grouped_conv2d(x, w, stride, padding):
-    """Correlation with groups as the sum over taps of products of matrices.
+    """Correlate with groups, as a sum of matrix products over all taps.
 
     x [N,H,W,G*I], w [kH,kW,I,G*O] -> [N,H',W',G*O]; H and W are static, everything else need not be.
     """
@@ -185,7 +174,7 @@ def _grouped_conv2d(x, w, stride, padding):
 
 
 def _pad_same(x, kernel, stride):
-    """Zeros around [N,H,W,C] with which 'VALID' gives what 'SAME' gives without."""
+    """Pad [N,H,W,C] with the zeros that 'SAME' implies."""
     paddings = [[0, 0]]
     for size, k, s in zip(x.shape.as_list()[1:3], kernel, stride, strict=True):
         total = max((-(-size // s) - 1) * s + k - size, 0)
@@ -194,7 +183,7 @@ def _pad_same(x, kernel, stride):
 
 
 def _grouped_conv2d_transpose(x, w, groups, out_size, stride, padding):
-    """The image with zeros inserted, correlated with the flipped kernel.
+    """Convolve transposed with groups: insert zeros, then correlate with the flipped kernel.
 
     x [N,H,W,G*I], w [kH,kW,O,G*I] -> [N,H',W',G*O] with `out_size` (H',W').
     """
@@ -212,6 +201,6 @@ def _grouped_conv2d_transpose(x, w, groups, out_size, stride, padding):
 
 
 def _with_zeros(x, up, pads):
-    """up-1 zeros after every pixel, then padding (y, x). [N,H,W,C] -> [N,H*up+pad,W*up+pad,C]"""
+    """Insert up-1 zeros after every pixel, then pad (y, x). [N,H,W,C] -> [N,H*up+pad,W*up+pad,C]"""
     (y0, y1), (x0, x1) = pads
     return upfirdn_2d.upfirdn_2d(x, [[1]], upy=up[0], upx=up[1], pady0=y0, pady1=y1, padx0=x0, padx1=x1)

@@ -1,7 +1,7 @@
 """TensorFlow 1.14, NumPy and dnnlib as the sources of old networks expect them.
 
-Nothing here touches the modules themselves: a bridge is an object of its own that hands on whatever it does
-not replace. Shapes keep their `Dimension`s, since `dnnlib.tflib` switches TensorFlow's v2 behaviour off.
+The modules themselves stay unchanged: a bridge is a separate object that passes on whatever it does not
+replace. Shapes keep their `Dimension`s, since `dnnlib.tflib` switches TensorFlow's v2 behaviour off.
 """
 
 import functools
@@ -19,7 +19,7 @@ from dnnlib.util import UserError
 
 
 class Bridge(types.ModuleType):
-    """A module with changes: attributes that are not among them come from the real one."""
+    """A module with changes; all other attributes are those of the real one."""
 
     def __init__(self, name: str, real, **changes):
         super().__init__(name)
@@ -30,7 +30,7 @@ class Bridge(types.ModuleType):
         try:
             return getattr(self._real, name)
         except AttributeError:
-            # What the source has imported below tensorflow.python is no part of the TF1 API.
+            # Modules below tensorflow.python are not part of the TF1 API.
             return _loaded_submodule(f'{self.__name__}.{name}')
 
     def __dir__(self):
@@ -45,7 +45,7 @@ def _loaded_submodule(name):
 
 
 class Contrib:
-    """The few names of tf.contrib that have an equal today; a UserError for every other one."""
+    """The few names of tf.contrib that have an equivalent today; all others raise UserError."""
 
     def __init__(self, name: str, **known):
         self.__name__ = name
@@ -54,12 +54,12 @@ class Contrib:
     def __getattr__(self, name):
         if name.startswith('__'):
             raise AttributeError(name)
-        raise UserError(f'{self.__name__}.{name} is not part of TensorFlow 2; the network source that uses '
-                        'it has to be changed')
+        raise UserError(f'{self.__name__}.{name} is not part of TensorFlow 2; change the network source '
+                        'that uses it')
 
 
 def _dimensions(shape):
-    """A shape as TF1 read it: True is 1, and a float or NumPy number is the whole number that it equals."""
+    """Return a shape as TF1 reads it: True is 1, and floats and NumPy numbers are the integers they equal."""
     if not isinstance(shape, (list, tuple, np.ndarray)):
         return shape
     inexact = (bool, np.bool_, float, np.floating)
@@ -71,7 +71,7 @@ def _get_variable(name, shape=None, *args, **kwargs):
 
 
 def _cast(x, dtype, name=None):
-    """Reads a variable here and now: `lod` has to be read after its parent network has assigned it."""
+    """Cast after reading a variable here: `lod` must be read after its parent network has assigned it."""
     return tf.cast(x.read_value() if isinstance(x, tf.Variable) else x, dtype, name)
 
 
@@ -80,14 +80,14 @@ def _placeholder(dtype, shape=None, name=None):
 
 
 def _random_normal(shape, mean=0.0, stddev=1.0, dtype=tf.float32, seed=None, name=None):
-    """The project's one source of random tensors, unless a seed asks for certain numbers."""
+    """Draw from the project's one source of random tensors, unless a seed asks for certain numbers."""
     if seed is not None:
         return tf.random_normal(shape, mean, stddev, dtype, seed, name)
     return tf.identity(random.normal(_dimensions(shape), mean, stddev, dtype), name=name)
 
 
 def _random_uniform(shape, minval=0, maxval=None, dtype=tf.float32, seed=None, name=None):
-    """As `_random_normal`."""
+    """Draw as `_random_normal` does."""
     if seed is not None:
         return tf.random_uniform(shape, minval, maxval, dtype, seed, name)
     return tf.identity(random.uniform(_dimensions(shape), minval, maxval, dtype), name=name)
@@ -108,7 +108,7 @@ _CONV_OPS = {
     'conv2d_transpose': legacy_ops.nhwc_conv2d_transpose,
     'conv2d_backprop_input': legacy_ops.nhwc_conv2d_backprop_input,
 }
-# The CPU has the layouts of the others: bias_add and fused_batch_norm.
+# bias_add and fused_batch_norm have both layouts on a CPU.
 _IMAGE_OPS = ['avg_pool', 'avg_pool2d', 'convolution', 'depthwise_conv2d', 'depthwise_conv2d_native',
               'max_pool', 'max_pool2d', 'pool', 'separable_conv2d']
 _LAYERS = ['average_pooling2d', 'batch_normalization', 'conv2d', 'dense', 'dropout', 'flatten',
@@ -126,7 +126,7 @@ _NUMPY = {
 
 @functools.cache
 def bridges() -> dict:
-    """{name that a source imports: bridge} for the top-level packages 'tensorflow', 'numpy' and 'dnnlib'."""
+    """Return {name that a source imports: bridge} for the packages 'tensorflow', 'numpy' and 'dnnlib'."""
     return {'tensorflow': _tensorflow(), 'numpy': Bridge('numpy', np, **_NUMPY), 'dnnlib': _dnnlib()}
 
 
@@ -153,7 +153,7 @@ def _tensorflow():
 
 
 def _dnnlib():
-    """Only the resampling convolutions differ, which sources call with samples as groups."""
+    """Return dnnlib with other resampling convolutions, which sources call with samples as groups."""
     filters = Bridge('dnnlib.tflib.ops.upfirdn_2d', upfirdn_2d, upsample_conv_2d=legacy_ops.upsample_conv_2d,
                      conv_downsample_2d=legacy_ops.conv_downsample_2d)
     package = __package__.split('.')[0]

@@ -1,4 +1,4 @@
-"""Network: a build function, its variables, and the graphs made from them."""
+"""Network: a build function, its variables, and the graphs built from them."""
 
 import inspect
 import re
@@ -19,11 +19,11 @@ from dnnlib.tflib.network import state as network_state
 
 
 def import_handler(handler_func):
-    """Decorator: pass the state of every network that is read through this function, which returns the state
-    to use. Handlers are called in the order in which they are registered, before anything is checked.
+    """Decorator: register a function that gets the state of every network that is read and returns the state
+    to use. Handlers are called in the order of their registration, before anything is checked.
 
-    A handler can convert a state of unknown form, and rename its `build_func_name`: to a function that is
-    known here, or to the dotted name of one that can be imported.
+    A handler can convert a state of an unknown form, and change its `build_func_name` to a function that is
+    known here or to the dotted name of one that can be imported.
     """
     stored_state.import_handlers.append(handler_func)
     return handler_func
@@ -32,17 +32,20 @@ def import_handler(handler_func):
 class Network:
     """A parameterized function from tensors to tensors, defined by a build function.
 
-    The build function takes its inputs as positional parameters without default; they arrive without shape
-    and it calls `set_shape` on each. It makes its variables with `tf.get_variable`, keeps sub-networks in
+    The build function takes its inputs as positional parameters without default; they have no shape yet, and
+    it calls `set_shape` on each. It creates variables with `tf.get_variable`, keeps sub-networks in
     `components`, and returns a tensor or a tuple. It is called once for the template graph, which creates the
     variables, and again for every `get_output_for`, which uses them.
     """
 
     def __init__(self, name: str | None = None, func_name=None, **static_kwargs):
-        """`func_name`: top-level function or its dotted name; `static_kwargs`: picklable, for all its calls.
+        """Build the template graph and initialize the variables.
 
-        `name` defaults to the function's own. Raises RuntimeError before `tflib.init_tf()`, ValueError where
-        the build function leaves shapes open, and TypeError for a keyword that no network function has.
+        func_name: top-level function or its dotted name.
+        static_kwargs: keyword arguments of all its calls, picklable.
+
+        `name` defaults to that of the function. Raises RuntimeError before `tflib.init_tf()`, ValueError if
+        the build function leaves shapes undefined, and TypeError for a keyword that no network function has.
         """
         tfutil.assert_tf_initialized()
         assert name is None or isinstance(name, str)
@@ -121,7 +124,8 @@ class Network:
         """Build the network on these input tensors; None stands for zeros. -> tensor, tuple, or list.
 
         `dynamic_kwargs` override the static ones. Devices and control dependencies of the caller apply.
-        Raises ValueError for another number of inputs, TypeError for a keyword that no network function has.
+        Raises ValueError for a wrong number of inputs and TypeError for a keyword that no network function
+        has.
         """
         arguments.check_count(self, in_expr)
         arguments.check_keywords(self._build_func, self.components, dynamic_kwargs)
@@ -145,7 +149,7 @@ class Network:
         return out_expr
 
     def _outline(self, in_expr):
-        """Placeholders for the outputs; the inputs get their shapes."""
+        """Return placeholders for the outputs, and set the shapes of the inputs."""
         for expr, shape in zip(in_expr, self.input_shapes, strict=True):
             if isinstance(expr, tf.Tensor):
                 expr.set_shape(shape)
@@ -153,7 +157,7 @@ class Network:
                 for t, name in zip(self.output_templates, self.output_names, strict=True)]
 
     def _zeros_like(self, in_expr, index):
-        """Zeros for one input, as many rows as the first input that is given."""
+        """Return zeros for one input, with as many rows as the first input that is given."""
         batch = tf.shape(next(expr for expr in in_expr if expr is not None))[0]
         return tf.zeros([batch, *self.input_shapes[index][1:]], name=self.input_names[index])
 
@@ -162,13 +166,13 @@ class Network:
             num_gpus: int = 1, assume_frozen: bool = False, **dynamic_kwargs):
         """Evaluate on NumPy arrays, `minibatch_size` items per session call. -> array, or several of them.
 
-        in_arrays: one per input, None = zeros; the first must be given, for the number of items.
-        input_transform, output_transform: steps of the graph before and after the network, such as
-            dict(func=tflib.convert_images_to_uint8, nchw_to_nhwc=True): a top-level function, its arguments.
-        num_gpus: devices that share each minibatch in equal parts.
+        in_arrays: one per input, None = zeros, but not for all.
+        input_transform, output_transform: steps before and after the network, a top-level function and its
+            arguments, such as dict(func=tflib.convert_images_to_uint8, nchw_to_nhwc=True).
+        num_gpus: number of devices that share each minibatch in equal parts.
         assume_frozen: keep the weights of the first call with these arguments for all later ones.
 
-        Raises ValueError for arrays of other shapes and TypeError for a keyword that no network function has.
+        Raises ValueError for wrong shapes and TypeError for a keyword that no network function has.
         """
         return running.run(
             self, in_arrays, input_transform=input_transform, output_transform=output_transform,
@@ -178,7 +182,7 @@ class Network:
     # Variables.
 
     def reset_own_vars(self) -> None:
-        """Initialize this network's own variables, without those of its components."""
+        """Initialize the network's own variables, but not those of its components."""
         tfutil.run([var.initializer for var in self.own_vars.values()])
 
     def reset_vars(self) -> None:
@@ -190,24 +194,25 @@ class Network:
         tfutil.run([var.initializer for var in self.trainables.values()])
 
     def get_var_local_name(self, var_or_global_name) -> str:
-        """Local name of a variable, given itself or its global name. KeyError if it is not of this one."""
+        """Return the local name of a variable, given the variable or its global name. Raises KeyError for a
+        variable of another network."""
         name = var_or_global_name if isinstance(var_or_global_name, str) else var_or_global_name.name
         return self.var_global_to_local[name.split(':')[0]]
 
     def find_var(self, var_or_local_name):
-        """Variable of this local name (KeyError if there is none); a variable is returned as it is."""
+        """Return the variable of this local name (KeyError if there is none), or a variable itself."""
         return self.vars[var_or_local_name] if isinstance(var_or_local_name, str) else var_or_local_name
 
     def get_var(self, var_or_local_name) -> np.ndarray:
-        """Value of a variable."""
+        """Return the value of a variable."""
         return tfutil.run(self.find_var(var_or_local_name))
 
     def set_var(self, var_or_local_name, new_value) -> None:
-        """Assign a value to a variable. Raises ValueError where the shape does not fit."""
+        """Assign a value to a variable. Raises ValueError if its shape differs."""
         tfutil.set_vars({self.find_var(var_or_local_name): new_value})
 
     def clone(self, name: str | None = None, **new_static_kwargs) -> 'Network':
-        """A new network of the same kind with variables of its own, holding the same values. Raises TypeError
+        """Return a new network of the same kind with its own variables, of the same values. Raises TypeError
         for a keyword that no network function has."""
         arguments.check_keywords(self._build_func, self.components, new_static_kwargs)
         net = self._clone_graph(name or self.name, new_static_kwargs)
@@ -215,8 +220,8 @@ class Network:
         return net
 
     def _clone_graph(self, name, new_static_kwargs):
-        """A clone that has initial values only where there may be none to copy: every first call of a session
-        takes time in a large graph."""
+        """Return a clone whose variables are initialized only where there may be no values to copy: in a
+        large graph, each call of a session takes time."""
         net = object.__new__(Network)
         net._build_func = self._build_func
         net._build_func_name = self._build_func_name
@@ -234,10 +239,10 @@ class Network:
         return net
 
     def convert(self, new_func_name, new_name: str | None = None, **new_static_kwargs) -> 'Network':
-        """A network of another build function with the same static kwargs, updated by `new_static_kwargs`.
-        Values are copied where names agree."""
+        """Return a network of another build function with the same static kwargs, updated by
+        `new_static_kwargs`, and the same values where names agree."""
         static_kwargs = {**self.static_kwargs, **new_static_kwargs}
-        with arguments.passed_on():  # what the old function had, the new one may not know
+        with arguments.passed_on():  # The new function may not know keywords of the old one.
             net = Network(new_name or self.name, new_func_name, **static_kwargs)
         arguments.check_keywords(net._build_func, net.components, new_static_kwargs)
         net.copy_vars_from(self)
@@ -250,8 +255,9 @@ class Network:
     def copy_vars_from(self, src_net: 'Network', skip_other_shapes=False) -> copying.CopyReport:
         """Copy all variables whose local names agree.
 
-        -> what was copied, what not, and why; it is printed unless everything was. Raises ValueError, before
-        anything is copied, where shapes differ, or leaves such variables as they are (`skip_other_shapes`).
+        -> report of what was copied and what was not, which is printed unless everything was. Raises
+        ValueError before copying if shapes differ; with `skip_other_shapes`, such variables keep their
+        values.
         """
         return self._copy(self.vars, src_net, src_net.vars, skip_other_shapes)
 
@@ -269,10 +275,10 @@ class Network:
         return report
 
     def setup_as_moving_average_of(self, src_net: 'Network', beta=0.99, beta_nontrainable=0.0):
-        """Op that averages the weights of a network in training over time (Progressive GAN, Appendix A.1).
+        """Return an op that averages the weights of a network in training (Progressive GAN, Appendix A.1).
 
         Each run moves this network: average <- beta * average + (1 - beta) * source. `beta` is the decay of
-        trainables, `beta_nontrainable` that of everything else; either may be a tensor, and 0 copies.
+        trainables, `beta_nontrainable` that of all else; either may be a tensor, and 0 copies.
         Variables are paired by local name; those that `src_net` does not have keep their values.
         """
         decay = dict.fromkeys(self.vars, beta_nontrainable) | dict.fromkeys(self.trainables, beta)
@@ -284,11 +290,12 @@ class Network:
     # Reporting.
 
     def list_ops(self) -> list:
-        """Operations of the template graph, without the helpers whose scope starts with an underscore."""
+        """Return the operations of the template graph, except helpers whose scope starts with an
+        underscore."""
         return network_report.list_ops(self)
 
     def list_layers(self) -> list:
-        """[(layer name, output tensor or variable, [trainable variables])] of the template graph."""
+        """Return [(layer name, output tensor or variable, [trainable variables])] of the template graph."""
         return network_report.list_layers(self)
 
     def print_layers(self, title: str | None = None, hide_layers_with_no_params: bool = False) -> None:
@@ -311,23 +318,23 @@ class Network:
         tfutil.set_initial_values(self.build_from_state(state, build_func))
 
     def build_from_state(self, state: dict, build_func) -> dict:
-        """Become the network of a state that `stored_state.imported` returned. -> {variable: value}, which
+        """Build this network from a state that `stored_state.imported` returned. -> {variable: value}, which
         the caller assigns.
 
-        Raises UserError where the state does not fit, and RuntimeError before `tflib.init_tf()`.
+        Raises UserError if the state does not fit, and RuntimeError before `tflib.init_tf()`.
         """
         tfutil.assert_tf_initialized()
         self._build_func = build_func
         self._build_func_name = state['build_func_name']
         self._build_module_src = state['build_module_src']
-        if state['from_tfutil']:  # its text goes with weights that are the other way round
+        if state['from_tfutil']:  # Its text expects weights with transposed axes.
             self._build_module_src = execution.source_of(inspect.getmodule(build_func))
         self.name = state['name']
         self.static_kwargs = util.EasyDict(state['static_kwargs'])
         self.components = util.EasyDict(state['components'])
         try:
             self._init_graph()
-        except Exception as error:  # whatever a build function does with arguments that make no sense
+        except Exception as error:  # Whatever a build function raises for arguments that make no sense.
             raise util.UserError(f'network {self.name!r}: {self._build_func_name} does not accept the stored '
                                  f'arguments {shown(dict(self.static_kwargs))} or components '
                                  f'({reason(error)})') from error
@@ -335,5 +342,5 @@ class Network:
 
 
 def _running_average(average, value, decay):
-    """What a running average becomes with a new value; without a memory, the value itself."""
+    """Return the new running average; with a decay of 0, the value itself."""
     return value if isinstance(decay, (int, float)) and decay == 0 else tfutil.lerp(value, average, decay)

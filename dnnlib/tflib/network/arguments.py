@@ -1,7 +1,7 @@
-"""What a network is given: arrays of the right shapes, and keyword arguments that a network function has.
+"""Checks of what a network is given: shapes of arrays, and keyword arguments that a network function has.
 
-Build functions pass keywords on to sub-networks, which ignore those that are not theirs. A misspelt one would
-go unnoticed.
+Build functions pass keywords on to sub-networks, which ignore unknown ones: a misspelt keyword would go
+unnoticed.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import inspect
 from dnnlib import util
 from dnnlib.pickles import origin
 
-# Published metrics, losses and settings hand these to networks that do not have them, too.
+# Published metrics, losses and settings pass these to all networks, including those that do not have them.
 _KNOWN_ELSEWHERE = ('is_training', 'is_validation', 'mapping_dtype', 'tanh_at_end')
 _SET_BY_NETWORK = ('is_template_graph', 'components')
 
@@ -21,7 +21,7 @@ _depth = 0
 
 
 class InputError(util.UserError, ValueError):
-    """Arrays or tensors that a network does not take."""
+    """Arrays or tensors that a network does not accept."""
 
 
 class UnknownKeyword(util.UserError, TypeError):
@@ -30,8 +30,8 @@ class UnknownKeyword(util.UserError, TypeError):
 
 @contextlib.contextmanager
 def passed_on():
-    """In this context keywords are not checked: a build function hands its own to sub-networks, for example.
-    """
+    """Context in which keywords are not checked, such as those that a build function passes to
+    sub-networks."""
     global _depth
     _depth += 1
     try:
@@ -44,9 +44,9 @@ def passed_on():
 
 def check_keywords(func, components, names, also=()) -> None:
     """Raise UnknownKeyword for the first of `names` that neither the build function nor a sub-network nor any
-    published network has. Functions that may read keywords of any name are left in peace.
+    published network has. Functions that may read keywords of any name are not checked.
 
-    `also`: keywords of the caller itself, which may have been meant.
+    `also`: keywords of the caller, which the error may suggest.
     """
     if _depth > 0 or not names or _takes_any(func, components):
         return
@@ -65,7 +65,7 @@ def _all_names(net):
 
 
 def _takes_any(func, components):
-    """May this function, or one of a sub-network, read keywords that its signature does not name?"""
+    """Return whether the function, or one of a sub-network, may read keywords outside its signature."""
     if not inspect.isfunction(func):
         return True
     reads = _surplus(func) is not None and not _ignores_surplus(func)
@@ -79,14 +79,14 @@ def _own_names(func):
 
 
 def _surplus(func):
-    """Name of the parameter that takes all other keywords; None if there is none."""
+    """Return the name of the parameter that takes all other keywords; None if there is none."""
     parameters = inspect.signature(func, follow_wrapped=False).parameters.values()
     return next((p.name for p in parameters if p.kind == p.VAR_KEYWORD), None)
 
 
 @functools.cache
 def _ignores_surplus(func):
-    """Does this function take keywords of any name and leave them alone, or hand them to published ones?"""
+    """Return whether the function accepts any keyword and ignores it or passes it to published functions."""
     surplus = _surplus(func)
     if surplus is None:
         return False
@@ -94,7 +94,7 @@ def _ignores_surplus(func):
         return True
     code = func.__code__
     arguments = [instruction.argval for instruction in dis.get_instructions(code)]
-    used = {name for argument in arguments  # an instruction may have several names
+    used = {name for argument in arguments  # An instruction may have several names.
             for name in (argument if isinstance(argument, tuple) else [argument]) if isinstance(name, str)}
     return surplus not in used and surplus not in code.co_cellvars and not used & {'locals', 'vars', 'eval'}
 
@@ -105,7 +105,7 @@ def _published_functions():
 
 @functools.cache
 def _published_names():
-    """Keywords of all published network functions: scripts hand them to any network, which ignores others."""
+    """Return the keywords of all published network functions: scripts pass them to any network."""
     functions = map(util.get_obj_by_name, sorted(_published_functions()))
     return frozenset(_KNOWN_ELSEWHERE).union(*map(_own_names, functions))
 
@@ -113,17 +113,17 @@ def _published_names():
 # Inputs.
 
 def check_count(net, inputs) -> None:
-    """Raise InputError unless there is one array or tensor for each input, and not None for all."""
+    """Raise InputError unless there is one array or tensor for each input, not all of them None."""
     if len(inputs) != net.num_inputs:
         raise InputError(f'{net.name} takes {_in_words(net)}, but was given {_counted(len(inputs))}; None '
                          'stands for zeros')
     if all(item is None for item in inputs):
-        raise InputError(f'{net.name}: expected {_in_words(net)}; one of them at least has to be given')
+        raise InputError(f'{net.name}: expected {_in_words(net)}; at least one of them must not be None')
 
 
 def check_arrays(net, arrays, shapes) -> None:
-    """Raise InputError for arrays that do not have these shapes, with which the network was built, or differ
-    in the number of rows. A shape that is None is not looked at."""
+    """Raise InputError for arrays whose shapes are not those with which the network was built, or that differ
+    in the number of rows. A shape of None is not checked."""
     given = [(name, array) for name, array in zip(net.input_names, arrays, strict=True) if array is not None]
     for name, array, shape in zip(net.input_names, arrays, shapes, strict=True):
         if array is not None and shape is not None and not _fits(array.shape, shape):
@@ -132,7 +132,7 @@ def check_arrays(net, arrays, shapes) -> None:
     counts = {len(array) for _, array in given}
     if len(counts) > 1:
         sizes = ', '.join(f'{name} has {len(array)}' for name, array in given)
-        raise InputError(f'{net.name}: expected as many rows of every input, but {sizes}')
+        raise InputError(f'{net.name}: expected the same number of rows in every input, but {sizes}')
 
 
 def _fits(shape, expected):
@@ -142,12 +142,12 @@ def _fits(shape, expected):
 
 def _missing_axis(shape, expected):
     if len(shape) == len(expected) - 1 and _fits((1, *shape), expected):
-        return ', N rows of a minibatch; give a single one an axis of its own, x[np.newaxis]'
+        return ', N rows of a minibatch; add an axis to a single one, x[np.newaxis]'
     return ''
 
 
 def _in_words(net):
-    """The inputs with their shapes: 'latents_in [N,512] and labels_in [N,10]'."""
+    """Return the inputs with their shapes: 'latents_in [N,512] and labels_in [N,10]'."""
     return ' and '.join(f'{name} {_shown(shape)}'
                         for name, shape in zip(net.input_names, net.input_shapes, strict=True))
 

@@ -1,25 +1,25 @@
-"""Copying variables from one network to another, and what there is to say about it."""
+"""Copying variables from one network to another, with a report."""
 
 from dataclasses import dataclass
 
 from dnnlib.tflib import tfutil
 
-MAX_NAMES = 8  # in a line of a report
+MAX_NAMES = 8  # In a line of a report.
 
 
 @dataclass(frozen=True)
 class CopyReport:
-    """What became of the variables when a network was filled from another one. Local names throughout."""
+    """What was copied from one network to another, by local names."""
     source: str          # Name of the network that was read.
     target: str          # Name of the network that was written.
     copied: list
-    kept: list           # Not in the source: these keep their values.
+    kept: list           # Not in the source; these keep their values.
     unused: list         # In the source only.
-    other_shapes: dict   # {name: (shape in the source, shape in the target)}: not copied either.
+    other_shapes: dict   # {name: (shape in the source, shape in the target)}; not copied either.
 
     @property
     def complete(self) -> bool:
-        """Was every variable of both networks matched?"""
+        """Whether every variable of both networks was copied."""
         return not (self.kept or self.unused or self.other_shapes)
 
     def __str__(self):
@@ -40,7 +40,7 @@ class CopyReport:
 
 
 def compare(source_name, source, target_name, target) -> CopyReport:
-    """Report on copying between two dicts {local name: variable}, before anything is copied."""
+    """Compare two dicts {local name: variable}; nothing is copied yet."""
     shapes = {name: (source[name].shape.as_list(), var.shape.as_list())
               for name, var in target.items() if name in source}
     return CopyReport(
@@ -52,6 +52,6 @@ def compare(source_name, source, target_name, target) -> CopyReport:
 
 
 def copy(report, source, target) -> None:
-    """Copy what a report says, in one read and one write."""
+    """Copy the variables of a report with one read and one write."""
     values = tfutil.run([source[name] for name in report.copied])
     tfutil.set_vars({target[name]: value for name, value in zip(report.copied, values, strict=True)})

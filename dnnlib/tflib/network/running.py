@@ -18,7 +18,8 @@ def run(net, in_arrays, *, output_transform, return_as_list, print_progress, min
     arguments.check_count(net, in_arrays)
     assert minibatch_size is None or minibatch_size >= 1
     output_transform, dynamic_kwargs = _replace_legacy_kwargs(output_transform, dict(dynamic_kwargs))
-    arguments.check_keywords(net._build_func, net.components, dynamic_kwargs, also=_own_keywords(net))
+    own_keywords = [*inspect.signature(net.run).parameters, *LEGACY_KWARGS]
+    arguments.check_keywords(net._build_func, net.components, dynamic_kwargs, also=own_keywords)
     build_kwargs.update(output_transform=output_transform, dynamic_kwargs=dynamic_kwargs)
     for transform in (build_kwargs['input_transform'], output_transform):
         assert transform is None or util.is_top_level_function(transform['func'])
@@ -33,14 +34,10 @@ def run(net, in_arrays, *, output_transform, return_as_list, print_progress, min
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-def _own_keywords(net):
-    return [*inspect.signature(net.run).parameters, *LEGACY_KWARGS]
-
-
 @util.paused_gc()
 def _build(net, input_transform, output_transform, num_gpus, assume_frozen, dynamic_kwargs):
-    """-> placeholders and output tensors, for any batch that `num_gpus` divides, and the shapes of the inputs
-    before the transform, as far as they are known."""
+    """Return placeholders and output tensors, for any batch that `num_gpus` divides, and the shapes of the
+    inputs before the transform as far as they are known."""
     with tfutil.absolute_name_scope(net.scope + '/_Run'), tf.control_dependencies(None):
         with tf.device('/cpu:0'):
             in_expr = [tf.placeholder(tf.float32, name=name) for name in net.input_names]
@@ -51,19 +48,15 @@ def _build(net, input_transform, output_transform, num_gpus, assume_frozen, dyna
                 net_gpu = net.clone() if assume_frozen else net
                 inputs = _apply_transform(input_transform, in_split[gpu])
                 assert len(inputs) == net.num_inputs
-                outputs = _apply_transform(output_transform, _evaluated_only(net_gpu, inputs, dynamic_kwargs))
+                with inference():
+                    outputs = net_gpu.get_output_for(*inputs, return_as_list=True, **dynamic_kwargs)
+                outputs = _apply_transform(output_transform, outputs)
                 assert len(outputs) == net.num_outputs
                 out_split.append(outputs)
         with tf.device('/cpu:0'):
             out_expr = [tf.concat(parts, axis=0) for parts in zip(*out_split, strict=True)]
     in_shapes = [None if x.shape.rank is None else x.shape.as_list() for x in in_split[0]]
     return in_expr, out_expr, in_shapes
-
-
-def _evaluated_only(net, inputs, kwargs):
-    """Output tensors in forms of which nobody takes gradients."""
-    with inference():
-        return net.get_output_for(*inputs, return_as_list=True, **kwargs)
 
 
 def _apply_transform(transform, tensors):
@@ -82,7 +75,7 @@ def _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress)
         if print_progress:
             print(f'\r{begin} / {num_items}', end='', flush=True)
         end = min(begin + step, num_items)
-        feed = {expr: _slice(array, shape, begin, end)
+        feed = {expr: np.zeros([end - begin, *shape[1:]]) if array is None else array[begin:end]
                 for expr, array, shape in zip(in_expr, in_arrays, net.input_shapes, strict=True)}
         for whole, part in zip(outputs, tfutil.run(out_expr, feed), strict=True):
             whole[begin:end] = part
@@ -91,16 +84,12 @@ def _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress)
     return outputs
 
 
-def _slice(array, shape, begin, end):
-    return np.zeros([end - begin, *shape[1:]]) if array is None else array[begin:end]
-
-
 def _cache_key(value):
-    """Text that is the same for the same arguments, whatever the order of the dicts in them."""
+    """Return a text that depends on the arguments, but not on the order of the dicts in them."""
     def unwind(x):
         if isinstance(x, dict):
             return [(key, unwind(item)) for key, item in sorted(x.items())]
-        if isinstance(x, np.ndarray):  # NumPy's own text leaves out the middle of large arrays
+        if isinstance(x, np.ndarray):  # NumPy's repr omits the middle of large arrays.
             return x.dtype, x.shape, x.tobytes()
         return util.get_top_level_function_name(x) if callable(x) else x
     return repr(unwind(value))

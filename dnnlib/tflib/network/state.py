@@ -1,5 +1,4 @@
-"""What a pickle stores of a network: writing it (version 4), and comparing it with the graph that was built
-for it."""
+"""The state of a network in a pickle: writing it (version 4), and comparing it with the built graph."""
 
 import inspect
 import numbers
@@ -15,7 +14,8 @@ VERSION = 4
 
 
 def get_state(net) -> dict:
-    """The state of a network; its sub-networks hold their variables themselves."""
+    """Return the state of a network, without the variables of its sub-networks, which have their own
+    state."""
     values = tfutil.run(list(net.own_vars.values()))
     return {
         'version': VERSION,
@@ -29,7 +29,7 @@ def get_state(net) -> dict:
 
 
 def _explicit_kwargs(net):
-    """The static kwargs, with those defaults that readers in PyTorch take to be others: there, the minibatch
+    """Return the static kwargs and the defaults that differ in readers in PyTorch: there, the minibatch
     standard deviation has one group, and the layers of the mapping network are as wide as the dlatents."""
     kwargs = dict(net.static_kwargs)
     group_size = _default(net, 'mbstd_group_size')
@@ -43,13 +43,13 @@ def _explicit_kwargs(net):
 
 
 def _default(net, keyword):
-    """Default of a keyword of the build function; None if it has none."""
+    """Return the default of a keyword of the build function; None if it has none."""
     parameter = inspect.signature(net._build_func).parameters.get(keyword)
     return None if parameter is None or parameter.default is parameter.empty else parameter.default
 
 
 def checked_values(net, state: dict) -> dict:
-    """{variable: stored value}. Raises UserError where components, names, types or shapes do not fit."""
+    """Return {variable: stored value}. Raises UserError if components, names, types or shapes do not fit."""
     stored = dict(state['variables'])
     _compare(net, 'variables', set(net.own_vars), set(stored))
     _compare(net, 'components', set(net.components), set(state['components']))
@@ -81,7 +81,7 @@ def _same_shapes(stored, built):
 
 
 def _value(net, name, var, stored):
-    """A stored value as an array. Raises UserError unless it is one of numbers."""
+    """Return a stored value as an array. Raises UserError unless it holds numbers."""
     if not isinstance(stored, (np.ndarray, np.generic, numbers.Real, str)):
         raise util.UserError(f'network {net.name!r}: variable {name} is stored as {type(stored).__name__}, '
                              f'expected {var.shape.as_list()}')
@@ -97,10 +97,10 @@ def _misfit(net, name, var, value):
 
 
 def _progan_weights(values, own_vars, from_tfutil):
-    """Weights as StyleGAN's version of Progressive GAN has them.
+    """Return the weights as StyleGAN's version of Progressive GAN has them.
 
-    The repository of Progressive GAN has the last two axes of one kind of weights the other way round. What
-    does not fit tells; where they all are square, it is who wrote the file.
+    The repository of Progressive GAN transposes the last two axes of one kind of weights. Shapes that do not
+    fit show that; if all are square, the writer of the file decides.
     """
     names = [name for name in values if name.endswith('/Conv0_up/weight') and values[name].ndim == 4]
     oblong = [name for name in names if values[name].shape[2] != values[name].shape[3]]

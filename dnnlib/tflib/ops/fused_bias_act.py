@@ -10,7 +10,7 @@ _SELU_ALPHA = 1.6732632423543772
 
 
 def _selu(x, **_):
-    """Not tf.nn.selu, whose slope at 0 is that of the left branch."""
+    """Return SELU as tf.nn.selu does, but with the slope of the right branch at 0."""
     return tf.where(x >= 0, x, tf.nn.elu(x) * _SELU_ALPHA) * _SELU_SCALE
 
 
@@ -34,16 +34,16 @@ activation_funcs = {
 
 
 def gain_before_and_after(act):
-    """Numbers with which after * act(before * x) is the activation with its gain, for any x.
+    """Return (before, after) such that after * act(before * x) is the activation with its gain, for any x.
 
-    -> (before, after); after = 1 where the activation is homogeneous.
+    after = 1 if the activation is homogeneous.
     """
     gain = activation_funcs[act].def_gain
     return (gain, 1.0) if act in ('linear', 'relu', 'lrelu') else (1.0, gain)
 
 
 def fused_bias_act(x, b=None, axis=1, act='linear', alpha=None, gain=None, clamp=None, impl='cuda'):
-    """act(x + b) * gain, clamped.
+    """Return act(x + b) * gain, clamped.
 
     x: any shape; b [x.shape[axis]] of the same dtype, or None -> shape and dtype of x. `act`: a key of
     `activation_funcs`, which has the defaults of `alpha` and `gain` too (sqrt(2) for relu, lrelu and swish);
@@ -72,12 +72,12 @@ def _check_impl(impl):
 
 
 def _add_bias(x, b, axis):
-    """x + b along `axis`; an empty bias adds nothing."""
+    """Add b along `axis`; an empty bias adds nothing."""
     assert b.shape.rank == 1
     if b.shape.as_list()[0] == 0:
         return x
     assert 0 <= axis < x.shape.rank
     assert b.shape.as_list()[0] == x.shape.as_list()[axis]
     if 0 < axis == x.shape.rank - 1:
-        return tf.nn.bias_add(x, b)  # its gradient is one fast reduction
+        return tf.nn.bias_add(x, b)  # Its gradient is one fast reduction.
     return x + tf.reshape(b, [-1 if i == axis else 1 for i in range(x.shape.rank)])

@@ -15,8 +15,8 @@ FUSED_FROM_SIZE = 128  # pixels; below, scaling and convolution are separate unl
 def blur2d(x, f=[1, 2, 1], normalize=True, stride=1, data_format='NCHW'):
     """Correlate every channel with f: taps [n] (separable) or [n,m], divided by their sum with `normalize`.
 
-    x [N,C,H,W] -> [N,C,H',W'], H' = ceil(H / stride), in the dtype of x but computed in float32. Beyond the
-    border is 0, TensorFlow's 'SAME': where that is uneven, the last row and column get more of it.
+    x [N,C,H,W] -> [N,C,H',W'], H' = ceil(H / stride), in the dtype of x but computed in float32. Padding with
+    zeros is TensorFlow's 'SAME': if it is odd, the end gets one more.
     """
     assert x.shape.rank == 4
     k = _kernel_of_taps(f)
@@ -31,7 +31,7 @@ def blur2d(x, f=[1, 2, 1], normalize=True, stride=1, data_format='NCHW'):
 
 
 def _same_padding(size, taps, stride):
-    """Zeros (before, after) one axis so that ceil(size / stride) positions fit."""
+    """Return the zeros (before, after) along an axis with which ceil(size / stride) positions fit."""
     out_size = -(-size // stride)
     total = max((out_size - 1) * stride + taps - size, 0)
     return total // 2, total - total // 2
@@ -54,7 +54,7 @@ def upscale2d(x, factor=2, data_format='NCHW'):
 
 
 def downscale2d(x, factor=2, data_format='NCHW'):
-    """Mean over blocks of pixels; what is left over at the end is dropped.
+    """Average blocks of pixels and drop what is left over at the end.
 
     x [N,C,H,W] -> [N,C,H//factor,W//factor].
     """
@@ -71,7 +71,7 @@ def _check_factor(factor):
 
 
 def _repeat_pixels(x, factor, data_format):
-    """[N,C,H,W] -> [N,C,H*factor,W*factor]."""
+    """Repeat pixels. [N,C,H,W] -> [N,C,H*factor,W*factor]."""
     y_axis, x_axis = spatial_axes(data_format)
     shape = [tf.shape(x)[0], *x.shape.as_list()[1:]]
     blocks = [*shape[:x_axis], factor, shape[x_axis], factor, *shape[x_axis + 1:]]
@@ -82,9 +82,9 @@ def _repeat_pixels(x, factor, data_format):
 
 
 def use_fused(fused_scale, size):
-    """Is the convolution fused with the scaling, if its finer images have this many pixels on the short side?
+    """Return whether convolution and scaling are fused. `size`: shorter side of the finer images in pixels.
 
-    `fused_scale`: True, False or 'auto', that is, where it is faster.
+    `fused_scale`: True, False or 'auto' (where that is faster).
     """
     assert fused_scale in (True, False, 'auto')
     return size >= FUSED_FROM_SIZE if fused_scale == 'auto' else fused_scale
@@ -94,7 +94,7 @@ def upscale2d_conv2d(x, w, fused, data_format='NCHW'):
     """Upscale by 2 and convolve with w [k,k,I,O], k odd. x [N,I,H,W] -> [N,O,2*H,2*W].
 
     Fused, it is one transposed convolution, which applies w flipped in both axes, unlike the separate steps:
-    a network has to be evaluated the way in which it was trained.
+    a network must be evaluated as it was trained.
     """
     if not fused:
         return conv2d(upscale2d(x, data_format=data_format), w, data_format=data_format)
@@ -113,7 +113,7 @@ def conv2d_downscale2d(x, w, fused, data_format='NCHW'):
 
 
 def _spread(w):
-    """Kernel w [k,k,I,O] over blocks of 2x2 pixels -> W [k+1,k+1,I,O].
+    """Spread a kernel w [k,k,I,O] over blocks of 2x2 pixels. -> W [k+1,k+1,I,O].
 
     W[a,b] = w[a,b] + w[a-1,b] + w[a,b-1] + w[a-1,b-1].
     """

@@ -3,17 +3,10 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from dnnlib.tflib.ops.conv2d import (
-    channel_axis,
-    conv2d,
-    conv2d_transpose,
-    depthwise_conv2d,
-    dims,
-    dims_for_reshape,
-    fast_margin,
-    spatial_axes,
-)
+from dnnlib.tflib.ops.conv2d import channel_axis, conv2d, conv2d_transpose, depthwise_conv2d, spatial_axes
+from dnnlib.tflib.ops.cpu_kernels import fast_margin
 from dnnlib.tflib.ops.fused_bias_act import _check_impl
+from dnnlib.tflib.ops.shapes import dims, dims_for_reshape
 
 
 def upfirdn_2d(x, k, upx=1, upy=1, downx=1, downy=1, padx0=0, padx1=0, pady0=0, pady1=0, impl='cuda'):
@@ -104,10 +97,8 @@ def _square_side(w):
 
 
 def _transposed_weight(w, groups):
-    """Weight with which a transposed convolution does what w [c,c,I,G*O] does to the zero-inserted image.
-
-    -> [c,c,O,G*I], as `conv2d_transpose` takes it.
-    """
+    """Return the weight [c,c,O,G*I] with which `conv2d_transpose` does what w [c,c,I,G*O] does to the image
+    with zeros inserted."""
     c, _, in_fmaps, out_fmaps = dims(w)
     w = tf.reverse(w, [0, 1])  # many times faster than slicing with steps of -1
     if isinstance(groups, int) and groups == 1:
@@ -118,7 +109,7 @@ def _transposed_weight(w, groups):
 
 
 def _kernel_of_taps(k):
-    """Taps [n] (separable) or [n,m] -> float32 [n,n] or [n,m]."""
+    """Return taps [n] (separable) or [n,m] as float32 [n,n] or [n,m]."""
     k = np.array(k, dtype=np.float32)
     if k.ndim == 1:
         k = np.outer(k, k)
@@ -127,7 +118,7 @@ def _kernel_of_taps(k):
 
 
 def _setup_kernel(k):
-    """Taps [n] or [n,n] -> float32 [n,n] with sum 1."""
+    """Return taps [n] or [n,n] as float32 [n,n] with sum 1."""
     k = _kernel_of_taps(k)
     assert k.shape[0] == k.shape[1]
     return k / np.sum(k)
@@ -147,7 +138,7 @@ def _simple_upfirdn(x, k, *, pad0, pad1, data_format, impl, up=1, down=1):
 
 
 def _upfirdn(x, k, up, down, pad, data_format):
-    """`upfirdn_2d` with pairs for (y, x), in either layout.
+    """Run `upfirdn_2d` with pairs for (y, x), in either layout.
 
     The gradient is the same operation with flipped kernel and exchanged factors. Thus gradients of any order
     run on the forward kernel, which is several times faster than the depthwise gradient kernels.
@@ -165,7 +156,7 @@ def _upfirdn(x, k, up, down, pad, data_format):
 
 
 def _gradient_padding(size, taps, up, down, pad):
-    """Padding along one axis with which the gradient of `upfirdn_2d` has the size of its input again."""
+    """Return the padding along an axis with which the gradient of `upfirdn_2d` has the size of its input."""
     out_size = (size * up + sum(pad) - taps) // down + 1
     return taps - pad[0] - 1, size * up - out_size * down + pad[0] - up + 1
 
@@ -181,7 +172,7 @@ def _upfirdn_forward(x, k, up, down, pad, data_format):
 
 
 def _insert_zeros(x, up, data_format):
-    """up-1 zeros after every pixel. [N,C,H,W] -> [N,C,H*upy,W*upx]."""
+    """Insert up-1 zeros after every pixel. [N,C,H,W] -> [N,C,H*upy,W*upx]."""
     if up == (1, 1):
         return x
     shape = dims_for_reshape(x)
@@ -195,7 +186,7 @@ def _insert_zeros(x, up, data_format):
 
 
 def _crop(x, margins, data_format):
-    """Without so many pixels before and after, for y and for x."""
+    """Remove pixels before and after, for y and for x."""
     if not np.any(margins):
         return x
     keep = [slice(None)] * 4

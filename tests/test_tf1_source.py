@@ -1,9 +1,10 @@
-"""The source text that is stored with networks builds them from published names alone."""
+"""The self-contained source text builds networks from published names alone, in Python 3.6 and TF 1.14."""
 
 import ast
 import builtins
-import importlib
+import functools
 import itertools
+import symtable
 import sys
 import types
 
@@ -13,9 +14,9 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib.pickles import network_source
-from dnnlib.pickles.older_python import translated
-from tests import small_networks
+from bridges import tf1_ops, tf1_source
+from bridges.older_python import translated
+from dnnlib.tflib.ops import conv2d, cpu_kernels
 from tests.golden_figures import assert_close, one_hot, set_golden_values
 from tests.golden_recipe import golden_input
 
@@ -35,7 +36,7 @@ TFLIB_NAMES = (
 # Found in `tensorflow.compat.v1` of TensorFlow 1.14, on which the networks were evaluated, too, with
 # gradients of first and second order. A name that is new here has to be looked up there.
 TENSORFLOW_1_14 = {
-    'Operation', 'Tensor', 'TensorArray', 'Variable', '__version__.startswith',
+    'Operation', 'Tensor', 'TensorArray', 'Variable',
     'abs', 'as_dtype', 'assign', 'broadcast_to', 'cast', 'clip_by_value',
     'concat', 'cond', 'config.experimental.list_physical_devices', 'constant', 'control_dependencies',
     'convert_to_tensor', 'custom_gradient', 'exp', 'expand_dims', 'float16', 'float32', 'get_default_graph',
@@ -52,9 +53,9 @@ SMALL = dict(resolution=8, num_channels=3, fmap_max=4, latent_size=4, dlatent_si
              mapping_layers=2)
 
 
-def stored(name):
-    """The text that is stored with networks of `training.<name>`."""
-    return network_source.of_module(importlib.import_module(f'training.{name}'))
+def exported(name):
+    """The self-contained text of `training.<name>`."""
+    return tf1_source.of_name(f'training.{name}')
 
 
 def guarded_import(name, *args):
@@ -63,7 +64,7 @@ def guarded_import(name, *args):
         published = types.SimpleNamespace(**{name: getattr(dnnlib, name) for name in DNNLIB_NAMES})
         published.tflib = types.SimpleNamespace(**{name: getattr(tflib, name) for name in TFLIB_NAMES})
         return published
-    if name not in ('os', 'numpy', 'tensorflow.compat.v1'):
+    if name not in ('numpy', 'tensorflow.compat.v1'):
         raise ImportError(f'{name} is not installed there')
     return __import__(name, *args)
 
@@ -107,9 +108,9 @@ NETWORKS = [
 
 @pytest.mark.parametrize('path, kwargs', NETWORKS, ids=str)
 def test_the_text_builds_the_same_network_from_published_names(path, kwargs, tmp_path, monkeypatch, session):
-    _, func_name = path.split('.')
+    module_name, func_name = path.split('.')
     net = tflib.Network('net', func_name=f'training.{path}', **{**SMALL, **kwargs})
-    module = executed(net._build_module_src, tmp_path, monkeypatch)
+    module = executed(exported(module_name), tmp_path, monkeypatch)
     other = tflib.Network('net', func_name=getattr(module, func_name), **net.static_kwargs)
     shapes = [[(name, var.shape.as_list()) for name, var in each.vars.items()] for each in (net, other)]
     assert shapes[0] == shapes[1]
@@ -136,7 +137,7 @@ def gradients(net, order):
 @pytest.mark.parametrize('func_name, order', [('G_main', 1), ('D_stylegan2', 2)])
 def test_the_networks_of_the_text_have_the_same_gradients(func_name, order, tmp_path, monkeypatch, session):
     net = tflib.Network('net', func_name=f'training.networks_stylegan2.{func_name}', **SMALL)
-    module = executed(net._build_module_src, tmp_path, monkeypatch)
+    module = executed(exported('networks_stylegan2'), tmp_path, monkeypatch)
     other = tflib.Network('net', func_name=getattr(module, func_name), **SMALL)
     for each in (net, other):
         set_golden_values(each)
@@ -149,13 +150,13 @@ def test_the_networks_of_the_text_have_the_same_gradients(func_name, order, tmp_
 
 @pytest.mark.parametrize('name', MODULES)
 def test_the_text_is_python_3_6_and_imports_published_packages_only(name):
-    tree = ast.parse(stored(name), feature_version=(3, 6))
+    tree = ast.parse(exported(name), feature_version=(3, 6))
     statements = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert all(isinstance(node, ast.Import) for node in statements)
-    expected = {'os', 'numpy', 'tensorflow.compat.v1', 'dnnlib', 'dnnlib.tflib'}
-    if name == 'networks_progan':  # readers tell it by that
-        expected = {'os', 'numpy', 'tensorflow.compat.v1'}
-        assert 'dnnlib' not in stored(name)
+    expected = {'numpy', 'tensorflow.compat.v1', 'dnnlib', 'dnnlib.tflib'}
+    if name == 'networks_progan':  # Readers tell it by that.
+        expected = {'numpy', 'tensorflow.compat.v1'}
+        assert 'dnnlib' not in exported(name)
     assert {alias.name for node in statements for alias in node.names} == expected
     for node in ast.walk(tree):
         assert not isinstance(node, ast.AnnAssign)
@@ -166,7 +167,7 @@ def test_the_text_is_python_3_6_and_imports_published_packages_only(name):
 
 @pytest.mark.parametrize('name', MODULES)
 def test_the_text_uses_what_tensorflow_1_14_has(name):
-    nodes = ast.walk(ast.parse(stored(name)))
+    nodes = ast.walk(ast.parse(exported(name)))
     chains = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
     used = {chain.removeprefix('tf.') for chain in chains if chain.startswith('tf.') and '(' not in chain}
     used -= {owner for owner, other in itertools.product(used, used) if other.startswith(owner + '.')}
@@ -176,70 +177,108 @@ def test_the_text_uses_what_tensorflow_1_14_has(name):
 
 @pytest.mark.parametrize('name', MODULES)
 def test_the_text_defines_every_name_once_and_says_what_it_is(name):
-    text = stored(name)
+    text = exported(name)
     tree = ast.parse(text)
     names = [node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
     assert len(names) == len(set(names))
-    assert f'\ntraining.{name} and the layers that it uses' in ast.get_docstring(tree)
-    assert len(text) < 72 << 10
+    assert f'\ntraining.{name} of stylegan-tf' in ast.get_docstring(tree)
+    assert len(text) < 64 << 10
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_the_text_defines_what_it_uses(name):
+    tables = [symtable.symtable(exported(name), 'exported', 'exec')]
+    defined = {symbol.get_name() for symbol in tables[0].get_symbols()
+               if symbol.is_assigned() or symbol.is_imported()}
+    for table in tables:
+        tables += table.get_children()
+    used = {symbol.get_name() for table in tables for symbol in table.get_symbols()
+            if symbol.is_global() and symbol.is_referenced()}
+    assert used <= defined | set(dir(builtins))
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_the_text_does_not_choose_among_the_kernels_of_a_cpu(name):
+    defined = {node.name for node in ast.walk(ast.parse(exported(name))) if isinstance(node, ast.FunctionDef)}
+    assert not defined & {'_is_per_pixel', '_is_avx2_the_widest', '_cpu_flags'}
+    assert 'nhwc_conv2d' in defined
+    assert 'avx2' not in exported(name)
+
+
+def test_plain_ops_take_the_place_of_ours():
+    plain = {name for name, value in vars(tf1_ops).items()
+             if getattr(value, '__module__', None) == tf1_ops.__name__}
+    assert plain == {'_has_gpu', 'nhwc_conv2d', 'nhwc_conv2d_transpose', 'fast_margin', 'depthwise_conv2d'}
+    assert all(hasattr(conv2d, name) or hasattr(cpu_kernels, name) for name in plain)
+
+
+@pytest.mark.parametrize('data_format', ['NCHW', 'NHWC'])
+def test_the_plain_depthwise_convolution_agrees_with_ours(data_format, session):
+    x, w = golden_input('x', [2, 4, 6, 5]), tf.constant(golden_input('w', [3, 2]))
+    kwargs = dict(stride=2, pad=((2, 1), (0, 3)), data_format=data_format)
+    plain, ours = session.run([each.depthwise_conv2d(tf.constant(x), w, **kwargs)
+                               for each in (tf1_ops, conv2d)])
+    assert_close(plain, ours, data_format, tolerance=1e-6)
 
 
 def test_the_functions_by_which_readers_tell_networks_apart_are_where_they_belong():
-    found = {name: {marker for marker in network_source.MARKERS if f'def {marker}(' in stored(name)}
+    found = {name: {marker for marker in tf1_source.MARKERS if f'def {marker}(' in exported(name)}
              for name in MODULES}
     assert found == {'networks_stylegan2': {'G_synthesis_stylegan2'}, 'networks_stylegan': {'G_style'},
-                     'networks_progan': {'G_paper'},
-                     'networks_stylegan2_ada': {'D_main', 'normalize_2nd_moment'}}
-
-
-def test_the_text_is_made_once():
-    assert stored('networks_stylegan2') is stored('networks_stylegan2')
-
-
-def test_modules_of_users_are_stored_as_they_stand():
-    with open(small_networks.__file__, encoding='utf-8') as file:
-        assert network_source.of_module(small_networks) == file.read()
-
-
-@pytest.mark.parametrize('text', [
-    'for width in (1, 2):\n    pass\n',
-    'import sys\n\n\ndef G_mine(x_in):\n    return sys.maxsize\n',
-    'from dnnlib.util import no_such_name\n\n\ndef G_mine(x_in):\n    return no_such_name\n',
-    'from dnnlib.tflib import random\n\n\ndef G_mine(normal):\n    return random.normal([normal])\n',
-], ids=['a loop', 'another package', 'a name that is missing', 'a local name in the way'])
-def test_a_module_that_cannot_be_taken_apart_is_stored_as_it_stands(text, tmp_path, monkeypatch):
-    (tmp_path / 'networks_mine.py').write_text(text)
-    spec = importlib.util.spec_from_file_location('training.networks_mine', tmp_path / 'networks_mine.py')
-    module = types.ModuleType(spec.name)
-    module.__file__, module.__package__, module.__spec__ = spec.origin, 'training', spec
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    network_source._module.cache_clear()  # by name
-    assert network_source.of_module(module) == text
-    network_source._module.cache_clear()
+                     'networks_progan': {'G_paper'}, 'networks_stylegan2_ada': {'D_main'}}
 
 
 OLDER = {
     'annotations': (
-        'def f(a: int, *b: str, c: list[int] | None = None, **d: dict) -> tuple[int, int]:\n    return a\n',
-        'def f(a, *b, c = None, **d):\n    return a\n'),
+        'def f(a: int, *b: str, c: list[int] | None = None, **d: dict) -> tuple[int, int]:\n    return a',
+        'def f(a, *b, c=None, **d):\n    return a'),
     'an annotated variable': (
-        'def f(x):\n    y: int = x  # é: why\n    return y\n',
-        'def f(x):\n    y = x  # é: why\n    return y\n'),
+        'def f(x):\n    y: int = x\n    z: int\n    return y',
+        'def f(x):\n    y = x\n    return y'),
     'decorators': (
-        '@functools.cache\ndef f():\n    @keep\n    @functools.wraps(g)\n    def h():\n        pass\n',
-        'def f():\n    @keep\n    def h():\n        pass\n'),
-    'zip': ('z = list(zip(a, b, strict=True))\n', 'z = list(zip(a, b))\n'),
-    'TensorFlow': (
-        "g = len(tf.config.list_physical_devices('GPU'))\n",
-        "g = len(tf.config.experimental.list_physical_devices('GPU'))\n"),
+        '@functools.cache\ndef f():\n\n    @keep\n    @functools.wraps(g)\n    def h():\n        pass',
+        'def f():\n\n    @keep\n    def h():\n        pass'),
+    'zip': ('z = list(zip(a, b, strict=True))', 'z = list(zip(a, b))'),
     'a dataclass': (
         '@dataclass(frozen=True)\nclass C:\n    """Doc."""\n    a: int | None\n    b: float = 2 ** 3\n\n'
-        '    def f(self, x: int):\n        return x\n',
-        'class C:\n    """Doc."""\n    def __init__(self, a, b=2 ** 3):\n'
-        '        self.a = a\n        self.b = b\n\n    def f(self, x):\n        return x\n'),
+        '    def f(self, x: int):\n        return x',
+        'class C:\n    """Doc."""\n\n    def __init__(self, a, b=2 ** 3):\n'
+        '        self.a = a\n        self.b = b\n\n    def f(self, x):\n        return x'),
 }
 
 
 @pytest.mark.parametrize('text, expected', OLDER.values(), ids=OLDER)
 def test_what_python_3_6_does_not_know_is_put_in_older_words(text, expected):
-    assert translated(text) == expected
+    assert ast.unparse(translated(ast.parse(text))) == expected
+
+
+def write_modules(folder, monkeypatch, **texts):
+    """Make these modules of `training` the ones that the exporter reads."""
+    (folder / 'training' / 'layers').mkdir(parents=True)
+    for name, text in texts.items():
+        (folder / 'training' / f'{name.replace("__", "/")}.py').write_text(text)
+    monkeypatch.setattr(tf1_source, '_ROOT', folder)
+    monkeypatch.setattr(tf1_source, '_module', functools.cache(tf1_source._Module))
+    monkeypatch.setattr(tf1_source, '_TF1_OPS', 'none')
+    return functools.partial(tf1_source.of_name.__wrapped__, 'training.mine')
+
+
+def test_names_of_the_main_module_stay_and_local_ones_are_left_alone(tmp_path, monkeypatch):
+    text = write_modules(
+        tmp_path, monkeypatch,
+        mine='"""Mine."""\nfrom training.layers import a\nfrom training.layers.b import late as g\n\n'
+             'def f(x, h):\n    return [f(h, a.f) for h in a.f(g(x))]\n',
+        layers__a='from training.layers.b import late\n\ndef f(late):\n    return late\n',
+        layers__b='STEP = 1\n\ndef late(x):\n    return x + STEP\n')()
+    assert text.endswith(
+        '\n\n\ndef layers_a_f(late):\n    return late\n\n\nSTEP = 1\n\n\ndef late(x):\n    return x + STEP'
+        '\n\n\ndef f(x, h):\n    return [f(h, layers_a_f) for h in layers_a_f(late(x))]\n')
+
+
+def test_a_name_that_would_mean_something_else_is_an_error(tmp_path, monkeypatch):
+    text = write_modules(
+        tmp_path, monkeypatch, mine='"""Mine."""\nfrom training.layers import a\n\n'
+                                    'def f(step):\n    return a.step(step)\n',
+        layers__a='def step(x):\n    return x\n')
+    with pytest.raises(AssertionError, match='is something else in there'):
+        text()

@@ -1,0 +1,29 @@
+"""Network files that the published code for TensorFlow 1.14 runs."""
+
+from bridges import tf1_source
+from dnnlib.pickles import inspection, writing
+from dnnlib.util import UserError, atomic_write
+
+
+def export(path: str, out_path: str) -> int:
+    """Write a network file again, with self-contained texts in place of those of this project.
+
+    -> number of networks with such a text, including sub-networks; all others keep theirs. Raises UserError if
+    there are none, or if the file holds anything but networks.
+    """
+    report = inspection.inspect(path, with_data=True)
+    if report.other is not None:
+        raise UserError(f'expected a file of networks only; found {report.other}')
+    if report.is_damaged:
+        raise UserError(report.problems[0])
+    kept = (inspection.MARKED, inspection.UNKNOWN)
+    ours = [network for network in report.all_networks() if network.code is not None
+            and network.source not in kept and not network.state['from_tfutil']]
+    if not ours:
+        raise UserError('none of its source texts is of this project, and others stay as they are; there is '
+                        'nothing to export')
+    for network in ours:
+        network.stored['build_module_src'] = tf1_source.of_name(network.func.rpartition('.')[0])
+    with atomic_write(out_path) as file:
+        writing.dump(report.found, file)
+    return len(ours)

@@ -1,0 +1,49 @@
+"""The source text that is stored with networks: their module as it stands, below a heading."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from bridges import tf1_source
+from dnnlib.pickles import source_text
+from tests import small_networks
+from tests.test_house import ROOT
+
+MODULES = ('networks_stylegan2', 'networks_stylegan', 'networks_progan', 'networks_stylegan2_ada')
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_our_modules_are_stored_below_a_line_with_their_name_and_version(name):
+    module = importlib.import_module(f'training.{name}')
+    heading, _, rest = source_text.of_module(module).partition('\n')
+    assert heading == (f'# training.{name} of stylegan-tf {source_text.VERSION}; '
+                       '`python export.py --to=tf1` makes it self-contained.')
+    assert rest == inspect.getsource(module)
+    assert source_text.of_module(module) is source_text.of_module(module), 'pickles hold it once'
+
+
+def test_modules_of_users_are_stored_as_they_stand():
+    text = source_text.of_module(small_networks)
+    assert text == inspect.getsource(small_networks)
+    assert not source_text.is_ours(text)
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_texts_of_this_project_are_recognized(name):
+    plain, exported = source_text.of_name(f'training.{name}'), tf1_source.of_name(f'training.{name}')
+    assert [source_text.is_ours(text) for text in (plain, exported)] == [True, True]
+    assert [source_text.is_self_contained(text) for text in (plain, exported)] == [False, True]
+
+
+def test_texts_are_the_same_whether_tensorflow_is_loaded_or_not():
+    code = ('import sys; from dnnlib.pickles import source_text\n'
+            'for name in sys.argv[1:]:\n'
+            '    sys.stdout.write(source_text.of_name(f"training.{name}"))\n'
+            'assert "tensorflow" not in sys.modules')
+    done = subprocess.run([sys.executable, '-c', code, *MODULES], cwd=ROOT, stdout=subprocess.PIPE,
+                          encoding='utf-8', check=True)
+    modules = [importlib.import_module(f'training.{name}') for name in MODULES]
+    assert done.stdout == ''.join(map(source_text.of_module, modules))
