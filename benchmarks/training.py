@@ -6,7 +6,7 @@ import dnnlib.tflib as tflib
 from benchmarks import counting, machine, timing
 from benchmarks.spread import spread
 from training import dataset
-from training.loop.graph import LossSettings, build_train_graph
+from training.loop.graph import GraphSettings, LossSettings, build_train_graph
 from training.loop.schedule import training_schedule
 from training.settings.configs import config_settings
 
@@ -26,13 +26,12 @@ def build(data_dir, fmap_base, fmap_max):
         G = tflib.Network('G', **shape, **settings['G_args'], **width)
         D = tflib.Network('D', **shape, **settings['D_args'], **width)
         Gs = G.clone('Gs')
-    graph = build_train_graph(
-        G, D, Gs, training_set,
-        G_settings=LossSettings(settings['G_loss_args'], settings['G_opt_args'], G_REG_INTERVAL),
-        D_settings=LossSettings(settings['D_loss_args'], settings['D_opt_args'], D_REG_INTERVAL),
-        num_gpus=1, minibatch_gpu_sizes=[MINIBATCH], accumulate=False, lazy_regularization=True,
-        mirror_augment=False, drange_net=[-1, 1], G_smoothing_kimg=10)
+    graph_settings = GraphSettings(
+        LossSettings(settings['G_loss_args'], settings['G_opt_args'], G_REG_INTERVAL),
+        LossSettings(settings['D_loss_args'], settings['D_opt_args'], D_REG_INTERVAL),
+        lazy_regularization=True, mirror_augment=False, drange_net=[-1, 1], G_smoothing_kimg=10)
     sched = training_schedule(0, training_set, minibatch_size_base=MINIBATCH, minibatch_gpu_base=MINIBATCH)
+    graph = build_train_graph(G, D, Gs, training_set, graph_settings, [sched])
     training_set.configure(sched.minibatch_gpu, sched.lod)
     return G, D, graph, graph.inputs.feed(sched)
 

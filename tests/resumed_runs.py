@@ -59,7 +59,7 @@ def go_on(run_dir, session_config=QUICK, **changes):
     with fresh_session(session_config), contextlib.suppress(SystemExit):
         tf.set_random_seed(99)
         np.random.seed(99)
-        command.go_on(run, sc)
+        command.resume(run, sc)
 
 
 def values(run_dir):

@@ -89,7 +89,7 @@ def test_a_signal_to_any_worker_stops_all_with_a_state(index, endless, tmp_path)
     processes[index].send_signal(signal.SIGTERM)
     assert [status for status, _ in finish_all(processes)] == [143, 143]
     run_dir = run_dir_of(tmp_path)
-    assert 'goes on' in (run_dir / 'log.txt').read_text()
+    assert ' continues.' in (run_dir / 'log.txt').read_text()
     nimg = state_folder.newest(run_dir).content['trainer']['cur_nimg']
     last_tick = re.findall('^tick .* kimg ([0-9.]+)', (run_dir / 'log.txt').read_text(), re.MULTILINE)[-1]
     assert nimg / 1000 >= float(last_tick) - 0.05

@@ -210,7 +210,7 @@ def run_dir(data_dir, submitted, tmp_path):
 def continued(monkeypatch):
     """What main() hands over to go on with a run: [(run, SubmitConfig), ...]."""
     calls = []
-    monkeypatch.setattr(command, 'go_on', lambda run, sc: calls.append((run, sc)))
+    monkeypatch.setattr(command, 'resume', lambda run, sc: calls.append((run, sc)))
     return calls
 
 

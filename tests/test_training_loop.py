@@ -269,12 +269,13 @@ IDLE = dict(G_args=TINY_G, D_args=TINY_D, dataset_args=_data(4), grid_args=dict(
 @pytest.fixture
 def idle_run(data_dir, tmp_path, monkeypatch):
     """Starts a run of 10 iterations of 1000 images each which train nothing. -> run directory."""
-    def build(G, D, Gs, training_set, **_kwargs):
+    def build(G, D, Gs, training_set, *_args):
         optimizer = types.SimpleNamespace(reset_optimizer_state=lambda: None)
         no_op = tf.no_op()
         return graph.TrainGraph(
-            graph._make_inputs(), optimizer, optimizer, G_train=no_op, G_reg=no_op, D_train=no_op,
-            D_reg=no_op, data_fetch=tf.group(*training_set.get_minibatch_tf()), Gs_update=no_op)
+            graph.make_inputs(), optimizer, optimizer, G_train=no_op, G_reg=no_op, D_train=no_op,
+            D_reg=no_op, data_fetch=tf.group(*training_set.get_minibatch_tf()), Gs_update=no_op,
+            state_variables=tf.global_variables())
 
     monkeypatch.setattr(training_loop, 'build_train_graph', build)
     return lambda **kwargs: _submit(**{'data_dir': data_dir, 'result_dir': tmp_path / 'results',
@@ -351,7 +352,7 @@ def test_ctrl_c_finishes_the_iteration_saves_and_stops(idle_run, tmp_path, monke
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         idle_run(**NO_SNAPSHOTS)
-    assert 'network-snapshot-000003.pkl holds the networks' in capsys.readouterr().out
+    assert 'network-snapshot-000003.pkl; --resume=' in capsys.readouterr().out
     assert _names(_run_dir(tmp_path), 'network-*') == ['network-snapshot-000003.pkl']
     assert len(_network_values(_run_dir(tmp_path) / 'network-snapshot-000003.pkl')) > 0
     assert signal.getsignal(signal.SIGINT) is handler
@@ -369,13 +370,13 @@ def test_ctrl_c_twice_leaves_at_once(idle_run, tmp_path, monkeypatch):
 
 
 def test_abort_txt_ends_the_run_at_the_next_tick(idle_run, monkeypatch):
-    original = Reporter.report
+    original = Reporter.print_line
 
-    def abort_at_the_first(reporter, *args):
+    def abort_at_the_first(reporter):
         pathlib.Path(dnnlib.make_run_dir_path('abort.txt')).touch()
-        original(reporter, *args)
+        original(reporter)
 
-    monkeypatch.setattr(Reporter, 'report', abort_at_the_first)
+    monkeypatch.setattr(Reporter, 'print_line', abort_at_the_first)
     run_dir = idle_run(**NO_SNAPSHOTS)
     assert _kimg_of_ticks(run_dir) == [1]
     assert (run_dir / 'network-final.pkl').exists()
