@@ -1,4 +1,4 @@
-"""Training of StyleGAN2's config F, narrowed, on grey images of 32x32: each step of an iteration."""
+"""Times each step of an iteration: StyleGAN2's config F, narrowed, on grey images of 32x32."""
 
 import time
 
@@ -13,11 +13,11 @@ from training.settings.configs import config_settings
 MINIBATCH = 16
 G_REG_INTERVAL = 4    # minibatches, as in training_loop
 D_REG_INTERVAL = 16
-STEP_SECONDS = 0.25   # that a step is repeated for at least, in each round
+STEP_SECONDS = 0.25   # how long a step is repeated at least, in each round
 
 
 def build(data_dir, fmap_base, fmap_max):
-    """-> G, D, graph, feed_dict; the data set streams."""
+    """Build networks and ops, and start the data set. -> G, D, graph, feed_dict."""
     settings = config_settings('config-f')
     training_set = dataset.load_dataset(tfrecord_dir=data_dir)
     shape = dict(num_channels=training_set.shape[0], resolution=training_set.shape[1], label_size=0)
@@ -37,7 +37,7 @@ def build(data_dir, fmap_base, fmap_max):
 
 
 def steps_of(graph):
-    """{name: (operations, how often a minibatch runs them)}, in their order."""
+    """Return {name: (operations, how often a minibatch runs them)}, in their order."""
     return {
         'G': ((graph.G_train,), 1),
         'G regularization': ((graph.G_reg,), 1 / G_REG_INTERVAL),
@@ -48,10 +48,10 @@ def steps_of(graph):
 
 
 def multiply_adds_by_definition(G, D):
-    """Multiply-adds of an average iteration per image; `G`, `D`: those of one evaluation.
+    """Return multiply-adds per image of an average iteration; `G`, `D`: those of one evaluation.
 
-    A gradient with respect to inputs costs as much as the evaluation, one with respect to weights as well,
-    and so on for second order. G's regularizer has half the minibatch.
+    A gradient with respect to inputs costs as much as the evaluation, and so does one with respect to
+    weights, also at second order. G's regularizer has half the minibatch.
     """
     G_step = 3 * G + 2 * D      # both forward and back to G's images, and to G's weights
     G_reg = 6 * G / 2           # forward, gradient of the dlatents, and two gradients of each of these
@@ -61,7 +61,7 @@ def multiply_adds_by_definition(G, D):
 
 
 def train(data_dir, fmap_base, fmap_max, seconds, min_rounds, with_profile=False):
-    """Time the steps of an iteration. -> dict for JSON; times per 1000 images, steps per run."""
+    """Time the steps of an iteration. -> dict for JSON: times per 1000 images, those of steps per run."""
     tflib.init_tf({'rnd.np_random_seed': 1})
     start = time.perf_counter()
     G, D, graph, feed = build(data_dir, fmap_base, fmap_max)
@@ -102,7 +102,7 @@ def train(data_dir, fmap_base, fmap_max, seconds, min_rounds, with_profile=False
 
 
 def _profile(steps, feed):
-    """Seconds and numbers of operations by type, of an average minibatch."""
+    """Return seconds and numbers of operations by type, for an average minibatch."""
     totals = {}
     for ops, weight in steps.values():
         for kind, (seconds, count) in timing.profile(lambda ops=ops: tflib.run(ops, feed)).items():

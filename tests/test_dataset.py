@@ -244,7 +244,7 @@ def test_buffers_end_with_the_file_or_at_a_limit(session, monkeypatch, megabytes
 
 
 @pytest.mark.parametrize('kwargs', [{}, dict(shuffle_mb=0), dict(max_images=17)])
-def test_a_stream_goes_on_where_another_one_was(session, folder, kwargs):
+def test_a_stream_continues_where_another_one_was(session, folder, kwargs):
     tf.set_random_seed(7)
     args = dict(max_label_size='full', **kwargs)
     first, second = (TFRecordDataset(folder, **args) for _ in range(2))

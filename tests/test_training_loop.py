@@ -358,7 +358,7 @@ def test_ctrl_c_finishes_the_iteration_saves_and_stops(idle_run, tmp_path, monke
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_ctrl_c_twice_leaves_at_once(idle_run, tmp_path, monkeypatch):
+def test_ctrl_c_twice_exits_at_once(idle_run, tmp_path, monkeypatch):
     def interrupt_twice(trainer, sched):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)

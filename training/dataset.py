@@ -86,7 +86,10 @@ class TFRecordDataset(Dataset):
 
     def _make_init_ops(self, share):
         def init_op(file):
-            stream = self._make_stream(file, parse=_parser(file.shape), share=share)
+            def parse(record):
+                return tf.ensure_shape(self.parse_tfrecord_tf(record), file.shape)
+
+            stream = self._make_stream(file, parse=parse, share=share)
             return self._iterator.make_initializer(stream.batch(self._minibatch_in))
 
         return {lod: init_op(file) for lod, file in self._files.items()}
@@ -317,19 +320,15 @@ def _files_by_lod(tfrecord_dir, resolution):
         if side not in by_side:
             raise UserError(f'{tfrecord_dir}: resolution {side} is missing; found {available}, expected all '
                             f'from 4 to {resolution}; create them with dataset_tool.py')
-        by_lod[lod] = by_side[side]
-        _check_same_images(by_lod[0], by_lod[lod])
+        by_lod[lod] = file = by_side[side]
+        full = by_lod[0]
+        if file.shape[0] != full.shape[0]:
+            raise UserError(f'{file.path}: images have {file.shape[0]} channels, but {full.path} has '
+                            f'{full.shape[0]}; create the data set again with dataset_tool.py')
+        if file.num_images != full.num_images:
+            raise UserError(f'{file.path}: holds {file.num_images} images, but {full.path} holds '
+                            f'{full.num_images}; copy the files again or create them with dataset_tool.py')
     return by_lod
-
-
-def _check_same_images(full, reduced):
-    """Raise UserError if two files are not the same images at two resolutions."""
-    if reduced.shape[0] != full.shape[0]:
-        raise UserError(f'{reduced.path}: images have {reduced.shape[0]} channels, but {full.path} has '
-                        f'{full.shape[0]}; create the data set again with dataset_tool.py')
-    if reduced.num_images != full.num_images:
-        raise UserError(f'{reduced.path}: holds {reduced.num_images} images, but {full.path} holds '
-                        f'{full.num_images}; copy the files again or create them with dataset_tool.py')
 
 
 def _find_label_file(label_file, tfrecord_dir):
@@ -364,11 +363,6 @@ def _load_labels(path, max_label_size, images):
         raise UserError(f'{path}: holds {labels.shape[0]} labels, but {images.path} holds '
                         f'{images.num_images} images; create the data set again with dataset_tool.py')
     return labels if max_label_size == 'full' else labels[:, :max_label_size]
-
-
-def _parser(shape):
-    """Return a function that parses a serialized record into an image of this shape."""
-    return lambda record: tf.ensure_shape(TFRecordDataset.parse_tfrecord_tf(record), shape)
 
 
 def _intact_records(path, shape):

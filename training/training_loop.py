@@ -83,9 +83,9 @@ def training_loop(
         lazy_regularization, mirror_augment, drange_net, G_smoothing_kimg)
     loop_settings = LoopSettings(
         total_kimg, resume_kimg, minibatch_repeats, reset_opt_for_new_lod, max_skipped_steps)
-    common = dict(vars(network_settings) | vars(graph_settings) | vars(loop_settings), sched_args=sched_args,
+    shared = dict(vars(network_settings) | vars(graph_settings) | vars(loop_settings), sched_args=sched_args,
                   dataset_args=dataset_args, tf_config=tf_config, worker_timeout=worker_timeout)
-    with tflib.parallel.joined(workers.from_environment(), num_gpus, common, worker_timeout) as cluster, \
+    with tflib.parallel.joined(workers.from_environment(), num_gpus, shared, worker_timeout) as cluster, \
             faults.described():
         cluster.start_session({**tflib.device_config(num_gpus), **tf_config})
         state = _read_state(resume_state, cluster)
@@ -159,13 +159,13 @@ def _end_tick(trainer, networks, reporter, keeper, interrupted):
     if reporter is None:
         trainer.start_tick()
         return
-    snapshot_due = reporter.network_snapshot_due()
+    snapshot_due = reporter.is_due(reporter.network_snapshot_ticks)
     if snapshot_due:
         keeper.save()
     with interrupted.saved() if snapshot_due else contextlib.nullcontext():
         reporter.print_line()
         kimg = f'{trainer.cur_nimg // 1000:06d}'
-        if reporter.image_snapshot_due():
+        if reporter.is_due(reporter.image_snapshot_ticks):
             reporter.grid.save_fakes(f'fakes{kimg}.png', networks[-1], trainer.sched.minibatch_gpu)
         if snapshot_due:
             reporter.evaluate(_save_networks(networks, f'network-snapshot-{kimg}.pkl'))
@@ -177,14 +177,14 @@ def _end_tick(trainer, networks, reporter, keeper, interrupted):
 
 def _end_run(trainer, networks, reporter, keeper, interrupted):
     """Write the networks and, unless the training is complete, the state to resume from."""
-    if interrupted or reporter.should_stop():
+    if interrupted or reporter.context.should_stop():
         keeper.save()
     if interrupted:
         path = _save_networks(networks, f'network-snapshot-{trainer.cur_nimg // 1000:06d}.pkl')
         print(f'Stopped. The networks are in {path}; --resume={dnnlib.make_run_dir_path()} continues.')
     else:
         _save_networks(networks, 'network-final.pkl')
-    reporter.close()
+    reporter.summary_log.close()
 
 
 def _save_networks(networks, name):
@@ -200,7 +200,7 @@ def _agreed_stop(cluster, reporter, interrupted):
 
     All workers ask at the same place; a signal to one of them interrupts all.
     """
-    aborted = reporter is not None and reporter.should_stop()
+    aborted = reporter is not None and reporter.context.should_stop()
     votes = cluster.gather([aborted, interrupted.signal])
     signals = [number for _, number in votes if number is not None]
     if signals and not interrupted:
@@ -226,7 +226,7 @@ def _seed_graph(state, cluster):
 
 
 def _make_grid(state, training_set, grid_args, drange_net):
-    """Return the SnapshotGrid of a state or, without latents, of a new run; None without arrays."""
+    """Return the SnapshotGrid of a state or, still without latents, of a new run; None without arrays."""
     if state is None:
         print('Setting up snapshot image grid...')
         return SnapshotGrid(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)

@@ -42,6 +42,13 @@ class _Peer:
         with contextlib.suppress(OSError), self._lock:
             self.connection.sendall(data)
 
+    def first_message(self):
+        """Wait for the first message. -> dict, empty for anything that is not a message."""
+        with contextlib.suppress(OSError, ValueError):
+            message = json.loads(self.lines.readline(MAX_HELLO_BYTES))
+            return message if isinstance(message, dict) else {}
+        return {}
+
 
 class WorkerLink:
     """The connections of this process, made by `connect`.
@@ -200,13 +207,9 @@ def _welcome(link, connection, hello):
     """
     connection.settimeout(min(link.timeout_seconds, 5.0))
     peer = _Peer(None, connection)
-    try:
-        theirs = json.loads(peer.lines.readline(MAX_HELLO_BYTES))
-        index, addresses, settings = theirs['index'], theirs['addresses'], theirs['settings']
-    except (OSError, ValueError, TypeError, KeyError):
-        connection.close()  # not a worker: anybody can connect to a port
-        return None
-    if addresses != hello['addresses'] or not 0 < index < len(addresses) or index in link._peers:
+    theirs = peer.first_message()  # anybody can connect to a port
+    index, settings = theirs.get('index'), theirs.get('settings')
+    if theirs.get('addresses') != hello['addresses'] or index in (0, *link._peers):
         peer.send('refused', reason='refuses this one, which has other --workers or is a duplicate')
         connection.close()
         return None
@@ -262,12 +265,10 @@ def _introduce(link, hello, deadline):
     connection.settimeout(max(deadline - time.monotonic(), 5.0))
     peer = _Peer(0, connection)
     peer.send('hello', **hello)
-    try:
-        answer = json.loads(peer.lines.readline(MAX_HELLO_BYTES))
-        if answer['kind'] == 'refused':
-            link.lose(0, answer['reason'], status=2)
-        assert answer['kind'] == 'heard'
-    except (OSError, ValueError, TypeError, KeyError, AssertionError):
-        connection.close()  # an earlier run, whose server still uses that port
-        return None
-    return peer
+    answer = peer.first_message()
+    if answer.get('kind') == 'refused':
+        link.lose(0, answer.get('reason'), status=2)
+    if answer.get('kind') == 'heard':
+        return peer
+    connection.close()  # an earlier run, whose server still uses that port
+    return None

@@ -29,14 +29,6 @@ class _Device:
         return [*self.optimizer.variables(), *scaling, *self.sums]
 
 
-@dataclasses.dataclass
-class _SharedState:
-    """What optimizers with a common state share."""
-
-    optimizers: dict = dataclasses.field(default_factory=dict)  # device name -> underlying optimizer
-    initialized: set = dataclasses.field(default_factory=set)   # their variables that have an initial value
-
-
 class SkippedSteps:
     """Counts the steps that are skipped because gradients are not finite: all, and the last in a row."""
 
@@ -93,32 +85,30 @@ class Optimizer:
         self._shapes = None  # Of the variables: the same in every registration.
         self._updates_applied = False
         self.skipped = None  # SkippedSteps, set by apply_updates()
-        self._shared = _SharedState() if share is None else self._state_of(share)
-
-    def _state_of(self, other):
-        assert isinstance(other, Optimizer)
-        assert other.optimizer_class is self.optimizer_class, 'share: not the same optimizer class'
-        assert other.learning_rate is self.learning_rate, 'share: not the same learning rate object'
-        assert other.optimizer_kwargs == self.optimizer_kwargs, 'share: other optimizer arguments'
-        return other._shared
+        self._optimizers = {}  # device name -> underlying optimizer
+        if share is not None:
+            assert isinstance(share, Optimizer)
+            assert share.optimizer_class is self.optimizer_class, 'share: not the same optimizer class'
+            assert share.learning_rate is self.learning_rate, 'share: not the same learning rate object'
+            assert share.optimizer_kwargs == self.optimizer_kwargs, 'share: other optimizer arguments'
+            self._optimizers = share._optimizers
 
     def _get_device(self, name):
         """Return the state of a device, which is made at the first call."""
         name = tf.DeviceSpec.from_string(name).to_string()  # '/cpu:0' -> '/device:CPU:0', as tensors spell it
         if name in self._devices:
             return self._devices[name]
-        optimizers = self._shared.optimizers
         scaling_var = None
         scope = self.scope + '/Devices'
         with tfutil.absolute_name_scope(scope), tf.device(name), tf.control_dependencies(None):
-            if name not in optimizers:
-                optimizers[name] = self.optimizer_class(
-                    name=f'{self.scope.replace("/", "_")}_opt{len(optimizers)}',
+            if name not in self._optimizers:
+                self._optimizers[name] = self.optimizer_class(
+                    name=f'{self.scope.replace("/", "_")}_opt{len(self._optimizers)}',
                     learning_rate=self.learning_rate, **self.optimizer_kwargs)
             if self.use_loss_scaling:
                 init = np.float32(self.loss_scaling_init)
                 scaling_var = tf.Variable(init, trainable=False, name='loss_scaling_var')
-        self._devices[name] = _Device(name, optimizers[name], scaling_var)
+        self._devices[name] = _Device(name, self._optimizers[name], scaling_var)
         return self._devices[name]
 
     def register_gradients(self, loss, trainable_vars) -> None:
@@ -157,16 +147,15 @@ class Optimizer:
         num_devices = len(devices) * self.cluster.workers.count
         with tfutil.absolute_name_scope(self.scope):
             self.skipped = SkippedSteps()
-        ops, new_vars = [], [device.loss_scaling_var for device in devices if self.use_loss_scaling]
-        new_vars += [self.skipped.total, self.skipped.in_a_row]
+        ops = []
         for index, (device, gradients) in enumerate(zip(devices, self._sum_gradients(devices), strict=True)):
             with tfutil.absolute_name_scope(f'{self.scope}/Apply{index}'), tf.device(device.name):
                 complete, updated, device.sums = self._apply(device, gradients, 1.0 / num_devices)
                 ops.append(updated)
-                new_vars += device.sums
                 if device is devices[-1]:
                     ops += self._statistics(device, complete, updated)
-        tfutil.run([var.initializer for var in new_vars + self._new_optimizer_vars()])
+        variables = [var for device in devices for var in device.state()]
+        tfutil.init_uninitialized_vars([self.skipped.total, self.skipped.in_a_row, *variables])
         return tf.group(*ops, name='TrainingOp')
 
     def _sum_gradients(self, devices):
@@ -232,19 +221,11 @@ class Optimizer:
         assert all(copy.shape == var.shape for copy, var in pairs.items())
         return pairs
 
-    def _optimizer_vars(self):
-        return [var for device in self._devices.values() for var in device.optimizer.variables()]
-
-    def _new_optimizer_vars(self):
-        """Return the variables of the underlying optimizers that have not been initialized."""
-        new_vars = [var for var in self._optimizer_vars() if var not in self._shared.initialized]
-        self._shared.initialized.update(new_vars)
-        return new_vars
-
     def reset_optimizer_state(self) -> None:
         """Reset moments and beta powers to their initial values, also for Optimizers that share them."""
         tfutil.assert_tf_initialized()
-        tfutil.run([var.initializer for var in self._optimizer_vars()])
+        optimizers = [device.optimizer for device in self._devices.values()]
+        tfutil.run([var.initializer for optimizer in optimizers for var in optimizer.variables()])
 
     def get_loss_scaling_var(self, device) -> tf.Variable | None:
         """Return the variable with log2 of the loss scaling on a device; None without loss scaling."""

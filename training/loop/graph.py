@@ -40,7 +40,7 @@ class TrainInputs:
     step: tf.Tensor            # Session calls so far, from which random numbers follow, int64 [].
 
     def feed(self, sched):
-        """Return the feed_dict for these settings of the schedule; `step` is fed apart."""
+        """Return the feed_dict for these settings of the schedule, without `step`."""
         return {self.lod: sched.lod, self.G_lrate: sched.G_lrate, self.D_lrate: sched.D_lrate,
                 self.minibatch_size: sched.minibatch_size, self.minibatch_gpu: sched.minibatch_gpu}
 
@@ -58,7 +58,7 @@ class TrainGraph:
     data_fetch: tf.Operation
     Gs_update: tf.Operation
     G_reg_interval: int | None = None           # Minibatches from one G_reg to the next. None = never.
-    D_reg_interval: int | None = None
+    D_reg_interval: int | None = None           # Likewise from one D_reg to the next.
     optimizers: tuple = ()                      # All that make steps.
     variables: tuple = ()                       # All variables of the graph.
     state_variables: tuple = ()                 # Those that a training state contains.
@@ -99,7 +99,7 @@ def _fade_out_details(x, amount):
         return tf.reshape(tflib.lerp(pixels, blocks, amount), [n, c, h, w])
 
     with tf.name_scope('FadeDetails'):
-        return tf.cond(amount > 0, blended, lambda: x)  # most steps lie between two fades, or there are none
+        return tf.cond(amount > 0, blended, lambda: x)  # in most steps, nothing fades
 
 
 def _enlarge(x, factor):

@@ -105,15 +105,8 @@ class Reporter:
         for metric in self.metrics.metrics:
             metric.restore(state['metrics'].get(metric.name, []))
 
-    def image_snapshot_due(self):
-        """Return whether this tick ends with a picture."""
-        return self._is_due(self.image_snapshot_ticks)
-
-    def network_snapshot_due(self):
-        """Return whether this tick ends with a pickle of the networks."""
-        return self._is_due(self.network_snapshot_ticks)
-
-    def _is_due(self, interval_ticks):
+    def is_due(self, interval_ticks):
+        """Return whether this tick ends with what is written every `interval_ticks`; None = never."""
         if interval_ticks is None or self.trainer.is_done:
             return interval_ticks is not None
         if self.snapshot_kimg is None:
@@ -151,14 +144,6 @@ class Reporter:
         save_summaries(self.summary_log, self.trainer.cur_nimg)
         self.context.update(f'{self.trainer.sched.lod:.2f}', cur_epoch=self.trainer.cur_nimg // 1000)
         self.maintenance_time = self.context.get_last_update_interval() - self._tick_time
-
-    def should_stop(self):
-        """Return whether there was an `abort.txt` in the run directory at the last tick."""
-        return self.context.should_stop()
-
-    def close(self):
-        """Close the log of TensorBoard."""
-        self.summary_log.close()
 
     def _total_time(self):
         return self.context.get_time_since_start() + self.resume_time
