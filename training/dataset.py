@@ -95,10 +95,6 @@ class TFRecordDataset(Dataset):
         return {lod: init_op(file) for lod, file in self._files.items()}
 
     def take_share(self, first, count, total):
-        """Restrict the stream to minibatches first ... first + count - 1 of every `total`. Returns True.
-
-        `advance` and `position` count the minibatches of all workers.
-        """
         with tf.name_scope('Dataset'), tf.device('/cpu:0'):
             self._init_ops = self._make_init_ops(functools.partial(
                 share_of_stream, minibatch_size=self._minibatch_in, first=first, count=count, total=total))
@@ -107,11 +103,9 @@ class TFRecordDataset(Dataset):
         return True
 
     def configure(self, minibatch_size, lod=0):
-        """Set the minibatch size and the level of detail (rounded down; 0 = full resolution) of the next
-        minibatches. If either changes, the stream starts another pass over the images."""
         lod = int(np.floor(lod))
         assert minibatch_size >= 1 and lod in self._init_ops
-        if (minibatch_size, lod) != (self._cur_minibatch, self._cur_lod):
+        if (minibatch_size, lod) != (self._cur_minibatch, self._cur_lod):  # another pass over the images
             number, skip = self._reached()
             self._begin(minibatch_size, lod, number + (skip > 0), 0)
 
@@ -131,11 +125,9 @@ class TFRecordDataset(Dataset):
         return number + passes, skip
 
     def advance(self, num_minibatches):
-        """Count minibatches that have been taken from `get_minibatch_tf`, by all workers together."""
         self._taken += num_minibatches * self._cur_minibatch
 
     def position(self):
-        """Return where the stream is, for `restore`: a dict of numbers."""
         number, skip = self._reached()
         return {'pass': number, 'skip': skip, 'minibatch_size': self._cur_minibatch, 'lod': self._cur_lod,
                 'num_images': self.num_images}
@@ -150,8 +142,6 @@ class TFRecordDataset(Dataset):
             self._begin(position['minibatch_size'], position['lod'], position['pass'], position['skip'])
 
     def get_minibatch_tf(self):
-        """Return tensors of the next minibatch, as configured: images uint8 [N,C,H,W], labels
-        [N,label_size]."""
         return self._iterator.get_next()
 
     def get_minibatch_np(self, minibatch_size, lod=0):
@@ -167,8 +157,6 @@ class TFRecordDataset(Dataset):
             raise self.describe_error(error) from error
 
     def get_random_labels_tf(self, minibatch_size):
-        """Return a tensor of labels [minibatch_size, label_size], drawn with replacement at every
-        evaluation."""
         with tf.name_scope('Dataset'), tf.device('/cpu:0'):
             if self.label_size == 0:
                 return tf.zeros([minibatch_size, 0], self.label_dtype)

@@ -123,16 +123,6 @@ def _moments_np(value):
     return moments if np.isfinite(moments[1]) else np.zeros(3)
 
 
-def _flush():
-    """Add values from Python to the accumulators."""
-    immediate = list(_state().immediate.values())
-    if immediate:
-        feed_dict = {each.placeholder: each.moments for each in immediate}
-        tfutil.run([each.update for each in immediate], feed_dict)
-    for each in immediate:
-        each.moments = np.zeros(3)
-
-
 def _take_moments(accumulators):
     """Return [1, E[x], E[x^2]] over all accumulators (NaN if empty), and the op that then empties them."""
     total = tf.add_n([tf.identity(accumulator) for accumulator in accumulators])
@@ -206,6 +196,11 @@ def save_summaries(file_writer, global_step=None) -> None:
             file_writer.add_summary(layout)
         with tf.device(None), tf.control_dependencies(None):
             state.merge_op = tf.summary.merge_all()
-    _flush()
+    immediate = list(state.immediate.values())
+    if immediate:
+        feed_dict = {each.placeholder: each.moments for each in immediate}
+        tfutil.run([each.update for each in immediate], feed_dict)
+    for each in immediate:
+        each.moments = np.zeros(3)
     if state.merge_op is not None:
         file_writer.add_summary(tfutil.run(state.merge_op), global_step)

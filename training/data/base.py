@@ -11,7 +11,7 @@ class Dataset:
     A subclass calls `__init__` and implements `configure`, `get_minibatch_tf` and, if it has labels,
     `get_random_labels_tf`. The training loop takes it as dataset_args=dict(class_name='my_module.MyDataset').
     Optional: `advance`, `position` and `restore`, so that resumed runs continue with the next image, and
-    `take_share`, so that each of several workers reads only its part.
+    `take_share`, so that each of several workers reads only its part. `TFRecordDataset` has them all.
 
     Attributes: `shape` [C,H,W] at full resolution, `resolution` (H = W, a power of two), `resolution_log2`,
     `dtype`, `dynamic_range` (values of black and white), `label_size` (0 = no labels), `label_dtype`.
@@ -66,7 +66,7 @@ class Dataset:
         return False
 
     def advance(self, num_minibatches):
-        """Count minibatches that have been taken from `get_minibatch_tf`, by all workers together."""
+        """Count minibatches that were taken from `get_minibatch_tf`, by all workers together."""
 
     def position(self):
         """Return what `restore` needs to continue with the next image, valid JSON. None = nothing."""

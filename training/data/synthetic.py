@@ -32,13 +32,11 @@ class SyntheticDataset(Dataset):
             self._lod_var = tf.Variable(np.int32(0), name='lod_var', trainable=False)
 
     def configure(self, minibatch_size, lod=0):
-        """Set the minibatch size and the level of detail (rounded down) of the next minibatches."""
         lod = int(np.floor(lod))
         assert minibatch_size >= 1 and 0 <= lod <= self.resolution_log2
         tflib.set_vars({self._minibatch_var: minibatch_size, self._lod_var: lod})
 
     def get_minibatch_tf(self):
-        """Return tensors of a minibatch, as configured: images [N,C,H,W], labels [N,label_size]."""
         with tf.name_scope('SyntheticDataset'):
             side = self.resolution // 2 ** self._lod_var
             images = self._generate_images(
@@ -48,7 +46,6 @@ class SyntheticDataset(Dataset):
                     tf.ensure_shape(labels, [None, self.label_size]))
 
     def get_random_labels_tf(self, minibatch_size):
-        """Return a tensor of labels [minibatch_size, label_size], computed at every evaluation."""
         with tf.name_scope('SyntheticDataset'):
             return self._generate_labels(minibatch_size)
 
