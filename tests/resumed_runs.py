@@ -17,7 +17,7 @@ from training.resuming import command, found_runs, state_folder
 TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
               dlatent_size=4, mapping_fmaps=4, mapping_layers=1)
 TINY_D = dict(func_name='training.networks_stylegan2.D_stylegan2', fmap_base=32, fmap_max=4,
-              architecture='skip')
+              architecture='skip')  # the only one that knows resolution 4
 ADAM = dict(beta1=0.0, beta2=0.99, epsilon=1e-8)
 
 

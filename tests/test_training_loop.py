@@ -25,6 +25,7 @@ from tests.golden_figures import (
     set_golden_values,
 )
 from tests.golden_recipe import golden_input, golden_value
+from tests.resumed_runs import ADAM, TINY_D, TINY_G
 from training import misc, training_loop
 from training.data.export import TFRecordExporter
 from training.dataset import TFRecordDataset
@@ -33,10 +34,6 @@ from training.loop.reporting import Reporter
 from training.loop.trainer import Trainer
 from training.training_loop import process_reals
 
-TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
-              dlatent_size=4, mapping_fmaps=4, mapping_layers=1)
-TINY_D = dict(func_name='training.networks_stylegan2.D_stylegan2', fmap_base=32, fmap_max=4,
-              architecture='skip')  # the only one that knows resolution 4
 NO_SNAPSHOTS = dict(image_snapshot_ticks=None, network_snapshot_ticks=None)
 
 
@@ -67,9 +64,8 @@ def _submit(data_dir, result_dir, session_config=None, **kwargs):
     sc.run_desc = 'test'
     sc.num_gpus = kwargs.pop('num_gpus', 1)
     sc.local.do_not_copy_source_files = True
-    adam = dict(beta1=0.0, beta2=0.99, epsilon=1e-8)
     args = dict(data_dir=str(data_dir), dataset_args=dict(tfrecord_dir='tiny', shuffle_mb=0),
-                G_opt_args=adam, D_opt_args=adam, grid_args=dict(size='1080p', layout='random'))
+                G_opt_args=ADAM, D_opt_args=ADAM, grid_args=dict(size='1080p', layout='random'))
     with fresh_session(session_config):
         dnnlib.submit_run(sc, 'training.training_loop.training_loop', **{**args, **kwargs})
     return pathlib.Path(sorted(pathlib.Path(result_dir).glob('0*-test'))[-1])
