@@ -75,7 +75,7 @@ def training_loop(
     several workers, they train together; only the first one writes and prints.
     """
     num_gpus = dnnlib.submit_config.num_gpus
-    data_dir = dnnlib.convert_path(data_dir)
+    data_dir = None if data_dir is None else dnnlib.convert_path(data_dir)
     network_settings = NetworkSettings(G_args, D_args, resume_with_new_nets, use_noise)
     graph_settings = GraphSettings(
         LossSettings(G_loss_args, G_opt_args, G_reg_interval),
