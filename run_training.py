@@ -124,7 +124,7 @@ def go_on(run, parser, argv, group):
     elif args.dry_run:
         print_settings(sc, sc.run_func_kwargs)
     elif group.is_first:
-        command.go_on(run, sc)
+        command.resume(run, sc)
     else:
         workers.follow(sc, sc.run_func_name, **sc.run_func_kwargs)
 

@@ -1,6 +1,6 @@
-"""Train for a long time, compute many features, and see that nothing grows that must not: docs/soak.md.
+"""Train for a long time, compute many features, and check that nothing grows that should not: docs/soak.md.
 
-Status 1 if something does.
+Exits with status 1 if something does.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from dnnlib import cli
 from dnnlib.progress import Progress
 from dnnlib.util import UserError, atomic_write
 
-PARTIAL = 'benchmarks/results'  # what there is when somebody interrupts
+PARTIAL = 'benchmarks/results'  # for the results up to an interruption
 MINIBATCH = 4
 TICK = re.compile(r'tick \d+ .*kimg (\S+) +lod .*sec/kimg (\S+) .*maintenance (\S+)')
 IMAGE = re.compile(r'image (\d+) of')
@@ -32,7 +32,7 @@ FLAGS = [
 
 
 def make_parser():
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog='python -m benchmarks.soak', description=__doc__)
     add = parser.add_argument
     add('--iterations', default=10000, type=cli.int_at_least(0), metavar='N',
@@ -65,7 +65,7 @@ def train(folder, iterations):
 
 
 def _at_tick(line):
-    """-> iterations, seconds of the tick, and those of snapshots and metrics since the one before."""
+    """Return iterations, seconds of the tick and of its snapshots and metrics; None for other lines."""
     tick = TICK.match(line)
     return tick and {
         'iterations': round(float(tick[1]) * 1000 / MINIBATCH),
@@ -89,9 +89,9 @@ def _at_image(line):
 
 
 def measure(args):
-    """-> results. A file has those so far, in case that somebody interrupts. UserError without /proc."""
+    """Return the results, which are also written after each part. Raises UserError without /proc."""
     if not os.path.isdir('/proc/self/fd'):
-        raise UserError('the soak looks at processes through /proc, as Linux has it; run it there')
+        raise UserError('the soak reads /proc; run it on Linux')
     results = {'command': shlex.join(['python', '-m', 'benchmarks.soak', *sys.argv[1:]]),
                'date': machine.today(), 'machine': machine.describe(), 'training_flags': FLAGS,
                'feature_pixels': args.pixels, 'training': [], 'features': []}
@@ -112,7 +112,7 @@ def measure(args):
 
 
 def _write_json(results, out):
-    """One line per sample."""
+    """Write the results, one line per sample."""
     def lines(value):
         return '[\n' + ',\n'.join(f'  {json.dumps(each)}' for each in value) + '\n ]'
 
@@ -124,7 +124,7 @@ def _write_json(results, out):
 
 
 def main(argv=None):
-    """Parse, measure, report, judge."""
+    """Parse, measure, report; exit with status 1 if something grows."""
     args = make_parser().parse_args(argv)
     if args.report:
         results = results_file.read(
@@ -133,7 +133,7 @@ def main(argv=None):
         try:
             results = measure(args)
         except processes.Failed as error:
-            raise UserError(f'the process that was watched has failed:\n{error}') from error
+            raise UserError(f'the watched process has failed:\n{error}') from error
         _write_json(results, args.out)
     soak_report.write(results, args.out)
     verdicts = soak_report.verdicts(results)

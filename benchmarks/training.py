@@ -1,4 +1,4 @@
-"""Training of StyleGAN2's config F, narrowed, on grey images of 32x32: each step of an iteration."""
+"""Times each step of an iteration: StyleGAN2's config F, narrowed, on grey images of 32x32."""
 
 import time
 
@@ -6,18 +6,18 @@ import dnnlib.tflib as tflib
 from benchmarks import counting, machine, timing
 from benchmarks.spread import spread
 from training import dataset
-from training.loop.graph import LossSettings, build_train_graph
+from training.loop.graph import GraphSettings, LossSettings, build_train_graph
 from training.loop.schedule import training_schedule
 from training.settings.configs import config_settings
 
 MINIBATCH = 16
 G_REG_INTERVAL = 4    # minibatches, as in training_loop
 D_REG_INTERVAL = 16
-STEP_SECONDS = 0.25   # that a step is repeated for at least, in each round
+STEP_SECONDS = 0.25   # how long a step is repeated at least, in each round
 
 
 def build(data_dir, fmap_base, fmap_max):
-    """-> G, D, graph, feed_dict; the data set streams."""
+    """Build networks and ops, and start the data set. -> G, D, graph, feed_dict."""
     settings = config_settings('config-f')
     training_set = dataset.load_dataset(tfrecord_dir=data_dir)
     shape = dict(num_channels=training_set.shape[0], resolution=training_set.shape[1], label_size=0)
@@ -26,19 +26,18 @@ def build(data_dir, fmap_base, fmap_max):
         G = tflib.Network('G', **shape, **settings['G_args'], **width)
         D = tflib.Network('D', **shape, **settings['D_args'], **width)
         Gs = G.clone('Gs')
-    graph = build_train_graph(
-        G, D, Gs, training_set,
-        G_settings=LossSettings(settings['G_loss_args'], settings['G_opt_args'], G_REG_INTERVAL),
-        D_settings=LossSettings(settings['D_loss_args'], settings['D_opt_args'], D_REG_INTERVAL),
-        num_gpus=1, minibatch_gpu_sizes=[MINIBATCH], accumulate=False, lazy_regularization=True,
-        mirror_augment=False, drange_net=[-1, 1], G_smoothing_kimg=10)
+    graph_settings = GraphSettings(
+        LossSettings(settings['G_loss_args'], settings['G_opt_args'], G_REG_INTERVAL),
+        LossSettings(settings['D_loss_args'], settings['D_opt_args'], D_REG_INTERVAL),
+        lazy_regularization=True, mirror_augment=False, drange_net=[-1, 1], G_smoothing_kimg=10)
     sched = training_schedule(0, training_set, minibatch_size_base=MINIBATCH, minibatch_gpu_base=MINIBATCH)
+    graph = build_train_graph(G, D, Gs, training_set, graph_settings, [sched])
     training_set.configure(sched.minibatch_gpu, sched.lod)
     return G, D, graph, graph.inputs.feed(sched)
 
 
 def steps_of(graph):
-    """{name: (operations, how often a minibatch runs them)}, in their order."""
+    """Return {name: (operations, how often a minibatch runs them)}, in their order."""
     return {
         'G': ((graph.G_train,), 1),
         'G regularization': ((graph.G_reg,), 1 / G_REG_INTERVAL),
@@ -49,10 +48,10 @@ def steps_of(graph):
 
 
 def multiply_adds_by_definition(G, D):
-    """Multiply-adds of an average iteration per image; `G`, `D`: those of one evaluation.
+    """Return multiply-adds per image of an average iteration; `G`, `D`: those of one evaluation.
 
-    A gradient with respect to inputs costs as much as the evaluation, one with respect to weights as well,
-    and so on for second order. G's regularizer has half the minibatch.
+    A gradient with respect to inputs costs as much as the evaluation, and so does one with respect to
+    weights, also at second order. G's regularizer has half the minibatch.
     """
     G_step = 3 * G + 2 * D      # both forward and back to G's images, and to G's weights
     G_reg = 6 * G / 2           # forward, gradient of the dlatents, and two gradients of each of these
@@ -62,7 +61,7 @@ def multiply_adds_by_definition(G, D):
 
 
 def train(data_dir, fmap_base, fmap_max, seconds, min_rounds, with_profile=False):
-    """Time the steps of an iteration. -> dict for JSON; times per 1000 images, steps per run."""
+    """Time the steps of an iteration. -> dict for JSON: times per 1000 images, those of steps per run."""
     tflib.init_tf({'rnd.np_random_seed': 1})
     start = time.perf_counter()
     G, D, graph, feed = build(data_dir, fmap_base, fmap_max)
@@ -103,7 +102,7 @@ def train(data_dir, fmap_base, fmap_max, seconds, min_rounds, with_profile=False
 
 
 def _profile(steps, feed):
-    """Seconds and numbers of operations by type, of an average minibatch."""
+    """Return seconds and numbers of operations by type, for an average minibatch."""
     totals = {}
     for ops, weight in steps.values():
         for kind, (seconds, count) in timing.profile(lambda ops=ops: tflib.run(ops, feed)).items():

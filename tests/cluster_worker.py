@@ -10,7 +10,7 @@ import dnnlib
 from dnnlib import cli
 from dnnlib.parallel import workers
 from tests.golden_figures import QUICK
-from tests.test_training_loop import TINY_D, TINY_G
+from tests.resumed_runs import TINY_D, TINY_G
 
 
 def settings(data_dir, **kwargs):

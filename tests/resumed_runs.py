@@ -1,4 +1,4 @@
-"""Small training runs that stop and go on, and what is left of them."""
+"""Small training runs that stop and resume, and what they leave behind."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from training.resuming import command, found_runs, state_folder
 TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
               dlatent_size=4, mapping_fmaps=4, mapping_layers=1)
 TINY_D = dict(func_name='training.networks_stylegan2.D_stylegan2', fmap_base=32, fmap_max=4,
-              architecture='skip')
+              architecture='skip')  # the only one that knows resolution 4
 ADAM = dict(beta1=0.0, beta2=0.99, epsilon=1e-8)
 
 
@@ -51,19 +51,19 @@ def start(data_dir, result_dir, session_config=QUICK, num_gpus=1, **kwargs):
     return sorted(pathlib.Path(result_dir).glob('0*-test'))[-1]
 
 
-def go_on(run_dir, session_config=QUICK, **changes):
-    """Go on with a run, as in a process of its own."""
+def resume(run_dir, session_config=QUICK, **changes):
+    """Resume a run, as in another process."""
     run = found_runs.find_run(str(run_dir), None)
     sc = command.settings_with(run, {}, [], None)
     sc.run_func_kwargs.update(changes)
     with fresh_session(session_config), contextlib.suppress(SystemExit):
         tf.set_random_seed(99)
         np.random.seed(99)
-        command.go_on(run, sc)
+        command.resume(run, sc)
 
 
 def values(run_dir):
-    """All that the last training state holds: {name: array or number}."""
+    """Return all that the last training state contains: {name: array or number}."""
     state = state_folder.read(state_folder.paths(str(run_dir))[-1])
     reader = tf.train.load_checkpoint(state.path + '/variables')
     variables = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
@@ -87,7 +87,7 @@ def summaries(run_dir, times=False):
 
 
 def differences(run_dir, other):
-    """What differs between two runs that should be equal: [line]."""
+    """Return what differs between two runs that should be equal: [line]."""
     expected, actual = values(run_dir), values(other)
     found = sorted(set(expected) ^ set(actual))
     found += [name for name in sorted(set(expected) & set(actual))

@@ -1,14 +1,14 @@
-"""Kill a small run again and again at random moments, and see that nothing is lost.
+"""Kill a small run repeatedly at random moments, and check that nothing is lost.
 
     python -m tests.stress_resume --kills=200
 
-One process trains without being disturbed. Then processes go on with a second run, each of which is killed
-(SIGKILL) at a random moment: while it builds its graph, trains, reports or writes a state. When there have
-been enough kills the run is left alone until it ends. Its variables, order of data, logs and snapshots have
-to be those of the first one, in every bit.
+One process trains undisturbed. Other processes resume a second run, and each is killed (SIGKILL) at a random
+moment: while it builds its graph, trains, reports or writes a state. After the last kill the run continues
+until it ends. Its variables, order of data, logs and snapshots must be bit-for-bit identical to the first
+one's.
 
-To load TensorFlow takes most of the start of a process: it is loaded once, and every process is a fork of
-this one, which starts no thread of TensorFlow. Status 1 if anything differs.
+Loading TensorFlow takes most of the start of a process: it is loaded once, and every process is a fork of
+this one, which starts no thread of TensorFlow. Exits with status 1 if anything differs.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main():
 
 
 def stress(folder, kills, rnd):
-    """-> exit status."""
+    """Run the experiment. -> exit status."""
     data_dir = resumed_runs.write_data(folder / 'data')
     kwargs = dict(
         network_snapshot_ticks=1, image_snapshot_ticks=None, keep_states=2, lazy_regularization=False,
@@ -50,13 +50,13 @@ def stress(folder, kills, rnd):
     for number in range(kills):
         moment = _kill_at_random(pid, run_dir, rnd)
         print(f'kill {number + 1} of {kills}, {moment}: {seen.look()}', flush=True)
-        pid = _forked(folder / 'log', lambda: resumed_runs.go_on(run_dir))
+        pid = _forked(folder / 'log', lambda: resumed_runs.resume(run_dir))
     _kill_at_random(pid, run_dir, rnd)
     seen.look()
     seconds = time.monotonic() - begin
     total_kimg = float(seen.states[-1].removeprefix('training-state-')) + 0.016
     statuses = [_wait(_forked(folder / 'log', work)) for work in (
-        lambda: resumed_runs.go_on(run_dir, total_kimg=total_kimg),
+        lambda: resumed_runs.resume(run_dir, total_kimg=total_kimg),
         lambda: resumed_runs.start(data_dir, folder / 'one', total_kimg=total_kimg, **kwargs))]
     [undisturbed] = (folder / 'one').glob('0*')
     problems = resumed_runs.differences(undisturbed, run_dir) + seen.lost
@@ -69,14 +69,14 @@ def stress(folder, kills, rnd):
 
 
 def _first_state(result_dir):
-    """Wait for it. -> run directory."""
+    """Wait for the first state. -> run directory."""
     while not (states := list(result_dir.glob('0*/training-state-*'))):
         time.sleep(0.02)
     return states[0].parent
 
 
 class Witness:
-    """What was there after every kill must not get less."""
+    """Checks that no state or snapshot gets lost."""
 
     def __init__(self, run_dir):
         self.run_dir = run_dir
@@ -86,7 +86,7 @@ class Witness:
         self.snapshots = set()
 
     def look(self):
-        """Compare with the last look. -> what is there, in words."""
+        """Compare with the last look. -> what is there, as text."""
         names = sorted(path.name for path in self.run_dir.iterdir())
         states = [name for name in names if name.startswith('training-state-')]
         snapshots = {name for name in names if name.startswith('network-snapshot-')}
@@ -101,7 +101,7 @@ class Witness:
 
 
 def _forked(output, work):
-    """Start a process that does `work` and ends. -> its id."""
+    """Start a process that calls `work` and ends. -> its id."""
     sys.stdout.flush()
     pid = os.fork()
     if pid > 0:
@@ -127,7 +127,7 @@ def _wait(pid):
 
 
 def _kill_at_random(pid, run_dir, rnd):
-    """Kill the process in its start, while it writes a state, or some time after that. -> when, in words."""
+    """Kill the process in its start, while it writes a state, or some time after that. -> when, as text."""
     before = sorted(run_dir.glob('training-state-*'))[-1:]
     moments = [('its start', 3.0), ('it began a state', 0.06), ('a state', 0.5)]
     when, longest = rnd.choices(moments, [2, 4, 4])[0]

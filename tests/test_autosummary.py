@@ -87,7 +87,7 @@ def test_integers_and_booleans_are_recorded_as_numbers(session, flush):
     assert flush() == {'count': 2**30 + 128, 'share': 0.25}
 
 
-def test_means_start_anew_after_each_flush(session, flush):
+def test_means_restart_after_each_flush(session, flush):
     value = tf.placeholder(tf.float32, [])
     recorded = autosummary('Loss/D', value)
     session.run(recorded, {value: 1})
@@ -167,7 +167,7 @@ def test_python_values_refuse_tensors_as_condition_or_passthru(session):
         autosummary('a', 1.0, passthru=tf.constant(1.0))
 
 
-def test_new_names_are_refused_after_finalization_and_known_ones_go_on(flush):
+def test_new_names_are_refused_after_finalization_and_known_ones_continue(flush):
     autosummary('Progress/kimg', 1.0)
     flush()
     with pytest.raises(AssertionError, match='Progress/tick'):

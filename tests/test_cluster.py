@@ -65,9 +65,9 @@ def test_two_processes_train_as_one_with_two_devices_and_the_first_one_writes(da
 
 def test_one_process_alone_has_neither_server_nor_collectives(whole, data_dir):
     with fresh_session(QUICK) as session:
-        cluster = tflib.cluster.join(dnnlib.parallel.workers.Workers(), 2, {}, 1.0)
-        cluster.start_session({})
-        cluster.share_variables([])
-        assert cluster.is_alone and cluster.is_first and cluster.gather('x') == ['x']
-        assert (cluster.num_devices, cluster.first_device) == (2, 0)
+        with tflib.parallel.joined(dnnlib.parallel.workers.Workers(), 2, {}, 1.0) as cluster:
+            cluster.start_session({})
+            cluster.share_variables([])
+            assert cluster.is_alone and cluster.is_first and cluster.gather('x') == ['x']
+            assert (cluster.num_devices, cluster.first_device) == (2, 0)
         assert not session.graph.get_operations()

@@ -1,4 +1,4 @@
-"""Whole trainings by several processes: they agree, stop, lose one another, go on. `make test-cluster`."""
+"""Whole trainings by several processes: they agree, stop, lose one another, resume. `make test-cluster`."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def endless(data_dir, tmp_path):  # noqa: F811
         yield processes, addresses
 
 
-def test_a_killed_worker_is_named_and_other_numbers_of_processes_go_on(endless, data_dir, tmp_path):  # noqa: F811
+def test_a_killed_worker_is_named_and_other_numbers_of_processes_resume(endless, data_dir, tmp_path):  # noqa: F811
     processes, addresses = endless
     processes[1].kill()
     assert clusters.finish(processes[0])[::2] == (
@@ -89,7 +89,7 @@ def test_a_signal_to_any_worker_stops_all_with_a_state(index, endless, tmp_path)
     processes[index].send_signal(signal.SIGTERM)
     assert [status for status, _ in finish_all(processes)] == [143, 143]
     run_dir = run_dir_of(tmp_path)
-    assert 'goes on' in (run_dir / 'log.txt').read_text()
+    assert ' continues.' in (run_dir / 'log.txt').read_text()
     nimg = state_folder.newest(run_dir).content['trainer']['cur_nimg']
     last_tick = re.findall('^tick .* kimg ([0-9.]+)', (run_dir / 'log.txt').read_text(), re.MULTILINE)[-1]
     assert nimg / 1000 >= float(last_tick) - 0.05
@@ -106,7 +106,7 @@ def test_abort_txt_stops_all(endless, tmp_path):
     assert state.content['trainer']['cur_nimg'] / 1000 >= float(last_tick) - 0.05
 
 
-def test_a_worker_without_the_data_set_tells_the_others(data_dir, tmp_path):  # noqa: F811
+def test_a_worker_without_the_data_set_reports_that_to_the_others(data_dir, tmp_path):  # noqa: F811
     addresses = clusters.free_addresses(2)
     processes = [clusters.start(arguments(folder, tmp_path / 'results', 1), addresses, index)
                  for index, folder in enumerate([data_dir, str(tmp_path)])]

@@ -126,7 +126,6 @@ def test_a_network_trains_and_grows_on_it(tmp_path):
     with fresh_session(QUICK):
         dnnlib.submit_run(
             sc, 'training.training_loop.training_loop', total_kimg=0.016, minibatch_repeats=1,
-            data_dir='unused',
             dataset_args=dict(class_name=f'{__name__}.Ramp', **{**RAMP, 'label_dtype': 'float32'}),
             G_args=dict(func_name='training.networks_progan.G_paper', latent_size=4, **network),
             D_args=dict(func_name='training.networks_progan.D_paper', **network),

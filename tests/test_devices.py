@@ -23,7 +23,7 @@ from tests.golden_recipe import deterministic_normal, golden_input
 from training import loss, loss_stylegan
 from training.data.export import TFRecordExporter
 from training.dataset import TFRecordDataset
-from training.loop.graph import LossSettings, build_train_graph
+from training.loop.graph import GraphSettings, LossSettings, build_train_graph
 
 MINIBATCH = 2  # images per device and round, which is also one group of the minibatch statistics
 TINY = dict(num_channels=3, resolution=4, label_size=3, fmap_base=32, fmap_max=4)
@@ -171,14 +171,14 @@ def build(training_set, devices, rounds, G_loss, D_loss, mirror_augment=False, *
     """-> the graph of a training iteration, and what to feed"""
     with tflib.device(0):
         G, D = make_networks()
-    graph = build_train_graph(
-        G, D, G.clone('Gs'), training_set, num_gpus=devices, minibatch_gpu_sizes=[MINIBATCH],
-        G_settings=LossSettings(G_loss, opt_args, 4), D_settings=LossSettings(D_loss, opt_args, 16),
-        accumulate=rounds > 1, lazy_regularization=True, mirror_augment=mirror_augment, drange_net=[-1, 1],
-        G_smoothing_kimg=10.0)
+    settings = GraphSettings(
+        LossSettings(G_loss, opt_args, 4), LossSettings(D_loss, opt_args, 16), lazy_regularization=True,
+        mirror_augment=mirror_augment, drange_net=[-1, 1], G_smoothing_kimg=10.0)
     lrate = LRATE if opt_args else 0.002
     sched = dnnlib.EasyDict(lod=0.0, G_lrate=lrate, D_lrate=lrate,
                             minibatch_size=MINIBATCH * devices * rounds, minibatch_gpu=MINIBATCH)
+    graph = build_train_graph(
+        G, D, G.clone('Gs'), training_set, settings, [sched], tflib.Cluster(devices))
     return graph, graph.inputs.feed(sched)
 
 

@@ -1,4 +1,4 @@
-"""What a machine can do is told beforehand: pictures that it can draw, trainings that never end."""
+"""Estimates for this machine: pictures that shrink on CPUs, trainings of months that are announced."""
 
 import numpy as np
 import PIL.Image
@@ -6,7 +6,7 @@ import pytest
 
 import dnnlib.tflib as tflib
 from tests import resumed_runs
-from tests.resumed_runs import go_on, start, write_data
+from tests.resumed_runs import resume, start, write_data
 from training.loop import outlook
 from training.loop.reporting import SnapshotGrid
 from training.loop.trainer import Trainer
@@ -89,7 +89,7 @@ def _pictures(run_dir):
     return {path.name: PIL.Image.open(path).size for path in run_dir.glob('*.png')}
 
 
-def test_a_run_with_a_small_grid_goes_on_with_it_and_says_how_long_it_takes(slow, tmp_path, monkeypatch):
+def test_a_run_with_a_small_grid_resumes_with_it_and_says_how_long_it_takes(slow, tmp_path, monkeypatch):
     """The second part finds a faster machine, and keeps the grid."""
     monkeypatch.setattr(outlook, 'LONG_DAYS', 0)
     grid_args = dict(size='1080p', layout='random')
@@ -100,7 +100,7 @@ def test_a_run_with_a_small_grid_goes_on_with_it_and_says_how_long_it_takes(slow
     assert sum(line.startswith('At this pace, the remaining') for line in lines) == 1
     assert 'TensorFlow prepares the first steps...' in lines
     monkeypatch.undo()
-    go_on(one, total_kimg=0.032)
+    resume(one, total_kimg=0.032)
     assert set(_pictures(one).values()) == {(2 * 8, 2 * 8)}
     assert len(_pictures(one)) >= 3
     assert state_folder.newest(str(one)).arrays['grid_latents'].shape == (4, 4)

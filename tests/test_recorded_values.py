@@ -81,7 +81,7 @@ class Seen:
         variables = tflib.tfutil.tf.global_variables()
         tflib.init_uninitialized_vars(variables)
         before = tflib.run(variables)
-        values = tflib.run(tensors, {**trainer.feed_dict, trainer.step_in: trainer.step})
+        values = tflib.run(tensors, {**trainer.feed_dict, trainer.graph.inputs.step: trainer.step})
         for variable, value in zip(variables, before, strict=True):
             variable.load(value, tflib.tfutil.default_session())
         for name, arrays in values.items():

@@ -1,4 +1,4 @@
-"""A run that stops and goes on ends as one that never stopped, in every bit."""
+"""A run that stops and resumes ends bit-for-bit as one that never stopped."""
 
 import contextlib
 import signal
@@ -14,7 +14,7 @@ from tests.resumed_runs import (
     TINY_D,
     TINY_G,
     differences,
-    go_on,
+    resume,
     start,
     summaries,
     tick_lines,
@@ -52,7 +52,7 @@ def data_dir(tmp_path_factory):
 
 @contextlib.contextmanager
 def stopped_after(iterations):
-    """Iterations end in a signal after every so many."""
+    """Raise a signal after every `iterations` iterations."""
     original = Trainer.check_skipped_steps
     count = [0]
 
@@ -78,7 +78,7 @@ def test_a_run_that_stops_every_few_iterations_ends_as_one_in_one_go(case, data_
         assert not (other / 'network-final.pkl').exists()
         launches = 1
         while not (other / 'network-final.pkl').exists():
-            go_on(other, **config)
+            resume(other, **config)
             launches += 1
     assert launches >= 2
     assert len(tick_lines(run_dir)) >= 4
@@ -105,10 +105,10 @@ def test_a_stop_between_steps_that_are_skipped_changes_nothing_and_one_bad_devic
         G_loss_args=dict(func_name='training.loss.G_logistic_ns'), total_kimg=0.2)
     with stopped_after(2):
         run_dir = start(data_dir, tmp_path, **kwargs)
-        go_on(run_dir, kwargs['session_config'])
-        go_on(run_dir, kwargs['session_config'])
+        resume(run_dir, kwargs['session_config'])
+        resume(run_dir, kwargs['session_config'])
         with pytest.raises(UserError, match='TrainD: 3 steps in a row were skipped at 0.1 kimg'):
-            go_on(run_dir, kwargs['session_config'])
+            resume(run_dir, kwargs['session_config'])
     skipped = [line.rpartition('gpumem 0.0')[2] for line in tick_lines(run_dir)]
     assert skipped == ['', ' skipped 1', ' skipped 1']  # after 1, 3 and 5 steps
     before, after = state_folder.paths(str(run_dir))[-2:]  # after 5 and 6 steps, both skipped

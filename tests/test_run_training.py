@@ -210,7 +210,7 @@ def run_dir(data_dir, submitted, tmp_path):
 def continued(monkeypatch):
     """What main() hands over to go on with a run: [(run, SubmitConfig), ...]."""
     calls = []
-    monkeypatch.setattr(command, 'go_on', lambda run, sc: calls.append((run, sc)))
+    monkeypatch.setattr(command, 'resume', lambda run, sc: calls.append((run, sc)))
     return calls
 
 
@@ -265,7 +265,7 @@ def test_a_run_goes_on_neither_with_abort_txt_nor_beside_another_process(run_dir
     pathlib.Path(run_dir, 'abort.txt').touch()
     with pytest.raises(SystemExit):
         _resume(f'--resume={run_dir}')
-    assert 'abort.txt: this file ended the run; remove it to go on' in capsys.readouterr().err
+    assert 'abort.txt: this file ended the run; remove it to resume' in capsys.readouterr().err
 
 
 def test_latest_needs_a_run_with_a_state(tmp_path, capsys):

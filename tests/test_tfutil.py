@@ -127,7 +127,7 @@ def test_gpus_are_used_as_they_are_and_have_to_suffice(pretend_gpus):
     assert tflib.device_config(1) == tflib.device_config(2) == {}
     with tflib.device(1):
         assert tf.zeros([]).device == '/device:GPU:1'
-    with pytest.raises(UserError, match='--num-gpus=4: the number of GPUs of this machine is 2; use 2'):
+    with pytest.raises(UserError, match='--num-gpus=4: the number of GPUs .* is 2; use at most 2'):
         tflib.device_config(4)
 
 

@@ -25,6 +25,7 @@ from tests.golden_figures import (
     set_golden_values,
 )
 from tests.golden_recipe import golden_input, golden_value
+from tests.resumed_runs import ADAM, TINY_D, TINY_G
 from training import misc, training_loop
 from training.data.export import TFRecordExporter
 from training.dataset import TFRecordDataset
@@ -33,10 +34,6 @@ from training.loop.reporting import Reporter
 from training.loop.trainer import Trainer
 from training.training_loop import process_reals
 
-TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
-              dlatent_size=4, mapping_fmaps=4, mapping_layers=1)
-TINY_D = dict(func_name='training.networks_stylegan2.D_stylegan2', fmap_base=32, fmap_max=4,
-              architecture='skip')  # the only one that knows resolution 4
 NO_SNAPSHOTS = dict(image_snapshot_ticks=None, network_snapshot_ticks=None)
 
 
@@ -67,9 +64,8 @@ def _submit(data_dir, result_dir, session_config=None, **kwargs):
     sc.run_desc = 'test'
     sc.num_gpus = kwargs.pop('num_gpus', 1)
     sc.local.do_not_copy_source_files = True
-    adam = dict(beta1=0.0, beta2=0.99, epsilon=1e-8)
     args = dict(data_dir=str(data_dir), dataset_args=dict(tfrecord_dir='tiny', shuffle_mb=0),
-                G_opt_args=adam, D_opt_args=adam, grid_args=dict(size='1080p', layout='random'))
+                G_opt_args=ADAM, D_opt_args=ADAM, grid_args=dict(size='1080p', layout='random'))
     with fresh_session(session_config):
         dnnlib.submit_run(sc, 'training.training_loop.training_loop', **{**args, **kwargs})
     return pathlib.Path(sorted(pathlib.Path(result_dir).glob('0*-test'))[-1])
@@ -269,12 +265,13 @@ IDLE = dict(G_args=TINY_G, D_args=TINY_D, dataset_args=_data(4), grid_args=dict(
 @pytest.fixture
 def idle_run(data_dir, tmp_path, monkeypatch):
     """Starts a run of 10 iterations of 1000 images each which train nothing. -> run directory."""
-    def build(G, D, Gs, training_set, **_kwargs):
+    def build(G, D, Gs, training_set, *_args):
         optimizer = types.SimpleNamespace(reset_optimizer_state=lambda: None)
         no_op = tf.no_op()
         return graph.TrainGraph(
-            graph._make_inputs(), optimizer, optimizer, G_train=no_op, G_reg=no_op, D_train=no_op,
-            D_reg=no_op, data_fetch=tf.group(*training_set.get_minibatch_tf()), Gs_update=no_op)
+            graph.make_inputs(), optimizer, optimizer, G_train=no_op, G_reg=no_op, D_train=no_op,
+            D_reg=no_op, data_fetch=tf.group(*training_set.get_minibatch_tf()), Gs_update=no_op,
+            state_variables=tf.global_variables())
 
     monkeypatch.setattr(training_loop, 'build_train_graph', build)
     return lambda **kwargs: _submit(**{'data_dir': data_dir, 'result_dir': tmp_path / 'results',
@@ -351,13 +348,13 @@ def test_ctrl_c_finishes_the_iteration_saves_and_stops(idle_run, tmp_path, monke
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         idle_run(**NO_SNAPSHOTS)
-    assert 'network-snapshot-000003.pkl holds the networks' in capsys.readouterr().out
+    assert 'network-snapshot-000003.pkl; --resume=' in capsys.readouterr().out
     assert _names(_run_dir(tmp_path), 'network-*') == ['network-snapshot-000003.pkl']
     assert len(_network_values(_run_dir(tmp_path) / 'network-snapshot-000003.pkl')) > 0
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_ctrl_c_twice_leaves_at_once(idle_run, tmp_path, monkeypatch):
+def test_ctrl_c_twice_exits_at_once(idle_run, tmp_path, monkeypatch):
     def interrupt_twice(trainer, sched):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
@@ -369,13 +366,13 @@ def test_ctrl_c_twice_leaves_at_once(idle_run, tmp_path, monkeypatch):
 
 
 def test_abort_txt_ends_the_run_at_the_next_tick(idle_run, monkeypatch):
-    original = Reporter.report
+    original = Reporter.print_line
 
-    def abort_at_the_first(reporter, *args):
+    def abort_at_the_first(reporter):
         pathlib.Path(dnnlib.make_run_dir_path('abort.txt')).touch()
-        original(reporter, *args)
+        original(reporter)
 
-    monkeypatch.setattr(Reporter, 'report', abort_at_the_first)
+    monkeypatch.setattr(Reporter, 'print_line', abort_at_the_first)
     run_dir = idle_run(**NO_SNAPSHOTS)
     assert _kimg_of_ticks(run_dir) == [1]
     assert (run_dir / 'network-final.pkl').exists()

@@ -14,10 +14,10 @@ from training.resuming import state_folder, state_keeper
 
 @pytest.fixture
 def variables(session):
-    """A variable `a`, its copy `b`, and `c`, which is left out."""
+    """A variable `a`, its copy `b`, and another one, `c`."""
     a, b, c = [tf.Variable(np.float32([1, 2, number]), name=name) for number, name in enumerate('abc')]
     tflib.run([var.initializer for var in (a, b, c)])
-    return state_folder.Variables({b: a}, without=[c])
+    return state_folder.Variables([a], {b: a})
 
 
 def write(run_dir, nimg, variables, **content):
@@ -89,7 +89,7 @@ def test_a_full_disk_leaves_the_states_before(variables, tmp_path, monkeypatch):
 def test_a_state_of_another_graph_is_refused(variables, tmp_path):
     state = state_folder.read(write(tmp_path, 4, variables))
     tf.Variable(0.0, name='new')
-    other = state_folder.Variables({}, without=[])
+    other = state_folder.Variables(tf.global_variables(), {})
     with pytest.raises(UserError, match='does not fit the networks and optimizers of this run'):
         other.restore(state, empty_summaries=False)
 

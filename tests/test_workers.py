@@ -56,7 +56,7 @@ def test_flags_win_over_tf_config_and_are_found_there():
     assert workers.from_flags(HOSTS, 1) == expected == workers.from_environment()
 
 
-def test_tensorflow_says_less_where_there_are_several_workers_unless_told_otherwise(environment):
+def test_tensorflow_says_less_with_several_workers_unless_a_level_is_set(environment):
     workers.from_flags(['a:1'], 0)
     assert os.environ['TF_CPP_MIN_LOG_LEVEL'] == '2'
     workers.from_flags(HOSTS, 0)

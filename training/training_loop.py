@@ -1,7 +1,9 @@
-"""The training loop: sets up networks, data and logs, then iterates until enough images have been shown."""
+"""The training loop: sets up data, networks and logs, then iterates until enough images have been shown."""
 
+import contextlib
 import functools
 import os
+import signal
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -10,131 +12,212 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib import faults
 from dnnlib.parallel import workers
-from dnnlib.progress import Progress
+from dnnlib.progress import announced
+from dnnlib.util import UserError
 from metrics import metric_base
-from training import dataset
-from training.loop import interruption, outlook, starting_networks
-from training.loop.graph import LossSettings, build_train_graph, process_reals
+from training import dataset, misc
+from training.loop import interruption, starting_networks
+from training.loop.graph import GraphSettings, LossSettings, build_train_graph, process_reals
+from training.loop.outlook import TrainingProgress
 from training.loop.reporting import Reporter, SnapshotGrid
 from training.loop.schedule import training_schedule, with_D_lrate
-from training.loop.trainer import Trainer
-from training.resuming import follower, state_folder
+from training.loop.starting_networks import NetworkSettings
+from training.loop.trainer import LoopSettings, Trainer
+from training.resuming import state_folder
 from training.resuming.state_keeper import StateKeeper
-
-# Arguments that may differ between the workers of a run: what lies where, and what the first one alone does.
-OWN_SETTINGS = (
-    'data_dir', 'grid_args', 'metric_arg_list', 'image_snapshot_ticks', 'network_snapshot_ticks',
-    'snapshot_kimg', 'save_tf_graph', 'save_weight_histograms', 'resume_pkl', 'resume_time', 'resume_state',
-    'keep_states', 'state_kimg', 'cpu_grid_seconds')
 
 __all__ = ['process_reals', 'training_loop', 'training_schedule']
 
 
-@tflib.cluster.membership()
-@faults.described()
 def training_loop(
     G_args                  = {},       # Build function of G (func_name) and its arguments.
     D_args                  = {},       # Build function of D (func_name) and its arguments.
-    G_opt_args              = {},       # For the tflib.Optimizer of G.
-    D_opt_args              = {},       # For the tflib.Optimizer of D.
+    G_opt_args              = {},       # Arguments of the tflib.Optimizer of G.
+    D_opt_args              = {},       # Arguments of the tflib.Optimizer of D.
     G_loss_args             = {},       # Loss function of G (func_name) and its arguments.
     D_loss_args             = {},       # Loss function of D (func_name) and its arguments.
-    dataset_args            = {},       # For dataset.load_dataset().
-    sched_args              = {},       # For training_schedule().
-    grid_args               = {},       # For misc.setup_snapshot_image_grid().
-    metric_arg_list         = [],       # One dict for each metric: its class (func_name) and arguments.
-    tf_config               = {},       # For tflib.init_tf().
-    data_dir                = None,     # Where the tfrecord_dir of dataset_args is looked for.
-    G_smoothing_kimg        = 10.0,     # After this many kimg, weights of G count half in Gs. 0 = Gs is G.
-    minibatch_repeats       = 4,        # Iterations between readings of the schedule.
-    lazy_regularization     = True,     # Let regularizers skip iterations (StyleGAN2, Section 3.1)?
-    G_reg_interval          = 4,        # If so, iterations from one step of G's regularizer to the next.
-    D_reg_interval          = 16,       # If so, iterations from one step of D's regularizer to the next.
-    reset_opt_for_new_lod   = True,     # Start both optimizers anew when another resolution comes in?
-    total_kimg              = 25000,    # End after this many thousands of real images.
-    mirror_augment          = False,    # Exchange left and right in half of the real images, by chance?
-    drange_net              = [-1,1],   # Values that stand for black and for white inside the networks.
-    image_snapshot_ticks    = 50,       # Ticks from one picture fakes*.png to the next. None = no pictures.
-    network_snapshot_ticks  = 50,       # Ticks from one network-snapshot-*.pkl to the next. None = no files.
-    save_tf_graph           = False,    # Show the graph in TensorBoard? Its file grows by all of it.
+    dataset_args            = {},       # Arguments of dataset.load_dataset().
+    sched_args              = {},       # Arguments of training_schedule().
+    grid_args               = {},       # Arguments of misc.setup_snapshot_image_grid().
+    metric_arg_list         = [],       # One dict per metric: its class (func_name) and arguments.
+    tf_config               = {},       # Configuration for tflib.init_tf().
+    data_dir                = None,     # Folder that contains the tfrecord_dir of dataset_args.
+    G_smoothing_kimg        = 10.0,     # Half-life of the average Gs of the weights of G. 0 = Gs is G.
+    minibatch_repeats       = 4,        # Minibatches per iteration, for which the schedule is read once.
+    lazy_regularization     = True,     # Run regularizers in steps of their own (StyleGAN2, Section 3.1)?
+    G_reg_interval          = 4,        # If so, minibatches from one step of G's regularizer to the next.
+    D_reg_interval          = 16,       # If so, minibatches from one step of D's regularizer to the next.
+    reset_opt_for_new_lod   = True,     # Reset the optimizers when the resolution changes?
+    total_kimg              = 25000,    # Length of the training, in thousands of real images.
+    mirror_augment          = False,    # Mirror real images at random?
+    drange_net              = [-1,1],   # Values of black and white inside the networks.
+    image_snapshot_ticks    = 50,       # Ticks between pictures fakes*.png. None = no pictures.
+    network_snapshot_ticks  = 50,       # Ticks between files network-snapshot-*.pkl. None = no files.
+    save_tf_graph           = False,    # Show the graph in TensorBoard? Its file grows by that.
     save_weight_histograms  = False,    # Show histograms of all weights in TensorBoard?
-    resume_pkl              = None,     # File of networks (G, D, Gs) to begin with. None = random weights.
-    resume_kimg             = 0.0,      # Where in the schedule to begin, in thousands of images.
-    resume_time             = 0.0,      # Seconds that have been spent before; reported times include them.
-    resume_with_new_nets    = False,    # Make networks by G_args and D_args, with what fits of resume_pkl?
-    use_noise               = True,     # False = the generator's noise variables are 0.
-    snapshot_kimg           = None,     # Thousands of images between snapshots, in place of ticks.
-    resume_state            = None,     # Training state to continue, a file from a run with these arguments.
-    keep_states             = 3,        # How many of the latest training states stay on disk.
-    state_kimg              = None,     # Thousands of images between training states. None = at snapshots.
-    max_skipped_steps       = 100,      # End after so many steps in a row whose gradients are not finite.
-    worker_timeout          = 300.0,    # Seconds of silence from another worker that end the run.
-    cpu_grid_seconds        = 5.0):     # Seconds for a picture without a GPU, whose grid shrinks. None = any.
-    """Train G and D; pictures, pickles, training states and logs go to the run directory.
+    resume_pkl              = None,     # File with networks (G, D, Gs) to start from. None = random weights.
+    resume_kimg             = 0.0,      # Where in the schedule to start, in thousands of images.
+    resume_time             = 0.0,      # Seconds to add to reported times.
+    resume_with_new_nets    = False,    # Build new networks, and copy into them what fits of resume_pkl?
+    use_noise               = True,     # Use the noise inputs of the generator? False = they are 0.
+    snapshot_kimg           = None,     # Thousands of images between snapshots, instead of ticks.
+    resume_state            = None,     # Training state to continue, from a run with the same arguments.
+    keep_states             = 3,        # Number of training states to keep.
+    state_kimg              = None,     # Thousands of images between training states. None = with snapshots.
+    max_skipped_steps       = 100,      # Stop after this many steps in a row without finite gradients.
+    worker_timeout          = 300.0,    # Stop if another worker is silent for this many seconds.
+    cpu_grid_seconds        = 5.0):     # Without a GPU, pictures shrink to take no longer. None = never.
+    """Train G and D. Networks, pictures, training states and logs are written to the run directory.
 
-    Ends early, in good order, when a file `abort.txt` appears there, on Ctrl-C (SIGINT) or on SIGTERM;
-    signals write a last snapshot and state and raise KeyboardInterrupt or SystemExit with status 143. Raises
-    UserError for damaged data, for steps that are skipped too often and for want of memory. Where TF_CONFIG
-    names several workers, they train together, and the first of them writes and prints.
+    A file `abort.txt` there stops the run at the next tick. SIGINT (Ctrl-C) and SIGTERM stop it after the
+    iteration, with a last snapshot and state, and raise KeyboardInterrupt or SystemExit with status 143.
+    Raises UserError for damaged data, for too many skipped steps and if memory runs out. If TF_CONFIG names
+    several workers, they train together; only the first one writes and prints.
     """
-    settings = {name: value for name, value in locals().items() if name not in OWN_SETTINGS}
-    sched_args = with_D_lrate(sched_args)
     num_gpus = dnnlib.submit_config.num_gpus
-    cluster = tflib.cluster.join(workers.from_environment(), num_gpus, settings, worker_timeout)
-    cluster.start_session({**tflib.device_config(num_gpus), **tf_config})
-    data_dir = dnnlib.convert_path(data_dir)
-    state = state_folder.read(resume_state) if resume_state is not None and cluster.is_first else None
-    state = follower.as_all_know_it(state, cluster)
-    seed = _seed_graph(state, cluster)
-    training_set = dataset.load_dataset(data_dir=data_dir, verbose=True, **dataset_args)
-    grid = _start_grid(state, training_set, grid_args, drange_net, cluster)
-    data_vars = tf.global_variables()
-    if state is not None:
-        resume_pkl = starting_networks.source_of_run(resume_pkl, resume_with_new_nets, cluster)
-    G, D, Gs = starting_networks.make(
-        G_args, D_args, training_set, resume_pkl, resume_with_new_nets, use_noise)
-    schedule = functools.partial(training_schedule, training_set=training_set, **sched_args)
-    if state is None:
-        minibatch_gpu = schedule(total_kimg * 1000).minibatch_gpu
-        _show_start(grid, G, D, Gs, minibatch_gpu, cluster, training_set, cpu_grid_seconds)
-    cur_nimg = int(resume_kimg * 1000)
-    graph, step_in = _build_graph(
-        seed, _phases(training_set, sched_args, cur_nimg), cluster, G, D, Gs, training_set,
-        G_settings=LossSettings(G_loss_args, G_opt_args, G_reg_interval),
-        D_settings=LossSettings(D_loss_args, D_opt_args, D_reg_interval),
-        lazy_regularization=lazy_regularization, mirror_augment=mirror_augment, drange_net=drange_net,
-        G_smoothing_kimg=G_smoothing_kimg)
-    all_vars = tf.global_variables()
-    variables = state_folder.Variables(graph.copies, without=[*data_vars, *graph.held_images])
-    reg_intervals = (G_reg_interval, D_reg_interval) if lazy_regularization else (None, None)
-    trainer = Trainer(graph, training_set, cluster.num_devices, *reg_intervals, cur_nimg, step_in,
-                      max_skipped_steps)
+    data_dir = None if data_dir is None else dnnlib.convert_path(data_dir)
+    network_settings = NetworkSettings(G_args, D_args, resume_with_new_nets, use_noise)
+    graph_settings = GraphSettings(
+        LossSettings(G_loss_args, G_opt_args, G_reg_interval),
+        LossSettings(D_loss_args, D_opt_args, D_reg_interval),
+        lazy_regularization, mirror_augment, drange_net, G_smoothing_kimg)
+    loop_settings = LoopSettings(
+        total_kimg, resume_kimg, minibatch_repeats, reset_opt_for_new_lod, max_skipped_steps)
+    shared = dict(vars(network_settings) | vars(graph_settings) | vars(loop_settings), sched_args=sched_args,
+                  dataset_args=dataset_args, tf_config=tf_config, worker_timeout=worker_timeout)
+    with tflib.parallel.joined(workers.from_environment(), num_gpus, shared, worker_timeout) as cluster, \
+            faults.described():
+        cluster.start_session({**tflib.device_config(num_gpus), **tf_config})
+        state = _read_state(resume_state, cluster)
+        seed = _seed_graph(state, cluster)
+        training_set = dataset.load_dataset(data_dir=data_dir, verbose=True, **dataset_args)
+        schedule = functools.partial(training_schedule, training_set=training_set, **with_D_lrate(sched_args))
+        grid = _make_grid(state, training_set, grid_args, drange_net)
+        if state is not None:
+            resume_pkl = starting_networks.source_of_resumed_run(resume_pkl, network_settings, cluster)
+        networks = starting_networks.make(network_settings, training_set, resume_pkl)
+        if state is None:
+            minibatch_gpu = schedule(total_kimg * 1000).minibatch_gpu
+            _show_start(grid, networks, minibatch_gpu, training_set.dynamic_range, cluster, cpu_grid_seconds)
 
-    print('Initializing logs...')
-    reporter, keeper = follower.Follower(), follower.FollowingKeeper(trainer)
-    if cluster.is_first:
-        summary_log = _start_summaries(save_tf_graph, [G, D] if save_weight_histograms else [], state)
-        metrics = metric_base.MetricGroup(metric_arg_list)
-        metric_args = dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config)
-        reporter = Reporter((G, D, Gs), grid, summary_log, metrics, metric_args, image_snapshot_ticks,
-                            network_snapshot_ticks, snapshot_kimg, resume_time)
-        keeper = StateKeeper(trainer, reporter, variables, seed, keep_states, state_kimg)
-    if state is not None:
-        keeper.restore(state)
-    cluster.share_variables(all_vars)
+        print('Building TensorFlow graph...')
+        phases = _phases(schedule, loop_settings, training_set.resolution_log2, cluster)
+        graph = build_train_graph(*networks, training_set, graph_settings, phases, cluster, seed)
+        trainer = Trainer(graph, training_set, schedule, cluster.num_devices, loop_settings)
+        if state is not None:
+            trainer.restore(state.content)
 
-    print(f'Training for {int(total_kimg)} kimg...\n')
-    interrupted = _train(trainer, reporter, keeper, cluster, schedule, total_kimg, minibatch_repeats,
-                         reset_opt_for_new_lod)
-    for part in (reporter, training_set, cluster):
-        part.close()
+        print('Initializing logs...')
+        reporter = keeper = None
+        if cluster.is_first:
+            nets_for_histograms = networks[:2] if save_weight_histograms else []
+            summary_log = _start_summaries(save_tf_graph, nets_for_histograms, state)
+            reporter = Reporter(
+                trainer, grid, summary_log, metric_base.MetricGroup(metric_arg_list),
+                dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config),
+                image_snapshot_ticks, network_snapshot_ticks, snapshot_kimg, resume_time)
+            variables = state_folder.Variables(graph.state_variables, graph.copies)
+            keeper = StateKeeper(trainer, reporter, variables, seed, keep_states, state_kimg)
+            if state is not None:
+                keeper.restore(state)
+        cluster.share_variables(graph.variables)
+
+        print(f'Training for {int(total_kimg)} kimg...\n')
+        interrupted = _train(trainer, networks, reporter, keeper, cluster)
+        training_set.close()
     if interrupted:
         interrupted.leave()
 
 
+def _train(trainer, networks, reporter, keeper, cluster):
+    """Train until the end, `abort.txt` or a signal. -> Interruption, true after a signal.
+
+    `reporter`, `keeper`: None in all workers but the first, which write nothing.
+    """
+    with interruption.after_iteration() as interrupted:
+        progress = TrainingProgress(trainer)
+        while True:
+            if trainer.report_due:  # at once, if the state that is resumed was saved just before its report
+                _end_tick(trainer, networks, reporter, keeper, interrupted)
+            if keeper is not None:
+                keeper.save_if_due()
+            if trainer.is_done or _agreed_stop(cluster, reporter, interrupted):
+                break
+            trainer.iterate()
+            progress.after_iteration()
+        if reporter is not None:
+            _end_run(trainer, networks, reporter, keeper, interrupted)
+    return interrupted
+
+
+def _end_tick(trainer, networks, reporter, keeper, interrupted):
+    """End a tick: print its line, and write pictures, networks and metrics if they are due.
+
+    With the networks a training state is saved: before the report, which may take long and be cut short, and
+    again, as far as the report has changed it, afterwards.
+    """
+    if reporter is None:
+        trainer.start_tick()
+        return
+    snapshot_due = reporter.is_due(reporter.network_snapshot_ticks)
+    if snapshot_due:
+        keeper.save()
+    with interrupted.saved() if snapshot_due else contextlib.nullcontext():
+        reporter.print_line()
+        kimg = f'{trainer.cur_nimg // 1000:06d}'
+        if reporter.is_due(reporter.image_snapshot_ticks):
+            reporter.grid.save_fakes(f'fakes{kimg}.png', networks[-1], trainer.sched.minibatch_gpu)
+        if snapshot_due:
+            reporter.evaluate(_save_networks(networks, f'network-snapshot-{kimg}.pkl'))
+        reporter.write_summaries()
+    trainer.start_tick()
+    if snapshot_due:
+        keeper.amend()
+
+
+def _end_run(trainer, networks, reporter, keeper, interrupted):
+    """Write the networks and, unless the training is complete, the state to resume from."""
+    if interrupted or reporter.context.should_stop():
+        keeper.save()
+    if interrupted:
+        path = _save_networks(networks, f'network-snapshot-{trainer.cur_nimg // 1000:06d}.pkl')
+        print(f'Stopped. The networks are in {path}; --resume={dnnlib.make_run_dir_path()} continues.')
+    else:
+        _save_networks(networks, 'network-final.pkl')
+    reporter.summary_log.close()
+
+
+def _save_networks(networks, name):
+    """Write (G, D, Gs) into the run directory. -> path of the pickle."""
+    path = dnnlib.make_run_dir_path(name)
+    with announced(f'Saving {name}...'):
+        misc.save_pkl(networks, path)
+    return path
+
+
+def _agreed_stop(cluster, reporter, interrupted):
+    """Return whether to stop before the next iteration, for `abort.txt` or a signal to any worker.
+
+    All workers ask at the same place; a signal to one of them interrupts all.
+    """
+    aborted = reporter is not None and reporter.context.should_stop()
+    votes = cluster.gather([aborted, interrupted.signal])
+    signals = [number for _, number in votes if number is not None]
+    if signals and not interrupted:
+        interrupted.signal = signal.Signals(signals[0])
+    return bool(signals) or any(aborted for aborted, _ in votes)
+
+
+def _read_state(path, cluster):
+    """Read a training state, or None. Workers other than the first get its content, without arrays."""
+    state = state_folder.read(path) if path is not None and cluster.is_first else None
+    content = cluster.gather(state and state.content)[0]
+    return state if content is None or cluster.is_first else state_folder.State(None, content, {})
+
+
 def _seed_graph(state, cluster):
-    """Make sure that the graph has a seed: that of the state, if there is one, or of `init_tf`, or any.
-    -> seed, the same in all processes."""
+    """Set the seed of the graph to that of the state, of `init_tf` or a random one. -> seed, the same in all
+    workers."""
     seed = tf.get_default_graph().seed if state is None else state.content['seed']
     seed = int.from_bytes(os.urandom(4)) >> 1 if seed is None else int(seed)
     seed = cluster.gather(seed)[0]
@@ -142,18 +225,18 @@ def _seed_graph(state, cluster):
     return seed
 
 
-def _start_grid(state, training_set, grid_args, drange_net, cluster):
-    """The grid of the snapshots: that of the state or, without its latents, a new one. None for workers that
-    go on, who have nothing to show."""
+def _make_grid(state, training_set, grid_args, drange_net):
+    """Return the SnapshotGrid of a state or, still without latents, of a new run; None without arrays."""
     if state is None:
         print('Setting up snapshot image grid...')
-        return SnapshotGrid.of_data(training_set, grid_args, drange_net)
-    return SnapshotGrid.of_state(state.arrays, drange_net) if cluster.is_first else None
+        return SnapshotGrid(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
+    return SnapshotGrid.of_state(state.arrays, drange_net) if state.arrays else None
 
 
-def _show_start(grid, G, D, Gs, minibatch_gpu, cluster, training_set, cpu_grid_seconds):
-    """Print the networks of a new run, and write pictures of real images and of what they generate; `grid`
-    gets its latents."""
+def _show_start(grid, networks, minibatch_gpu, drange_data, cluster, cpu_grid_seconds):
+    """Print the layers of new networks, draw the latents of the grid, and write pictures of real images and
+    of what the networks generate."""
+    G, D, Gs = networks
     G.print_layers()
     D.print_layers()
     grid.latents = np.random.randn(np.prod(grid.size), *G.input_shape[1:])
@@ -162,45 +245,32 @@ def _show_start(grid, G, D, Gs, minibatch_gpu, cluster, training_set, cpu_grid_s
     if cpu_grid_seconds is not None:
         grid.fit_to_cpu(Gs, cpu_grid_seconds)
     print('Drawing reals.png and fakes_init.png...')
-    grid.save_reals('reals.png', drange=training_set.dynamic_range)
-    grid.save_fakes('fakes_init.png', Gs, minibatch_size=minibatch_gpu)
+    grid.save_reals('reals.png', drange_data)
+    grid.save_fakes('fakes_init.png', Gs, minibatch_gpu)
 
 
-def _phases(training_set, sched_args, cur_nimg):
-    """The schedule at every resolution from that of `cur_nimg` images on."""
-    full_resolution = {**sched_args, 'lod_initial_resolution': None}
-    first = training_schedule(cur_nimg, training_set, **sched_args).resolution
-    return [training_schedule(0, dnnlib.EasyDict(resolution_log2=resolution_log2), **full_resolution)
-            for resolution_log2 in range(first.bit_length() - 1, training_set.resolution_log2 + 1)]
-
-
-def _build_graph(seed, phases, cluster, G, D, Gs, training_set, **settings):
-    """Build the ops of an iteration for these phases of the schedule; every process reads its share of data.
-
-    -> TrainGraph, the placeholder of the step from which its random numbers follow.
-    """
-    print('Building TensorFlow graph...')
-    follower.check_shares(phases, cluster)
-    if hasattr(training_set, 'take_share') and not cluster.is_alone:
-        training_set.take_share(cluster.first_device, cluster.num_gpus, cluster.num_devices)
-    with tf.device('/cpu:0'):
-        step_in = tf.placeholder(tf.int64, [], 'step_in')
-    with tflib.random.counted(seed, step_in):
-        graph = build_train_graph(
-            G, D, Gs, training_set, cluster=cluster, num_gpus=cluster.num_gpus,
-            minibatch_gpu_sizes=[phase.minibatch_gpu for phase in phases],
-            accumulate=any(phase.minibatch_size > phase.minibatch_gpu * cluster.num_devices
-                           for phase in phases), **settings)
-    return graph, step_in
+def _phases(schedule, settings, resolution_log2, cluster):
+    """Return the schedule at every resolution that will be trained. Raises UserError if the devices of all
+    workers cannot share a minibatch of one of them."""
+    first = schedule(int(settings.resume_kimg * 1000)).resolution
+    phases = [schedule(0, training_set=dnnlib.EasyDict(resolution_log2=number), lod_initial_resolution=None)
+              for number in range(first.bit_length() - 1, resolution_log2 + 1)]
+    for phase in [] if cluster.is_alone else phases:
+        if phase.minibatch_size % (phase.minibatch_gpu * cluster.num_devices) != 0:
+            raise UserError(
+                f'{cluster.workers.count} workers with {cluster.num_gpus} devices each cannot share '
+                f'minibatches of {phase.minibatch_size}: {phase.minibatch_gpu} per device and round; start '
+                'another number of workers')
+    return phases
 
 
 def _start_summaries(save_tf_graph, nets_for_histograms, state):
-    """Writer of TensorBoard files in the run directory. state: what the run goes on from, or None."""
+    """Open a writer of TensorBoard files in the run directory. `state`: the one that is resumed, or None."""
     if state is None:
         summary_log = tf.summary.FileWriter(dnnlib.make_run_dir_path())
     else:
         nimg = state.content['trainer']['cur_nimg']
-        # A name of its own even within the same second; and a sign for readers that have seen more.
+        # A name of its own even within the same second, and a mark for readers that have seen later steps.
         summary_log = tf.summary.FileWriter(dnnlib.make_run_dir_path(), filename_suffix=f'.{nimg}')
         start = tf.SessionLog(status=tf.SessionLog.START)
         written = nimg - (1 if state.content['trainer']['report_due'] else 0)
@@ -210,71 +280,3 @@ def _start_summaries(save_tf_graph, nets_for_histograms, state):
     for net in nets_for_histograms:
         net.setup_weight_histograms()
     return summary_log
-
-
-def _train(trainer, reporter, keeper, cluster, schedule, total_kimg, minibatch_repeats,
-           reset_opt_for_new_lod):
-    """Train until `total_kimg`, `abort.txt` or a signal, with a report at every tick.
-
-    schedule: function of how many images have been shown. -> Interruption, true if there was a signal.
-    """
-    total_nimg = total_kimg * 1000
-    with interruption.after_iteration() as interrupted:
-        print('TensorFlow prepares the first steps...')
-        progress = Progress(total_kimg, 'kimg', start=total_kimg)  # _foresee() tells when it really starts.
-        trainer.after_step = lambda: progress.show(trainer.nimg_done / 1000)
-        if trainer.report_due:  # the state that the run goes on from was written just before
-            _report(trainer, reporter, keeper, interrupted, schedule(trainer.sched_nimg), total_nimg)
-        while trainer.cur_nimg < total_nimg and not follower.agreed_stop(cluster, reporter, interrupted):
-            sched = schedule(trainer.cur_nimg)
-            foreseen = trainer.minibatch_seconds is not None
-            trainer.iterate(sched, minibatch_repeats, reset_opt_for_new_lod)
-            if not foreseen and trainer.minibatch_seconds is not None:
-                _foresee(trainer, sched, total_nimg, progress)
-            tick_nimg = trainer.cur_nimg - trainer.tick_start_nimg
-            trainer.report_due = (reporter.cur_tick < 0 or tick_nimg >= sched.tick_kimg * 1000
-                                  or trainer.cur_nimg >= total_nimg)
-            if trainer.report_due:
-                _report(trainer, reporter, keeper, interrupted, sched, total_nimg)
-            keeper.save_if_due()
-        _save_at_end(trainer, reporter, keeper, interrupted)
-    return interrupted
-
-
-def _foresee(trainer, sched, total_nimg, progress):
-    """After the first steps, which take longer than others: from here on the time that is left can be told,
-    and is told at once if there are months of it."""
-    progress.restart(trainer.cur_nimg / 1000)
-    seconds_per_image = trainer.minibatch_seconds / sched.minibatch_size
-    line = outlook.long_training(seconds_per_image, total_nimg - trainer.cur_nimg, sched.lod)
-    if line is not None:
-        print(line, flush=True)
-
-
-def _report(trainer, reporter, keeper, interrupted, sched, total_nimg):
-    """End a tick. With its networks the state is saved: before the report, in case that this takes long and
-    is cut short, and with what the report has changed after it."""
-    done = trainer.cur_nimg >= total_nimg
-    tick_kimg = (trainer.cur_nimg - trainer.tick_start_nimg) / 1000
-    report = functools.partial(reporter.report, trainer.cur_nimg, tick_kimg, sched, done,
-                               trainer.skipped_in_tick())
-    if reporter.snapshot_due(trainer.cur_nimg, tick_kimg, done):
-        keeper.save()
-        with interrupted.saved():
-            report()
-        trainer.start_tick()
-        keeper.amend()
-    else:
-        report()
-        trainer.start_tick()
-
-
-def _save_at_end(trainer, reporter, keeper, interrupted):
-    """Leave the networks and, if there is more to come, what is needed to go on."""
-    if interrupted or reporter.should_stop():
-        keeper.save()
-    if not interrupted:
-        reporter.save_networks('network-final.pkl')
-        return
-    path = reporter.save_networks(f'network-snapshot-{trainer.cur_nimg // 1000:06d}.pkl')
-    print(f'Stopped. {path} holds the networks; --resume={dnnlib.make_run_dir_path()} goes on.')

@@ -1,4 +1,4 @@
-"""Processes that train together: who they are (`workers`) and whether all are alive (`link`).
+"""Processes that train together: which they are (`workers`) and whether all are alive (`link`).
 
-TensorFlow is not needed here; `dnnlib.tflib.parallel` adds the devices.
+Works without TensorFlow; `dnnlib.tflib.parallel` adds the devices.
 """

@@ -1,7 +1,7 @@
-"""A line between the first worker of a run and each other one: who is there, who is gone, what all agree on.
+"""Connections between the first worker of a run and all others, by which they agree and notice a lost worker.
 
-Plain TCP, one JSON object a line, on the port of the first worker, which listens there before TensorFlow
-does. The line is up as long as the run: a worker that falls silent or goes without a farewell ends all.
+Plain TCP with one JSON object per line, on the port of the first worker, before TensorFlow's server uses it.
+They last as long as the run: a worker that is silent or disconnects without a farewell ends all.
 """
 
 import contextlib
@@ -17,15 +17,15 @@ import time
 from dnnlib.parallel.workers import Workers
 from dnnlib.util import Logger, UserError
 
-LOST_STATUS = 75           # As sysexits.h has it, EX_TEMPFAIL: a scheduler may try again.
-LONGEST_PAUSE = 5.0       # Seconds between signs of life; less where the limit is short.
-LONGEST_WAIT_FOR_PORT = 30.0  # Seconds; an earlier run may be about to leave it.
-GRACE_SECONDS = 1.0       # For a process to end by an error of its own when another one has gone.
+REQUEUE_STATUS = 75           # Exit status of a process to be started again; EX_TEMPFAIL of sysexits.h.
+LONGEST_PAUSE = 5.0           # Seconds between heartbeats, at most.
+LONGEST_WAIT_FOR_PORT = 30.0  # Seconds; an earlier run may still use the port.
+GRACE_SECONDS = 1.0           # For a process to end by its own error after another one has ended.
 MAX_HELLO_BYTES = 1 << 20
 
 
 class _Peer:
-    """The other end of a line."""
+    """A worker at the other end of a connection."""
 
     def __init__(self, index, connection):
         self.index = index
@@ -37,28 +37,35 @@ class _Peer:
         self._lock = threading.Lock()
 
     def send(self, kind, **content):
-        """A message, unless the line is broken: its reader sees that, too."""
+        """Send a message. A broken connection is left to the thread that reads from it."""
         data = json.dumps({'kind': kind, **content}).encode() + b'\n'
         with contextlib.suppress(OSError), self._lock:
             self.connection.sendall(data)
 
+    def first_message(self):
+        """Wait for the first message. -> dict, empty for anything that is not a message."""
+        with contextlib.suppress(OSError, ValueError):
+            message = json.loads(self.lines.readline(MAX_HELLO_BYTES))
+            return message if isinstance(message, dict) else {}
+        return {}
+
 
 class WorkerLink:
-    """The lines of this process. Made by `connect`, which waits until all workers are there.
+    """The connections of this process, made by `connect`.
 
-    From then on threads send and expect signs of life. Where a worker is lost, the process prints one line
-    that names it and ends at once with LOST_STATUS, whatever else it is doing.
+    Threads send and expect heartbeats. If a worker is lost, the process prints one line that names it and
+    exits at once with REQUEUE_STATUS.
     """
 
     def __init__(self, workers: Workers, timeout_seconds: float):
         self.workers = workers
         self.timeout_seconds = timeout_seconds
-        self._peers = {}             # index -> _Peer: the first worker has all others, they have the first.
-        self._leaving = False        # This process ends by itself: others may go.
+        self._peers = {}             # index -> _Peer: in the first worker all others, in those the first.
+        self._leaving = False        # This process ends by itself, and others may disconnect.
         self._verdict = threading.Lock()
 
     def gather(self, value) -> list:
-        """Values of all workers, by index, once all have called this. `value`: what JSON knows."""
+        """Return the values of all workers, by index, when all have called this. `value`: valid JSON."""
         if self.workers.is_first:
             values = [value, *(peer.inbox.get() for _, peer in sorted(self._peers.items()))]
             for peer in self._peers.values():
@@ -68,7 +75,7 @@ class WorkerLink:
         return self._peers[0].inbox.get()
 
     def close(self) -> None:
-        """Take leave of the others. Returns when all of them are about to leave, the first one last."""
+        """Wait until all workers have called this, then disconnect; the first worker is the last one."""
         if self._leaving:
             return
         if self.workers.is_first:
@@ -82,31 +89,33 @@ class WorkerLink:
         self._leaving = True
 
     def fail(self, reason: str, status: int) -> None:
-        """Tell the others why this process ends before its time, and with which status they shall."""
+        """Send the others the reason why this process ends early, and the status to exit with."""
         if not self._leaving:
             self._leaving = True
             for peer in self._peers.values():
                 peer.send('lost', index=self.workers.index, reason=reason, status=status)
 
     def await_verdict(self, short: bool) -> None:
-        """Give the watch time to find out who is gone; it then ends this process. `short`: enough for one
-        that has ended, not for one that has fallen silent."""
+        """Give the threads time to notice a lost worker, and to exit. `short`: long enough for one that has
+        ended, not for one that is silent."""
         time.sleep(3 * GRACE_SECONDS if short else self.timeout_seconds + 2 * self._pause())
 
     def _pause(self):
         return min(self.timeout_seconds / 5, LONGEST_PAUSE)
 
-    def _add(self, peer):
+    def add(self, peer):
+        """Take up a connection that both ends have agreed on."""
+        peer.connection.settimeout(None)
         self._peers[peer.index] = peer
         threading.Thread(target=self._read, args=[peer], daemon=True).start()
 
     def _read(self, peer):
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # Nonsense breaks the line, too.
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # as good as disconnected
             for line in peer.lines:
                 peer.last_heard = time.monotonic()
                 self._handle(peer, json.loads(line))
         if not peer.farewell.is_set():
-            self._lose(peer.index, 'has ended unexpectedly', grace_seconds=GRACE_SECONDS)
+            self.lose(peer.index, 'has ended unexpectedly', grace_seconds=GRACE_SECONDS)
 
     def _handle(self, peer, message):
         kind = message['kind']
@@ -115,25 +124,25 @@ class WorkerLink:
         elif kind == 'bye':
             peer.farewell.set()
         elif kind == 'lost':
-            self._lose(message['index'], message['reason'], message['status'], grace_seconds=GRACE_SECONDS)
+            self.lose(message['index'], message['reason'], message['status'], grace_seconds=GRACE_SECONDS)
 
     def _watch(self):
         before = time.monotonic()
         while not self._leaving:
             time.sleep(self._pause())
             now = time.monotonic()
-            if now - before > self.timeout_seconds / 2:  # It is this process that was stopped.
+            if now - before > self.timeout_seconds / 2:  # this process itself was stopped
                 for peer in self._peers.values():
                     peer.last_heard = now
             before = now
             for peer in list(self._peers.values()):
                 peer.send('beat')
                 if now - peer.last_heard > self.timeout_seconds and not peer.farewell.is_set():
-                    self._lose(peer.index, f'has not been heard of for {self.timeout_seconds:g} seconds')
+                    self.lose(peer.index, f'has not been heard of for {self.timeout_seconds:g} seconds')
 
-    def _lose(self, index, reason, status=LOST_STATUS, grace_seconds=0.0, leave=None):
-        """End this process because of a worker, unless it ends by an error of its own in time."""
-        self._verdict.acquire()  # For ever: there is one verdict.
+    def lose(self, index, reason, status=REQUEUE_STATUS, grace_seconds=0.0):
+        """End this process because of a worker, unless it ends by its own error within the grace."""
+        self._verdict.acquire()  # never released after a verdict: there is only one
         time.sleep(grace_seconds)
         if self._leaving:
             self._verdict.release()
@@ -144,7 +153,7 @@ class WorkerLink:
 
 
 def _end(line, status):
-    """Print a line, also into the log that stands in for stderr, and end the process, even if that fails."""
+    """Print a line to stderr and to the log, if there is one, and exit, even if that fails."""
     last_resort = threading.Timer(5.0, os._exit, [status])
     last_resort.daemon = True
     last_resort.start()
@@ -157,9 +166,9 @@ def _end(line, status):
 
 
 def connect(workers: Workers, settings: dict, timeout_seconds: float) -> WorkerLink:
-    """Wait until all workers are there with the same settings ({name: text}).
+    """Wait for all workers, which must have the same settings ({name: text}).
 
-    Raises UserError where the port is taken. A worker that does not arrive within `timeout_seconds`, or has
+    Raises UserError if the port is in use. A worker that does not arrive within `timeout_seconds`, or has
     other settings, ends all processes with a line that names it.
     """
     link = WorkerLink(workers, timeout_seconds)
@@ -175,7 +184,7 @@ def connect(workers: Workers, settings: dict, timeout_seconds: float) -> WorkerL
 
 
 def _await_all(link, hello, deadline):
-    """Accept a line to every other worker."""
+    """Accept a connection from every other worker."""
     workers, misfits = link.workers, []
     with _listen(workers.addresses[0], deadline) as listener:
         while len(link._peers) < workers.count - 1:
@@ -185,33 +194,28 @@ def _await_all(link, hello, deadline):
             except TimeoutError:
                 missing = [index for index in range(1, workers.count) if index not in link._peers]
                 others = ''.join(f', nor {workers.name_of(index)}' for index in missing[1:])
-                link._lose(missing[0], f'did not arrive within {link.timeout_seconds:g} seconds{others}')
+                link.lose(missing[0], f'did not arrive within {link.timeout_seconds:g} seconds{others}')
             misfits.append(_welcome(link, connection, hello))
-    for index, reason in filter(None, misfits):  # Now that all are there to hear of it.
-        link._lose(index, reason, status=2)
+    for index, reason in filter(None, misfits):  # when all are there and can be told
+        link.lose(index, reason, status=2)
 
 
 def _welcome(link, connection, hello):
-    """Keep the connection of a worker that belongs to this run; others are closed.
+    """Keep the connection of a worker of this run, and close any other.
 
-    -> (index, what is wrong with it) of a worker that cannot stay, else None.
+    -> (index, reason) of a worker with other settings, else None.
     """
     connection.settimeout(min(link.timeout_seconds, 5.0))
     peer = _Peer(None, connection)
-    try:
-        theirs = json.loads(peer.lines.readline(MAX_HELLO_BYTES))
-        index, addresses, settings = theirs['index'], theirs['addresses'], theirs['settings']
-    except (OSError, ValueError, TypeError, KeyError):
-        connection.close()  # Somebody else, who knocks at ports.
-        return None
-    if addresses != hello['addresses'] or not 0 < index < len(addresses) or index in link._peers:
-        peer.send('refused', reason='refuses this one, which has other --workers or is there already')
+    theirs = peer.first_message()  # anybody can connect to a port
+    index, settings = theirs.get('index'), theirs.get('settings')
+    if theirs.get('addresses') != hello['addresses'] or index in (0, *link._peers):
+        peer.send('refused', reason='refuses this one, which has other --workers or is a duplicate')
         connection.close()
         return None
-    connection.settimeout(None)
     peer.send('heard')
     peer.index = index
-    link._add(peer)
+    link.add(peer)
     differences = [name for name in sorted({*settings, *hello['settings']})
                    if settings.get(name) != hello['settings'].get(name)]
     if differences:
@@ -221,7 +225,7 @@ def _welcome(link, connection, hello):
 
 
 def _listen(address, deadline):
-    """Listening socket on the port of an address. Raises UserError if it is taken and stays so."""
+    """Open a listening socket on the port of an address. Raises UserError if the port remains in use."""
     port = int(address.rpartition(':')[2])
     dual = socket.has_dualstack_ipv6()
     deadline = min(deadline, time.monotonic() + LONGEST_WAIT_FOR_PORT)
@@ -237,37 +241,34 @@ def _listen(address, deadline):
 
 
 def _reach_first(link, hello, deadline):
-    """A line to the first worker, as soon as it is there."""
+    """Connect to the first worker as soon as it listens."""
     while True:
         peer = _introduce(link, hello, deadline)
         if peer is not None:
-            link._add(peer)
+            link.add(peer)
             return
         if time.monotonic() > deadline:
-            link._lose(0, f'did not arrive within {link.timeout_seconds:g} seconds')
+            link.lose(0, f'did not arrive within {link.timeout_seconds:g} seconds')
         time.sleep(min(0.2, link.timeout_seconds / 20))
 
 
 def _introduce(link, hello, deadline):
-    """Line to the first worker, which has heard of this one; None where somebody else or nobody listens."""
+    """Connect to the first worker. -> _Peer; None if it does not listen, or another program does."""
     host, _, port = link.workers.addresses[0].rpartition(':')
     try:
         connection = socket.create_connection((host.strip('[]'), int(port)), timeout=5.0)
     except OSError:
         return None
-    if connection.getsockname() == connection.getpeername():  # TCP can meet itself on a port that is free.
+    if connection.getsockname() == connection.getpeername():  # TCP can connect a free port to itself
         connection.close()
         return None
     connection.settimeout(max(deadline - time.monotonic(), 5.0))
     peer = _Peer(0, connection)
     peer.send('hello', **hello)
-    try:
-        answer = json.loads(peer.lines.readline(MAX_HELLO_BYTES))
-        if answer['kind'] == 'refused':
-            link._lose(0, answer['reason'], status=2)
-        assert answer['kind'] == 'heard'
-    except (OSError, ValueError, TypeError, KeyError, AssertionError):
-        connection.close()  # An earlier run, whose server is still on that port.
-        return None
-    connection.settimeout(None)
-    return peer
+    answer = peer.first_message()
+    if answer.get('kind') == 'refused':
+        link.lose(0, answer.get('reason'), status=2)
+    if answer.get('kind') == 'heard':
+        return peer
+    connection.close()  # an earlier run, whose server still uses that port
+    return None

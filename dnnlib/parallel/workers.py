@@ -1,4 +1,4 @@
-"""Which processes train together, and which of them this one is: from TF_CONFIG or from flags."""
+"""Which processes train together, and which of them this one is, by TF_CONFIG or by flags."""
 
 import contextlib
 import dataclasses
@@ -16,8 +16,8 @@ EXAMPLE = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker"
 
 @dataclasses.dataclass(frozen=True)
 class Workers:
-    """The processes of a run in the order of their indices, by address, 'host:port'. No addresses: one
-    process alone."""
+    """The processes of a run in the order of their indices, by address, 'host:port'; none for a single
+    process."""
     addresses: tuple = ()
     index: int = 0  # Of this process.
 
@@ -28,19 +28,19 @@ class Workers:
 
     @property
     def is_first(self) -> bool:
-        """Is this the process that writes?"""
+        """Whether this is the process that writes."""
         return self.index == 0
 
     def name_of(self, index: int) -> str:
-        """A worker as messages name it."""
+        """Return the name of a worker for messages."""
         return f'worker {index} ({self.addresses[index]})'
 
 
 def from_environment() -> Workers:
-    """The workers of the variable TF_CONFIG; one alone where it is not set or names no more than one.
+    """Return the workers in the variable TF_CONFIG; a single one if it is unset or names only one.
 
-    A task of type 'chief' is the first worker, as elsewhere in TensorFlow. Raises UserError for text that
-    does not say who is who, and for tasks of other types.
+    A task of type 'chief' is the first worker, as elsewhere in TensorFlow. Raises UserError for invalid
+    text and for tasks of other types.
     """
     text = os.environ.get(VARIABLE, '')
     if not text.strip():
@@ -60,14 +60,14 @@ def from_environment() -> Workers:
 
 
 def from_flags(addresses: list | None, index: int | None) -> Workers:
-    """The workers of --workers and --worker-index, which win over TF_CONFIG and are put there for whoever
-    asks next. Raises UserError where they do not go together.
+    """Return the workers of --workers and --worker-index, or else of TF_CONFIG, which is set to the same.
 
-    Call it before TensorFlow is loaded, whose many lines about a lost worker it leaves out.
+    Raises UserError for inconsistent flags. Call this before TensorFlow loads: it suppresses TensorFlow's
+    many lines about a lost worker.
     """
     if (addresses is None) != (index is None):
-        raise UserError('--workers and --worker-index go together: expected host:port,... and the place of '
-                        'this process among them, from 0 on')
+        raise UserError('--workers and --worker-index go together: expected host:port,... and the index of '
+                        'this process among them, counted from 0')
     if addresses is not None:
         _checked(addresses, index, '--workers')
         os.environ[VARIABLE] = json.dumps(
@@ -79,22 +79,20 @@ def from_flags(addresses: list | None, index: int | None) -> Workers:
 
 
 def _checked(addresses, index, source):
-    """Workers of these addresses. Raises UserError, naming the source, for what cannot be."""
+    """Return the Workers of some addresses. Raises UserError, naming the source, for invalid ones."""
     for address in addresses:
         port = re.fullmatch(r'.*[^:]:([0-9]{1,5})', address) if isinstance(address, str) else None
         if port is None or not 0 < int(port[1]) < 1 << 16:
             raise UserError(f'{source}: expected addresses such as host:2222, not {address!r}')
     if len(set(addresses)) < len(addresses):
-        raise UserError(f'{source}: an address stands there twice; each worker needs a port of its own')
+        raise UserError(f'{source}: an address is repeated; each worker needs its own port')
     if not 0 <= index < max(len(addresses), 1):
-        raise UserError(f'{source}: there is no worker {index}; the indices of {len(addresses)} workers '
-                        f'begin with 0')
+        raise UserError(f'{source}: no worker {index} among {len(addresses)}; they are counted from 0')
     return Workers() if len(addresses) < 2 else Workers(tuple(addresses), index)
 
 
 def follow(submit_config, run_func_name: str, **run_func_kwargs) -> None:
-    """Call a run function in a process that is not the first: without run directory, and silent but for
-    errors."""
+    """Call a run function in a worker other than the first: without run directory, printing only errors."""
     config = EasyDict(submit_config)
     config.run_dir = None
     dnnlib.submit_config = config

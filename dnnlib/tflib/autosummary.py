@@ -1,4 +1,4 @@
-"""Means over time for TensorBoard: record a value wherever it is at hand, write the mean now and then.
+"""Means over time for TensorBoard: record a value wherever it is computed, write its mean at every tick.
 
     loss = autosummary('Loss/G', loss)               # in the graph: recorded when the result is evaluated
     print(autosummary('Timing/sec_per_tick', 12.3))  # in Python: recorded at once
@@ -13,7 +13,7 @@ import tensorflow.compat.v1 as tf
 
 from dnnlib.tflib import tfutil
 
-# Also write the mean -+ standard deviation, and a layout by which TensorBoard draws them as margins?
+# Whether to write mean -+ standard deviation too, with a layout in which TensorBoard draws them as margins.
 enable_custom_scalars = False
 
 _DTYPE = tf.float64
@@ -22,9 +22,9 @@ _GRADIENT = 'AutosummaryIdentity'  # Name under which TensorFlow finds the gradi
 
 @dataclasses.dataclass
 class _State:
-    """What one graph has recorded. `accumulators`: name -> one [count, sum, sum of squares] per call site."""
+    """What one graph has recorded."""
 
-    accumulators: dict = dataclasses.field(default_factory=dict)
+    accumulators: dict = dataclasses.field(default_factory=dict)  # name -> [variable per call site]
     immediate: dict = dataclasses.field(default_factory=dict)  # name -> _Immediate
     finalized: bool = False
     merge_op: Any = None
@@ -32,16 +32,16 @@ class _State:
 
 @dataclasses.dataclass
 class _Immediate:
-    """Values that came from Python. They wait outside the graph: the first call of each op takes a moment."""
+    """Values from Python, which are added to the graph together: the first call of each op is slow."""
 
-    placeholder: tf.Tensor
-    update: tf.Operation                # Adds the moments that are fed.
+    placeholder: tf.Tensor              # Moments: count, sum, sum of squares.
+    update: tf.Operation                # Adds them.
     moments: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(3))
 
 
 def _state():
-    """The state of the default graph, which lives and dies with that graph."""
-    collection = tf.get_collection_ref(_State)  # no string as key: exports of the graph leave this out
+    """Return the state of the default graph, which keeps it."""
+    collection = tf.get_collection_ref(_State)  # the key is not a string: exports of the graph skip this
     if not collection:
         collection.append(_State())
     return collection[0]
@@ -52,7 +52,7 @@ def _name_id(name):
 
 
 def _moments(value):
-    """Tensor of any shape -> float64 [3]: count, sum, sum of squares; zeros if the sum is not finite."""
+    """Return count, sum and sum of squares of a tensor, float64 [3]; zeros if the sum is not finite."""
     value = tf.cast(value, _DTYPE)
     count = tf.cast(tf.size(value), _DTYPE)
     moments = tf.stack([count, tf.reduce_sum(value), tf.reduce_sum(tf.square(value))])
@@ -60,7 +60,7 @@ def _moments(value):
 
 
 def _accumulate(name, moments, condition=True):
-    """Op that adds moments to an accumulator made for this call."""
+    """Return the op that adds moments to a new accumulator."""
     state = _state()
     assert not state.finalized, f'summary {name!r} appears only after the summaries were finalized'
     with tfutil.absolute_name_scope('Autosummary/' + _name_id(name)), tf.control_dependencies(None):
@@ -68,7 +68,7 @@ def _accumulate(name, moments, condition=True):
     state.accumulators.setdefault(name, []).append(accumulator)
 
     def add_or_set():
-        # Values may come in before anyone has initialized the accumulator.
+        # Values may arrive before the accumulator is initialized.
         return tf.cond(tf.is_variable_initialized(accumulator),
                        lambda: tf.assign_add(accumulator, moments).op,
                        lambda: tf.assign(accumulator, moments).op)
@@ -82,10 +82,9 @@ def autosummary(name: str, value: tfutil.TfExpressionEx, passthru: tfutil.TfExpr
                 condition: tfutil.TfExpressionEx = True) -> tfutil.TfExpressionEx:
     """Record `value` under `name`: a tensor of any shape, or a Python or NumPy number or array.
 
-    A tensor is recorded whenever the returned identity of it (or of `passthru`), or a gradient through that,
-    is evaluated and `condition` holds. Anything else is recorded at once, and returned as it is (or
-    `passthru`).
-    Values whose sum is not finite are left out. New names are refused once the summaries are finalized.
+    A tensor is recorded whenever the identity that is returned, of it or of `passthru`, or a gradient through
+    it is evaluated and `condition` is true. Other values are recorded at once; they or `passthru` are
+    returned. Values whose sum is not finite are ignored. No names can be added to finalized summaries.
     """
     if not tfutil.is_tf_expression(value):
         return _record_now(name, value, passthru, condition)
@@ -98,8 +97,7 @@ def autosummary(name: str, value: tfutil.TfExpressionEx, passthru: tfutil.TfExpr
 
 @tf.RegisterGradient(_GRADIENT)
 def _record_and_pass_on(identity, gradient):
-    """Gradient of what `autosummary` returns. A loss may use a value for its gradient alone, which then needs
-    the value's inputs but not the value: the update is a condition of the gradient, too."""
+    """Record the value when only the gradient of what `autosummary` returned is evaluated."""
     with tf.control_dependencies(identity.control_inputs):
         return tf.identity(gradient)
 
@@ -118,25 +116,15 @@ def _record_now(name, value, passthru, condition):
 
 
 def _moments_np(value):
-    """As `_moments`, for what is no tensor."""
+    """Return the moments of a number or array."""
     value = np.asarray(value, np.float64)
     with np.errstate(over='ignore', invalid='ignore'):
         moments = np.array([value.size, value.sum(), np.square(value).sum()])
     return moments if np.isfinite(moments[1]) else np.zeros(3)
 
 
-def _flush():
-    """Add what came from Python to the accumulators."""
-    immediate = list(_state().immediate.values())
-    if immediate:
-        feed_dict = {each.placeholder: each.moments for each in immediate}
-        tfutil.run([each.update for each in immediate], feed_dict)
-    for each in immediate:
-        each.moments = np.zeros(3)
-
-
 def _take_moments(accumulators):
-    """[1, E[x], E[x^2]] over all accumulators (NaN if they are empty), and the op that then empties them."""
+    """Return [1, E[x], E[x^2]] over all accumulators (NaN if empty), and the op that then empties them."""
     total = tf.add_n([tf.identity(accumulator) for accumulator in accumulators])
     moments = total / total[0]
     with tf.control_dependencies([moments]):
@@ -145,14 +133,14 @@ def _take_moments(accumulators):
 
 
 def accumulators() -> list:
-    """Variables that hold what the default graph has recorded since the summaries were last written."""
+    """Return the variables with what was recorded since the summaries were last written."""
     return [var for group in _state().accumulators.values() for var in group]
 
 
 def finalize_autosummaries():
-    """Create the summary of every name. -> the layout for custom scalars, as a summary, if these are enabled.
+    """Create the summaries of all names; no others can be recorded afterwards. Later calls do nothing.
 
-    Done once per graph; later calls do nothing. No new name may be recorded afterwards.
+    -> the layout of custom scalars, as a summary, if they are enabled, else None.
     """
     tfutil.assert_tf_initialized()
     state = _state()
@@ -173,14 +161,14 @@ def _add_summaries(name, moments):
     mean = moments[1]
     tf.summary.scalar(name, mean)
     if enable_custom_scalars:
-        variance = tf.maximum(moments[2] - tf.square(mean), 0)  # rounding can take it below 0
+        variance = tf.maximum(moments[2] - tf.square(mean), 0)  # rounding can make it negative
         std = tf.sqrt(variance)
         tf.summary.scalar('xCustomScalars/' + name + '/margin_lo', mean - std)
         tf.summary.scalar('xCustomScalars/' + name + '/margin_hi', mean + std)
 
 
 def _custom_scalar_layout(names):
-    """'Loss/scores/real' -> category 'Loss', chart 'scores', series 'real', drawn with its margin."""
+    """Return a layout with 'Loss/scores/real' as series 'real' of the chart 'scores' in category 'Loss'."""
     from tensorboard.plugins.custom_scalar import layout_pb2
     from tensorboard.plugins.custom_scalar import summary as custom_scalar
 
@@ -199,10 +187,8 @@ def _custom_scalar_layout(names):
 
 
 def save_summaries(file_writer, global_step=None) -> None:
-    """Write every summary of the graph, the recorded means among them, and start new means.
-
-    The first call finalizes the summaries.
-    """
+    """Write all summaries of the graph, including the means, and start new means. The first call finalizes
+    the summaries."""
     state = _state()
     if state.merge_op is None:
         layout = finalize_autosummaries()
@@ -210,6 +196,11 @@ def save_summaries(file_writer, global_step=None) -> None:
             file_writer.add_summary(layout)
         with tf.device(None), tf.control_dependencies(None):
             state.merge_op = tf.summary.merge_all()
-    _flush()
+    immediate = list(state.immediate.values())
+    if immediate:
+        feed_dict = {each.placeholder: each.moments for each in immediate}
+        tfutil.run([each.update for each in immediate], feed_dict)
+    for each in immediate:
+        each.moments = np.zeros(3)
     if state.merge_op is not None:
         file_writer.add_summary(tfutil.run(state.merge_op), global_step)

@@ -1,4 +1,4 @@
-"""Graphs that are only evaluated may be built in forms that serve for nothing else."""
+"""Contexts in which graphs are built in faster forms, which can only be evaluated."""
 
 import contextlib
 
@@ -8,7 +8,7 @@ _outline_depth = 0
 
 @contextlib.contextmanager
 def inference():
-    """Whatever is built in this context is only evaluated: nobody asks for its gradients."""
+    """Declare that what is built in this context needs no gradients."""
     global _depth
     _depth += 1
     try:
@@ -18,16 +18,14 @@ def inference():
 
 
 def is_inference() -> bool:
-    """Is the graph that is being built for evaluation only?"""
+    """Return whether the graph that is being built is for evaluation only."""
     return _depth > 0
 
 
 @contextlib.contextmanager
 def outlines():
-    """Template graphs that are built in this context have placeholders for what their components return.
-
-    The layers inside cannot be listed, and the graphs are there in half the time.
-    """
+    """Build template graphs in this context with placeholders for the outputs of their components: in half
+    the time, but the layers inside cannot be listed."""
     global _outline_depth
     _outline_depth += 1
     try:
@@ -37,5 +35,5 @@ def outlines():
 
 
 def is_outline() -> bool:
-    """Is the graph that is being built for the shapes of a network only?"""
+    """Return whether the graph that is being built is only for the shapes of a network."""
     return _outline_depth > 0

@@ -10,13 +10,12 @@ from dnnlib.tflib import tfutil
 from dnnlib.tflib.autosummary import autosummary
 from dnnlib.tflib.parallel import collectives
 from dnnlib.tflib.parallel.cluster import Cluster
-from dnnlib.tflib.skipped_steps import SkippedSteps
 from dnnlib.util import get_obj_by_name
 
 
 @dataclasses.dataclass
 class _Device:
-    """What an Optimizer keeps for one device."""
+    """The part of an Optimizer on one device."""
 
     name: str
     optimizer: Any         # Instance of the underlying optimizer class.
@@ -25,25 +24,33 @@ class _Device:
     sums: list = dataclasses.field(default_factory=list)  # variables of accumulated gradients
 
     def state(self):
-        """Variables whose values are the same on every device."""
+        """Return the variables whose values are the same on every device."""
         scaling = [] if self.loss_scaling_var is None else [self.loss_scaling_var]
         return [*self.optimizer.variables(), *scaling, *self.sums]
 
 
-@dataclasses.dataclass
-class _SharedState:
-    """What an Optimizer has in common with those that share its state."""
+class SkippedSteps:
+    """Counts the steps that are skipped because gradients are not finite: all, and the last in a row."""
 
-    optimizers: dict = dataclasses.field(default_factory=dict)  # device name -> underlying optimizer
-    initialized: set = dataclasses.field(default_factory=set)   # their variables that have an initial value
+    def __init__(self):
+        with tf.device('/cpu:0'), tf.control_dependencies(None), tf.name_scope('SkippedSteps'):
+            self.total = tf.Variable(np.int64(0), trainable=False, name='total')
+            self.in_a_row = tf.Variable(np.int64(0), trainable=False, name='in_a_row')
+
+    def count(self, complete, updated):
+        """Return the op that counts a step, if `complete`, as skipped unless `updated`, bool tensors []."""
+        with tf.device('/cpu:0'):
+            skipped = tf.cast(tf.logical_and(complete, tf.logical_not(updated)), tf.int64)
+            in_a_row = tf.where_v2(updated, tf.zeros([], tf.int64), self.in_a_row + skipped)
+            return tf.group(tf.assign_add(self.total, skipped), tf.assign(self.in_a_row, in_a_row))
 
 
 class Optimizer:
-    """One update of a list of variables from losses on one or more devices.
+    """Trains a list of variables to lower losses on one or more devices.
 
     Call `register_gradients` for each loss, then `apply_updates` once for the op that makes a step. The step
-    follows the mean gradient over losses, devices and accumulated minibatches, and is skipped where that is
-    not finite.
+    follows the mean gradient over losses, devices and accumulated minibatches; it is skipped if that is not
+    finite.
     """
 
     def __init__(
@@ -53,12 +60,12 @@ class Optimizer:
         learning_rate=0.001,                    # Number or TensorFlow expression.
         minibatch_multiplier=None,              # Evaluations per update, number or expression; None = 1.
         share=None,                             # Optimizer whose state (moments, beta powers) to use.
-        use_loss_scaling=False,                 # Scale the loss by a factor that follows the overflows.
-        loss_scaling_init=64.0,                 # log2 of the factor at first,
-        loss_scaling_inc=0.0005,                # how much it grows with each good update
-        loss_scaling_dec=1.0,                   # and shrinks with each overflow.
-        cluster=None,                           # Processes that update together, a tflib.Cluster; None = one.
-        report_mem_usage=False,                 # Without effect: TensorFlow has no op for this any more.
+        use_loss_scaling=False,                 # Scale the loss dynamically?
+        loss_scaling_init=64.0,                 # log2 of the initial factor.
+        loss_scaling_inc=0.0005,                # Added to it after each update.
+        loss_scaling_dec=1.0,                   # Subtracted from it after each overflow.
+        cluster=None,                           # tflib.Cluster that trains together; None = this process.
+        report_mem_usage=False,                 # No effect: current TensorFlow has no op for this.
         **kwargs,                               # For the underlying optimizer class.
     ):
         self.name = name
@@ -77,41 +84,38 @@ class Optimizer:
         self._devices = {}   # name -> _Device
         self._shapes = None  # Of the variables: the same in every registration.
         self._updates_applied = False
-        self.skipped = None  # SkippedSteps, once there are updates
-        self._shared = _SharedState() if share is None else self._state_of(share)
-
-    def _state_of(self, other):
-        assert isinstance(other, Optimizer)
-        assert other.optimizer_class is self.optimizer_class, 'share: not the same optimizer class'
-        assert other.learning_rate is self.learning_rate, 'share: not the same learning rate object'
-        assert other.optimizer_kwargs == self.optimizer_kwargs, 'share: other optimizer arguments'
-        return other._shared
+        self.skipped = None  # SkippedSteps, set by apply_updates()
+        self._optimizers = {}  # device name -> underlying optimizer
+        if share is not None:
+            assert isinstance(share, Optimizer)
+            assert share.optimizer_class is self.optimizer_class, 'share: not the same optimizer class'
+            assert share.learning_rate is self.learning_rate, 'share: not the same learning rate object'
+            assert share.optimizer_kwargs == self.optimizer_kwargs, 'share: other optimizer arguments'
+            self._optimizers = share._optimizers
 
     def _get_device(self, name):
-        """State of a device, made when that device is first named."""
+        """Return the state of a device, which is made at the first call."""
         name = tf.DeviceSpec.from_string(name).to_string()  # '/cpu:0' -> '/device:CPU:0', as tensors spell it
         if name in self._devices:
             return self._devices[name]
-        optimizers = self._shared.optimizers
         scaling_var = None
         scope = self.scope + '/Devices'
         with tfutil.absolute_name_scope(scope), tf.device(name), tf.control_dependencies(None):
-            if name not in optimizers:
-                optimizers[name] = self.optimizer_class(
-                    name=f'{self.scope.replace("/", "_")}_opt{len(optimizers)}',
+            if name not in self._optimizers:
+                self._optimizers[name] = self.optimizer_class(
+                    name=f'{self.scope.replace("/", "_")}_opt{len(self._optimizers)}',
                     learning_rate=self.learning_rate, **self.optimizer_kwargs)
             if self.use_loss_scaling:
                 init = np.float32(self.loss_scaling_init)
                 scaling_var = tf.Variable(init, trainable=False, name='loss_scaling_var')
-        self._devices[name] = _Device(name, optimizers[name], scaling_var)
+        self._devices[name] = _Device(name, self._optimizers[name], scaling_var)
         return self._devices[name]
 
     def register_gradients(self, loss, trainable_vars) -> None:
-        """Add the gradients of `loss` for a list or dict of variables, which live on the device of the loss.
+        """Add the gradients of `loss` for a list or dict of variables on the device of the loss.
 
-        Every call brings variables of the same shapes in the same order. A step evaluates the loss itself,
-        too, with the variables as they are before the step: what the loss records must not depend on what
-        its gradients need.
+        All calls pass variables of the same shapes in the same order. A step also evaluates the loss itself,
+        with the variables before the step, so that everything it records is recorded.
         """
         assert not self._updates_applied, 'register_gradients() comes before apply_updates()'
         trainable_vars = list(trainable_vars.values() if isinstance(trainable_vars, dict) else trainable_vars)
@@ -129,9 +133,9 @@ class Optimizer:
             device.gradients.setdefault(var, []).append(gradient)
 
     def apply_updates(self, allow_no_op=False) -> tf.Operation:
-        """Op that makes a step. Its state gets its initial values in the default session before this returns.
+        """Build the op that makes a step, and initialize its state in the default session.
 
-        `allow_no_op`: where no gradients are registered, return an op that does nothing.
+        `allow_no_op`: without registered gradients, return an op that does nothing.
         """
         tfutil.assert_tf_initialized()
         assert not self._updates_applied, 'apply_updates() is called once'
@@ -143,20 +147,19 @@ class Optimizer:
         num_devices = len(devices) * self.cluster.workers.count
         with tfutil.absolute_name_scope(self.scope):
             self.skipped = SkippedSteps()
-        ops, new_vars = [], [device.loss_scaling_var for device in devices if self.use_loss_scaling]
-        new_vars += [self.skipped.total, self.skipped.in_a_row]
+        ops = []
         for index, (device, gradients) in enumerate(zip(devices, self._sum_gradients(devices), strict=True)):
             with tfutil.absolute_name_scope(f'{self.scope}/Apply{index}'), tf.device(device.name):
                 complete, updated, device.sums = self._apply(device, gradients, 1.0 / num_devices)
                 ops.append(updated)
-                new_vars += device.sums
                 if device is devices[-1]:
                     ops += self._statistics(device, complete, updated)
-        tfutil.run([var.initializer for var in new_vars + self._new_optimizer_vars()])
+        variables = [var for device in devices for var in device.state()]
+        tfutil.init_uninitialized_vars([self.skipped.total, self.skipped.in_a_row, *variables])
         return tf.group(*ops, name='TrainingOp')
 
     def _sum_gradients(self, devices):
-        """-> per device, a dense float32 gradient per variable: sum over devices, mean over registrations."""
+        """Return dense float32 gradients per variable and device: sum over devices, mean over losses."""
         gradients = []
         for index, device in enumerate(devices):
             with tfutil.absolute_name_scope(f'{self.scope}/Clean{index}'), tf.device(device.name):
@@ -167,9 +170,9 @@ class Optimizer:
             return _sum_over_devices(gradients, [device.name for device in devices], self.cluster)
 
     def _apply(self, device, gradients, scale):
-        """Update with `scale` times the gradients, once all minibatches of the update are there.
+        """Update with `scale` times the gradients, after the last minibatch of the update.
 
-        -> (are they there: bool or tensor, was the update made: bool tensor, variables created for this)
+        -> (is this the last one: bool or tensor, was the update made: bool tensor, new variables)
         """
         if self.minibatch_multiplier is None:
             return True, self._update_if_finite(device, gradients, scale), []
@@ -178,15 +181,18 @@ class Optimizer:
                            lambda sums: self._update_if_finite(device, sums, scale / multiplier))
 
     def _update_if_finite(self, device, gradients, scale):
-        """Update with `scale` times the gradients if they are finite. -> bool tensor: are they?"""
+        """Update with `scale` times the gradients if they are finite. -> whether they are, bool tensor."""
         finite = _all_finite(gradients)
         scaling_var = device.loss_scaling_var
 
         def update():
             factor = scale if scaling_var is None else scale * tfutil.exp2(-scaling_var)
+            scaled = gradients
+            if not isinstance(factor, float) or factor != 1.0:
+                scaled = [gradient * factor for gradient in gradients]
             return device.optimizer.apply_gradients([
-                (tf.cast(_scaled(gradient, factor), var.dtype.base_dtype), var)
-                for gradient, var in zip(gradients, device.gradients, strict=True)])
+                (tf.cast(gradient, var.dtype.base_dtype), var)
+                for gradient, var in zip(scaled, device.gradients, strict=True)])
 
         with tf.control_dependencies([tf.cond(finite, update, tf.no_op)]):
             if scaling_var is None:
@@ -196,7 +202,7 @@ class Optimizer:
                 return tf.identity(finite)
 
     def _statistics(self, device, complete, updated):
-        """Ops that record the learning rate, how often an update overflows, and the loss scaling."""
+        """Return ops that record the learning rate, the frequency of overflows and the loss scaling."""
         with tf.name_scope('Statistics'), tf.control_dependencies([updated]):
             learning_rate = tf.convert_to_tensor(self.learning_rate)
             overflow = tf.where(updated, 0.0, 1.0)
@@ -209,39 +215,31 @@ class Optimizer:
         return ops
 
     def copies(self) -> dict:
-        """{variable: the one of the first device that always has the same value} for the other devices."""
+        """Return {variable: the one of the first device with always the same value} for the other devices."""
         first, *others = [device.state() for device in self._devices.values() if device.gradients] or [[]]
         pairs = {copy: var for state in others for copy, var in zip(state, first, strict=True)}
         assert all(copy.shape == var.shape for copy, var in pairs.items())
         return pairs
 
-    def _optimizer_vars(self):
-        return [var for device in self._devices.values() for var in device.optimizer.variables()]
-
-    def _new_optimizer_vars(self):
-        """Variables of the underlying optimizers that nobody has initialized yet."""
-        new_vars = [var for var in self._optimizer_vars() if var not in self._shared.initialized]
-        self._shared.initialized.update(new_vars)
-        return new_vars
-
     def reset_optimizer_state(self) -> None:
-        """Set moments and beta powers back to their initial values, also for Optimizers that share them."""
+        """Reset moments and beta powers to their initial values, also for Optimizers that share them."""
         tfutil.assert_tf_initialized()
-        tfutil.run([var.initializer for var in self._optimizer_vars()])
+        optimizers = [device.optimizer for device in self._devices.values()]
+        tfutil.run([var.initializer for optimizer in optimizers for var in optimizer.variables()])
 
     def get_loss_scaling_var(self, device) -> tf.Variable | None:
-        """Variable with log2 of the loss scaling on a device; None without loss scaling."""
+        """Return the variable with log2 of the loss scaling on a device; None without loss scaling."""
         return self._get_device(device).loss_scaling_var if self.use_loss_scaling else None
 
     def apply_loss_scaling(self, value):
-        """`value` times the loss scaling of its device."""
+        """Multiply `value` by the loss scaling of its device."""
         assert tfutil.is_tf_expression(value)
         if not self.use_loss_scaling:
             return value
         return value * tfutil.exp2(self.get_loss_scaling_var(value.device))
 
     def undo_loss_scaling(self, value):
-        """`value` divided by the loss scaling of its device."""
+        """Divide `value` by the loss scaling of its device."""
         assert tfutil.is_tf_expression(value)
         if not self.use_loss_scaling:
             return value
@@ -249,7 +247,7 @@ class Optimizer:
 
 
 def _mean_gradient(var, gradients):
-    """Mean of a variable's gradients as a dense float32 tensor; those that are None count as 0."""
+    """Return the mean of a variable's gradients as a dense float32 tensor; None counts as 0."""
     connected = [tf.cast(tf.convert_to_tensor(g), tf.float32) for g in gradients if g is not None]
     if not connected:
         return tf.zeros(var.shape)
@@ -257,17 +255,11 @@ def _mean_gradient(var, gradients):
     return total / len(gradients) if len(gradients) > 1 else total
 
 
-def _scaled(gradient, factor):
-    """`gradient` times a number or tensor; times 1.0 takes no time."""
-    return gradient if isinstance(factor, float) and factor == 1.0 else gradient * factor
-
-
 def _sum_over_devices(gradients, device_names, cluster):
-    """[[gradient per variable] per device] -> the same, with every gradient summed over the devices, those of
-    other processes among them.
+    """Sum [[gradient per variable] per device] over the devices, in one collective. -> the sums per device.
 
-    One collective sums them all. Where devices share their place, as GPUs do on a machine without any in a
-    session that has one CPU device, there is nothing to send and plain additions do.
+    Includes the devices of other processes. Names that mean the same device, as those of GPUs on a machine
+    without any, cannot form a collective: their gradients are added.
     """
     if not cluster.is_alone:
         return collectives.all_reduce_sum(
@@ -279,15 +271,14 @@ def _sum_over_devices(gradients, device_names, cluster):
 
 
 def _all_finite(gradients):
-    """Are all elements of all gradients finite? -> bool tensor []"""
+    """Return whether all elements of all gradients are finite, a bool tensor []."""
     with tf.name_scope('AllFinite'):
         return tf.reduce_all(tf.stack([tf.reduce_all(tf.is_finite(gradient)) for gradient in gradients]))
 
 
 def _accumulate(gradients, multiplier, update):
-    """Sum the gradients of `multiplier` evaluations and hand the sums to `update` in the last of them.
+    """Sum the gradients of `multiplier` evaluations and call `update(sums)` in the last of them.
 
-    `update(sums)` -> bool tensor, which is returned.
     -> (is this the last evaluation: bool tensor, result of `update` or False: bool tensor, new variables)
     """
     with tf.control_dependencies(None):
@@ -298,7 +289,7 @@ def _accumulate(gradients, multiplier, update):
     is_last = count >= multiplier
 
     def keep():
-        # The first evaluation overwrites what the last update left behind: nothing has to be cleared.
+        # The first evaluation overwrites the sums of the last update, which are never cleared.
         stored = tf.cond(is_first,
                          lambda: tf.group(*map(tf.assign, acc_vars, gradients)),
                          lambda: tf.group(*map(tf.assign_add, acc_vars, gradients)))
@@ -316,7 +307,7 @@ def _accumulate(gradients, multiplier, update):
 
 
 class SimpleAdam:
-    """Adam (Kingma and Ba 2015) in plain ops; equal to tf.train.AdamOptimizer."""
+    """Implements Adam (Kingma and Ba 2015) in plain ops; equal to tf.train.AdamOptimizer."""
 
     def __init__(self, name='Adam', learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):
         self.name = name
@@ -328,11 +319,11 @@ class SimpleAdam:
         self._moments = {}   # variable -> (mean of the gradient, mean of its square), decaying
 
     def variables(self) -> list:
-        """All variables of the optimizer's state."""
+        """Return all variables of the optimizer's state."""
         return [*(self._powers or []), *(var for pair in self._moments.values() for var in pair)]
 
     def compute_gradients(self, loss, var_list, gate_gradients=tf.train.Optimizer.GATE_NONE) -> list:
-        """-> [(gradient or None, variable)]"""
+        """Return [(gradient or None, variable)]."""
         assert gate_gradients == tf.train.Optimizer.GATE_NONE
         return list(zip(tf.gradients(loss, var_list), var_list, strict=True))
 
@@ -347,7 +338,7 @@ class SimpleAdam:
                         tf.Variable(zeros, trainable=False, name=name) for name in ('m', 'v'))
 
     def apply_gradients(self, grads_and_vars) -> tf.Operation:
-        """Op that makes a step: with t steps made, this one among them,
+        """Build the op that makes step t = 1, 2, ...:
 
         m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
         var -= learning_rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon).

@@ -1,8 +1,7 @@
-"""The one source of random tensors: networks, losses and data draw from here and from nowhere else.
+"""The source of all random tensors of networks, losses and data.
 
-Training builds its graph inside `counted`, which makes every number a function of a seed, the step and the
-place in the graph. Tests swap the two generators with `replaced`; everything built meanwhile draws from the
-stand-ins.
+Training builds its graph in `counted`, so that all numbers follow from a seed, the step and the place in the
+graph. Tests substitute the generators with `replaced`.
 """
 
 import collections
@@ -10,40 +9,32 @@ import contextlib
 
 import tensorflow.compat.v1 as tf
 
-
-def _tf_normal(shape, mean=0.0, stddev=1.0, dtype=tf.float32):
-    return tf.random_normal(shape, mean=mean, stddev=stddev, dtype=dtype)
-
-
-def _tf_uniform(shape, minval=0, maxval=None, dtype=tf.float32):
-    return tf.random_uniform(shape, minval=minval, maxval=maxval, dtype=dtype)
-
-
-_generators = {'normal': _tf_normal, 'uniform': _tf_uniform}
+_generators = {'normal': tf.random_normal, 'uniform': tf.random_uniform}
 _DEFAULTS = dict(_generators)
 
 _PLACES_PER_TOWER = 1 << 16
-_towers = [0]  # the last one is under construction
+_towers = [0]  # the last one is being built
 
 
 def normal(shape, mean=0.0, stddev=1.0, dtype=tf.float32):
-    """Fresh normal numbers at every evaluation. `shape` may be a tensor. -> dtype [*shape]."""
+    """Draw normal numbers at every evaluation. `shape` may be a tensor. -> dtype [*shape]."""
     return _generators['normal'](shape, mean=mean, stddev=stddev, dtype=dtype)
 
 
 def uniform(shape, minval=0, maxval=None, dtype=tf.float32):
-    """Fresh uniform numbers in [minval, maxval) at every evaluation; `maxval` defaults to 1 for floats and is
-    required for integers. `shape`, `minval` and `maxval` may be tensors. -> dtype [*shape]."""
+    """Draw uniform numbers in [minval, maxval) at every evaluation. -> dtype [*shape].
+
+    `maxval` defaults to 1 for floats and is required for integers. All but the dtype may be tensors.
+    """
     return _generators['uniform'](shape, minval=minval, maxval=maxval, dtype=dtype)
 
 
 @contextlib.contextmanager
 def replaced(**generators):
-    """Draw from other generators while the context is open: `replaced(normal=..., uniform=...)`, each with
-    the signature of the function that it replaces."""
+    """Substitute generators in this context: `replaced(normal=..., uniform=...)`, with equal signatures."""
     unknown = set(generators) - set(_generators)
     if unknown:
-        raise TypeError(f'no such generator: {", ".join(sorted(unknown))}; there are normal and uniform')
+        raise TypeError(f'no such generator: {", ".join(sorted(unknown))}; expected normal or uniform')
     before = dict(_generators)
     _generators.update(generators)
     try:
@@ -54,11 +45,11 @@ def replaced(**generators):
 
 @contextlib.contextmanager
 def counted(seed, step):
-    """Numbers of what is built while the context is open follow from `seed`, `step` and the place in the
-    graph: the running number of the draw among those of its `tower`.
+    """Make the numbers of what is built in this context follow from seed, step and place in the graph: the
+    index of the draw in its `tower`.
 
-    seed: an integer. step: int64 tensor [], another one for every evaluation that is to bring fresh numbers.
-    Stand-ins of `replaced` stay in place.
+    seed: an integer. step: int64 tensor [], with a new value for every evaluation that is to draw new
+    numbers. Generators that are `replaced` remain.
     """
     places = collections.Counter()
 
@@ -66,7 +57,7 @@ def counted(seed, step):
         tower = _towers[-1]
         place = tower * _PLACES_PER_TOWER + places[tower]
         places[tower] += 1
-        with tf.device('/cpu:0'):  # where the ops read it, on whatever device they are
+        with tf.device('/cpu:0'):  # random ops of all devices read the key there
             return tf.stack([tf.constant((seed % 2 ** 31) << 32 | place, tf.int64), step])
 
     def normal_here(shape, mean=0.0, stddev=1.0, dtype=tf.float32):
@@ -82,8 +73,8 @@ def counted(seed, step):
 
 @contextlib.contextmanager
 def tower(index):
-    """What is built while the context is open belongs to this tower of a graph of several: `counted` numbers
-    the draws of each for itself, whichever towers a process builds."""
+    """Make what is built in this context a part of tower `index`, whose draws `counted` numbers separately,
+    whichever towers this process builds."""
     _towers.append(index)
     try:
         yield

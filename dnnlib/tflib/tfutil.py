@@ -1,4 +1,4 @@
-"""Sessions, variables and small expressions that everything else in tflib stands on."""
+"""Sessions, variables and small expressions, used by everything else in tflib."""
 
 import os
 from collections.abc import MutableMapping
@@ -20,12 +20,12 @@ __all__ = [
 ]
 
 DEFAULT_CONFIG = {
-    'rnd.np_random_seed': None,               # Seed of NumPy's global generator; None = leave it alone.
-    'rnd.tf_random_seed': 'auto',             # Graph seed; 'auto' = drawn from NumPy, None = leave it alone.
+    'rnd.np_random_seed': None,               # Seed of NumPy's global generator; None = unchanged.
+    'rnd.tf_random_seed': 'auto',             # Graph seed; 'auto' = drawn from NumPy, None = unchanged.
     'env.TF_CPP_MIN_LOG_LEVEL': '1',          # 0 = everything, 1 = no infos, 2 = no warnings, 3 = no errors.
     'graph_options.place_pruned_graph': True, # Place only the ops that a call needs.
-    'gpu_options.allow_growth': True,         # Take GPU memory as it is needed.
-    'allow_soft_placement': True,             # '/gpu:0' means the CPU where there is no GPU.
+    'gpu_options.allow_growth': True,         # Allocate GPU memory as needed.
+    'allow_soft_placement': True,             # Without a GPU, '/gpu:0' means the CPU.
 }
 
 
@@ -35,92 +35,92 @@ def run(*args, **kwargs) -> Any:
 
 
 def is_tf_expression(x: Any) -> bool:
-    """Is this a TensorFlow tensor, variable or operation?"""
+    """Return whether `x` is a TensorFlow tensor, variable or operation."""
     return isinstance(x, (tf.Tensor, tf.Variable, tf.Operation))
 
 
 def shape_to_list(shape) -> list:
-    """Static shape as a list of int, None where unknown."""
+    """Return a static shape as a list of int, None for unknown sizes."""
     return tf.TensorShape(shape).as_list()
 
 
 def flatten(x):
-    """Reshape to one dimension."""
+    """Reshape `x` to one dimension."""
     with tf.name_scope('Flatten'):
         return tf.reshape(x, [-1])
 
 
 def log2(x):
-    """Logarithm to base 2, elementwise."""
+    """Return the logarithm to base 2, elementwise."""
     with tf.name_scope('Log2'):
         return tf.log(x) * np.float32(1.0 / np.log(2.0))
 
 
 def exp2(x):
-    """2 to the power of x, elementwise."""
+    """Return 2 to the power of x, elementwise."""
     with tf.name_scope('Exp2'):
         return tf.exp(x * np.float32(np.log(2.0)))
 
 
 def lerp(a, b, t):
-    """Linear interpolation from a (t = 0) to b (t = 1)."""
+    """Interpolate linearly from a (t = 0) to b (t = 1)."""
     with tf.name_scope('Lerp'):
         return a + (b - a) * t
 
 
 def lerp_clip(a, b, t):
-    """Linear interpolation from a to b with t clipped to [0, 1]."""
+    """Interpolate linearly from a to b, with t clipped to [0, 1]."""
     with tf.name_scope('LerpClip'):
         return a + (b - a) * tf.clip_by_value(t, 0.0, 1.0)
 
 
 def erfinv(y):
-    """Inverse error function, elementwise."""
+    """Return the inverse error function, elementwise."""
     with tf.name_scope('ErfInv'):
         return tf.math.erfinv(y)
 
 
 def absolute_name_scope(scope: str):
-    """Name scope of exactly this name, wherever it is entered."""
+    """Return the name scope of exactly this name, wherever it is entered."""
     return tf.name_scope(scope + '/')
 
 
 def absolute_variable_scope(scope: str, reuse=None, **kwargs):
-    """Variable scope of exactly this name, without a name scope of its own. `kwargs`: of tf.VariableScope."""
+    """Return the variable scope of exactly this name, without a name scope. `kwargs`: of tf.VariableScope."""
     return tf.variable_scope(tf.VariableScope(reuse, name=scope, **kwargs), auxiliary_name_scope=False)
 
 
 def device(index: int):
-    """Device context of one GPU or, on a machine without any, of one CPU device."""
+    """Return the device context of a GPU or, without GPUs, of a CPU device."""
     return tf.device(f'/{"gpu" if tf.config.list_physical_devices("GPU") else "cpu"}:{index}')
 
 
 def device_config(num_devices: int) -> dict:
-    """Settings of `init_tf` with which `device(0)` to `device(num_devices - 1)` are different devices.
+    """Return settings for `init_tf` that make `device(0)` to `device(num_devices - 1)` different devices.
 
-    On a machine without GPUs the session gets so many virtual CPU devices, which share the processor. Raises
-    UserError where there are GPUs, but fewer of them.
+    Without GPUs these are virtual CPU devices, which share the processor. Raises UserError for more devices
+    than GPUs.
     """
     num_gpus = len(tf.config.list_physical_devices('GPU'))
     if 0 < num_gpus < num_devices:
         raise UserError(f'--num-gpus={num_devices}: the number of GPUs of this machine is {num_gpus}; '
-                        f'use {num_gpus} at most')
+                        f'use at most {num_gpus}')
     return {} if num_gpus > 0 or num_devices == 1 else {'device_count.CPU': num_devices}
 
 
 def _merged_config(config_dict):
-    """Defaults overridden by `config_dict`. Environment variables that are set win over the defaults."""
+    """Merge `config_dict` over the defaults, which do not override environment variables that are set."""
     config = {key: value for key, value in DEFAULT_CONFIG.items()
               if not (key.startswith('env.') and key.split('.', 1)[1] in os.environ)}
     return {**config, **(config_dict or {})}
 
 
 def init_tf(config_dict: dict | None = None, target: str = '') -> None:
-    """Seed, set the environment and install a default session. Does nothing if there is one already.
+    """Set the seeds and the environment, and install a default session unless there is one.
 
     `config_dict` has dotted keys: 'rnd.np_random_seed', 'rnd.tf_random_seed', 'env.<NAME>' and any field of
-    tf.ConfigProto, such as 'gpu_options.allow_growth' or, in a map, 'device_count.CPU'. `target`: as of
-    `create_session`.
+    tf.ConfigProto, such as 'gpu_options.allow_growth' or, in a map, 'device_count.CPU'. `target`: address of
+    a TensorFlow server; '' = none.
     """
     if tf.get_default_session() is not None:
         return
@@ -140,7 +140,7 @@ def init_tf(config_dict: dict | None = None, target: str = '') -> None:
 
 
 def default_session() -> tf.Session:
-    """The session in use. Raises RuntimeError before `init_tf()`."""
+    """Return the default session. Raises RuntimeError before `init_tf()`."""
     session = tf.get_default_session()
     if session is None:
         raise RuntimeError('No default TensorFlow session found. Please call dnnlib.tflib.init_tf().')
@@ -148,12 +148,12 @@ def default_session() -> tf.Session:
 
 
 def assert_tf_initialized() -> None:
-    """Raise RuntimeError if there is no default session."""
+    """Raise RuntimeError before `init_tf()`."""
     default_session()
 
 
 def session_config(config_dict: dict | None = None) -> tf.ConfigProto:
-    """Settings of a session, given and configured as in `init_tf`."""
+    """Return the settings of a session, configured as in `init_tf`."""
     proto = tf.ConfigProto()
     for key, value in _merged_config(config_dict).items():
         *path, field = key.split('.')
@@ -173,19 +173,16 @@ def session_config(config_dict: dict | None = None) -> tf.ConfigProto:
 
 def create_session(config_dict: dict | None = None, force_as_default: bool = False,
                    target: str = '') -> tf.Session:
-    """New session for the default graph, configured as in `init_tf`; seeds and environment are left alone.
-
-    `target`: of a TensorFlow server; '' = none.
-    """
+    """Create a session for the default graph, configured as in `init_tf` except for seeds and environment."""
     session = tf.Session(target, config=session_config(config_dict))
     if force_as_default:
-        session.kept_default = session.as_default()  # a context that nobody holds would be left at once
+        session.kept_default = session.as_default()  # a context without a reference would exit at once
         session.kept_default.__enter__()
     return session
 
 
 def _graph_tensor(name):
-    """Tensor of this name, or None if the default graph has none."""
+    """Return the tensor of this name, or None if the default graph has none."""
     try:
         return tf.get_default_graph().get_tensor_by_name(name)
     except KeyError:
@@ -193,9 +190,9 @@ def _graph_tensor(name):
 
 
 def init_uninitialized_vars(target_vars: list | None = None) -> None:
-    """Initialize those variables (default: all global ones) that have no value yet.
+    """Initialize the variables (default: all global ones) that have no value.
 
-    Cheap to call often: the check of a variable is built and run once in its lifetime.
+    Cheap to call often: each variable is checked only once.
     """
     assert_tf_initialized()
     checked, checks = [], []
@@ -209,9 +206,9 @@ def init_uninitialized_vars(target_vars: list | None = None) -> None:
 
 
 def set_vars(var_to_value_dict: dict) -> None:
-    """Assign NumPy values to variables, in one session call and without adding constants to the graph.
+    """Assign NumPy values to variables in one session call, without adding constants to the graph.
 
-    Raises ValueError where a shape does not fit.
+    Raises ValueError for a wrong shape.
     """
     assert_tf_initialized()
     setters, feed_dict = [], {}
@@ -228,10 +225,9 @@ def set_vars(var_to_value_dict: dict) -> None:
 
 
 def set_initial_values(var_to_value_dict: dict) -> None:
-    """Initialize variables with NumPy values of their shapes in place of their own, in one session call.
+    """Initialize variables with NumPy values instead of their own initial values, in one session call.
 
-    Where no two variables have the same tensor as their initial value, that takes no operations beyond those
-    that variables come with: for networks that are loaded, a tenth of the time.
+    Adds no operations unless variables share an initial value: networks load in a tenth of the time.
     """
     assert_tf_initialized()
     feed_dict = {var.initializer.inputs[1]: value for var, value in var_to_value_dict.items()}
@@ -242,11 +238,11 @@ def set_initial_values(var_to_value_dict: dict) -> None:
 
 
 def create_var_with_large_initial_value(initial_value: np.ndarray, *args, **kwargs) -> tf.Variable:
-    """New variable that holds this array. The array is fed to the initializer and does not become a constant
-    of the graph, which cannot be stored when it is larger than 2 GB.
+    """Create a variable with this value, which is fed and does not become a constant: a graph of more than
+    2 GB cannot be stored.
 
-    `args`, `kwargs`: of tf.Variable, after the initial value. If the initializer runs again later, it sets
-    zeros. Raises RuntimeError before `init_tf()`.
+    `args`, `kwargs`: of tf.Variable, after the initial value. If the initializer runs again, it sets zeros.
+    Raises RuntimeError before `init_tf()`.
     """
     assert isinstance(initial_value, np.ndarray)
     session = default_session()
@@ -258,20 +254,21 @@ def create_var_with_large_initial_value(initial_value: np.ndarray, *args, **kwar
 
 
 def convert_images_from_uint8(images, drange=[-1, 1], nhwc_to_nchw=False):
-    """Spread the 256 levels of an image evenly over `drange`: 0 becomes its low end, 255 its high end.
-
-    uint8 [N,C,H,W], or [N,H,W,C] with `nhwc_to_nchw` -> float32 [N,C,H,W].
-    """
+    """Map levels 0 ... 255 linearly to `drange`: uint8 [N,C,H,W], or [N,H,W,C] with `nhwc_to_nchw`,
+    -> float32 [N,C,H,W]."""
     if nhwc_to_nchw:
-        images = tf.transpose(images, [0, 3, 1, 2])  # [N,H,W,C] -> [N,C,H,W], while a level is one byte
+        images = tf.transpose(images, [0, 3, 1, 2])  # [N,H,W,C] -> [N,C,H,W], before bytes become floats
     low, high = drange
     step = (high - low) / 255
     return low + step * tf.cast(images, tf.float32)
 
 
 def convert_images_to_uint8(images, drange=[-1, 1], nchw_to_nhwc=False, shrink=1):
-    """float [N,C,H,W] in `drange` -> uint8, after averaging over `shrink` x `shrink` blocks; can be the
-    `output_transform` of `Network.run`. With `nchw_to_nhwc` the result is [N,H,W,C]."""
+    """Map `drange` linearly to levels 0 ... 255, after averaging over blocks of `shrink` x `shrink` pixels.
+
+    float [N,C,H,W] -> uint8 [N,C,H,W], or [N,H,W,C] with `nchw_to_nhwc`. Can be the `output_transform` of
+    `Network.run`.
+    """
     images = tf.cast(images, tf.float32)
     if shrink > 1:
         images = shrink_images(images, shrink)
@@ -283,8 +280,8 @@ def convert_images_to_uint8(images, drange=[-1, 1], nchw_to_nhwc=False, shrink=1
 
 
 def shrink_images(images, factor: int):
-    """Mean over blocks of `factor` x `factor` pixels of [N,C,H,W]; what is left at the edges is dropped."""
+    """Average blocks of `factor` x `factor` pixels of [N,C,H,W]; incomplete blocks are dropped."""
     size = [1, factor, factor, 1]
-    images = tf.transpose(images, [0, 2, 3, 1])  # [N,C,H,W] -> [N,H,W,C]: the CPU pools this layout only
+    images = tf.transpose(images, [0, 2, 3, 1])  # [N,C,H,W] -> [N,H,W,C]: CPUs pool only this layout
     images = tf.nn.avg_pool(images, ksize=size, strides=size, padding='VALID')
     return tf.transpose(images, [0, 3, 1, 2])

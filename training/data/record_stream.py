@@ -1,8 +1,8 @@
-"""Order and reading of the records of a file: a stream that can start at any position of any pass.
+"""Streams of the records of a file that can start at any position of any pass over the file.
 
-A pass over the file takes its images in an order that follows from a seed and the number of the pass. What is
-shuffled are the numbers of the images, and each image is read when its turn comes: a stream that starts in
-the middle of a pass gives what one that has come there gives, and starts as fast.
+The order of the images in a pass follows from a seed and the number of the pass. The numbers of the images
+are shuffled, and each image is read in its turn: a stream that starts in the middle of a pass gives the same
+images as one that has read up to there, and starts as fast.
 """
 
 import math
@@ -12,23 +12,23 @@ import struct
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-RECORD_FRAME_BYTES = 16     # what the TFRecord format adds to a record: its length and two checksums
-MAX_PREFETCH_IMAGES = 4096  # tiny images would otherwise be read ahead by the million
+RECORD_FRAME_BYTES = 16     # TFRecord format: length and two checksums around each record
+MAX_PREFETCH_IMAGES = 4096  # else millions of tiny images would be read ahead
 _ENDLESS = 1 << 60          # passes
 
 
 def num_items(megabytes, item_bytes):
-    """How many items make up so many MiB, rounded up."""
+    """Return the number of items that fill `megabytes` MiB, rounded up."""
     return ((megabytes << 20) - 1) // item_bytes + 1
 
 
 def image_label_stream(file, labels, parse, *, num_images, seed, first_pass, skip, repeat, shuffle_mb,
                        prefetch_mb, buffer_mb, num_threads, share=None):
-    """tf.data stream of single (image uint8 [C,H,W], label [label_size]).
+    """Return a tf.data stream of single (image uint8 [C,H,W], label [label_size]).
 
-    file: of `dataset`, with `path`, `shape` and `record_bytes`. labels: tensor [num_images, label_size], or
-    None for labels of width 0. parse: record -> image. first_pass, skip: int64 tensors, where to start.
-    share: function that leaves out what other processes read of a stream of numbers or of records.
+    file: has `path`, `shape` and `record_bytes`. labels: tensor [num_images, label_size], or None for labels
+    of width 0. parse: record -> image. first_pass, skip: int64 tensors, where to start. share: function that
+    removes from a stream what other processes read.
     """
     share = share or (lambda stream: stream)
 
@@ -58,8 +58,10 @@ def image_label_stream(file, labels, parse, *, num_images, seed, first_pass, ski
 
 
 def share_of_stream(stream, minibatch_size, first, count, total):
-    """Of a stream of images in minibatches of `minibatch_size` (int64 tensor), those of the minibatches
-    first ... first + count - 1 of every `total`."""
+    """Keep minibatches first ... first + count - 1 of every `total` in a stream of single images.
+
+    minibatch_size: int64 tensor.
+    """
     def is_ours(position, _item):
         minibatch = position // minibatch_size % total
         return tf.logical_and(first <= minibatch, minibatch < first + count)
@@ -69,7 +71,7 @@ def share_of_stream(stream, minibatch_size, first, count, total):
 
 
 def _shuffled(count, window, seed, number):
-    """Data set of 0 ... count - 1 (int64), shuffled within a window as the seed and the pass demand."""
+    """Return a stream of 0 ... count - 1 (int64), shuffled within a window by the seed and the pass."""
     variant = tf.raw_ops.ShuffleDataset(
         input_dataset=tf.data.experimental.to_variant(tf.data.Dataset.range(count)),
         buffer_size=window, seed=seed, seed2=number + 1,  # both 0 would mean: none
@@ -78,7 +80,7 @@ def _shuffled(count, window, seed, number):
 
 
 def _records(file, offset):
-    """Data set of the records of a file from this byte on."""
+    """Return a stream of the records of a file from a byte on."""
     variant = tf.raw_ops.TFRecordDatasetV2(
         filenames=[file.path], compression_type='', buffer_size=file.record_bytes or 1 << 16,
         byte_offsets=[offset])
@@ -86,7 +88,7 @@ def _records(file, offset):
 
 
 def _offsets(file):
-    """Function: number of a record (int64 tensor) -> where it begins in the file."""
+    """Return a function from the number of a record (int64 tensor) to its offset in the file."""
     if file.record_bytes is not None:
         return lambda index: index * file.record_bytes
     offsets = tf.constant(_record_offsets(file.path))
@@ -94,7 +96,7 @@ def _offsets(file):
 
 
 def _record_offsets(path):
-    """Where the records begin in a whole file whose records have several lengths, int64 [records]."""
+    """Return the offsets of records of several lengths in an intact file, int64 [records]."""
     offsets, offset = [], 0
     with open(path, 'rb') as stream:
         while offset < os.fstat(stream.fileno()).st_size:

@@ -1,4 +1,4 @@
-"""One training run: the graph of an iteration, which op runs when, what is reported.
+"""One training run: the graph of an iteration, the order of its ops, the schedule, and what is reported.
 
-`training.training_loop` puts these together and is the way in.
+Used by `training.training_loop`, which puts these together.
 """

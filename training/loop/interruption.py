@@ -1,4 +1,4 @@
-"""SIGINT (Ctrl-C) and SIGTERM (a scheduler that wants the machine back) end a run in good order."""
+"""SIGINT (Ctrl-C) and SIGTERM (sent by schedulers) end a run after the iteration, with everything saved."""
 
 import contextlib
 import os
@@ -6,13 +6,13 @@ import signal
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}  # 128 + number, as shells report them
 
-_FINISHING = b'\nInterrupted: finishing the iteration, then saving. Ctrl-C again leaves at once.\n'
-_LEAVING = b'\nInterrupted: leaving; the last training state is complete.\n'
+_FINISHING = b'\nInterrupted: finishing the iteration, then saving. Press Ctrl-C again to exit at once.\n'
+_EXITING = b'\nInterrupted: exiting; the last training state is complete.\n'
 
 
 class Interruption:
-    """Notes the first signal, for the loop to see; true from then on. A second SIGINT raises at once, and so
-    does any signal while there is nothing to save. SIGTERM may come twice: schedulers repeat it."""
+    """Records the first signal; true from then on. A second SIGINT raises at once, and so does any signal
+    while everything is saved. A second SIGTERM is ignored: schedulers repeat it."""
 
     def __init__(self):
         self.signal = None
@@ -22,24 +22,24 @@ class Interruption:
         return self.signal is not None
 
     def note(self, signum, _frame):
-        """The handler of the signals. Does not print: the signal may have come in the middle of that."""
+        """Handle a signal. It may have arrived within a print(), so that this does not print."""
         if self.signal is not None and signum == signal.SIGTERM and not self._saved:
             return
         at_once = self._saved or self.signal is not None
         self.signal = signum
-        os.write(2, _LEAVING if at_once else _FINISHING)
+        os.write(2, _EXITING if at_once else _FINISHING)
         if at_once:
             self.leave()
 
     def leave(self):
-        """Raise what ends the process with the status of the signal."""
+        """Raise the exception that ends the process with the status of the signal."""
         if self.signal == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(STATUS[self.signal])
 
     @contextlib.contextmanager
     def saved(self):
-        """While open, all that matters is on the disk: long evaluations need not be waited for."""
+        """Declare that everything is on the disk: signals need not wait for what runs in this context."""
         self._saved = True
         try:
             yield
@@ -49,15 +49,12 @@ class Interruption:
 
 @contextlib.contextmanager
 def after_iteration():
-    """Signals let the iteration finish. -> Interruption."""
+    """Handle signals in this context by letting the iteration finish. -> Interruption."""
     interruption = Interruption()
     previous = {}
-    try:
+    with contextlib.suppress(ValueError):  # only the main thread can handle signals
         for signum in STATUS:
             previous[signum] = signal.signal(signum, interruption.note)
-    except ValueError:  # not the main thread: signals are somebody else's business
-        yield interruption
-        return
     try:
         yield interruption
     finally:

@@ -1,4 +1,4 @@
-"""How long things will take on this machine: what fits into a picture, and whether a training ends at all."""
+"""Estimates of time on this machine: how many images a picture can have, how long a training will take."""
 
 import math
 import os
@@ -6,20 +6,22 @@ import re
 
 import tensorflow.compat.v1 as tf
 
-# What a core of a CPU does in a second with the networks of this project, low: a picture takes no longer
-# than it should, and the same machine always decides alike. See docs/performance.md for measurements.
+from dnnlib.progress import Progress
+
+# A low estimate per second for the networks of this project, so that pictures take no longer than they
+# should. A constant, so that the same machine always decides alike. Measurements: docs/performance.md.
 MULTIPLY_ADDS_PER_CORE = 25e9
 LONG_DAYS = 30  # Trainings that take longer are announced.
 
 
 def on_cpu():
-    """Is there no GPU?"""
+    """Return whether there is no GPU."""
     return not tf.config.list_physical_devices('GPU')
 
 
 def multiply_adds(net):
-    """About how many an image takes: each convolution at every pixel of its resolution, which its name
-    tells, and everything else once."""
+    """Estimate the multiply-adds of an image: each convolution at every pixel of the resolution in its name,
+    everything else once."""
     total = 0
     for name, var in net.trainables.items():
         size = math.prod(var.shape.as_list())
@@ -30,13 +32,13 @@ def multiply_adds(net):
 
 
 def images_within(seconds, G):
-    """About how many images a generator makes in so many seconds on the CPU, at least 1."""
+    """Estimate how many images a generator makes on the CPU within `seconds`, at least 1."""
     speed = MULTIPLY_ADDS_PER_CORE * (os.cpu_count() or 1)
     return max(int(seconds * speed / multiply_adds(G)), 1)
 
 
 def long_training(seconds_per_image, images_left, lod):
-    """A line about a training that takes longer than a month, None for any other."""
+    """Return a line about a training that takes longer than a month, None for a shorter one."""
     days = seconds_per_image * images_left / (24 * 60 * 60)
     if days < LONG_DAYS:
         return None
@@ -50,3 +52,27 @@ def _in_words(days):
     if days < 90:
         return f'{days:.0f} days'
     return f'{days / 30.4:.0f} months' if days < 3 * 365 else f'{days / 365:.0f} years'
+
+
+class TrainingProgress:
+    """Shows how far a training is, and announces one of months. Ignores the slow first minibatch."""
+
+    def __init__(self, trainer):
+        print('TensorFlow prepares the first steps...')
+        total_kimg = trainer.settings.total_kimg
+        self._trainer = trainer
+        self._has_estimate = False
+        self._progress = Progress(total_kimg, 'kimg', start=total_kimg)  # shows no time left
+        trainer.after_step = lambda: self._progress.show(trainer.nimg_done / 1000)
+
+    def after_iteration(self):
+        """Start to estimate the time left, once a minibatch has been timed."""
+        trainer = self._trainer
+        if self._has_estimate or trainer.minibatch_seconds is None:
+            return
+        self._has_estimate = True
+        self._progress.restart(trainer.cur_nimg / 1000)
+        seconds_per_image = trainer.minibatch_seconds / trainer.sched.minibatch_size
+        line = long_training(seconds_per_image, trainer.total_nimg - trainer.cur_nimg, trainer.sched.lod)
+        if line is not None:
+            print(line, flush=True)

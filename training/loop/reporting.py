@@ -1,4 +1,4 @@
-"""What a training run tells and leaves behind: tick lines, TensorBoard values, pictures, pickles, metrics."""
+"""What a training run shows: tick lines, TensorBoard values and pictures."""
 
 import math
 from dataclasses import dataclass
@@ -31,24 +31,27 @@ class SnapshotGrid:
         """Write the real images, whose values are in `drange`, into the run directory."""
         misc.save_image_grid(self.reals, dnnlib.make_run_dir_path(name), drange=drange, grid_size=self.size)
 
+    def save_fakes(self, name, Gs, minibatch_size):
+        """Generate the images, with the same noise every time, and write them into the run directory."""
+        with tflib.random.counted(tf.get_default_graph().seed or 0, step=0):
+            fakes = generation.in_minibatches(
+                Gs, self.latents, self.labels, minibatch_size=minibatch_size, title=f'Drawing {name}',
+                is_validation=True)
+        with announced(f'Saving {name}...'):
+            misc.save_image_grid(fakes, dnnlib.make_run_dir_path(name), self.drange_net, self.size)
+
     def arrays(self):
-        """What generated images depend on, for a training state."""
+        """Return what the generated images depend on, for a training state."""
         return {'grid_size': np.array(self.size), 'grid_labels': self.labels, 'grid_latents': self.latents}
 
     @classmethod
-    def of_data(cls, training_set, grid_args, drange_net):
-        """The grid of a new run, its latents aside."""
-        return cls(*misc.setup_snapshot_image_grid(training_set, **grid_args), drange_net)
-
-    @classmethod
     def of_state(cls, arrays, drange_net):
-        """The grid that a training state describes; there is nothing to write of its real images."""
+        """Return the grid of a training state, which has no real images."""
         size = tuple(int(number) for number in arrays['grid_size'])
         return cls(size, None, arrays['grid_labels'], drange_net, arrays['grid_latents'])
 
     def fit_to_cpu(self, Gs, seconds):
-        """Keep only the upper left part of the grid where a picture takes longer than so many seconds on a
-        machine without a GPU, and say so."""
+        """Without a GPU, keep only as many images, from the upper left, as are drawn in `seconds`."""
         num_images = math.prod(self.size)
         fitting = outlook.images_within(seconds, Gs)
         if fitting >= num_images or not outlook.on_cpu():
@@ -63,31 +66,21 @@ class SnapshotGrid:
         self.reals, self.labels, self.latents = (
             array[cells] for array in (self.reals, self.labels, self.latents))
 
-    def save_fakes(self, name, Gs, minibatch_size):
-        """Generate the images, with the same noise every time, and write them into the run directory."""
-        with tflib.random.counted(tf.get_default_graph().seed or 0, step=0):
-            fakes = generation.in_minibatches(
-                Gs, self.latents, self.labels, minibatch_size=minibatch_size, title=f'Drawing {name}',
-                is_validation=True)
-        path = dnnlib.make_run_dir_path(name)
-        with announced(f'Saving {name}...'):
-            misc.save_image_grid(fakes, path, drange=self.drange_net, grid_size=self.size)
-
 
 class Reporter:
-    """Ends each tick with a line on the console and whatever is due."""
+    """Knows what is due at the end of a tick, prints its line and writes the values for TensorBoard."""
 
     def __init__(self,
-        networks,                   # G, D, Gs.
+        trainer,                    # Trainer, whose ticks are reported.
         grid,                       # SnapshotGrid.
         summary_log,                # tf.summary.FileWriter.
         metrics,                    # metric_base.MetricGroup.
         metric_args,                # Keyword arguments for its run().
         image_snapshot_ticks,       # Ticks between pictures. None = never.
-        network_snapshot_ticks,     # Ticks between pickles, each of which the metrics evaluate. None = never.
+        network_snapshot_ticks,     # Ticks between pickles, which the metrics evaluate. None = never.
         snapshot_kimg,              # Thousands of images between both, instead of ticks. None = by ticks.
         resume_time):               # Seconds to add to the reported time.
-        self.networks = networks
+        self.trainer = trainer
         self.grid = grid
         self.summary_log = summary_log
         self.metrics = metrics
@@ -96,89 +89,68 @@ class Reporter:
         self.network_snapshot_ticks = network_snapshot_ticks
         self.snapshot_kimg = snapshot_kimg
         self.resume_time = resume_time
-        self.cur_tick = -1
         self.context = dnnlib.RunContext.get()
         self.context.update()
         self.maintenance_time = self.context.get_last_update_interval()
-
-    def should_stop(self):
-        """Was there an `abort.txt` in the run directory at the last tick?"""
-        return self.context.should_stop()
+        self._tick_time = 0.0
 
     def state(self):
-        """What goes into a training state, for `restore`."""
+        """Return the part of a training state that `restore` takes."""
         results = {metric.name: metric.state() for metric in self.metrics.metrics}
-        return {'cur_tick': self.cur_tick, 'total_time': self._total_time(), 'metrics': results}
+        return {'cur_tick': self.trainer.cur_tick, 'total_time': self._total_time(), 'metrics': results}
 
     def restore(self, state):
-        """Go on as after `state()`."""
-        self.cur_tick = state['cur_tick']
+        """Continue as after `state()`; the trainer restores the ticks."""
         self.resume_time = state['total_time']
         for metric in self.metrics.metrics:
             metric.restore(state['metrics'].get(metric.name, []))
 
-    def snapshot_due(self, cur_nimg, tick_kimg, done):
-        """Is a network snapshot to be taken in the report that comes next?"""
-        return self._snapshot_due(self.network_snapshot_ticks, self.cur_tick + 1, cur_nimg, tick_kimg, done)
-
-    def report(self, cur_nimg, tick_kimg, sched, done, skipped=0):
-        """Finish a tick of `tick_kimg` thousand images, in which so many steps were skipped."""
-        network_snapshot_due = self.snapshot_due(cur_nimg, tick_kimg, done)
-        self.cur_tick += 1
-        tick_time = self.context.get_time_since_last_update()
-        self._print_line(cur_nimg, tick_kimg, tick_time, sched, skipped)
-        if self._snapshot_due(self.image_snapshot_ticks, self.cur_tick, cur_nimg, tick_kimg, done):
-            self.grid.save_fakes(f'fakes{cur_nimg // 1000:06d}.png', self.networks[-1], sched.minibatch_gpu)
-        if network_snapshot_due:
-            pkl = self.save_networks(f'network-snapshot-{cur_nimg // 1000:06d}.pkl')
-            self.metrics.run(pkl, run_dir=dnnlib.make_run_dir_path(), **self.metric_args)
-        self.metrics.update_autosummaries()
-        save_summaries(self.summary_log, cur_nimg)
-        self.context.update(f'{sched.lod:.2f}', cur_epoch=cur_nimg // 1000)
-        self.maintenance_time = self.context.get_last_update_interval() - tick_time
-
-    def save_networks(self, name):
-        """Write (G, D, Gs) into the run directory. -> path."""
-        path = dnnlib.make_run_dir_path(name)
-        with announced(f'Saving {name}...'):
-            misc.save_pkl(self.networks, path)
-        return path
-
-    def close(self):
-        """No more reports will come."""
-        self.summary_log.close()
-
-    def _snapshot_due(self, interval_ticks, tick, cur_nimg, tick_kimg, done):
-        if interval_ticks is None or done:
+    def is_due(self, interval_ticks):
+        """Return whether this tick ends with what is written every `interval_ticks`; None = never."""
+        if interval_ticks is None or self.trainer.is_done:
             return interval_ticks is not None
         if self.snapshot_kimg is None:
-            return tick % interval_ticks == 0
-        kimg = cur_nimg / 1000
-        return kimg // self.snapshot_kimg > (kimg - tick_kimg) // self.snapshot_kimg
+            return (self.trainer.cur_tick + 1) % interval_ticks == 0
+        before, now = (nimg / 1000 // self.snapshot_kimg
+                       for nimg in (self.trainer.tick_start_nimg, self.trainer.cur_nimg))
+        return now > before
 
-    def _total_time(self):
-        return self.context.get_time_since_start() + self.resume_time
-
-    def _print_line(self, cur_nimg, tick_kimg, tick_time, sched, skipped):
-        total_time = self._total_time()
+    def print_line(self):
+        """Print the line of this tick, and record its values."""
+        trainer, sched, total_time = self.trainer, self.trainer.sched, self._total_time()
+        self._tick_time = self.context.get_time_since_last_update()
         line = TICK_LINE % (
-            autosummary('Progress/tick', self.cur_tick),
-            autosummary('Progress/kimg', cur_nimg / 1000.0),
+            autosummary('Progress/tick', trainer.cur_tick + 1),
+            autosummary('Progress/kimg', trainer.cur_nimg / 1000.0),
             autosummary('Progress/lod', sched.lod),
             autosummary('Progress/minibatch', sched.minibatch_size),
             dnnlib.util.format_time(autosummary('Timing/total_sec', total_time)),
-            autosummary('Timing/sec_per_tick', tick_time),
-            autosummary('Timing/sec_per_kimg', tick_time / tick_kimg),
+            autosummary('Timing/sec_per_tick', self._tick_time),
+            autosummary('Timing/sec_per_kimg', self._tick_time / trainer.tick_kimg),
             autosummary('Timing/maintenance_sec', self.maintenance_time),
             autosummary('Resources/peak_gpu_mem_gb', _peak_gpu_memory() / 2 ** 30))
-        skipped_steps = autosummary('Progress/skipped_steps', skipped)
+        skipped_steps = autosummary('Progress/skipped_steps', trainer.skipped - trainer.tick_start_skipped)
         print(line + (f' skipped {skipped_steps}' if skipped_steps else ''), flush=True)
         autosummary('Timing/total_hours', total_time / (60.0 * 60.0))
         autosummary('Timing/total_days', total_time / (24.0 * 60.0 * 60.0))
 
+    def evaluate(self, network_pkl):
+        """Evaluate the metrics."""
+        self.metrics.run(network_pkl, run_dir=dnnlib.make_run_dir_path(), **self.metric_args)
+
+    def write_summaries(self):
+        """Write the values of this tick for TensorBoard; what follows counts as the next tick."""
+        self.metrics.update_autosummaries()
+        save_summaries(self.summary_log, self.trainer.cur_nimg)
+        self.context.update(f'{self.trainer.sched.lod:.2f}', cur_epoch=self.trainer.cur_nimg // 1000)
+        self.maintenance_time = self.context.get_last_update_interval() - self._tick_time
+
+    def _total_time(self):
+        return self.context.get_time_since_start() + self.resume_time
+
 
 def _peak_gpu_memory():
-    """Most bytes that were in use on the first GPU; 0 without one."""
+    """Return the most bytes that were in use on the first GPU; 0 without one."""
     if not tf.config.list_physical_devices('GPU'):
         return 0
     return tf.config.experimental.get_memory_info('GPU:0')['peak']

@@ -1,4 +1,4 @@
-"""What training does when: everything that depends on how many real images have been shown."""
+"""The training schedule: everything that depends on how many real images have been shown."""
 
 import numpy as np
 
@@ -6,23 +6,23 @@ from dnnlib import EasyDict
 
 
 def training_schedule(
-    cur_nimg,                               # Real images shown up to now.
+    cur_nimg,                               # Real images shown so far.
     training_set,                           # Anything with `resolution_log2`, such as a data set.
-    lod_initial_resolution = None,          # Side in pixels that growing begins with. None = do not grow.
-    lod_training_kimg = 600,                # kimg that a resolution is trained for before the next fades in.
-    lod_transition_kimg = 600,              # kimg that the next one takes to fade in.
-    minibatch_size_base = 32,               # Images in an update of the weights, over all devices.
-    minibatch_size_dict = {},               # The same by resolution, where the base does not hold.
-    minibatch_gpu_base = 4,                 # Images that one device has in memory at a time.
+    lod_initial_resolution = None,          # Resolution to start growing from. None = do not grow.
+    lod_training_kimg = 600,                # kimg to train a resolution before the next one fades in.
+    lod_transition_kimg = 600,              # kimg for the next one to fade in.
+    minibatch_size_base = 32,               # Images per update of the weights, over all devices.
+    minibatch_size_dict = {},               # The same by resolution; the base holds for others.
+    minibatch_gpu_base = 4,                 # Images that one device processes at a time.
     minibatch_gpu_dict = {},                # The same by resolution.
     G_lrate_base = 0.002,                   # Learning rate of G.
     G_lrate_dict = {},                      # The same by resolution.
     D_lrate_base = 0.002,                   # Learning rate of D.
     D_lrate_dict = {},                      # The same by resolution.
-    lrate_rampup_kimg = 0,                  # kimg in which learning rates rise from 0. 0 = do not start at 0.
+    lrate_rampup_kimg = 0,                  # kimg in which learning rates rise from 0. 0 = at once.
     tick_kimg_base = 4,                     # kimg from one tick to the next.
     tick_kimg_dict = {8: 28, 16: 24, 32: 20, 64: 16, 128: 12, 256: 8, 512: 6, 1024: 4}): # By resolution.
-    """Settings in force after `cur_nimg` images, as a pure function.
+    """Return the settings in force after `cur_nimg` images, as a pure function.
 
     -> EasyDict of kimg, lod (0 = full resolution, fractional while layers fade in), resolution,
     minibatch_size, minibatch_gpu, G_lrate, D_lrate, tick_kimg.
@@ -44,8 +44,8 @@ def training_schedule(
 
 
 def with_D_lrate(sched_args):
-    """Arguments of `training_schedule` in which the discriminator has a learning rate of its own: that of the
-    generator, as in StyleGAN2's loop, where nothing else is said."""
+    """Return `sched_args` with the generator's learning rates for the discriminator, too, unless it has its
+    own; as in StyleGAN2's loop."""
     if any(name.startswith('D_lrate_') for name in sched_args):
         return sched_args
     rates = {'D' + name[1:]: rate for name, rate in sched_args.items() if name.startswith('G_lrate_')}
@@ -53,7 +53,7 @@ def with_D_lrate(sched_args):
 
 
 def _level_of_detail(kimg, resolution_log2, initial_resolution, training_kimg, transition_kimg):
-    """How many times the resolution still has to double (Progressive GAN, Section 2)."""
+    """Return how many times the resolution has yet to double (Progressive GAN, Section 2)."""
     if initial_resolution is None:
         return 0.0
     phase_dur = training_kimg + transition_kimg

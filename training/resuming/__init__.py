@@ -1,4 +1,4 @@
-"""What a run needs to resume: its state on disk, when it is written, and what --resume means.
+"""What a run needs to resume: its state on disk, when that is written, and what --resume means.
 
-`training.training_loop` keeps the state, run_training.py finds it again.
+`training.training_loop` writes the state, run_training.py finds it.
 """

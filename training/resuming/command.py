@@ -1,4 +1,4 @@
-"""Going on with a run that --resume of run_training.py names."""
+"""Resumes the run that --resume of run_training.py names."""
 
 import glob
 import os
@@ -13,7 +13,7 @@ from training.resuming.state_keeper import cut_logs
 from training.settings.from_flags import MAY_CHANGE, OWN_FLAGS
 from training.settings.resolved import resolved
 
-# Published flags and the settings that they stand for.
+# Published flags and the settings that they change.
 _PUBLISHED = {
     'data-dir': ['data_dir'], 'dataset': ['dataset_args.tfrecord_dir'], 'total-kimg': ['total_kimg'],
     'gamma': ['D_loss_args.gamma', 'D_loss_args.r1_gamma'], 'mirror-augment': ['mirror_augment'],
@@ -21,10 +21,10 @@ _PUBLISHED = {
 
 
 def settings_with(run, flags, metric_arg_list, run_desc):
-    """-> SubmitConfig of a run with the changes that the flags ask for.
+    """Return the SubmitConfig of a run with the changes of some flags.
 
     flags: {name: value} of those that were given. run_desc: function of config, data set and number of
-    devices -> description. Raises UserError for a flag that contradicts the run.
+    devices that returns a description. Raises UserError for a flag that contradicts the run.
     """
     sc = _submit_config(run.run_dir)
     settings = sc.run_func_kwargs
@@ -70,34 +70,33 @@ def _check_desc(sc, flags, settings, run_desc):
 
 
 def _at(settings, place):
-    """Value at 'key' or 'group.key'; None if there is none."""
+    """Return the value at 'key' or 'group.key'; None without one."""
     group, _, key = place.partition('.')
     return settings.get(group, {}).get(key) if key else settings.get(group)
 
 
-def go_on(run, sc):
-    """Go on with a run, in its directory. Raises UserError if it is under way or has no intact state."""
+def resume(run, sc):
+    """Resume a run in its directory. Raises UserError if it is running or has no intact state."""
     abort = os.path.join(run.run_dir, 'abort.txt')
     if os.path.exists(abort):
-        raise UserError(f'{abort}: this file ended the run; remove it to go on')
+        raise UserError(f'{abort}: this file ended the run; remove it to resume')
     with dnnlib.submission.submit.alone_in(run.run_dir):
-        path = _prepare(run)
+        path = _roll_back(run)
         dnnlib.submission.submit.continue_run(sc, resume_state=path)
 
 
-def _prepare(run):
-    """Leave in a run directory what was there when the state was written that the run goes on from. -> path
-    of that state."""
+def _roll_back(run):
+    """Reset a run directory to the time of the state from which the run resumes. -> path of that state."""
     state = state_folder.read(run.state_path) if run.state_path else state_folder.newest(run.run_dir)
     if state is None:
         raise UserError(f'{run.run_dir}: none of the training states is intact; start a new run from one of '
                         'the network pickles there')
     for later in [path for path in state_folder.paths(run.run_dir) if path > state.path]:
-        print(f'Removing {later}, which is damaged or comes after the state that is used.')
+        print(f'Removing {later}, which is damaged or later than the state that is used.')
         state_folder.remove(later)
     for left_over in glob.glob(os.path.join(glob.escape(run.run_dir), TEMPORARY + '*')):
         shutil.rmtree(left_over) if os.path.isdir(left_over) else os.remove(left_over)
     cut = cut_logs(run.run_dir, state.content['logs'])
     kimg = state.content['trainer']['cur_nimg'] / 1000
-    print(f'Resuming {run.run_dir} at {kimg:.1f} kimg. Cut off after that: {", ".join(cut) or "nothing"}.')
+    print(f'Resuming {run.run_dir} at {kimg:.1f} kimg. Logs cut back to that: {", ".join(cut) or "none"}.')
     return state.path

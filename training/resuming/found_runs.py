@@ -1,4 +1,4 @@
-"""Which run --resume stands for, told from the names of files alone: without TensorFlow."""
+"""Finds the run that --resume names, by the names of files: without TensorFlow."""
 
 import glob
 import os
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dnnlib.util import UserError, is_url
 from training.data.official_files import OFFICIAL_URLS
 
-STATE_PREFIX = 'training-state-'  # what the names of the folders of training states begin with
+STATE_PREFIX = 'training-state-'  # of the folders of training states
 _CONFIG = 'submit_config.pkl'
 
 
@@ -20,14 +20,14 @@ class Run:
 
 
 def state_paths(run_dir):
-    """Paths of all training states in a run directory, the newest last."""
+    """Return the paths of all training states in a run directory, the newest last."""
     return sorted(glob.glob(os.path.join(glob.escape(run_dir), STATE_PREFIX + '*')))
 
 
 def find_run(resume, result_dir):
-    """Run that the value of --resume stands for; None if it is a file, a URL or a run without states.
+    """Return the run that the value of --resume names; None for a file, a URL or a run without states.
 
-    Raises UserError if there is no such thing, or no settings of the run beside its states.
+    Raises UserError for 'latest' without any run, and for states without the settings of their run.
     """
     if resume == 'latest':
         return _with_settings(Run(_latest(result_dir), None))
@@ -40,7 +40,7 @@ def find_run(resume, result_dir):
 
 
 def _latest(result_dir):
-    """The run directory with the highest number among those with training states."""
+    """Return the run directory with the highest number among those with training states."""
     states = glob.glob(os.path.join(glob.escape(result_dir), '*', STATE_PREFIX + '*'))
     runs = {os.path.dirname(path) for path in states}
     numbered = [(int(match[0]), run) for run in runs if (match := re.match('[0-9]+', os.path.basename(run)))]
@@ -51,6 +51,6 @@ def _latest(result_dir):
 
 def _with_settings(run):
     if not os.path.isfile(os.path.join(run.run_dir, _CONFIG)):
-        raise UserError(f'{run.run_dir}: holds no {_CONFIG} with the settings of the run; expected the '
-                        'directory of a run, or one of the training states in it')
+        raise UserError(f'{run.run_dir}: has no {_CONFIG} with the settings of the run; expected a '
+                        'run directory or a training state in one')
     return run

@@ -1,11 +1,11 @@
-"""Training states: all that a run needs to go on as if it had never stopped, in a folder that is complete or
-not there.
+"""Training states: folders, complete or not there, with everything that a run needs to resume.
 
-`training-state-<kimg>` in the run directory holds `variables.*` (written by TensorFlow), `arrays.npz` (the
+`training-state-<kimg>` in the run directory contains `variables.*` (written by TensorFlow), `arrays.npz` (the
 grid of the snapshots) and `state.json` (counters, positions, checksums of the other files and of itself).
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -28,51 +28,46 @@ _JSON, _ARRAYS, _VARIABLES = 'state.json', 'arrays.npz', 'variables'
 
 
 class DamagedState(UserError):
-    """A training state is not as it was written."""
+    """A training state is incomplete or has changed since it was written."""
 
 
 @dataclass(frozen=True)
 class State:
     """A training state that has been checked."""
     path: str
-    content: dict  # Whatever was given to `write`, from JSON.
-    arrays: dict   # Name: array.
+    content: dict  # As given to `write`, from JSON.
+    arrays: dict   # {name: array}
 
 
 class Variables:
-    """The variables of a training graph, as far as they are a part of its state."""
+    """The variables of a training graph that belong to its state."""
 
-    def __init__(self, copies, without):
-        """All variables of the graph as it is now but the `copies`, {variable: the one that always has the
-        same value}, and those in `without`, which are set again before they are read."""
+    def __init__(self, variables, copies):
+        """`copies`: {another variable: the one of `variables` that always has the same value}."""
+        self._variables = list(variables)
         self._copies = copies
-        left_out = {*copies, *without}
-        self._stored = {var.op.name: var for var in tf.global_variables() if var not in left_out}
-        self._saver = None
-        self._copy_op = None
 
-    def _make_saver(self):
-        if self._saver is None:
-            with tf.device('/cpu:0'):
-                self._saver = tf.train.Saver(self._stored, max_to_keep=None)
-        return self._saver
+    @functools.cached_property
+    def _saver(self):
+        with tf.device('/cpu:0'):
+            return tf.train.Saver({var.op.name: var for var in self._variables}, max_to_keep=None)
 
     def save(self, folder):
-        """Write all values. OSError where the disk is full."""
-        tflib.init_uninitialized_vars(list(self._stored.values()))
+        """Write all values. Raises OSError if the disk is full."""
+        tflib.init_uninitialized_vars(self._variables)
         try:
-            self._make_saver().save(tflib.tfutil.default_session(), os.path.join(folder, _VARIABLES),
-                                    write_meta_graph=False, write_state=False)
+            self._saver.save(tflib.tfutil.default_session(), os.path.join(folder, _VARIABLES),
+                             write_meta_graph=False, write_state=False)
         except tf.errors.OpError as error:
             if 'No space left' not in error.message and 'quota exceeded' not in error.message.lower():
                 raise
             raise OSError(NO_SPACE[0], os.strerror(NO_SPACE[0]), folder) from error
 
     def restore(self, state, empty_summaries):
-        """Assign the values of a state. `empty_summaries`: forget what had been recorded for TensorBoard,
-        which has been written since. UserError if the state is of another graph."""
+        """Assign the values of a state. `empty_summaries`: clear the means for TensorBoard, which have been
+        written since. Raises UserError if the state is of another graph."""
         try:
-            self._make_saver().restore(tflib.tfutil.default_session(), os.path.join(state.path, _VARIABLES))
+            self._saver.restore(tflib.tfutil.default_session(), os.path.join(state.path, _VARIABLES))
         except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
             raise UserError(f'{state.path}: does not fit the networks and optimizers of this run; its '
                             'settings or the program have changed since it was written') from error
@@ -82,40 +77,45 @@ class Variables:
 
 
 def folder_name(nimg):
-    """Name of the state after `nimg` images."""
+    """Return the name of the state after `nimg` images."""
     return f'{STATE_PREFIX}{nimg / 1000:010.3f}'
 
 
 def write(run_dir, nimg, variables, arrays, content):
-    """Write the state after `nimg` images. -> path. It is on the disk when this returns.
+    """Write the state after `nimg` images to the disk. -> its path.
 
     variables: `Variables`. arrays: {name: array}. content: dict for JSON.
     """
     path = os.path.join(run_dir, folder_name(nimg))
     if os.path.exists(path):
         remove(path)
-    with _named(path), _temporary_folder(run_dir) as temporary:
-        variables.save(temporary)
-        with open(os.path.join(temporary, _ARRAYS), 'wb') as file:
-            np.savez(file, **arrays)
-        checksums = {name: _checksum(os.path.join(temporary, name)) for name in sorted(os.listdir(temporary))}
-        _write_json(temporary, content, checksums)
-        for name in checksums:
-            sync(os.path.join(temporary, name))
-        os.rename(temporary, path)
-        sync(run_dir)
+    temporary = _temporary_path(run_dir)
+    with _named(path):
+        os.mkdir(temporary)
+        try:
+            variables.save(temporary)
+            np.savez(os.path.join(temporary, _ARRAYS), **arrays)
+            checksums = {name: _checksum(os.path.join(temporary, name))
+                         for name in sorted(os.listdir(temporary))}
+            _write_json(temporary, content, checksums)
+            for name in checksums:
+                sync(os.path.join(temporary, name))
+            os.rename(temporary, path)
+            sync(run_dir)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     return path
 
 
 def amend(path, content):
-    """Replace what belongs to the variables and arrays of a state."""
+    """Replace the content of a state, which keeps its variables and arrays."""
     checksums = _read_json(path)['checksums']
     with _named(path):
         _write_json(path, content, checksums)
 
 
 def read(path):
-    """The state in a folder. Raises DamagedState if anything is missing or not as it was written."""
+    """Read the state in a folder. Raises DamagedState if a file is missing or has changed."""
     whole = _read_json(path)
     for name, checksum in whole['checksums'].items():
         try:
@@ -129,13 +129,13 @@ def read(path):
 
 
 def newest(run_dir):
-    """The newest state of a run directory that is intact; None if there is none. Prints a line for each that
-    is damaged."""
+    """Read the newest intact state of a run directory; None without one. Prints a warning for each damaged
+    state."""
     for path in reversed(paths(run_dir)):
         try:
             return read(path)
         except DamagedState as error:
-            print(f'Warning: {error}; the state before it is used.')
+            print(f'Warning: {error}; trying the state before it.')
     return None
 
 
@@ -146,26 +146,19 @@ def keep_newest(run_dir, count):
 
 
 def remove(path):
-    """Remove a state. It is never there in parts."""
-    temporary = os.path.join(os.path.dirname(path), f'{TEMPORARY}{STATE_PREFIX}{uuid.uuid4().hex}')
+    """Remove a state, which at no time is there in parts."""
+    temporary = _temporary_path(os.path.dirname(path))
     os.rename(path, temporary)
     shutil.rmtree(temporary, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _temporary_folder(run_dir):
-    """A new folder, which is gone afterwards unless it has been renamed."""
-    path = os.path.join(run_dir, f'{TEMPORARY}{STATE_PREFIX}{uuid.uuid4().hex}')
-    os.mkdir(path)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+def _temporary_path(run_dir):
+    return os.path.join(run_dir, f'{TEMPORARY}{STATE_PREFIX}{uuid.uuid4().hex}')
 
 
 @contextlib.contextmanager
 def _named(path):
-    """An OSError for want of space or of permission names this path."""
+    """Make an OSError, such as a full disk, name this path."""
     try:
         yield
     except OSError as error:

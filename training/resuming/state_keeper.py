@@ -1,4 +1,4 @@
-"""When training states are written, and what goes into them."""
+"""When training states are written, and what they contain."""
 
 import glob
 import os
@@ -14,7 +14,7 @@ LOGS = ('log.txt', 'metric-*.txt', 'metric-*.jsonl', 'events.out.tfevents.*')  #
 
 
 class StateKeeper:
-    """Writes the state of a run into its directory, and goes on from one."""
+    """Writes the state of a run into its directory, and resumes from one."""
 
     def __init__(self, trainer, reporter, variables, seed, keep_states, state_kimg):
         """seed: of the graph. keep_states: how many are kept. state_kimg: thousands of images between two;
@@ -29,49 +29,43 @@ class StateKeeper:
         self._last_path = None
 
     def save(self):
-        """Write a state, unless the last one still holds. It is on the disk when this returns, and the oldest
-        are removed."""
+        """Write a state to the disk and remove the oldest ones. Does nothing if there was no training since
+        the last state."""
         if self._last_path is not None and self._last_nimg == self._trainer.cur_nimg:
             return
-        run_dir = dnnlib.make_run_dir_path()
-        trainer, reporter = self._trainer, self._reporter
-        with announced(f'Saving {state_folder.folder_name(trainer.cur_nimg)}...'):
+        run_dir, nimg = dnnlib.make_run_dir_path(), self._trainer.cur_nimg
+        with announced(f'Saving {state_folder.folder_name(nimg)}...'):
             self._last_path = state_folder.write(
-                run_dir, trainer.cur_nimg, self._variables, reporter.grid.arrays(), self._content())
-        self._last_nimg = trainer.cur_nimg
+                run_dir, nimg, self._variables, self._reporter.grid.arrays(), self._content())
+        self._last_nimg = nimg
         state_folder.keep_newest(run_dir, self._keep_states)
 
-    def amend(self):
-        """Replace what a report has changed in the state that was saved just before it."""
-        state_folder.amend(self._last_path, {**self._content(), 'summaries_written': True})
-
     def save_if_due(self):
-        """Write a state if it is time."""
+        """Write a state if `state_kimg` says so."""
         nimg = self._trainer.cur_nimg
         if self._state_nimg and nimg // self._state_nimg > self._last_nimg // self._state_nimg:
             self.save()
 
+    def amend(self):
+        """Replace what the report of a tick has changed in the state that was saved just before it."""
+        state_folder.amend(self._last_path, {**self._content(), 'summaries_written': True})
+
     def restore(self, state):
-        """Go on as when the state was written."""
-        content = state.content
-        self._variables.restore(state, empty_summaries=content['summaries_written'])
-        self._trainer.restore(content['trainer'])
-        self._reporter.restore(content['reporter'])
-        if content['data'] is not None:
-            self._trainer.training_set.restore(content['data'])
-        np.random.set_state(content['numpy'])
+        """Continue as when the state was written. The trainer has been restored."""
+        self._variables.restore(state, empty_summaries=state.content['summaries_written'])
+        self._reporter.restore(state.content['reporter'])
+        np.random.set_state(state.content['numpy'])
         self._last_nimg = self._trainer.cur_nimg
         self._last_path = state.path
 
     def _content(self):
         self._reporter.summary_log.flush()
-        training_set = self._trainer.training_set
         numpy_state = np.random.get_state()
         return {
             'seed': self._seed,
             'trainer': self._trainer.state(),
             'reporter': self._reporter.state(),
-            'data': training_set.position() if hasattr(training_set, 'position') else None,
+            'data': self._trainer.training_set.position(),
             'numpy': [part.tolist() if isinstance(part, np.ndarray) else part for part in numpy_state],
             'summaries_written': False,
             'logs': log_sizes(dnnlib.make_run_dir_path()),
@@ -79,7 +73,7 @@ class StateKeeper:
 
 
 def log_sizes(run_dir):
-    """{name: bytes} of the logs in a run directory, which are on the disk up to there when this returns."""
+    """Return {name: bytes} of the logs in a run directory, after writing them to the disk."""
     patterns = [os.path.join(glob.escape(run_dir), pattern) for pattern in LOGS]
     paths = [path for pattern in patterns for path in sorted(glob.glob(pattern))]
     for path in paths:
@@ -88,7 +82,7 @@ def log_sizes(run_dir):
 
 
 def cut_logs(run_dir, sizes):
-    """Cut off what the logs have got since `log_sizes()`. -> names of those that were longer."""
+    """Cut the logs back to the sizes that `log_sizes()` returned. -> names of those that were longer."""
     longer = []
     for name, size in log_sizes(run_dir).items():
         path = os.path.join(run_dir, name)

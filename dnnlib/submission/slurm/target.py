@@ -13,10 +13,10 @@ import signal
 import subprocess
 import sys
 
+from dnnlib.parallel.link import REQUEUE_STATUS
 from dnnlib.util import UserError, atomic_write
 
 SCRIPT = 'slurm.sh'      # in the run directory
-REQUEUE_STATUS = 75      # EX_TEMPFAIL: the process has saved its state and wants to be started again
 FIRST_PORT = 12000       # All ports of jobs lie below those that systems give to outgoing connections.
 PORTS_PER_JOB = 32       # on each machine
 PORT_RANGES = 640

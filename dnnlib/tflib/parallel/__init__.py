@@ -1,4 +1,8 @@
 """Devices of one or several processes as one cluster, and sums over all of them.
 
-`cluster.Cluster` is the way in; `dnnlib.parallel` tells which processes there are.
+Enter with `joined`; `dnnlib.parallel` says which processes there are.
 """
+
+from dnnlib.tflib.parallel.cluster import Cluster, joined
+
+__all__ = ['Cluster', 'joined']

@@ -1,4 +1,4 @@
-"""Several processes that train together: TensorFlow's servers, and what all have to agree on."""
+"""Several processes that train together: their TensorFlow servers, and the values that they agree on."""
 
 import contextlib
 import re
@@ -15,16 +15,16 @@ from dnnlib.util import UserError
 
 JOB = 'worker'
 HOST = '/device:CPU:0'
-PIECE_BYTES = 1 << 26  # Of variables that are sent at a time.
-# What TensorFlow makes of a lost process.
+PIECE_BYTES = 1 << 26  # Variables are sent in pieces of this size.
+# What TensorFlow raises when a process is lost.
 GONE = tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError
 
 
 class Cluster:
-    """The processes of a run, each with `num_gpus` devices, as this one sees them. One alone makes a cluster
-    without server and collectives.
+    """The processes of a run, each with `num_gpus` devices, as this one sees them. A single process needs
+    neither server nor collectives.
 
-    Devices count through all processes: those of this one are `first_device` and the following.
+    Devices are numbered across all processes; this one has `first_device` and the following.
     """
 
     def __init__(self, num_gpus=1, workers=None, link=None):
@@ -37,56 +37,50 @@ class Cluster:
 
     @property
     def is_first(self) -> bool:
-        """Is this the process that writes?"""
+        """Whether this is the process that writes."""
         return self.workers.is_first
 
     @property
     def is_alone(self) -> bool:
-        """Is this the only process?"""
+        """Whether this is the only process."""
         return self._link is None
 
     def names_here(self, device_names) -> list:
-        """'/device:CPU:1' -> the same device as all processes name it."""
+        """Return the names that all processes use for devices of this one, such as '/device:CPU:1'."""
         return [_full_name(self.workers.index, name) for name in device_names]
 
     def names_everywhere(self, device_names) -> list:
-        """Names of these devices in every process, in the order of the processes."""
+        """Return the names of these devices of every process, in the order of the processes."""
         return [_full_name(index, name) for index in range(self.workers.count) for name in device_names]
 
     def gather(self, value) -> list:
-        """[value of each process], once all have called this. `value`: what JSON knows."""
+        """Return [value of each process] when all have called this. `value` must be valid JSON."""
         return [value] if self.is_alone else self._link.gather(value)
 
     def share_variables(self, variables) -> None:
-        """Give variables in all processes the values that they have in the first one.
+        """Assign the values of the first process to variables in all processes.
 
-        `variables`: the same ones in the same order everywhere, or UserError is raised. So it is where the
-        values, once sent, are not equal.
+        Raises UserError unless all processes have the same variables in the same order.
         """
         if self.is_alone:
             return
-        signatures = repr([_signature(var) for var in variables])
-        self._check_equal(zlib.crc32(signatures.encode()), 'builds another graph')
-        checksum = 0
+        # The names of counterparts differ in the numbers of devices.
+        signatures = repr([(re.sub(r'\bGPU\d+', 'GPU', var.op.name), tfutil.shape_to_list(var.shape),
+                            var.dtype.name) for var in variables])
+        checksums = self.gather(zlib.crc32(signatures.encode()))
+        for index, checksum in enumerate(checksums):
+            if checksum != checksums[0]:
+                raise UserError(f'{self.workers.name_of(index)} builds another graph than worker 0; start '
+                                'all workers with the same program, flags and data')
         for piece in _pieces(variables):
             with tf.device('/cpu:0'), tf.control_dependencies(None):
                 sent = [var.read_value() if self.is_first else tf.zeros_like(var) for var in piece]
                 (sums,) = collectives.all_reduce_sum(
                     [sent], self.names_here([HOST]), self.names_everywhere([HOST]))
             tfutil.run([tf.assign(var, value).op for var, value in zip(piece, sums, strict=True)])
-            for value in tfutil.run(piece):
-                checksum = zlib.crc32(np.ascontiguousarray(value), checksum)
-        self._check_equal(checksum, 'starts from other values')
-
-    def _check_equal(self, value, otherwise):
-        values = self.gather(value)
-        for index, other in enumerate(values):
-            if other != values[0]:
-                raise UserError(f'{self.workers.name_of(index)} {otherwise} than worker 0; start all workers '
-                                'with the same program, flags and data')
 
     def start_session(self, config: dict) -> None:
-        """`init_tf`; with several processes, on a TensorFlow server that knows those of the others."""
+        """Call `init_tf`; several processes each start a TensorFlow server and connect to it."""
         if self.is_alone:
             tfutil.init_tf(config)
             return
@@ -107,74 +101,54 @@ class Cluster:
         self.gather('started')
 
     def close(self) -> None:
-        """Wait until all processes are about to leave; none may go before."""
+        """Wait until all processes have called this; none may exit before."""
         if not self.is_alone:
             self._link.close()
 
     def report(self, error: BaseException) -> None:
-        """Tell the others why this process ends. If one of them is the reason, this does not return."""
+        """Send the other processes the reason why this one ends. Does not return if one of them is the
+        reason."""
         if self.is_alone:
             return
         if isinstance(error, tf.errors.OpError):
             self._link.await_verdict(short=not isinstance(error, GONE))
+        line = str(error).partition('\n')[0]
         if isinstance(error, UserError):
-            self._link.fail(f'failed: {_first_line(error)}', status=2)
+            self._link.fail(f'failed: {line}', status=2)
         elif isinstance(error, Exception):
-            self._link.fail(f'failed: {type(error).__name__}: {_first_line(error)}', status=1)
+            self._link.fail(f'failed: {type(error).__name__}: {line}', status=1)
         else:
             self._link.fail('was interrupted', status=getattr(error, 'code', None) or 130)
 
 
-_joined = None  # The Cluster of this process, where it has one.
-
-
 @contextlib.contextmanager
-def membership():
-    """Context, or decorator of a function, that may `join` a cluster: it is left in good order in the end, or
-    an error is told to the other processes."""
-    global _joined
-    try:
-        yield
-        if _joined is not None:
-            _joined.close()
-    except BaseException as error:
-        if _joined is not None:
-            _joined.report(error)
-        raise
-    finally:
-        _joined = None
+def joined(workers: Workers, num_gpus: int, settings: dict, timeout_seconds: float):
+    """Form a cluster with the other workers, if there are any, and leave it at the end. -> Cluster.
 
-
-def join(workers: Workers, num_gpus: int, settings: dict, timeout_seconds: float) -> Cluster:
-    """Wait for the other workers, if there are any.
-
-    `settings`: {name: text} of what has to be the same in all processes. A worker that does not arrive within
-    `timeout_seconds`, or from which nothing is heard for so long later, ends all processes.
+    `settings`: {name: value} that must be equal in all processes. A worker that does not arrive within
+    `timeout_seconds`, or is silent for as long later, ends all processes; so does an error in the context,
+    which is reported to the others.
     """
-    global _joined
-    if workers.count == 1:
-        return Cluster(num_gpus)
-    settings = {**settings, 'num_gpus': num_gpus, 'tensorflow': tf.__version__}
-    texts = {name: repr(value) for name, value in settings.items()}
-    _joined = Cluster(num_gpus, workers, worker_link.connect(workers, texts, timeout_seconds))
-    return _joined
-
-
-def _first_line(error):
-    return str(error).partition('\n')[0]
+    link = None
+    if workers.count > 1:
+        settings = {**settings, 'num_gpus': num_gpus, 'tensorflow': tf.__version__}
+        texts = {name: repr(value) for name, value in settings.items()}
+        link = worker_link.connect(workers, texts, timeout_seconds)
+    cluster = Cluster(num_gpus, workers, link)
+    try:
+        yield cluster
+        cluster.close()
+    except BaseException as error:
+        cluster.report(error)
+        raise
 
 
 def _full_name(index, device_name):
     return f'/job:{JOB}/replica:0/task:{index}{device_name}'
 
 
-def _signature(var):
-    """What a variable has in common with its counterparts: the numbers of devices are not in it."""
-    return re.sub(r'\bGPU\d+', 'GPU', var.op.name), tfutil.shape_to_list(var.shape), var.dtype.name
-
-
 def _pieces(variables):
-    """Lists of variables of one type and of moderate size, in an order that depends on nothing else."""
+    """Split variables into lists of one dtype and limited size; the result depends on nothing else."""
     pieces, open_pieces = [], {}
     for var in variables:
         dtype = var.dtype.base_dtype
