@@ -13,7 +13,8 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.pickles import trust
 from dnnlib.util import UserError
-from metrics import metric_base
+from metrics import metric_base, metric_records
+from metrics.evaluation import Evaluation, RealData
 from metrics.features import feature_networks, inception_graph
 from tests import small_inception, small_networks
 from training import misc
@@ -210,10 +211,11 @@ def test_only_a_terminal_on_both_sides_is_asked(streams, answer):
 
 
 def test_statistics_of_reals_are_computed_again_for_another_source(path, graph_path, tmp_path):
-    metric = metric_base.DummyMetric(name='dummy')
+    evaluation = Evaluation('fid', 'fid', source='', Gs=None, Gs_kwargs={}, image_set=None, real_set=None,
+                            data=RealData(None, {}, False), num_gpus=1, progress=None)
 
     def cached(value):
-        return metric._cached_reals(lambda: value, feature_network=feature_networks.checksum(NAME))
+        return evaluation.cached(lambda: value, NAME, metric_class='FID')
 
     assert [cached(1), cached(2)] == [1, 1]
     feature_networks.give_trust([NAME])
@@ -225,7 +227,7 @@ def test_statistics_of_reals_are_computed_again_for_another_source(path, graph_p
 def test_records_name_source_and_file(path, graph_path):
     metric = metric_base.DummyMetric(name='dummy')
     metric.network_names = (NAME,)
-    metric._reset(network_pkl=str(path))
+    metric._facts = metric_records.Facts(str(path), data=RealData(None, {}, False))
 
     def recorded():
         record = metric.get_record()

@@ -76,6 +76,13 @@ def test_their_names_say_that_they_are_no_fid():
         assert all(network.startswith('efficientnet_lite0_') for network in metric.network_names)
 
 
+def test_the_earlier_names_in_settings_of_existing_runs_are_known():
+    for name, network in [('FrechetDistance', 'features'), ('KernelDistance', 'features'),
+                          ('PrecisionRecall', 'features'), ('ClassScore', 'probabilities')]:
+        metric = dnnlib.util.call_func_by_name(func_name=f'metrics.lite0.{name}', name='x', num_images=9)
+        assert metric.network_names == (f'efficientnet_lite0_{network}',)
+
+
 def test_without_its_package_a_metric_says_what_to_install(monkeypatch):
     monkeypatch.setattr(efficientnet_lite0, 'PACKAGE', 'no_such_package')
     assert 'lite0' in feature_networks.missing(['efficientnet_lite0_features'])
