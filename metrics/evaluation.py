@@ -17,9 +17,9 @@ from training import dataset, misc
 @dataclass(frozen=True)
 class RealData:
     """The real images and how to read them."""
-    data_dir: str | None          # Folder that holds the data sets.
-    dataset_args: dict            # Arguments of dataset.load_dataset().
-    mirror_augment: bool | None   # Mirror images at random?
+    data_dir: str | None                # Folder that holds the data sets.
+    dataset_args: dict                  # Arguments of dataset.load_dataset().
+    mirror_augment: bool | None = None  # Mirror images at random?
 
     def load(self, **kwargs):
         """Load the data set; `kwargs` override its arguments."""
@@ -30,18 +30,18 @@ class RealData:
 
         Raises UserError if they do not match.
         """
-        data = self
         label_size = Gs.input_shapes[1][1] if Gs.num_inputs > 1 else 0
         resolution = Gs.output_shape[2]
         has_files = 'tfrecord_dir' in self.dataset_args
-        wanted = (self.dataset_args.get('max_label_size') or 'full') if label_size else 0
-        labels = {'max_label_size': wanted} if has_files else {}
-        loaded = data.load(**labels)
+        labels = (self.dataset_args.get('max_label_size') or 'full') if label_size else 0
+        labels = {'max_label_size': labels} if has_files else {}
+        data, loaded = self, self.load(**labels)
         if has_files and loaded.resolution > resolution:
-            print(f'{network_pkl}: generates {resolution}x{resolution}; real images are read at that resolution')
+            print(f'{network_pkl}: generates {resolution}x{resolution}; real images are read in this size')
             data = dataclasses.replace(self, dataset_args={**self.dataset_args, 'resolution': resolution})
             loaded = data.load(**labels)
-        fit.check_generator(network_pkl, (Gs.output_shape[1:], label_size), (loaded.shape, loaded.label_size))
+        fit.check_generator(
+            network_pkl, (Gs.output_shape[1:], [label_size]), (loaded.shape, [loaded.label_size]))
         return data, loaded
 
 
@@ -69,14 +69,15 @@ class Evaluation:
         self.results.append((value, suffix, fmt))
 
     def network(self, name):
-        """Return a feature network in this graph, loaded once; names as in metrics.features.feature_networks."""
+        """Return a feature network in this graph, loaded once; names as in
+        metrics.features.feature_networks."""
         if name not in self._networks:
             self._networks[name] = feature_networks.load(name)
         return self._networks[name]
 
     def fakes(self, count, minibatch_per_gpu, network_name=None, draw=sampling.random_images):
-        """Yield `count` images to measure, in batches: uint8 [n,C,H,W] or, given the name of a feature network,
-        its outputs, float32 [n,F].
+        """Yield `count` images to measure, in batches: uint8 [n,C,H,W] or, given the name of a feature
+        network, its outputs, float32 [n,F].
 
         `draw`: builds the generated images of a minibatch; called like sampling.random_images.
         """

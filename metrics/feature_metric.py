@@ -13,12 +13,11 @@ class FeatureMetric(metric.Metric):
     def __init__(self, num_images=None, minibatch_per_gpu=8, max_reals=None, num_fakes=None, num_latents=None,
                  network_name=None, **kwargs):
         """
-        num_images:        number of real and of generated images, as in StyleGAN2.
+        num_images:        number of real and of generated images (StyleGAN2).
         minibatch_per_gpu: images per device and session call.
-        max_reals:         without `num_images`, as in StyleGAN2-ADA: number of real images. None = all of a data
-                           set that does not repeat.
+        max_reals:         without `num_images`: number of real images (StyleGAN2-ADA). None = all, once.
         num_fakes:         without `num_images`: number of generated images.
-        num_latents:       latents to mix in each image (metrics.mixed_latents). None = generate images as usual.
+        num_latents:       latents to mix in each image (metrics.mixed_latents). None = do not mix.
         network_name:      feature network to use instead of the published one.
         """
         super().__init__(**kwargs)

@@ -17,8 +17,8 @@ class LS(metric.Metric):
     result_suffixes = ('_z', '_w')
 
     def __init__(self, num_samples, num_keep, attrib_indices, minibatch_per_gpu=4, **kwargs):
-        """`num_keep`: number of samples to keep, those whose attribute is most certain; `attrib_indices`: which
-        of the 40 attributes of CelebA-HQ."""
+        """`num_keep`: number of samples to keep, those whose attribute is most certain; `attrib_indices`:
+        which of the 40 attributes of CelebA-HQ."""
         assert num_keep <= num_samples
         super().__init__(**kwargs)
         self.num_samples = num_samples
@@ -54,7 +54,8 @@ class LS(metric.Metric):
             evaluation.report(2.0 ** np.sum(entropies), suffix=suffix)
 
     def _build(self, evaluation, Gs, classifiers):
-        """Return latents [N,latent_size], dlatents of the last layer [N,dlatent_size], logits [N,attributes]."""
+        """Return latents [N,latent_size], dlatents of the last layer [N,dlatent_size], logits
+        [N,attributes]."""
         latents = sampling.random_latents(Gs, self.minibatch_per_gpu)
         labels = evaluation.random_labels(self.minibatch_per_gpu)
         dlatents = Gs.components.mapping.get_output_for(latents, labels, **evaluation.Gs_kwargs)
@@ -72,7 +73,8 @@ class LS(metric.Metric):
 
 
 def _answers(logits):
-    """Return the probability of the likelier answer and its index, 0 for a positive logit: [N] -> [N], [N]."""
+    """Return the probability of the likelier answer and its index, 0 for a positive logit: [N] -> [N],
+    [N]."""
     pairs = np.stack([logits, -logits], axis=1)  # [N,2]
     powers = np.exp(pairs - pairs.max(axis=1, keepdims=True))
     probabilities = powers / powers.sum(axis=1, keepdims=True)

@@ -14,14 +14,14 @@ from dnnlib.util import UserError
 from metrics import fit, metric_records, sessions
 from metrics.evaluation import Evaluation, RealData
 from metrics.features import feature_networks
-from training import dataset, misc
+from training import misc
 
 
 class Metric:
     """A metric of a generator, or of the images of a data set. Subclasses override `measure`."""
 
-    network_names = ()      # Feature networks to look at images with; names as in feature_networks.SOURCES.
-    result_suffixes = ()    # Suffixes of all results, which TensorBoard has to know before the first evaluation.
+    network_names = ()      # Feature networks that are needed; names as in feature_networks.SOURCES.
+    result_suffixes = ()    # Suffixes of all results: TensorBoard needs them before the first evaluation.
     needs_generator = True  # False if images are enough.
     num_fakes = 0           # Number of images to measure, where they are enough.
 
@@ -55,8 +55,8 @@ class Metric:
     def require_images_only(self):
         """Raise UserError if the metric needs a generator."""
         if self.needs_generator:
-            raise UserError(f'{self.name}: needs a generator and cannot measure the images of a data set; omit '
-                            '--images or this metric')
+            raise UserError(f'{self.name}: needs a generator and cannot measure the images of a data set; '
+                            'omit --images or this metric')
 
     def configure_progress_reports(self, plo, phi, pmax, psec=15):
         """Report progress to the RunContext as well: from `plo` to `phi` of `pmax`, every `psec` seconds."""
@@ -66,11 +66,10 @@ class Metric:
             num_gpus=1, tf_config=None, log_results=True, Gs_kwargs=dict(is_validation=True)):
         """Evaluate the generator in a pickle, in a graph and a session of their own.
 
-        run_dir:        training run, the default for what is not given about the data. Its `metric-<name>.txt`
-                        and `metric-<name>.jsonl` get the results.
+        run_dir:        folder of a training run. Results are added to `metric-<name>.txt` and `.jsonl` in it.
         data_dir:       folder that holds the data sets.
-        dataset_args:   arguments of dataset.load_dataset().
-        mirror_augment: mirror real images at random?
+        dataset_args:   arguments of dataset.load_dataset(). None = those of the training run.
+        mirror_augment: mirror real images at random? None = as in the training run.
         tf_config:      session settings as for tflib.init_tf().
         log_results:    print the results?
         Gs_kwargs:      arguments of the generator.
@@ -97,10 +96,9 @@ class Metric:
         self.require_images_only()
         data = self._real_data(None, data_dir, dataset_args, mirror_augment)
         with self._timed_session(num_gpus, tf_config, data, images=images):
-            image_set = dataset.load_dataset(data_dir=data_dir, tfrecord_dir=images, shuffle_mb=0, repeat=False)
+            image_set = RealData(data_dir, dict(tfrecord_dir=images, shuffle_mb=0, repeat=False)).load()
             real_set = data.load()
-            fit.check_images(images, image_set.shape, real_set.shape)
-            fit.check_number(images, image_set.num_images, self)
+            fit.check_images(images, image_set.shape, image_set.num_images, real_set.shape, self)
             self._measure(data, real_set, num_gpus, source=images, image_set=image_set)
         if log_results:
             self._log_results(None)
@@ -110,7 +108,9 @@ class Metric:
         if run_dir is not None and (dataset_args is None or mirror_augment is None):
             run = misc.parse_config_for_previous_run(run_dir)
             if dataset_args is None:
-                dataset_args = {**run['dataset'], 'shuffle_mb': 0}
+                dataset_args = dict(run['dataset'])
+                if 'tfrecord_dir' in dataset_args:
+                    dataset_args['shuffle_mb'] = 0
             if mirror_augment is None:
                 mirror_augment = run['train'].get('mirror_augment', False)
         forced = dict(self._force_dataset_args)

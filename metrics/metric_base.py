@@ -1,4 +1,5 @@
-"""The published names: MetricBase, for metrics written for the published code, MetricGroup and DummyMetric."""
+"""The published names: MetricBase, for metrics written for the published code, MetricGroup and
+DummyMetric."""
 
 import numpy as np
 
@@ -73,6 +74,11 @@ class MetricGroup:
     def __init__(self, metric_kwarg_list):
         """`metric_kwarg_list`: a dict for each metric, with `func_name` and the arguments of that class."""
         self.metrics = [dnnlib.util.call_func_by_name(**kwargs) for kwargs in metric_kwarg_list]
+
+    def require(self):
+        """Download missing files. Raises UserError unless all metrics can be evaluated on this machine."""
+        for metric in self.metrics:
+            metric.require()
 
     def run(self, *args, **kwargs):
         """Evaluate all metrics; the arguments are those of Metric.run."""

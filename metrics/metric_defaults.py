@@ -34,9 +34,15 @@ def _named(**definitions):
     return EasyDict({name: EasyDict(name=name, **args) for name, args in definitions.items()})
 
 
+def _path_lengths(prefix, **args):
+    """In the order of the published definitions: steps anywhere on a path, then steps at its end, in Z and
+    W."""
+    return {f'{prefix}_{space}{sampling}': dict(args, space=space, sampling=sampling)
+            for sampling in ('full', 'end') for space in ('z', 'w')}
+
+
 def _mixing_table(plain_name, **args):
-    """StyleGAN's Table 2: a metric for images of 1, 2, 3 and 4 latents each, with the real images of the plain
-    metric."""
+    """StyleGAN's Table 2: metrics of images of 1 to 4 latents, with the real images of the plain metric."""
     return {f'{plain_name}_mix{num}': dict(args, num_latents=num, reals_name=plain_name)
             for num in (1, 2, 3, 4)}
 
@@ -44,10 +50,7 @@ def _mixing_table(plain_name, **args):
 metric_defaults = _named(
     fid50k=_FID_50K,
     is50k=dict(func_name=_IS, num_images=50000, num_splits=10, minibatch_per_gpu=8),
-    ppl_zfull=dict(**_PPL_50K, space='z', sampling='full', crop=True),
-    ppl_wfull=dict(**_PPL_50K, space='w', sampling='full', crop=True),
-    ppl_zend=dict(**_PPL_50K, space='z', sampling='end', crop=True),
-    ppl_wend=dict(**_PPL_50K, space='w', sampling='end', crop=True),
+    **_path_lengths('ppl', **_PPL_50K, crop=True),
     ppl2_wend=dict(**_PPL_50K, space='w', sampling='end', crop=False),
     ls=_LS_200K,
     pr50k3=dict(**_PR_K3, num_images=50000),
@@ -63,23 +66,14 @@ metric_defaults = _named(
     **_mixing_table('fd50k_lite0', func_name=_FID, **_LITE0),
     kd50k_lite0=dict(func_name=_KID, **_LITE0),
     pr50k3_lite0={**_PR_K3, **_LITE0},
-    cs50k_lite0=dict(func_name=_IS, num_splits=10,
-                     **{**_LITE0, 'network_name': 'efficientnet_lite0_probabilities'}),
+    cs50k_lite0=dict(_LITE0, func_name=_IS, num_splits=10, network_name='efficientnet_lite0_probabilities'),
 
-    ppl100k_zfull=dict(**_PPL_100K, space='z', sampling='full'),
-    ppl100k_wfull=dict(**_PPL_100K, space='w', sampling='full'),
-    ppl100k_zend=dict(**_PPL_100K, space='z', sampling='end'),
-    ppl100k_wend=dict(**_PPL_100K, space='w', sampling='end'),
+    **_path_lengths('ppl100k', **_PPL_100K),
 )
 
 # StyleGAN's definitions, by their names in its metric_base.
 fid50k, ppl_zfull, ppl_wfull, ppl_zend, ppl_wend, ls, dummy = _named(
-    fid50k=_FID_50K,
-    ppl_zfull=dict(**_PPL_100K, space='z', sampling='full'),
-    ppl_wfull=dict(**_PPL_100K, space='w', sampling='full'),
-    ppl_zend=dict(**_PPL_100K, space='z', sampling='end'),
-    ppl_wend=dict(**_PPL_100K, space='w', sampling='end'),
-    ls=_LS_200K,
+    fid50k=_FID_50K, **_path_lengths('ppl', **_PPL_100K), ls=_LS_200K,
     dummy=dict(func_name='metrics.metric_base.DummyMetric'),
 ).values()
 
@@ -96,15 +90,20 @@ def require_known(names, others=()):
             raise UserError(f"unknown metric '{name}';{hint} --metrics takes {known}")
 
 
-def most_samples(definition):
-    """Return the largest number of samples that a metric takes; None if it depends on the data set."""
-    counts = [definition[key] for key in _COUNTS if key in definition]
-    return None if None in counts or not counts else max(counts)
+def check_num_samples(names, num_samples):
+    """Raise UserError if a metric takes fewer samples than these."""
+    for name in names:
+        counts = [metric_defaults[name][key] for key in _COUNTS if key in metric_defaults[name]]
+        if None not in counts and num_samples > max(counts):  # None depends on the data set
+            raise UserError(f'--num-samples={num_samples}: {name} takes {max(counts)} samples; choose fewer, '
+                            'or omit the flag')
 
 
 def with_num_samples(definition, num_samples):
-    """Return a definition with fewer samples for a quick look. Its name says so, and so do those of its results
-    and of its file of statistics of real images."""
+    """Return a definition with fewer samples, for a quick look. Names of results and cache files say so.
+    None = return it unchanged."""
+    if num_samples is None:
+        return definition
     args = EasyDict(definition)
     for key in {'name', 'reals_name'} & set(args):
         args[key] = f'{args[key]}-only{num_samples}'

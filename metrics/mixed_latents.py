@@ -12,8 +12,8 @@ def check_generator(Gs, num_latents, metric_name, network_name):
     """Raise UserError unless a generator has a layer for each of `num_latents` latents."""
     num_layers = Gs.components.synthesis.input_shape[1]
     if num_layers < num_latents:
-        raise UserError(f'{network_name}: {metric_name} needs at least {num_latents} layers with a style, and '
-                        f'this generator has {num_layers}; choose a larger one')
+        raise UserError(f'{network_name}: {metric_name} needs at least {num_latents} layers with a '
+                        f'style, and this generator has {num_layers}; choose a larger one')
 
 
 def random_crossovers(count, num_latents, num_layers):

@@ -12,8 +12,8 @@ MAX_SIZE = 256  # larger images are averaged down before they are compared
 
 
 def slerp(a, b, t):
-    """Interpolate latents spherically (StyleGAN, section 4.1): return the point on the great circle through the
-    directions of a (t = 0) and b (t = 1).
+    """Interpolate latents spherically (StyleGAN, section 4.1): return the point on the great circle through
+    the directions of a (t = 0) and b (t = 1).
 
     a, b [...,C], of any length but 0; t [...,1], any number -> unit vectors [...,C].
     """

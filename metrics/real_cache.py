@@ -1,7 +1,7 @@
 """Statistics of real images, kept for as long as the data they were computed from stay the same.
 
-A file's name is that of the published code, and follows from the arguments. The file also records the data set
-and the feature network, which are compared when it is read.
+A file's name is that of the published code, and follows from the arguments. The file also records the data
+set and the feature network, which are compared when it is read.
 """
 
 import glob

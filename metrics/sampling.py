@@ -9,15 +9,16 @@ from dnnlib.util import UserError
 
 
 def to_rgb(images):
-    """Repeat the channel of grey images, arrays or tensors: [N,1,H,W] -> [N,3,H,W]. Return others unchanged."""
+    """Repeat the channel of grey images, arrays or tensors: [N,1,H,W] -> [N,3,H,W]. Return others
+    unchanged."""
     if images.shape[1] != 1:
         return images
     return np.tile(images, [1, 3, 1, 1]) if isinstance(images, np.ndarray) else tf.tile(images, [1, 3, 1, 1])
 
 
 def minibatches(data, minibatch_size):
-    """Yield (uint8 images [minibatch_size,C,H,W], number of valid ones) of a data set. The last minibatch of a
-    data set that does not repeat is padded with copies of the last image."""
+    """Yield (uint8 images [minibatch_size,C,H,W], number of valid ones) of a data set. The last minibatch of
+    a data set that does not repeat is padded with copies of the last image."""
     while True:
         try:
             images, _ = data.get_minibatch_np(minibatch_size)

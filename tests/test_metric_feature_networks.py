@@ -137,7 +137,8 @@ def test_without_both_the_reason_names_both(graph_path):
     assert reason.startswith('inception_v3_features.pkl is neither in ')
     assert f'; {graph_path}: not a readable file' in reason
     graph_path.unlink()
-    assert f'; {inception_graph.ARCHIVE} ({inception_graph.URL}) is not' in feature_networks.missing([NAME])
+    reason = feature_networks.missing([NAME])
+    assert f'; {inception_graph.ARCHIVE} ({inception_graph.URL}) is missing' in reason
 
 
 def test_without_a_connection_the_error_names_the_folder(downloads):
@@ -203,7 +204,7 @@ def test_only_a_terminal_on_both_sides_is_asked(streams, answer):
     terminal, far_end = pty.openpty()
     os.write(terminal, b'y\n')
     ends = {'stdin': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL, **dict.fromkeys(streams, far_end)}
-    code = 'from dnnlib import trust; print(trust.ask("x", "0" * 64, "x"))'
+    code = 'from dnnlib.pickles import trust; print(trust.ask("x", "0" * 64, "x"))'
     done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, check=True, **ends)
     os.close(far_end)
     os.close(terminal)

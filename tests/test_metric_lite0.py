@@ -44,11 +44,7 @@ def features():
 
 
 def frechet(a, b):
-    moments = []
-    for rows in (a, b):
-        moments.append(statistics.Moments(rows.shape[1]))
-        moments[-1].add(rows)
-    return statistics.frechet_distance(*(part for each in moments for part in (each.mean, each.covariance())))
+    return statistics.frechet_distance(*statistics.moments([a]), *statistics.moments([b]))
 
 
 @with_weights

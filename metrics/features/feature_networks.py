@@ -19,8 +19,12 @@ _PREFIX = 'stylegan2:metrics/'
 
 
 class _Source:
-    """Where a feature network can come from: subclasses have `require`, `checksum`, `load` and, for records,
-    `origin`."""
+    """Where a feature network can come from: subclasses have `origin`, its name in records, and the methods
+
+    require():  download a missing file. Raises UserError unless the network can be loaded afterwards.
+    checksum(): SHA-256 of the file.
+    load():     the network, in the default session.
+    """
 
     def missing(self):
         """Return why the network cannot be loaded without a download or a question; None if it can."""
@@ -39,12 +43,11 @@ class _PublishedFile(_Source):
     """A file that has a `url` and one of `file_names`."""
 
     def find(self):
-        """Return the path of the file in the folder of $STYLEGAN_METRIC_NETWORKS or the download cache, or None."""
+        """Return the path of the file in $STYLEGAN_METRIC_NETWORKS or in the download cache, or None."""
         folder = os.environ.get(FOLDER_VARIABLE)
-        for name in self.file_names if folder else ():
-            if os.path.isfile(os.path.join(folder, name)):
-                return os.path.join(folder, name)
-        return downloads.cached(self.url, dnnlib.util.cache_dir())
+        paths = [os.path.join(folder, name) for name in self.file_names] if folder else []
+        found = [path for path in paths if os.path.isfile(path)]
+        return found[0] if found else downloads.cached(self.url, dnnlib.util.cache_dir())
 
     def fetch(self):
         """Return the path of the file, after a download if necessary. Raises UserError if that fails."""
@@ -61,7 +64,6 @@ class _PublishedFile(_Source):
         return self.find()
 
     def checksum(self):
-        """Return the SHA-256 of the file."""
         return _sha256(self.fetch())
 
 
@@ -83,23 +85,20 @@ class PublishedPickle(_PublishedFile):
         return (os.path.basename(self.url),)
 
     def missing(self):
-        """Return why the network cannot be loaded without a download or a question; None if it can."""
         path = self.find()
         if path is None:
             return f'{os.path.basename(self.url)} is neither in ${FOLDER_VARIABLE} nor in the download cache'
-        if trust.is_trusted(_sha256(path)):
-            return None
-        return f'{path} is not trusted (run_metrics.py --trust-source)'
+        return None if trust.is_trusted(_sha256(path)) else (
+            f'{path} is not trusted (run_metrics.py --trust-source)')
 
     def require(self):
-        """Raise UserError unless the file can be downloaded and is trusted. A user at a terminal is asked."""
-        self._trusted_path(ask=trust.ask)
+        self._trusted_path(ask=trust.ask)  # asks a user at a terminal
 
     def _trusted_path(self, ask):
         path = self.fetch()
         digest = _sha256(path)
         place = f'; {self.safer} needs no trust' if self.safer else ''
-        facts = (f'{path}: this feature network ({self.url}, SHA-256 {digest}) is built by source text inside '
+        facts = (f'{path}: this feature network ({self.url}, SHA-256 {digest}) is built by source text in '
                  f'the file, which would be run{place}')
         if not (trust.is_trusted(digest) or ask(facts, digest, path)):
             raise UserError(f'{facts}; if you trust the file, run run_metrics.py --trust-source once')
@@ -111,8 +110,7 @@ class PublishedPickle(_PublishedFile):
         trust.remember(_sha256(path), path)
 
     def load(self):
-        """Return the network, in the default session. Nobody is asked for trust, as training may be running."""
-        path = self._trusted_path(ask=lambda *_: False)
+        path = self._trusted_path(ask=lambda *_: False)  # nobody may be there: training may be running
         net = misc.load_pkl(path)
         if not isinstance(net, dnnlib.tflib.Network):
             raise UserError(f'{path}: expected a single network, found {type(net).__name__}')
@@ -128,17 +126,14 @@ class FrozenInception(_PublishedFile):
     file_names = (inception_graph.ARCHIVE, inception_graph.GRAPH)
 
     def missing(self):
-        """Return why the network cannot be loaded without a download; None if it can."""
         if self.find() is None:
             return f'{inception_graph.ARCHIVE} ({inception_graph.URL}) is missing as well'
         return super().missing()
 
     def require(self):
-        """Download a missing file. Raises UserError unless it holds the network."""
         inception_graph.read(self.fetch())
 
     def load(self):
-        """Return the network, for the graph of the default session."""
         return inception_graph.Inception(self.fetch(), self.output)
 
 
@@ -149,15 +144,12 @@ class PackagedLite0(_Source):
     origin = 'package'
 
     def require(self):
-        """Raise UserError unless the package is installed."""
         efficientnet_lite0.weights_path()
 
     def checksum(self):
-        """Return the SHA-256 of the weights."""
         return efficientnet_lite0.WEIGHTS_SHA256
 
     def load(self):
-        """Return the network, for the graph of the default session."""
         return efficientnet_lite0.EfficientNetLite0(self.output)
 
 
@@ -190,13 +182,12 @@ def _why_missing(name):
 
 
 def _settle(name, settle):
-    """Call `settle(source)` until it succeeds: for the first source if its file is present or if there is no
-    other source; otherwise for those that need no trust, and then for the first. Raises UserError with the
-    messages of all sources."""
+    """Call `settle(source)` until it succeeds: for the first source alone if its file is present or there is
+    no other; otherwise for those that need no trust, and the first one last. Raises UserError with all
+    messages."""
     first, *others = SOURCES[name]
-    if not others or first.find() is not None:
-        settle(first)
-        return
+    if others and first.find() is not None:
+        others = []
     reasons = []
     for source in [*others, first]:
         try:
@@ -242,8 +233,8 @@ def checksum(name):
 
 
 def load(name):
-    """Return a network by name, in the default session: a tflib.Network, or an object with its `run`, `clone`,
-    `get_output_for`, `input_shape` and `output_shape`. Raises UserError if it cannot be loaded."""
+    """Return a network by name, in the default session: a tflib.Network, or an object with its `run`,
+    `clone`, `get_output_for`, `input_shape` and `output_shape`. Raises UserError if it cannot be loaded."""
     return _source(name).load()
 
 

@@ -53,7 +53,7 @@ class Manifold:
     def __init__(
         self,
         features,                     # [N,F], any float type.
-        nhood_sizes         = [3],    # Neighbourhoods reach to the neighbour of this rank; one estimate for each.
+        nhood_sizes         = [3],    # Neighbourhoods reach to the k-th neighbour; an estimate for each k.
         row_batch_size      = 10000,  # Rows of the distance matrix to hold in memory.
         col_batch_size      = 10000,  # Columns of it. Neither changes the results.
         clamp_to_percentile = None,   # Discard neighbourhoods with a radius above this percentile.
@@ -62,10 +62,10 @@ class Manifold:
     ):
         """Compute `radii` [N,len(nhood_sizes)] of `dtype`, the squared distance of each row to its neighbour.
 
-        The published estimator works in float16, and its figures depend on it: it has 11 significant bits, and
-        squared lengths and distances above 65504 are infinite. Every point lies within an infinite radius, and
-        no point at a distance that is the difference of two infinities. A warning is issued in this case;
-        `dtype=np.float32` avoids it, with figures that differ slightly from published ones.
+        The published estimator works in float16, and its figures depend on it: it has 11 significant bits,
+        and squared lengths and distances above 65504 are infinite. Every point lies within an infinite
+        radius, and no point at a distance that is the difference of two infinities. A warning is issued in
+        this case; `dtype=np.float32` avoids it, with figures that differ slightly from published ones.
 
         Memory: one block of distances in float32, and the features of its rows and columns. Raises UserError
         if there are too few rows for the largest neighbourhood.
@@ -91,13 +91,14 @@ class Manifold:
             self.radii[self.radii > limit] = 0
 
     def _blocks(self, queries):
-        """Yield (slice of the manifold's rows, squared distances [len(queries),block]) for all rows in turn."""
+        """Yield (slice of the manifold's rows, squared distances [len(queries),block]) for all rows in
+        turn."""
         for cols in _slices(len(self.features), self.col_batch_size):
             yield cols, _squared_distances(queries, self.features[cols], self.dtype)
 
     def _nearest(self, queries):
-        """Return the smallest distances in ascending order -> [len(queries),K+1]. The first is that of a row to
-        itself, the last that of the largest neighbourhood."""
+        """Return the smallest distances in ascending order -> [len(queries),K+1]. The first is that of a row
+        to itself, the last that of the largest neighbourhood."""
         count = max(self.nhood_sizes) + 1
         best = np.zeros([len(queries), 0], np.float32)
         for _, distances in self._blocks(queries):
@@ -110,8 +111,8 @@ class Manifold:
     def evaluate(self, features, return_realism=False, return_neighbors=False):
         """Return whether each row of `features` [M,F] lies in a neighbourhood: bool [M,len(nhood_sizes)].
 
-        `return_realism`: also float32 [M], the first radius of the nearest row of the manifold over the squared
-        distance to it. `return_neighbors`: also int64 [M], the index of that row.
+        `return_realism`: also float32 [M], the first radius of the nearest row of the manifold over the
+        squared distance to it. `return_neighbors`: also int64 [M], the index of that row.
         """
         queries = _matrix(features)
         row_blocks = shown(_slices(len(queries), self.row_batch_size), 'Distances', 'blocks')

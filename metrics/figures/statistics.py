@@ -9,9 +9,8 @@ from dnnlib.util import UserError
 from metrics.figures.manifold import Manifold, precision_recall
 
 __all__ = [
-    'Manifold', 'Moments', 'all_rows', 'conditional_entropy', 'filtered_mean', 'frechet_distance',
-    'inception_score', 'kernel_distance', 'moments', 'precision_recall', 'require_scikit_learn',
-    'separability_entropy',
+    'Manifold', 'all_rows', 'conditional_entropy', 'filtered_mean', 'frechet_distance', 'inception_score',
+    'kernel_distance', 'moments', 'precision_recall', 'require_scikit_learn', 'separability_entropy',
 ]
 
 
@@ -20,72 +19,43 @@ def all_rows(batches):
     return np.concatenate([batch.astype(np.float32) for batch in batches])
 
 
+def _blocks(batches, size=512):
+    """Yield the rows of batches [n,F] in blocks of `size` and, if any are left, a smaller one."""
+    rows = None
+    for batch in batches:
+        rows = batch if rows is None else np.concatenate([rows, batch])
+        while len(rows) >= size:
+            yield rows[:size]
+            rows = rows[size:]
+    if rows is not None and len(rows):
+        yield rows
+
+
 def moments(batches, ddof=1):
-    """Return mean [F] and covariance [F,F] of batches [n,F]. Arithmetic and errors are those of `Moments`."""
-    result = None
-    for rows in batches:
-        result = result or Moments(rows.shape[1])
-        result.add(rows)
-    return result.mean, result.covariance(ddof=ddof)
-
-
-class Moments:
-    """Mean and covariance, in float64, of rows that arrive in batches.
+    """Return mean [F] and covariance [F,F] of the rows of batches [n,F], in float64.
 
     Rows are summed in blocks of a fixed size, relative to the first row: results do not depend on the size of
     the batches, not even in the last bit, and means that are large next to the deviations cost no precision.
-    Memory: a block of rows and one [F,F] matrix.
+    Raises UserError with too few rows. `ddof`: the divisor is the number of rows less this.
     """
-
-    _BLOCK_ROWS = 512
-
-    def __init__(self, num_features):
-        self.num_features = num_features
-        self.count = 0
-        self._origin = np.zeros(num_features)
-        self._block = np.zeros([self._BLOCK_ROWS, num_features])
-        self._sum = np.zeros(num_features)
-        self._products = np.zeros([num_features, num_features])
-
-    def add(self, features):
-        """Add `features` [N,F], any float type, any N."""
-        features = np.asarray(features)
-        if features.ndim != 2 or features.shape[1] != self.num_features:
-            raise ValueError(f'expected features [N,{self.num_features}], got shape {list(features.shape)}')
-        if self.count == 0 and len(features):
-            self._origin = features[0].astype(np.float64)
-        while len(features):
-            filled = self.count % self._BLOCK_ROWS
-            part, features = np.split(features, [self._BLOCK_ROWS - filled])
-            self._block[filled:filled + len(part)] = part - self._origin
-            self.count += len(part)
-            if self.count % self._BLOCK_ROWS == 0:
-                self._sum += self._block.sum(axis=0)
-                self._products += self._block.T @ self._block
-
-    def _totals(self, ddof):
-        """Return sum [F] and products [F,F] of all rows, relative to the first."""
-        if self.count < 1 + ddof:
-            raise UserError(f'Statistics need at least {1 + ddof} samples, not {self.count}')
-        rows = self._block[:self.count % self._BLOCK_ROWS]  # of the block that is not full yet
-        return self._sum + rows.sum(axis=0), self._products + rows.T @ rows
-
-    @property
-    def mean(self):
-        """float64 [F]. Raises UserError before the first row."""
-        return self._origin + self._totals(ddof=0)[0] / self.count
-
-    def covariance(self, ddof=1):
-        """Return float64 [F,F], with count - ddof as divisor. Raises UserError with too few rows."""
-        total, products = self._totals(ddof)
-        return (products - np.outer(total, total) / self.count) / (self.count - ddof)
+    origin, count, total, products = None, 0, 0.0, 0.0
+    for block in _blocks(batches):
+        if origin is None:
+            origin = block[0].astype(np.float64)
+        block = block - origin
+        count += len(block)
+        total += block.sum(axis=0)
+        products += block.T @ block
+    if count < 1 + ddof:
+        raise UserError(f'Statistics need at least {1 + ddof} samples, not {count}')
+    return origin + total / count, (products - np.outer(total, total) / count) / (count - ddof)
 
 
 def _root_factor(covariance):
     """Return R [F,r] with R R^T = covariance [F,F], of rank r.
 
-    Directions without variance are omitted: the roots of their eigenvalues, which are rounding errors, would be
-    a million times larger.
+    Directions without variance are omitted: their eigenvalues are rounding errors, and the roots of these
+    would be a million times larger.
     """
     values, vectors = scipy.linalg.eigh(covariance)
     noise = len(values) * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)
@@ -94,7 +64,7 @@ def _root_factor(covariance):
 
 
 def frechet_distance(mean_a, cov_a, mean_b, cov_b):
-    """Return |m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)), the Frechet distance of two Gaussians (Heusel et al. 2017).
+    """Return |m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)), the distance of two Gaussians (Heusel et al. 2017).
 
     Means [F], covariances [F,F] -> float, 0 or more; nan if the statistics are not finite.
 
@@ -136,9 +106,9 @@ def _cubic_kernel(x, y):
 
 
 def inception_score(probabilities, num_splits=10):
-    """Return mean and deviation over splits of exp(mean KL(p(class | image) || p(class))) (Salimans et al. 2016).
+    """Return the inception score, exp(mean KL(p(class | image) || p(class))) (Salimans et al. 2016).
 
-    probabilities [N,classes] in the order of the images -> (mean, population standard deviation), float64.
+    probabilities [N,classes] in the order of the images -> (mean, population standard deviation) over splits.
     Raises UserError with fewer rows than splits.
     """
     count = len(probabilities)
@@ -195,7 +165,7 @@ def separability_entropy(latents, targets):
     """Return H(target | side of the best plane) in bits (Karras et al. 2019, section 4.2).
 
     latents [N,F], targets int [N] in {0, 1} -> float: 0 if a linear SVM classifies all samples that it is
-    fitted to correctly, or if there is a single class. The solver draws from NumPy's global generator. Raises
+    fitted to correctly or if there is a single class. The solver draws from NumPy's global generator. Raises
     UserError if scikit-learn is missing.
     """
     svm = require_scikit_learn()(dual=True)
