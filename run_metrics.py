@@ -41,7 +41,7 @@ def run(network_pkls, metrics, dataset, data_dir, mirror_augment, images=(), num
     group = make_group(metrics, num_samples)
     paths = [OFFICIAL_URLS.get(pkl, pkl) for pkl in network_pkls]
     if trust_source:
-        feature_networks.give_trust([name for metric in group.metrics for name in metric.network_names], paths)
+        feature_networks.give_trust([name for each in group.metrics for name in each.network_names], paths)
     group.require()
     data = dict(data_dir=data_dir, dataset_args=dict(tfrecord_dir=dataset, shuffle_mb=0),
                 mirror_augment=mirror_augment, num_gpus=dnnlib.submit_config.num_gpus)

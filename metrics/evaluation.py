@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from dnnlib.util import UserError
+from dnnlib.util import EasyDict, UserError
 from metrics import fit, real_cache, sampling
 from metrics.features import feature_networks
 from training import dataset, misc
@@ -66,7 +66,7 @@ class Evaluation:
 
     def report(self, value, suffix='', fmt='%-10.4f'):
         """Add a result. Its name is the metric's name and `suffix`; `fmt` is its format in result lines."""
-        self.results.append((value, suffix, fmt))
+        self.results.append(EasyDict(value=value, suffix=suffix, fmt=fmt))
 
     def network(self, name):
         """Return a feature network in this graph, loaded once; names as in

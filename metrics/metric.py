@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import gc
 import math
 import os
 import time
@@ -10,7 +11,7 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.progress import Progress
 from dnnlib.tflib.autosummary import autosummary
-from dnnlib.util import UserError
+from dnnlib.util import EasyDict, UserError
 from metrics import fit, metric_records, sessions
 from metrics.evaluation import Evaluation, RealData
 from metrics.features import feature_networks
@@ -37,7 +38,7 @@ class Metric:
         self._force_dataset_args = dict(force_dataset_args)
         self._force_G_kwargs = dict(force_G_kwargs)
         self._progress_range = None
-        self._results = []   # [(value, suffix, format)] of the last evaluation.
+        self._results = []   # EasyDict(value, suffix, fmt) for each result of the last evaluation.
         self._facts = metric_records.Facts()
 
     def measure(self, evaluation):
@@ -129,7 +130,7 @@ class Metric:
             with sessions.fresh_session({**tflib.device_config(num_gpus), **(tf_config or {})}):
                 yield
         finally:
-            sessions.collect_graphs()
+            gc.collect()  # graphs are cycles, which would accumulate
         self._facts = dataclasses.replace(self._facts, seconds=time.time() - start)
 
     def _measure(self, data, real_set, num_gpus, source, Gs=None, Gs_kwargs={}, image_set=None):
@@ -139,15 +140,15 @@ class Metric:
 
     def results(self):
         """Return [(name with suffix, value)] of the last run."""
-        return [(self.name + suffix, float(value)) for value, suffix, _ in self._results]
+        return [(self.name + result.suffix, float(result.value)) for result in self._results]
 
     def state(self):
         """Return the results of the last run as lists for JSON, for `restore`."""
-        return [[float(value), suffix, fmt] for value, suffix, fmt in self._results]
+        return [[float(result.value), result.suffix, result.fmt] for result in self._results]
 
     def restore(self, state):
         """Set the results to those of an earlier run."""
-        self._results = [tuple(result) for result in state]
+        self._results = [EasyDict(value=value, suffix=suffix, fmt=fmt) for value, suffix, fmt in state]
 
     def get_result_str(self):
         """Return the line of the last run: network or data set, time, results."""
@@ -155,7 +156,7 @@ class Metric:
         if len(name) > 29:
             name = '...' + name[-26:]
         parts = ['%-30s' % name, ' time %-12s' % dnnlib.util.format_time(self._facts.seconds)]
-        parts += [f' {self.name}{suffix} {fmt % value}' for value, suffix, fmt in self._results]
+        parts += [f' {self.name}{result.suffix} {result.fmt % result.value}' for result in self._results]
         return ''.join(parts)
 
     def get_record(self):

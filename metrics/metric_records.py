@@ -37,7 +37,9 @@ def record(metric, facts):
     """Return the last run of a metric as a dict for JSON."""
     data = facts.data
     if facts.images is None:
-        source = {'network': facts.network_pkl, 'network_sha256': _sha256(facts.network_pkl)}
+        with misc.open_file_or_url(facts.network_pkl) as file:
+            digest = hashlib.file_digest(file, 'sha256').hexdigest()
+        source = {'network': facts.network_pkl, 'network_sha256': digest}
     else:
         fingerprint = real_cache.fingerprint(data.data_dir, {'tfrecord_dir': facts.images})
         source = {'images': facts.images, 'images_fingerprint': fingerprint}
@@ -71,11 +73,6 @@ def print_table(rows):
     for title, name, values in rows:
         spread = f' +- {statistics.stdev(values):.3g} ({len(values)} runs)' if len(values) > 1 else ''
         print(f'{title:{width}s}  {name:{name_width}s}  {statistics.mean(values):.6g}{spread}')
-
-
-def _sha256(file_or_url):
-    with misc.open_file_or_url(file_or_url) as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def _versions():

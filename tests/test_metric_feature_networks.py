@@ -1,4 +1,4 @@
-"""Where feature networks come from, and that their files are trusted before anything inside is run."""
+"""Where feature networks come from; their files have to be trusted before anything in them runs."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ VARIABLE = feature_networks.FOLDER_VARIABLE
 
 @pytest.fixture(autouse=True)
 def folders(monkeypatch, tmp_path):
-    """Empty caches, and a folder for networks that are there already."""
+    """Set up empty caches and a folder for the files of feature networks."""
     monkeypatch.setenv('DNNLIB_CACHE_DIR', str(tmp_path / 'cache'))
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr(inception_graph, 'CLASSIFIER_SHAPE', small_inception.CLASSIFIER_SHAPE)
@@ -48,7 +48,7 @@ def graph_path(tmp_path):
 
 @pytest.fixture
 def downloads(monkeypatch):
-    """{URL: contents} of what there is to be had; others fail."""
+    """{URL: contents} of the downloads that succeed; others fail."""
     table = {}
 
     def open_url(url, cache_dir):

@@ -1,4 +1,4 @@
-"""The metrics over EfficientNet-Lite0: they rank what people would rank, under names of their own."""
+"""The metrics over EfficientNet-Lite0 rank images as people would, under names of their own."""
 
 import gzip
 import importlib.util

@@ -1,4 +1,4 @@
-"""Whole metrics: golden figures over stand-in feature networks, and what they need to work at all."""
+"""Whole metrics with stand-ins for the feature networks: golden figures, real images, errors and results."""
 
 import gc
 import hashlib
@@ -86,7 +86,7 @@ def stand_ins(monkeypatch, tmp_path):
 
 @pytest.fixture
 def evaluate(data_dir, network_pkl):
-    """Evaluates a metric given by its arguments. -> {suffix: value}"""
+    """Function that evaluates a metric given by its arguments. -> {suffix: value}"""
     def run(definition, pkl=network_pkl, dataset_args=DATA, **kwargs):
         metric = dnnlib.util.call_func_by_name(**{'name': 'metric', **definition})
         metric.run(pkl, data_dir=data_dir, dataset_args=dataset_args,
@@ -99,8 +99,8 @@ _answers = linear_separability._answers
 
 
 def _answers_of_the_golden_run(logits):
-    """The last sample kept and the first one left out are equally sure, to six digits, of opposite answers:
-    which is kept would be a matter of rounding. The golden run kept the one with a positive logit."""
+    """The last sample kept and the first one dropped have the same certainty, to six digits, and opposite
+    answers: rounding decides which is kept. The golden run kept the one with a positive logit."""
     return _answers(logits + 1e-4)
 
 
@@ -175,7 +175,7 @@ def test_the_name_of_a_cache_file_is_the_published_one():
 
 @pytest.fixture
 def summaries(monkeypatch):
-    """Counts how often statistics of real images are computed and written."""
+    """Count how often statistics of real images are computed and written."""
     calls = []
     original = real_cache.write
     monkeypatch.setattr(real_cache, 'write',
@@ -352,7 +352,7 @@ def test_result_lines_have_the_published_form():
 
 
 class Published(metric_base.MetricBase):
-    """A metric as people have written them for the published code."""
+    """A metric written for the published code."""
 
     def __init__(self, num_images, **kwargs):
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""metrics.real_cache: statistics of real images are found again, and only those that are wanted."""
+"""metrics.real_cache returns the statistics of real images, and only those of the same origin."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def cache(tmp_path):
 
 @pytest.fixture
 def data_dir(tmp_path):
-    """Folder of a data set whose files are larger than what is looked at of them."""
+    """Folder of a data set with files that are larger than the part that is read of them."""
     folder = tmp_path / 'data' / 'tiny'
     folder.mkdir(parents=True)
     for name, size in [('tiny-r04.tfrecords', 3_000_000), ('tiny-r03.tfrecords', 700),

