@@ -1,7 +1,8 @@
-"""Images per second through EfficientNet-Lite0, and how near its convolutions come to a matrix product.
+"""Images per second through EfficientNet-Lite0, and the speed of its convolutions relative to a matrix
+product.
 
-Both are measured in turn, several times, so that other work on the machine weighs on both of them. Shares are
-also given by the time of all processors that the process got: where a machine is busy, those are steadier.
+Both are measured alternately, several times, so that other work on the machine affects both. Shares are also
+given by processor time, which varies less on a busy machine.
 """
 
 import argparse
@@ -18,11 +19,11 @@ from metrics import sessions
 from metrics.features.efficientnet_lite0 import EfficientNetLite0
 
 MATRIX_SIZE = 2048
-SECONDS = 1.0  # that a single measurement lasts at least
+SECONDS = 1.0  # duration of a measurement, at least
 
 
 def convolution_multiply_adds(graph):
-    """Multiplications with additions that the convolutions of a graph take per image."""
+    """Return the number of multiply-adds per image in the convolutions of a graph."""
     total = 0
     for op in graph.get_operations():
         if op.type == 'Conv2D':
@@ -36,7 +37,7 @@ def convolution_multiply_adds(graph):
 
 
 def per_second(call):
-    """How often `call` runs in a second, and in a second of processor time."""
+    """Return how often `call` runs per second, and per second of processor time."""
     count = 0
     start, processor_start = time.perf_counter(), time.process_time()
     while time.perf_counter() - start < SECONDS:
@@ -46,7 +47,8 @@ def per_second(call):
 
 
 def make_calls(resolution, minibatch_sizes):
-    """{name: (function, how much one call of it does)}: images for minibatches, FLOP for the product."""
+    """Return {name: (function, work of one call)}: in images for minibatches, in FLOP for the matrix
+    product."""
     network = EfficientNetLite0()
     calls = {}
     for size in minibatch_sizes:
@@ -61,7 +63,7 @@ def make_calls(resolution, minibatch_sizes):
 
 
 def measure(resolution, minibatch_sizes, rounds):
-    """-> dict for JSON: medians over `rounds`."""
+    """Measure all of them. -> dict for JSON, with medians over `rounds`"""
     calls = make_calls(resolution, minibatch_sizes)
     for call, _ in calls.values():
         call()
@@ -84,7 +86,7 @@ def measure(resolution, minibatch_sizes, rounds):
 
 
 def report(results):
-    """Print what `measure` has found."""
+    """Print the results of `measure`."""
     print(f'{results["multiply_adds_per_image"] / 1e6:.1f} million multiply-adds per image; product of '
           f'{MATRIX_SIZE}x{MATRIX_SIZE} matrices, float32: {results["product_gflops"]:.1f} GFLOP/s')
     for name, rate in results['images_per_second'].items():
@@ -99,10 +101,10 @@ def main(argv=None):
     add('--resolution', default=256, type=cli.int_at_least(1), metavar='PIXELS',
         help='side of the images before they are resized (default: 256)')
     add('--minibatch-sizes', default=[8, 32, 64], type=cli.int_at_least(1), nargs='+', metavar='N',
-        help='images in a minibatch (default: 8 32 64)')
+        help='images per minibatch (default: 8 32 64)')
     add('--rounds', default=5, type=cli.int_at_least(1), metavar='N',
-        help='measurements of each (default: 5)')
-    add('--out', metavar='FILE', help='write the figures to this JSON file too')
+        help='number of measurements (default: 5)')
+    add('--out', metavar='FILE', help='also write the figures to this JSON file')
     args = parser.parse_args(argv)
     with sessions.fresh_session(None):
         results = measure(args.resolution, args.minibatch_sizes, args.rounds)

@@ -1,8 +1,7 @@
-"""python -m benchmarks.soak_features DATA_SET NUM_IMAGES PIXELS: features as a metric computes them.
+"""python -m benchmarks.soak_features DATA_SET NUM_IMAGES PIXELS: compute features as a metric does, and print
+the progress.
 
-Prints how far it is.
-
-PIXELS: side of the images inside the feature network, whose own 224 take ten times as long as 64.
+PIXELS: side of the images inside the feature network. Its own 224 take ten times as long as 64.
 """
 
 import os
@@ -25,28 +24,30 @@ def write_data_set(folder, num_images):
 
 def main(data_set, num_images, pixels):
     """Summarize the real images of the data set as fd50k_lite0 does."""
-    from metrics import lite0
-    from metrics.features import efficientnet_lite0, feature_networks
-    from metrics.metric_defaults import metric_defaults
+    from metrics.feature_metric import FeatureMetric
+    from metrics.features import efficientnet_lite0
+    from metrics.figures import statistics
 
-    class RealFeatures(lite0.FrechetDistance):
+    def shown(batches):
+        count = 0
+        for number, batch in enumerate(batches):
+            count += len(batch)
+            if number % MINIBATCHES_PER_LINE == 0 or count == num_images:
+                print(f'image {count} of {num_images}', flush=True)
+            yield batch
+
+    class RealFeatures(FeatureMetric):
         """The part of the metric that looks at real images."""
-        minibatches = 0
 
-        def _evaluate_images(self, num_gpus):
-            self._summarize_reals(feature_networks.load(*self.network_names), num_gpus)
-
-        def _report_progress(self, cur, max, status=''):
-            if self.minibatches % MINIBATCHES_PER_LINE == 0 or cur == max:
-                print(f'image {cur} of {max}', flush=True)
-            self.minibatches += 1
+        def measure(self, evaluation):
+            statistics.moments(shown(evaluation.reals(num_images, self.minibatch_per_gpu, self.network_name)))
 
     efficientnet_lite0.RESOLUTION = pixels
-    args = {**metric_defaults['fd50k_lite0'], 'num_images': num_images}
-    args.pop('func_name')
-    RealFeatures(**args).run_on_images(
-        None, data_dir=os.path.dirname(data_set), mirror_augment=False, log_results=False,
-        dataset_args=dict(tfrecord_dir=os.path.basename(data_set), shuffle_mb=0, repeat=False))
+    folder, name = os.path.split(data_set)
+    metric = RealFeatures(name='fd_lite0', num_images=num_images, minibatch_per_gpu=32,
+                          network_name='efficientnet_lite0_features')
+    metric.run_on_images(name, data_dir=folder, mirror_augment=False, log_results=False,
+                         dataset_args=dict(tfrecord_dir=name, shuffle_mb=0, repeat=False))
 
 
 if __name__ == '__main__':

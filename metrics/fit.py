@@ -1,28 +1,24 @@
-"""What metrics compare has to have the same shape, and there has to be enough of it. Without TensorFlow."""
+"""Checks that the images of a generator or a data set can be compared with the real ones."""
 
 from dnnlib.util import UserError
 
 
 def check_generator(network_pkl, generated, real):
-    """Raise UserError unless (shape of the images [C,H,W], size of the labels) of a generator are those of
-    the real images."""
+    """Raise UserError unless a generator's shapes, of images [C,H,W] and labels [label_size], are the real
+    ones."""
     if list(generated[0]) != list(real[0]):
         raise UserError(f'{network_pkl}: generates images {list(generated[0])}, but those of the data set '
-                        f'are {list(real[0])}; choose the one it was trained on')
-    if generated[1] != real[1]:
-        raise UserError(f'{network_pkl}: takes labels of {generated[1]} components, but those of the data '
-                        f'set have {real[1]}; choose the one that it was trained on')
+                        f'are {list(real[0])}; choose the data set it was trained on')
+    if list(generated[1]) != list(real[1]):
+        raise UserError(f'{network_pkl}: takes labels of {generated[1][0]} components, but those of the data '
+                        f'set have {real[1][0]}; choose the data set it was trained on')
 
 
-def check_images(name, shape, real_shape):
-    """Raise UserError for images [C,H,W] of another shape than the real ones."""
+def check_images(name, shape, num_images, real_shape, metric):
+    """Raise UserError if a data set's images [C,H,W] differ in shape from the real ones or are too few."""
     if list(shape) != list(real_shape):
         raise UserError(f'--images={name}: holds images {list(shape)}, but those of the data set are '
                         f'{list(real_shape)}; create one of them again with dataset_tool.py')
-
-
-def check_number(name, num_images, metric):
-    """Raise UserError for fewer images than a metric takes."""
     if num_images < metric.num_fakes:
         raise UserError(f'--images={name}: holds {num_images} images, but {metric.name} takes '
                         f'{metric.num_fakes}; compare fewer with --num-samples={num_images}')

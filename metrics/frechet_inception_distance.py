@@ -1,22 +1,23 @@
 """Frechet inception distance (Heusel et al., 2017, "GANs trained by a two time-scale update rule")."""
 
-from metrics import comparison
+import functools
+
+from dnnlib.progress import announced
+from metrics import feature_metric
 from metrics.figures import statistics
 
 
-class FID(comparison.FeatureComparison):
-    """Distance between normal distributions that have the moments of the Inception features."""
+class FID(feature_metric.FeatureMetric):
+    """Distance between the normal distributions that are fitted to features of real and generated images."""
 
-    network_names = ('inception_v3_features',)
+    network_name = 'inception_v3_features'
     result_suffixes = ('',)
 
-    def _summarize(self, batches, population=False):
-        """-> mean [F], covariance [F,F]"""
-        moments = None
-        for features in batches:
-            moments = moments or statistics.Moments(features.shape[1])
-            moments.add(features)
-        return moments.mean, moments.covariance(ddof=0 if population else 1)
-
-    def _compare(self, real, fake):
-        self._report_result(statistics.frechet_distance(*real, *fake))
+    def measure(self, evaluation):
+        """Report the distance."""
+        fakes = self.fakes(evaluation)
+        ddof = 1 if self.num_images else 0  # without `num_images`, the real images are the whole population
+        real = self.reals(evaluation, functools.partial(statistics.moments, ddof=ddof))
+        fake = statistics.moments(fakes)
+        with announced(f'Comparing real and generated images for {self.name}...'):
+            evaluation.report(statistics.frechet_distance(*real, *fake))

@@ -1,27 +1,28 @@
 """Precision and recall (Kynkaanniemi et al., 2019, "Improved precision and recall metric ...")."""
 
-from metrics import comparison
-from metrics.figures import statistics
+from metrics import feature_metric
+from metrics.figures import manifold, statistics
 
 
-class PR(comparison.FeatureComparison):
-    """Share of fakes within the manifold of reals, and of reals within that of fakes, by VGG16 features."""
+class PR(feature_metric.FeatureMetric):
+    """Share of generated images in the manifold of real ones, and the reverse, in VGG16 features."""
 
-    network_names = ('vgg16',)
+    network_name = 'vgg16'
     result_suffixes = ('_precision', '_recall')
 
     def __init__(self, num_images=None, nhood_size=3, minibatch_per_gpu=8, row_batch_size=10000,
                  col_batch_size=10000, **kwargs):
-        """`nhood_size`: the nearest neighbour that an image's neighbourhood reaches to; batch sizes: rows and
-        columns of the matrix of distances that are in memory at a time. Others as of FeatureComparison."""
+        """`nhood_size`: an image's neighbourhood reaches to its neighbour of this rank; batch sizes: rows and
+        columns of the distance matrix to hold in memory. The other arguments are those of FeatureMetric."""
         super().__init__(num_images, minibatch_per_gpu, **kwargs)
-        self.nhood_size = nhood_size
-        self.row_batch_size = row_batch_size
-        self.col_batch_size = col_batch_size
+        self.options = dict(
+            nhood_size=nhood_size, row_batch_size=row_batch_size, col_batch_size=col_batch_size)
 
-    def _compare(self, real, fake):
-        precision, recall = statistics.precision_recall(
-            real, fake, nhood_size=self.nhood_size, row_batch_size=self.row_batch_size,
-            col_batch_size=self.col_batch_size)
-        self._report_result(precision, suffix='_precision')
-        self._report_result(recall, suffix='_recall')
+    def measure(self, evaluation):
+        """Report precision and recall."""
+        fakes = self.fakes(evaluation)
+        real = self.reals(evaluation, statistics.all_rows)
+        fake = statistics.all_rows(fakes)
+        precision, recall = manifold.precision_recall(real, fake, **self.options)
+        evaluation.report(precision, suffix='_precision')
+        evaluation.report(recall, suffix='_recall')

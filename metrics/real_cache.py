@@ -1,7 +1,7 @@
-"""Statistics of real images, kept from run to run for as long as what they were made of is the same.
+"""Statistics of real images, kept for as long as the data they were computed from stay the same.
 
-The name of a file says what was asked for, as in the published code. What else they depend on, the files of
-the data set and the feature network, stands inside and is checked when the file is read.
+A file's name is that of the published code, and follows from the arguments. The file also records the data
+set and the feature network, which are compared when it is read.
 """
 
 import glob
@@ -13,13 +13,16 @@ import numpy as np
 from dnnlib.util import UserError, cache_dir
 from training import misc
 
-FORMAT = 2  # to be raised when the same arguments give other statistics
-_SAMPLES = 64  # places of a file of images that are looked at
+FORMAT = 2  # increase it when the same arguments lead to other statistics
+_SAMPLES = 64  # parts of a data set's file that are read for its fingerprint
 _SAMPLE_BYTES = 4096
+
+# Files name the class of their metric. These classes of metrics.lite0 have become arguments of others.
+_EARLIER_CLASSES = {'FrechetDistance': 'FID', 'KernelDistance': 'KID', 'PrecisionRecall': 'PR'}
 
 
 def file_path(metric_name, mirror_augment, dataset_args, extension='pkl', **kwargs):
-    """Where the statistics for these arguments are kept; `kwargs` win over `dataset_args`."""
+    """Return the path for the statistics for these arguments; `kwargs` override `dataset_args`."""
     key = {'metric_name': metric_name, 'mirror_augment': mirror_augment, **dataset_args, **kwargs}
     md5 = hashlib.md5(repr(sorted(key.items())).encode('utf-8')).hexdigest()
     location = dataset_args.get('tfrecord_dir') or dataset_args.get('h5_file') or dataset_args.get('path')
@@ -28,11 +31,10 @@ def file_path(metric_name, mirror_augment, dataset_args, extension='pkl', **kwar
 
 
 def fingerprint(data_dir, dataset_args):
-    """SHA-256 of the files of a data set, images and labels: their names, sizes and times, and the bytes at
-    places all over them. 'none' for a data set without files.
+    """Return the SHA-256 of a data set: of the names, sizes, times and sampled contents of its files, images
+    and labels. 'none' for a data set without files.
 
-    The bytes tell one data set from another that has its names and sizes, and whose times were set by a
-    program that copies files.
+    The contents distinguish data sets with equal names and sizes whose times were set by a copying program.
     """
     if 'tfrecord_dir' not in dataset_args:
         return 'none'
@@ -46,34 +48,29 @@ def fingerprint(data_dir, dataset_args):
     for path in sorted(files):
         status = os.stat(path)
         digest.update(repr((os.path.basename(path), status.st_size, status.st_mtime_ns)).encode('utf-8'))
-        digest.update(_sample(path, status.st_size))
+        starts = np.linspace(0, max(status.st_size - _SAMPLE_BYTES, 0), _SAMPLES).astype(int)
+        with open(path, 'rb') as file:
+            for start in np.unique(starts).tolist():
+                file.seek(start)
+                digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()
 
 
-def _sample(path, size):
-    """The first bytes of a file, the last ones and some at equal distances between them."""
-    starts = np.linspace(0, max(size - _SAMPLE_BYTES, 0), _SAMPLES).astype(int)
-    with open(path, 'rb') as file:
-        return b''.join(_read_at(file, start) for start in np.unique(starts).tolist())
-
-
-def _read_at(file, start):
-    file.seek(start)
-    return file.read(_SAMPLE_BYTES)
-
-
 def read(path, **origin):
-    """The statistics in a file, an array or a tuple of arrays; None if there are none, the file is damaged or
-    they come from anything else, which is said in a line."""
+    """Return the statistics in a file, an array or a tuple of arrays. None if there is no file, or if it is
+    damaged or of another origin, which is printed."""
     if not os.path.isfile(path):
         return None
     try:
         stored = misc.load_pkl(path)
     except UserError as error:
-        print(f'The statistics of real images are computed again: {error}')
+        print(f'The statistics of the real images are computed again: {error}')
         return None
-    if not isinstance(stored, dict) or stored.get('origin') != {'format': FORMAT, **origin}:
-        print(f'{path}: the data set or the feature network is another one; computing the statistics again')
+    found = stored.get('origin') if isinstance(stored, dict) else None
+    if isinstance(found, dict) and found.get('metric_class') in _EARLIER_CLASSES:
+        found = {**found, 'metric_class': _EARLIER_CLASSES[found['metric_class']]}
+    if found != {'format': FORMAT, **origin}:
+        print(f'{path}: the data set or the feature network has changed; computing the statistics again')
         return None
     statistics = stored.get('statistics')
     if stored.get('sha256') != _digest(statistics):
@@ -83,18 +80,18 @@ def read(path, **origin):
 
 
 def write(path, statistics, **origin):
-    """Keep statistics. Processes that do so at once each write a whole file; the last one stays. Where the
-    file cannot be written, a line says so: they were dear, and the result needs no file."""
+    """Write statistics to a file. Processes that do so at once each write a whole file; the last one stays.
+    If the file cannot be written, a line says so: the result does not need it."""
     stored = {'origin': {'format': FORMAT, **origin}, 'statistics': statistics, 'sha256': _digest(statistics)}
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         misc.save_pkl(stored, path)
     except OSError as error:
-        print(f'{path}: the statistics of real images cannot be kept ({error.strerror})')
+        print(f'{path}: the statistics of the real images cannot be saved ({error.strerror})')
 
 
 def _digest(statistics):
-    """SHA-256 of an array or a sequence of arrays."""
+    """Return the SHA-256 of an array or a sequence of arrays."""
     digest = hashlib.sha256()
     for array in statistics if isinstance(statistics, (tuple, list)) else [statistics]:
         array = np.ascontiguousarray(array)

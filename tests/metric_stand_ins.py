@@ -1,4 +1,4 @@
-"""Small stand-ins for the feature networks of the metrics, as the golden figures are measured with."""
+"""Small stand-ins for the feature networks of the metrics; the golden figures were measured with them."""
 
 from dataclasses import dataclass
 
@@ -34,14 +34,14 @@ def vgg16(images_in, size=16, **_kwargs):
 
 
 def lpips(a_in, b_in, **_kwargs):
-    """Two times images [N,3,H,W] -> distances [N]."""
+    """Two minibatches of images [N,3,H,W] -> distances [N]."""
     a_in.set_shape([None, 3, None, None])
     b_in.set_shape([None, 3, None, None])
     return tf.reduce_mean(tf.square((a_in - b_in) / 255), axis=[1, 2, 3], name='distances')
 
 
 def classifier(images_in, labels_in, index=0, size=16, **_kwargs):
-    """Images [N,3,size,size], labels that do not matter -> logits [N,1]."""
+    """Images [N,3,size,size] and labels, which are ignored -> logits [N,1]."""
     images_in.set_shape([None, 3, size, size])
     labels_in.set_shape([None, 0])
     weights = np.float32(np.roll([1, -1, 0.5], -index)).reshape(1, 3, 1, 1)
@@ -81,8 +81,7 @@ class StandIn:
 
 
 def sources(names, **kwargs):
-    """What SOURCES holds, with stand-ins for the published files. `kwargs`: such as size, the side of the
-    images."""
+    """Return SOURCES with stand-ins for the published files. `kwargs`: such as size, the side of the images."""
     table = {}
     for name in names:
         if name.startswith('efficientnet'):  # comes with a package

@@ -39,7 +39,7 @@ def text(value):
 
 
 def _conv(graph, name, x, random, shape, stride):
-    """A convolution as the original has them: numbers are checked on the way."""
+    """Add a convolution with a check of its numbers, as in the original."""
     kernel = const(graph, f'{name}/conv2d_params', random.randn(*shape).astype(np.float32) / 3)
     y = op(graph, 'Conv2D', f'{name}/Conv2D', x, kernel, ints={'strides': [1, stride, stride, 1]},
            padding=text(b'VALID'), use_cudnn_on_gpu=tf.AttrValue(b=True))

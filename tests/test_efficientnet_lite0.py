@@ -1,4 +1,4 @@
-"""metrics.features.efficientnet_lite0: its answers on natural images, and its use in place of a Network.
+"""metrics.features.efficientnet_lite0: its answers to natural images, and its use like a Network.
 
 The photographs come inside the wheels of scikit-image and scikit-learn, which are not imported.
 """

@@ -1,4 +1,4 @@
-"""Where feature networks come from, and that their files are trusted before anything inside is run."""
+"""Where feature networks come from; their files have to be trusted before anything in them runs."""
 
 import hashlib
 import io
@@ -13,7 +13,8 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.pickles import trust
 from dnnlib.util import UserError
-from metrics import metric_base
+from metrics import metric_base, metric_records
+from metrics.evaluation import Evaluation, RealData
 from metrics.features import feature_networks, inception_graph
 from tests import small_inception, small_networks
 from training import misc
@@ -25,7 +26,7 @@ VARIABLE = feature_networks.FOLDER_VARIABLE
 
 @pytest.fixture(autouse=True)
 def folders(monkeypatch, tmp_path):
-    """Empty caches, and a folder for networks that are there already."""
+    """Set up empty caches and a folder for the files of feature networks."""
     monkeypatch.setenv('DNNLIB_CACHE_DIR', str(tmp_path / 'cache'))
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr(inception_graph, 'CLASSIFIER_SHAPE', small_inception.CLASSIFIER_SHAPE)
@@ -47,7 +48,7 @@ def graph_path(tmp_path):
 
 @pytest.fixture
 def downloads(monkeypatch):
-    """{URL: contents} of what there is to be had; others fail."""
+    """{URL: contents} of the downloads that succeed; others fail."""
     table = {}
 
     def open_url(url, cache_dir):
@@ -136,7 +137,8 @@ def test_without_both_the_reason_names_both(graph_path):
     assert reason.startswith('inception_v3_features.pkl is neither in ')
     assert f'; {graph_path}: not a readable file' in reason
     graph_path.unlink()
-    assert f'; {inception_graph.ARCHIVE} ({inception_graph.URL}) is not' in feature_networks.missing([NAME])
+    reason = feature_networks.missing([NAME])
+    assert f'; {inception_graph.ARCHIVE} ({inception_graph.URL}) is missing' in reason
 
 
 def test_without_a_connection_the_error_names_the_folder(downloads):
@@ -202,7 +204,7 @@ def test_only_a_terminal_on_both_sides_is_asked(streams, answer):
     terminal, far_end = pty.openpty()
     os.write(terminal, b'y\n')
     ends = {'stdin': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL, **dict.fromkeys(streams, far_end)}
-    code = 'from dnnlib import trust; print(trust.ask("x", "0" * 64, "x"))'
+    code = 'from dnnlib.pickles import trust; print(trust.ask("x", "0" * 64, "x"))'
     done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, check=True, **ends)
     os.close(far_end)
     os.close(terminal)
@@ -210,10 +212,11 @@ def test_only_a_terminal_on_both_sides_is_asked(streams, answer):
 
 
 def test_statistics_of_reals_are_computed_again_for_another_source(path, graph_path, tmp_path):
-    metric = metric_base.DummyMetric(name='dummy')
+    evaluation = Evaluation('fid', 'fid', source='', Gs=None, Gs_kwargs={}, image_set=None, real_set=None,
+                            data=RealData(None, {}, False), num_gpus=1, progress=None)
 
     def cached(value):
-        return metric._cached_reals(lambda: value, feature_network=feature_networks.checksum(NAME))
+        return evaluation.cached(lambda: value, NAME, metric_class='FID')
 
     assert [cached(1), cached(2)] == [1, 1]
     feature_networks.give_trust([NAME])
@@ -225,7 +228,7 @@ def test_statistics_of_reals_are_computed_again_for_another_source(path, graph_p
 def test_records_name_source_and_file(path, graph_path):
     metric = metric_base.DummyMetric(name='dummy')
     metric.network_names = (NAME,)
-    metric._reset(network_pkl=str(path))
+    metric._facts = metric_records.Facts(str(path), data=RealData(None, {}, False))
 
     def recorded():
         record = metric.get_record()

@@ -1,4 +1,4 @@
-"""The metrics over EfficientNet-Lite0: they rank what people would rank, under names of their own."""
+"""The metrics over EfficientNet-Lite0 rank images as people would, under names of their own."""
 
 import gzip
 import importlib.util
@@ -44,11 +44,7 @@ def features():
 
 
 def frechet(a, b):
-    moments = []
-    for rows in (a, b):
-        moments.append(statistics.Moments(rows.shape[1]))
-        moments[-1].add(rows)
-    return statistics.frechet_distance(*(part for each in moments for part in (each.mean, each.covariance())))
+    return statistics.frechet_distance(*statistics.moments([a]), *statistics.moments([b]))
 
 
 @with_weights
@@ -74,6 +70,13 @@ def test_their_names_say_that_they_are_no_fid():
         metric = dnnlib.util.call_func_by_name(**metric_defaults[name])
         assert metric.name.endswith('_lite0')
         assert all(network.startswith('efficientnet_lite0_') for network in metric.network_names)
+
+
+def test_the_earlier_names_in_settings_of_existing_runs_are_known():
+    for name, network in [('FrechetDistance', 'features'), ('KernelDistance', 'features'),
+                          ('PrecisionRecall', 'features'), ('ClassScore', 'probabilities')]:
+        metric = dnnlib.util.call_func_by_name(func_name=f'metrics.lite0.{name}', name='x', num_images=9)
+        assert metric.network_names == (f'efficientnet_lite0_{network}',)
 
 
 def test_without_its_package_a_metric_says_what_to_install(monkeypatch):

@@ -1,4 +1,4 @@
-"""Whole metrics: golden figures over stand-in feature networks, and what they need to work at all."""
+"""Whole metrics with stand-ins for the feature networks: golden figures, real images, errors and results."""
 
 import gc
 import hashlib
@@ -14,7 +14,8 @@ import tensorflow.compat.v1 as tf
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
-from metrics import linear_separability, metric_base
+from metrics import linear_separability, metric_base, metric_records, real_cache
+from metrics.evaluation import Evaluation, RealData
 from metrics.features import availability, feature_networks
 from metrics.metric_defaults import metric_defaults, with_num_samples
 from tests import metric_stand_ins
@@ -85,7 +86,7 @@ def stand_ins(monkeypatch, tmp_path):
 
 @pytest.fixture
 def evaluate(data_dir, network_pkl):
-    """Evaluates a metric given by its arguments. -> {suffix: value}"""
+    """Function that evaluates a metric given by its arguments. -> {suffix: value}"""
     def run(definition, pkl=network_pkl, dataset_args=DATA, **kwargs):
         metric = dnnlib.util.call_func_by_name(**{'name': 'metric', **definition})
         metric.run(pkl, data_dir=data_dir, dataset_args=dataset_args,
@@ -98,8 +99,8 @@ _answers = linear_separability._answers
 
 
 def _answers_of_the_golden_run(logits):
-    """The last sample kept and the first one left out are equally sure, to six digits, of opposite answers:
-    which is kept would be a matter of rounding. The golden run kept the one with a positive logit."""
+    """The last sample kept and the first one dropped have the same certainty, to six digits, and opposite
+    answers: rounding decides which is kept. The golden run kept the one with a positive logit."""
     return _answers(logits + 1e-4)
 
 
@@ -161,21 +162,24 @@ def test_linear_separability_asks_for_scikit_learn_before_it_samples(monkeypatch
 
 # Real images
 
+def _evaluation(data, name):
+    return Evaluation(name, name, source='', Gs=None, Gs_kwargs={}, image_set=None, real_set=None, data=data,
+                      num_gpus=1, progress=None)
+
+
 def test_the_name_of_a_cache_file_is_the_published_one():
-    metric = metric_base.DummyMetric(name='fid50k')
-    metric._reset(dataset_args=dict(tfrecord_dir='ffhq', shuffle_mb=0), mirror_augment=True)
-    path = metric._get_cache_file_for_reals(num_images=50000)
+    data = RealData(None, dict(tfrecord_dir='ffhq', shuffle_mb=0), mirror_augment=True)
+    path = _evaluation(data, 'fid50k').cache_file(num_images=50000)
     assert os.path.basename(path) == 'cbfdccf1313850bc70ca8fe5bd7c5dab-fid50k-ffhq.pkl'
 
 
 @pytest.fixture
 def summaries(monkeypatch):
-    """Counts how often statistics of real images are computed."""
-    from metrics.comparison import FeatureComparison
+    """Count how often statistics of real images are computed and written."""
     calls = []
-    original = FeatureComparison._summarize_reals
-    monkeypatch.setattr(FeatureComparison, '_summarize_reals',
-                        lambda *args: calls.append(1) or original(*args))
+    original = real_cache.write
+    monkeypatch.setattr(real_cache, 'write',
+                        lambda *args, **kwargs: calls.append(1) or original(*args, **kwargs))
     return calls
 
 
@@ -205,13 +209,14 @@ def test_statistics_of_reals_are_kept_until_what_they_come_from_changes(
 def test_a_data_set_that_does_not_repeat_is_read_once(evaluate, monkeypatch):
     from metrics.figures import statistics
     counts = []
-    original = statistics.Moments.covariance
+    original = statistics.moments
 
-    def note(moments, ddof=1):
-        counts.append((moments.count, ddof))
-        return original(moments, ddof=ddof)
+    def note(batches, ddof=1):
+        batches = list(batches)
+        counts.append((sum(map(len, batches)), ddof))
+        return original(batches, ddof=ddof)
 
-    monkeypatch.setattr(statistics.Moments, 'covariance', note)
+    monkeypatch.setattr(statistics, 'moments', note)
     evaluate({**metric_defaults.fid50k_full, 'num_fakes': 20, 'minibatch_per_gpu': 10}, mirror_augment=True)
     assert counts == [(24, 0), (20, 1)]
 
@@ -279,7 +284,7 @@ def test_metrics_of_styles_refuse_a_generator_without(name, evaluate, tmp_path):
         Gs = tflib.Network('Gs', func_name='training.networks_progan.G_paper', num_channels=3, resolution=16,
                            fmap_base=32, fmap_max=4)
         misc.save_pkl(Gs, str(tmp_path / 'progan.pkl'))
-    with pytest.raises(UserError, match=r'progan\.pkl: metric looks at styles, and this generator has none'):
+    with pytest.raises(UserError, match=r'progan\.pkl: metric needs a generator with styles'):
         evaluate({**metric_defaults[name], 'name': 'metric'}, pkl=str(tmp_path / 'progan.pkl'))
 
 
@@ -287,7 +292,7 @@ def test_images_that_a_feature_network_does_not_take_are_refused(evaluate, monke
     table = metric_stand_ins.sources(feature_networks.CLASSIFIERS, size=256)
     monkeypatch.setattr(feature_networks, 'SOURCES', table)
     ls = dict(metric_defaults.ls, num_samples=4, num_keep=2, attrib_indices=[0])
-    with pytest.raises(UserError, match=r'ls takes images of shape \[3, 256, 256\]; .* \[3, 16, 16\]'):
+    with pytest.raises(UserError, match=r'ls needs images of shape \[3, 256, 256\], .* \[3, 16, 16\]'):
         evaluate(ls)
 
 
@@ -322,14 +327,14 @@ def run_dir(tmp_path):
 def test_a_run_directory_tells_the_data_and_gets_the_results(run_dir, data_dir, network_pkl, capsys):
     metric = dnnlib.util.call_func_by_name(**FID, **SMALL)
     metric.run(network_pkl, run_dir=str(run_dir), data_dir=data_dir, tf_config=QUICK)
-    assert metric._mirror_augment is True
-    assert metric._dataset_args == dict(tfrecord_dir='tiny', max_label_size=0, shuffle_mb=0)
     line = metric.get_result_str().strip()
     assert line.startswith('Gs' + ' ' * 29 + 'time ')
     assert line in capsys.readouterr().out
     assert (run_dir / 'metric-fid.txt').read_text() == line + '\n'
     record = json.loads((run_dir / 'metric-fid.jsonl').read_text())
     assert record['results'] == dict(metric.results())
+    assert record['mirror_augment'] is True
+    assert record['dataset_args'] == dict(tfrecord_dir='tiny', max_label_size=0, shuffle_mb=0)
     assert record['feature_networks'] == {'inception_v3_features': 'd1ge57'}
     assert record['settings'] == {'max_reals': 30, 'num_fakes': 30}
     with open(network_pkl, 'rb') as file:
@@ -338,10 +343,36 @@ def test_a_run_directory_tells_the_data_and_gets_the_results(run_dir, data_dir, 
 
 def test_result_lines_have_the_published_form():
     metric = metric_base.DummyMetric(name='fid50k')
-    metric._network_pkl = 'some/network-snapshot-000000.pkl'
-    metric._eval_time = 7.3
-    metric._report_result(5.76009)
+    metric._facts = metric_records.Facts('some/network-snapshot-000000.pkl', seconds=7.3)
+    metric.restore([[5.76009, '', '%-10.4f']])
     expected = 'network-snapshot-000000        time 7s           fid50k 5.7601'
     assert metric.get_result_str().strip() == expected
-    metric._network_pkl = 'a-name-of-30-characters-exactly.pkl'
+    metric._facts = metric_records.Facts('a-name-of-30-characters-exactly.pkl')
     assert metric.get_result_str().startswith('...e-of-30-characters-exactly  time')
+
+
+class Published(metric_base.MetricBase):
+    """A metric written for the published code."""
+
+    def __init__(self, num_images, **kwargs):
+        super().__init__(**kwargs)
+        self.num_images = num_images
+
+    def _evaluate(self, Gs, Gs_kwargs, num_gpus):
+        latents = tf.random_normal([self.num_images] + Gs.input_shape[1:])
+        labels = self._get_random_labels_tf(self.num_images)
+        images = tflib.run(Gs.get_output_for(latents, labels, **Gs_kwargs))
+        self._report_progress(1, 2, status='images')
+        reals = next(iter(self._iterate_reals(minibatch_size=self.num_images)))
+        fakes = next(iter(self._iterate_fakes(Gs, self.num_images, num_gpus)))
+        name = os.path.basename(self._get_cache_file_for_reals(num_images=self.num_images))
+        self._report_result(len(name.split('-')[0]), suffix='_md5', fmt='%d')
+        for suffix, array in (('_images', images), ('_reals', reals), ('_fakes', fakes)):
+            self._report_result(array.size, suffix=suffix)
+        self._report_result(self._get_dataset_obj().num_images, suffix='_set')
+
+
+def test_a_metric_written_for_the_published_code_works(evaluate):
+    pixels = 4 * 3 * 16 * 16
+    results = evaluate(dict(func_name=f'{__name__}.Published', num_images=4))
+    assert results == {'_md5': 32, '_images': pixels, '_reals': pixels, '_fakes': pixels, '_set': 24}

@@ -1,4 +1,4 @@
-"""Metrics during training: evaluated after snapshots, told to TensorBoard."""
+"""Metrics during training are evaluated after snapshots and recorded for TensorBoard."""
 
 import gc
 import os
@@ -33,7 +33,7 @@ def stand_ins(monkeypatch, tmp_path):
 
 @pytest.fixture(scope='module')
 def run_dir(tmp_path_factory):
-    """Run directory of a training with labels and a metric, in which the first tick has no snapshot."""
+    """Run directory of a training with labels and a metric, whose first tick has no snapshot."""
     path = tmp_path_factory.mktemp('run')
     with TFRecordExporter(str(path / 'tiny'), 12, print_progress=False) as exporter:
         for image in np.random.RandomState(1).randint(256, size=[12, 3, 8, 8]).astype(np.uint8):
@@ -82,7 +82,7 @@ def test_statistics_of_reals_are_computed_once_per_run(run_dir):
 
 
 def resident_megabytes():
-    """Memory of this process."""
+    """Return the memory of this process."""
     num_pages = int(pathlib.Path('/proc/self/statm').read_text().split()[1])
     return num_pages * os.sysconf('SC_PAGE_SIZE') / 2 ** 20
 
@@ -94,7 +94,7 @@ def live_graphs():
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs /proc')
 def test_evaluation_after_evaluation_leaves_nothing_behind(run_dir, stand_ins, session):
-    """Within a session that goes on. Graphs that stayed would take some 10 MB per evaluation."""
+    """Evaluate within another session. Graphs that remained would take about 10 MB per evaluation."""
     metric = dnnlib.util.call_func_by_name(**FID)
     network_pkl = max(run_dir.glob('network-snapshot-*.pkl'))
     figures = []

@@ -1,4 +1,4 @@
-"""Several latents per image: which layers come from which, and that one latent changes nothing."""
+"""Several latents per image style the layers they should, and one latent changes nothing."""
 
 import itertools
 
@@ -18,7 +18,7 @@ GROWING_G = dict(SMALL_G, func_name='training.networks_stylegan.G_style', struct
 
 
 def _slices(layers, crossovers):
-    """The layers of one image [K,L,C], piece by piece."""
+    """Cut and join the layers of one image [K,L,C]."""
     bounds = [0, *crossovers, layers.shape[1]]
     pieces = [layers[idx, start:stop] for idx, (start, stop) in enumerate(itertools.pairwise(bounds))]
     assert all(len(piece) > 0 for piece in pieces)
@@ -53,7 +53,7 @@ def test_as_many_latents_as_layers_get_one_layer_each():
 
 @pytest.fixture(scope='module', params=['StyleGAN2', 'StyleGAN'])
 def labelled_generator(request, module_session):
-    """A generator with labels and noise; StyleGAN's in the middle of growing."""
+    """A generator with labels and noise; StyleGAN's is growing."""
     Gs = tflib.Network('Gs', **(SMALL_G if request.param == 'StyleGAN2' else GROWING_G), label_size=3)
     set_golden_values(Gs)
     Gs.set_var('lod', 0.5)
@@ -87,5 +87,5 @@ def test_several_latents_are_mapped_with_the_label_of_their_image(labelled_gener
 
 def test_generators_that_have_too_few_styles_are_refused(generator):
     mixed_latents.check_generator(generator, 4, 'fid', 'G.pkl')
-    with pytest.raises(UserError, match=r'G\.pkl: fid needs a layer for each of 5 latents, .* has 4 '):
+    with pytest.raises(UserError, match=r'G\.pkl: fid needs at least 5 layers with a style, .* has 4;'):
         mixed_latents.check_generator(generator, 5, 'fid', 'G.pkl')

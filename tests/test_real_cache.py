@@ -1,4 +1,4 @@
-"""metrics.real_cache: statistics of real images are found again, and only those that are wanted."""
+"""metrics.real_cache returns the statistics of real images, and only those of the same origin."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def cache(tmp_path):
 
 @pytest.fixture
 def data_dir(tmp_path):
-    """Folder of a data set whose files are larger than what is looked at of them."""
+    """Folder of a data set with files that are larger than the part that is read of them."""
     folder = tmp_path / 'data' / 'tiny'
     folder.mkdir(parents=True)
     for name, size in [('tiny-r04.tfrecords', 3_000_000), ('tiny-r03.tfrecords', 700),
@@ -55,7 +55,13 @@ def test_statistics_come_back_as_they_were(cache, statistics, capsys):
 def test_statistics_of_another_origin_are_not_taken(other, cache, statistics, capsys):
     real_cache.write(cache, statistics, **ORIGIN)
     assert real_cache.read(cache, **{**ORIGIN, **other}) is None
-    assert 'is another one; computing the statistics again' in capsys.readouterr().out
+    assert 'has changed; computing the statistics again' in capsys.readouterr().out
+
+
+def test_statistics_of_earlier_classes_are_read(cache, statistics):
+    real_cache.write(cache, statistics, **ORIGIN, metric_class='FrechetDistance')
+    assert same(real_cache.read(cache, **ORIGIN, metric_class='FID'), statistics)
+    assert real_cache.read(cache, **ORIGIN, metric_class='KID') is None
 
 
 @pytest.mark.parametrize('change', [
@@ -128,7 +134,7 @@ def test_a_damaged_byte_anywhere_is_noticed_or_does_no_harm(cache, statistics):
 def test_a_folder_that_takes_no_files_costs_a_line_and_no_result(tmp_path, statistics, capsys):
     (tmp_path / 'file').write_text('in the way')
     real_cache.write(str(tmp_path / 'file' / 'reals.pkl'), statistics, **ORIGIN)
-    assert 'cannot be kept (File exists)' in capsys.readouterr().out
+    assert 'cannot be saved (File exists)' in capsys.readouterr().out
 
 
 FOUR_WRITERS = """

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a training: every value is there, finite, and that of the images trained on."""
+"""TensorBoard shows every value of a training, finite and computed from the images trained on."""
 
 import contextlib
 import os

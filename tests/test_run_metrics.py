@@ -1,4 +1,4 @@
-"""run_metrics.py: whole runs over stand-in feature networks, and what is refused before anything runs."""
+"""run_metrics.py: whole runs with stand-ins for the feature networks, and what is refused before a run."""
 
 import json
 
@@ -18,7 +18,7 @@ from training.data.export import TFRecordExporter
 
 @pytest.fixture(scope='module')
 def data_dir(tmp_path_factory):
-    """A folder with two data sets of 8x8 images, one of grey ones, and two generators."""
+    """A folder with two data sets of 8x8 images, one of grey images, and two generators."""
     path = tmp_path_factory.mktemp('data')
     images = np.random.RandomState(1).randint(256, size=[48, 3, 8, 8]).astype(np.uint8)
     for name, part in (('tiny', images[:24]), ('held-out', images[24:]), ('grey', images[:24, :1])):
@@ -43,7 +43,7 @@ def stand_ins(monkeypatch, tmp_path):
 
 @pytest.fixture
 def script(data_dir, tmp_path):
-    """Runs the script on the data set. -> function of further flags"""
+    """Function of further flags that runs the script on the data set."""
     flags = [f'--data-dir={data_dir}', f'--network={data_dir / "a.pkl"}', '--dataset=tiny',
              f'--result-dir={tmp_path}']
     return lambda *more: cli.run_script(lambda: run_metrics.main([*flags, *more]))
@@ -103,11 +103,11 @@ def test_the_real_images_themselves_cannot_be_told_from_the_real_ones(script, tm
 
 
 def test_real_images_that_are_repeated_are_told_of_once(script, capsys):
-    line = 'fid50k-only30: the data set holds 24 images, which are taken again and again until they are 30.'
+    line = 'fid50k-only30: the data set holds 24 images, which are repeated to make 30.'
     script('--num-samples=30', '--repeats=2')
     assert capsys.readouterr().out.splitlines().count(line) == 1
     script('--num-samples=24')
-    assert 'again and again' not in capsys.readouterr().out
+    assert 'repeated' not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(('flags', 'message'), [
@@ -127,9 +127,9 @@ def test_images_that_cannot_be_compared_are_refused(flags, message, script, caps
     (['--metrics=fid51k'], "unknown metric 'fid51k'; did you mean fid50k? --metrics takes cs50k_lite0"),
     (['--metrics='], '--metrics and --network (or --images): expected at least one of each'),
     (['--images=dogs'], '--images=dogs: there is no such folder'),
-    (['--images=tiny', '--metrics=fid50k,ppl_wend'], 'ppl_wend: looks at what a generator makes of latents'),
-    (['--images=tiny', '--metrics=ls'], 'ls: looks at what a generator makes of latents'),
-    (['--images=tiny', '--metrics=fid50k_mix1'], 'fid50k_mix1: looks at what a generator makes of latents'),
+    (['--images=tiny', '--metrics=fid50k,ppl_wend'], 'ppl_wend: needs a generator and cannot measure'),
+    (['--images=tiny', '--metrics=ls'], 'ls: needs a generator and cannot measure'),
+    (['--images=tiny', '--metrics=fid50k_mix1'], 'fid50k_mix1: needs a generator and cannot measure'),
     (['--data-dir=/nowhere'], 'dataset root directory does not exist'),
     (['--dataset=cats'], '--dataset=cats: there is no such folder'),
     (['--network=gone.pkl'], 'gone.pkl: no such file'),

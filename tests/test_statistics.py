@@ -30,55 +30,38 @@ def fakes():
     return golden_input('pr/eval', [200, 16]) * 1.3 + 0.2
 
 
-def moments_of(features, sizes):
-    moments = statistics.Moments(features.shape[1])
-    for part in np.split(features, np.cumsum(sizes)):
-        moments.add(part)
-    return moments
+def moments_of(features, sizes, ddof=1):
+    return statistics.moments(np.split(features, np.cumsum(sizes)), ddof)
 
 
 def test_moments_agree_with_numpy():
     x = rows('moments', 1300, 7)
-    moments = moments_of(x, [100])
-    assert moments.count == 1300
-    np.testing.assert_allclose(moments.mean, x.astype(np.float64).mean(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(moments.covariance(), np.cov(x, rowvar=False), rtol=1e-11, atol=1e-13)
-    np.testing.assert_allclose(moments.covariance(ddof=0), np.cov(x, rowvar=False, ddof=0), rtol=1e-11,
+    mean, covariance = moments_of(x, [100])
+    np.testing.assert_allclose(mean, x.astype(np.float64).mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(covariance, np.cov(x, rowvar=False), rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(moments_of(x, [100], ddof=0)[1], np.cov(x, rowvar=False, ddof=0), rtol=1e-11,
                                atol=1e-13)
-    np.testing.assert_array_equal(moments.covariance(), moments.covariance().T)
+    np.testing.assert_array_equal(covariance, covariance.T)
 
 
 @pytest.mark.parametrize('sizes', [[8] * 162, [1, 511, 0, 700], [512, 512], [513] * 2, [1] * 40],
                          ids=['8', 'uneven', '512', '513', '1'])
 def test_moments_do_not_depend_on_the_minibatch_size(sizes):
     x = rows('moments', 1300, 33)
-    expected, actual = moments_of(x, []), moments_of(x, sizes)
-    np.testing.assert_array_equal(actual.mean, expected.mean)
-    np.testing.assert_array_equal(actual.covariance(), expected.covariance())
-
-
-def test_moments_can_be_read_in_between():
-    x = rows('moments', 700, 5)
-    moments = moments_of(x[:300], [])
-    np.testing.assert_allclose(moments.covariance(), np.cov(x[:300], rowvar=False), rtol=1e-10, atol=1e-12)
-    moments.add(x[300:])
-    np.testing.assert_array_equal(moments.covariance(), moments_of(x, []).covariance())
+    for expected, actual in zip(moments_of(x, []), moments_of(x, sizes), strict=True):
+        np.testing.assert_array_equal(actual, expected)
 
 
 def test_moments_keep_their_digits_far_from_zero():
     x = rows('moments', 600, 4).astype(np.float64)
-    np.testing.assert_allclose(moments_of(x + 1e6, [7]).covariance(), np.cov(x, rowvar=False), rtol=1e-7)
+    np.testing.assert_allclose(moments_of(x + 1e6, [7])[1], np.cov(x, rowvar=False), rtol=1e-7)
 
 
-def test_moments_say_when_there_are_too_few_rows():
-    moments = statistics.Moments(3)
-    with pytest.raises(dnnlib.util.UserError, match='at least 1 sample'):
-        _ = moments.mean
-    moments.add(np.zeros([1, 3]))
+def test_moments_need_enough_samples():
+    with pytest.raises(dnnlib.util.UserError, match='at least 1 samples, not 0'):
+        moments_of(np.zeros([0, 3]), [], ddof=0)
     with pytest.raises(dnnlib.util.UserError, match='at least 2 samples, not 1'):
-        moments.covariance()
-    with pytest.raises(ValueError, match=r'\[N,3\]'):
-        moments.add(np.zeros([1, 4]))
+        moments_of(np.zeros([1, 3]), [])
 
 
 def fitted(x):
@@ -214,30 +197,18 @@ def test_precision_recall_and_realism_have_the_golden_figures(reals, fakes):
     assert of_reals.radii.dtype == np.float16
 
 
-def half_precision_distances(session, u, v):
+@pytest.mark.parametrize('num_features', [16, 40, 520, 2048])
+def test_half_precision_is_that_of_tensorflow_up_to_rounding(session, num_features):
     import tensorflow.compat.v1 as tf
-    a, b = tf.constant(u.astype(np.float16)), tf.constant(v.astype(np.float16))
-    norm_a, norm_b = (tf.reduce_sum(tf.square(x), axis=1) for x in (a, b))
-    product = tf.matmul(a, b, transpose_b=True)
-    return session.run(tf.maximum(norm_a[:, np.newaxis] - 2 * product + norm_b, 0))
-
-
-@pytest.mark.parametrize('num_features', [16, 40, 520, 2048])
-def test_half_precision_rounds_as_tensorflow_does(session, num_features):
-    """All but the few products that the order of additions rounds the other way."""
-    u, v = rows('half/u', 40, num_features, 0.5), rows('half/v', 30, num_features, 0.5)
-    expected = half_precision_distances(session, u, v)
-    points = [manifold._Points.of(x, np.dtype(np.float16)) for x in (u, v)]
-    actual = manifold._squared_distances(points[0][:], points[1][:])
-    assert np.mean(actual != expected) < 0.01
+    u = rows('half/u', 40, num_features, 0.5).astype(np.float16)
+    v = rows('half/v', 30, num_features, 0.5).astype(np.float16)
+    norm_u, norm_v = (tf.reduce_sum(tf.square(tf.constant(x)), axis=1) for x in (u, v))
+    product = tf.matmul(tf.constant(u), tf.constant(v), transpose_b=True)
+    expected = session.run(tf.maximum(norm_u[:, np.newaxis] - 2 * product + norm_v, 0))
+    actual = manifold._squared_distances(u, v, np.float16)
+    if num_features == 16:  # as in the golden figures
+        assert np.mean(actual != expected) < 0.01
     np.testing.assert_allclose(actual, expected, rtol=2e-3)
-
-
-@pytest.mark.parametrize('num_features', [16, 40, 520, 2048])
-def test_half_precision_squares_sum_up_as_in_tensorflow(session, num_features):
-    x = rows('half/u', 40, num_features, 0.5)
-    expected = half_precision_distances(session, x, np.zeros([1, num_features]))[:, 0]
-    np.testing.assert_array_equal(manifold._Points.of(x, np.dtype(np.float16)).norms, expected)
 
 
 @pytest.mark.parametrize('dtype', [np.float16, np.float32])

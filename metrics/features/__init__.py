@@ -1,4 +1,4 @@
 """Networks that turn images into features, and where their weights come from.
 
-Metrics come in through `feature_networks`; `availability` tells beforehand what is missing.
+Metrics use `feature_networks`; `availability` says beforehand which metrics cannot be evaluated, and why.
 """

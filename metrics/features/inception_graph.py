@@ -1,9 +1,8 @@
 """Google's Inception network of 2015-12-05, a frozen graph, as a feature network.
 
-The file is data: a list of operations and their constants. Of all operations only those in a table here are
-built, as their like of today, so that nothing else in a file can run and other graphs keep the version of
-TensorFlow that they were made for. The graph is for a single image, by constant shapes behind the
-features and before the image is decoded; what lies between takes any number.
+The file is data: a list of operations and their constants. Only operations in a table here are built, from
+functions of today's TensorFlow, so that nothing else in a file can run. The graph was made for a single
+image, but the part between the decoded image and the features works for any number.
 """
 
 import functools
@@ -36,7 +35,7 @@ _MAX_NUMBERS = 1 << 27  # in all constants, which have 24 million
 _CONSTANT_TYPES = (tf.float32.as_datatype_enum, tf.int32.as_datatype_enum)
 _DAMAGE = (tarfile.TarError, EOFError, zlib.error, DecodeError, LookupError, TypeError, ValueError, OSError)
 
-# What stands between images and features.
+# The operations from images to features.
 _OPS = {
     'Add': tf.add,
     'AvgPool': tf.nn.avg_pool,
@@ -53,22 +52,13 @@ _OPS = {
     'ResizeBilinear': tf.image.resize_bilinear,
     'Sub': tf.subtract,
 }
-# What stands before and behind: allowed, but not used.
+# The operations before and after these: allowed, but not used.
 _UNUSED_OPS = {
     'Cast', 'DecodeJpeg', 'ExpandDims', 'MatMul', 'NoOp', 'Placeholder', 'Reshape', 'Softmax', 'Squeeze'}
 
-# Attributes that are arguments of the functions above.
-_ATTRIBUTES = {
-    'align_corners': lambda value: value.b,
-    'data_format': lambda value: value.s.decode(),
-    'dilations': lambda value: list(value.list.i),
-    'half_pixel_centers': lambda value: value.b,
-    'ksize': lambda value: list(value.list.i),
-    'padding': lambda value: value.s.decode(),
-    'scale_after_normalization': lambda value: value.b,
-    'strides': lambda value: list(value.list.i),
-    'variance_epsilon': lambda value: value.f,
-}
+# Attributes that are arguments of these functions.
+_ATTRIBUTES = ('align_corners', 'data_format', 'dilations', 'half_pixel_centers', 'ksize', 'padding',
+               'scale_after_normalization', 'strides', 'variance_epsilon')
 
 
 @dataclass(frozen=True)
@@ -76,13 +66,13 @@ class Node:
     """An operation of the table."""
     name: str
     op: str
-    inputs: tuple[str, ...]  # names of nodes and constants
+    inputs: list[str]  # names of nodes and constants
     settings: dict[str, object]
 
 
 @dataclass(frozen=True)
 class FrozenGraph:
-    """The part of a graph from images to features, and the classifier behind them."""
+    """The part of a graph from images to features, and the classifier."""
     path: str
     nodes: list[Node]  # inputs first
     constants: dict[str, np.ndarray]
@@ -90,43 +80,37 @@ class FrozenGraph:
 
 
 class Inception(ConstantNetwork):
-    """The network in a file for one graph, to be used where metrics use a `tflib.Network`.
+    """The network in a file, for one graph; metrics use it like a `tflib.Network`.
 
-    Takes RGB images [N,3,H,W], uint8 or float32 of the range 0 to 255, of any resolution, which TensorFlow's
-    bilinear filter resizes to 299 x 299 as in the file, aliasing included. Gives float32 `output`: 'features'
+    Input: RGB images [N,3,H,W], uint8 or float32 in the range 0 to 255, of any resolution. They are resized
+    to 299 x 299 with the bilinear filter of the file, without antialiasing. Output, float32: 'features'
     [N,2048], the averages before the classifier, or 'softmax' [N,1008], probabilities without the bias of the
-    classifier, as the inception score was published with (Salimans et al. 2016). Raises UserError for any
-    other file.
+    classifier, as in the published inception score (Salimans et al. 2016). Raises UserError for other files.
     """
 
     def __init__(self, path, output='features'):
         self._graph = read(path)
         self._output = output
-        self._constants = {}  # tensors by device and name: copies would soon fill the 2 GB of a graph
-        num_features, num_classes = CLASSIFIER_SHAPE
-        super().__init__(f'inception_v3_{output}', num_features if output == 'features' else num_classes)
+        self._constants = {}  # tensors by device and name: copies would soon exceed the 2 GB limit of a graph
+        super().__init__(f'inception_v3_{output}', CLASSIFIER_SHAPE[0 if output == 'features' else 1])
 
     def get_output_for(self, images):
-        """Build the network on images [N,3,H,W], of which H and W are static. -> output [N,...]."""
+        """Build the network on images [N,3,H,W] with static H and W. -> output [N,F]"""
         if images.shape.as_list()[1] != 3:
             raise UserError(f'images have {images.shape.as_list()[1]} channels; Inception takes RGB (3)')
         with tf.name_scope(self.name):
             x = tf.transpose(tf.cast(images, tf.float32), [0, 2, 3, 1])  # -> [N,H,W,3]
             try:
-                return self._build_output(x)
-            except (LookupError, TypeError, ValueError) as error:
+                features = self._features(x)
+                if self._output == 'features':
+                    return features
+                return tf.nn.softmax(tf.matmul(features, self._value(self._graph.classifier, x.device)))
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
                 raise UserError(f'{self._graph.path}: not the graph of {ARCHIVE}: its operations do not fit '
                                 f'together ({reason(error)})') from error
 
-    def _build_output(self, x):
-        """Images [N,H,W,3] -> output [N,...]"""
-        features = self._features(x)
-        if self._output == 'features':
-            return features
-        return tf.nn.softmax(tf.matmul(features, self._value(self._graph.classifier, x.device)))
-
     def _features(self, x):
-        """Images [N,H,W,3] -> [N,F]"""
+        """Build the operations: images [N,H,W,3] -> [N,F]."""
         values = {_IMAGES: x}
         for node in self._graph.nodes:
             inputs = [values[name] if name in values else self._value(name, x.device) for name in node.inputs]
@@ -136,7 +120,7 @@ class Inception(ConstantNetwork):
         return features
 
     def _value(self, name, device):
-        """A constant: an array of integers (axes and sizes), or a tensor."""
+        """Return a constant: an array of integers (axes and sizes), or a tensor."""
         array = self._graph.constants[name]
         if array.dtype != np.float32:
             return array
@@ -147,9 +131,9 @@ class Inception(ConstantNetwork):
 
 
 def read(path) -> FrozenGraph:
-    """The graph in a file: the published archive, or the graph alone if the name ends in '.pb'.
+    """Return the graph in a file: the published archive, or the graph alone if the name ends in '.pb'.
 
-    Raises UserError where the file cannot be read, is damaged, or holds any other graph.
+    Raises UserError if the file cannot be read, is damaged, or holds any other graph.
     """
     try:
         status = os.stat(path)
@@ -164,7 +148,7 @@ def read(path) -> FrozenGraph:
 
 @functools.lru_cache(maxsize=1)
 def _read(path, size, mtime_ns):
-    """Read once for as long as the file seems to be the same."""
+    """Cached until size or time of the file change."""
     definition = tf.GraphDef.FromString(_graph_bytes(path))
     _check_operations(definition)
     nodes = {node.name: node for node in definition.node}
@@ -181,26 +165,21 @@ def _read(path, size, mtime_ns):
 
 
 def _graph_bytes(path):
-    """The graph alone, which is taken out of its archive in memory."""
+    """Return the graph in a file; from an archive, without extracting it to a disk or reading past it."""
     with open(path, 'rb') as file:
         if str(path).endswith('.pb'):
             return file.read(_MAX_BYTES)
         with tarfile.open(fileobj=file, mode='r:*') as archive:
-            return archive.extractfile(_graph_member(archive)).read()
-
-
-def _graph_member(archive):
-    """Entry of the graph. Nothing is read past it."""
-    for member in archive:
-        if member.size > _MAX_BYTES:
-            raise UserError(f'not {ARCHIVE}: the file {member.name!r} inside is too large')
-        if posixpath.normpath(member.name) == GRAPH and member.isfile():
-            return member
+            for member in archive:
+                if member.size > _MAX_BYTES:
+                    raise UserError(f'not {ARCHIVE}: the file {member.name!r} inside is too large')
+                if posixpath.normpath(member.name) == GRAPH and member.isfile():
+                    return archive.extractfile(member).read()
     raise UserError(f'not {ARCHIVE}: there is no file {GRAPH} inside')
 
 
 def _check_operations(definition):
-    """Raise UserError for anything that the graph is not known to hold, whether it is used or not."""
+    """Raise UserError for any operation that the published graph does not hold, whether it is used or not."""
     for node in definition.node:
         if node.op not in ('Const', *_OPS, *_UNUSED_OPS):
             raise UserError(f'refused: it holds the operation {node.op!r}, which is not in {ARCHIVE}')
@@ -209,13 +188,13 @@ def _check_operations(definition):
 
 
 def _inputs(node):
-    """Names of the nodes whose values it takes. Others, that it only runs after, check numbers."""
+    """Return the names of nodes whose values a node takes, not of those that it merely runs after."""
     return [name.removesuffix(':0') for name in node.input if not name.startswith('^')]
 
 
 def _in_order(nodes, outputs):
-    """Names of the nodes that `outputs` need, inputs first, images left out. Raises KeyError where one is not
-    there, ValueError where they go in circles."""
+    """Return the names of nodes that `outputs` need, inputs first, without the images. Raises KeyError if a
+    node is missing and ValueError for a cycle."""
     sorter = graphlib.TopologicalSorter()
     pending, seen = list(outputs), {_IMAGES}
     while pending:
@@ -229,7 +208,7 @@ def _in_order(nodes, outputs):
 
 
 def _constants(nodes):
-    """{name: array} of those that hold numbers, or pass them on."""
+    """Return {name: array} of the nodes that hold numbers or pass them on."""
     constants = {}
     numbers_left = _MAX_NUMBERS
     for node in nodes:
@@ -245,11 +224,18 @@ def _constants(nodes):
 
 
 def _nodes(definitions):
-    nodes = []
     for node in definitions:
         if node.op not in _OPS:
             raise UserError(f'refused: the operation {node.op!r} stands between images and features, where '
                             f'{ARCHIVE} has none')
-        settings = {key: _ATTRIBUTES[key](value) for key, value in node.attr.items() if key in _ATTRIBUTES}
-        nodes.append(Node(node.name, node.op, tuple(_inputs(node)), settings))
-    return nodes
+    return [Node(node.name, node.op, _inputs(node),
+                 {key: _setting(value) for key, value in node.attr.items() if key in _ATTRIBUTES})
+            for node in definitions]
+
+
+def _setting(attribute):
+    """Return the value of an attribute: a number, a text or a list of integers."""
+    kind = attribute.WhichOneof('value')
+    if kind == 's':
+        return attribute.s.decode()
+    return list(attribute.list.i) if kind == 'list' else getattr(attribute, kind)

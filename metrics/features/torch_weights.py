@@ -1,8 +1,8 @@
-"""Reading the weights in PyTorch's files, in the format that it wrote by default before version 1.6.
+"""Reads weights from PyTorch files of the default format before PyTorch 1.6, without PyTorch.
 
-Such a file holds five pickles and then the numbers: a magic number, the version, facts about the machine, a
-dictionary of tensors, each a view of a storage, and the keys of the storages in the order of their numbers.
-Nothing inside is executed, and PyTorch is not needed.
+Such a file holds five pickles, followed by the numbers: a magic number, the version, facts about the machine,
+a dictionary of tensors, each a view of a storage, and the keys of the storages in the order of their numbers.
+Nothing is executed.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ VERSION = 1001
 
 
 class _Weights(StoredDict, Stored):
-    """Names and tensors. PyTorch also gives it a state, which says nothing about their numbers."""
+    """Names and tensors. Its pickled state does not concern the numbers."""
 
     def set_state(self, state):
         pass
@@ -28,8 +28,7 @@ class _Weights(StoredDict, Stored):
 
 @dataclasses.dataclass
 class _Storage:
-    """Numbers in a row, which come after all pickles."""
-
+    """A row of numbers, stored after all pickles."""
     dtype: np.dtype
     length: int
     numpy: np.ndarray | None = None
@@ -46,8 +45,8 @@ class _Tensor:
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
     def array(self):
-        """A copy of the numbers. Raises ValueError where they are not all inside the storage, or more than it
-        has: strides of zero could make large arrays of small files."""
+        """Return a copy of the numbers. Raises ValueError if they exceed the storage in place or in number:
+        strides of zero could turn small files into large arrays."""
         last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
         if math.prod(self.shape) > self.storage.length or last >= self.storage.length:
             raise ValueError('a tensor larger than its storage')
@@ -81,10 +80,10 @@ class _WeightsUnpickler(Unpickler):
 
 
 def load(path) -> dict[str, np.ndarray]:
-    """{name: array} of a state dict in a file of PyTorch; float32 and int64 arrays, contiguous.
+    """Return {name: array} of a state dict in a PyTorch file: contiguous float32 and int64 arrays.
 
-    Raises UserError where the file is missing, damaged, of PyTorch's later zip format, or asks for anything
-    that a dictionary of tensors does not need.
+    Raises UserError if the file is missing, damaged, in PyTorch's later zip format, or contains anything that
+    a dictionary of tensors does not need.
     """
     try:
         with open(path, 'rb') as file:

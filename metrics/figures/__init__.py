@@ -1,1 +1,1 @@
-"""The statistics of metrics, in NumPy and SciPy alone."""
+"""Metrics as pure functions of features, in NumPy and SciPy: arrays in, numbers out."""

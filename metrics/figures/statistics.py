@@ -1,82 +1,61 @@
-"""What the metrics compute from features, apart from TensorFlow: NumPy and SciPy on arrays."""
+"""What metrics compute from features: NumPy and SciPy on arrays, without TensorFlow."""
 
 import numpy as np
 import scipy.linalg
 import scipy.special
 
-import dnnlib.util
 from dnnlib.progress import shown
+from dnnlib.util import UserError
 from metrics.figures.manifold import Manifold, precision_recall
 
 __all__ = [
-    'Manifold', 'Moments', 'conditional_entropy', 'filtered_mean', 'frechet_distance', 'inception_score',
-    'kernel_distance', 'precision_recall', 'separability_entropy',
+    'Manifold', 'all_rows', 'conditional_entropy', 'filtered_mean', 'frechet_distance', 'inception_score',
+    'kernel_distance', 'moments', 'precision_recall', 'require_scikit_learn', 'separability_entropy',
 ]
 
 
-class Moments:
-    """Mean and covariance of rows that arrive in minibatches, in float64.
+def all_rows(batches):
+    """Join batches [n,F] to float32 [N,F]."""
+    return np.concatenate([batch.astype(np.float32) for batch in batches])
 
-    Rows are summed in blocks of a fixed size, relative to the first row: the result is the same to the last
-    bit however the rows are split, and a mean that is large next to the deviations costs no digits. Memory:
-    a block of rows and one [F,F] matrix.
+
+def _blocks(batches, size=512):
+    """Yield the rows of batches [n,F] in blocks of `size` and, if any are left, a smaller one."""
+    rows = None
+    for batch in batches:
+        rows = batch if rows is None else np.concatenate([rows, batch])
+        while len(rows) >= size:
+            yield rows[:size]
+            rows = rows[size:]
+    if rows is not None and len(rows):
+        yield rows
+
+
+def moments(batches, ddof=1):
+    """Return mean [F] and covariance [F,F] of the rows of batches [n,F], in float64.
+
+    Rows are summed in blocks of a fixed size, relative to the first row: results do not depend on the size of
+    the batches, not even in the last bit, and means that are large next to the deviations cost no precision.
+    Raises UserError with too few rows. `ddof`: the divisor is the number of rows less this.
     """
-
-    _BLOCK_ROWS = 512
-
-    def __init__(self, num_features):
-        self.num_features = num_features
-        self.count = 0
-        self._origin = np.zeros(num_features)
-        self._block = np.zeros([self._BLOCK_ROWS, num_features])
-        self._sum = np.zeros(num_features)
-        self._products = np.zeros([num_features, num_features])
-
-    def add(self, features):
-        """Take in `features` [N,F], any float type, any N."""
-        features = np.asarray(features)
-        if features.ndim != 2 or features.shape[1] != self.num_features:
-            raise ValueError(f'expected features [N,{self.num_features}], got shape {list(features.shape)}')
-        if self.count == 0 and len(features):
-            self._origin = features[0].astype(np.float64)
-        while len(features):
-            filled = self.count % self._BLOCK_ROWS
-            part, features = np.split(features, [self._BLOCK_ROWS - filled])
-            self._block[filled:filled + len(part)] = part - self._origin
-            self.count += len(part)
-            if self.count % self._BLOCK_ROWS == 0:
-                self._sum += self._block.sum(axis=0)
-                self._products += self._block.T @ self._block
-
-    def _open_rows(self):
-        """The rows of the block that is not full yet."""
-        return self._block[:self.count % self._BLOCK_ROWS]
-
-    def _total(self):
-        return self._sum + self._open_rows().sum(axis=0)
-
-    @property
-    def mean(self):
-        """float64 [F]. Raises UserError before the first row."""
-        self._require(1)
-        return self._origin + self._total() / self.count
-
-    def covariance(self, ddof=1):
-        """float64 [F,F]: the sum over rows divided by count - ddof. Raises UserError with too few rows."""
-        self._require(1 + ddof)
-        total, rows = self._total(), self._open_rows()
-        products = self._products + rows.T @ rows
-        return (products - np.outer(total, total) / self.count) / (self.count - ddof)
-
-    def _require(self, count):
-        if self.count < count:
-            raise dnnlib.util.UserError(f'Statistics need at least {count} samples, not {self.count}')
+    origin, count, total, products = None, 0, 0.0, 0.0
+    for block in _blocks(batches):
+        if origin is None:
+            origin = block[0].astype(np.float64)
+        block = block - origin
+        count += len(block)
+        total += block.sum(axis=0)
+        products += block.T @ block
+    if count < 1 + ddof:
+        raise UserError(f'Statistics need at least {1 + ddof} samples, not {count}')
+    return origin + total / count, (products - np.outer(total, total) / count) / (count - ddof)
 
 
 def _root_factor(covariance):
-    """R [F,r] with R R^T = covariance [F,F], of rank r: directions without variance are left out.
+    """Return R [F,r] with R R^T = covariance [F,F], of rank r.
 
-    Their eigenvalues are rounding errors, of which the root would be a million times larger.
+    Directions without variance are omitted: their eigenvalues are rounding errors, and the roots of these
+    would be a million times larger.
     """
     values, vectors = scipy.linalg.eigh(covariance)
     noise = len(values) * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)
@@ -85,13 +64,13 @@ def _root_factor(covariance):
 
 
 def frechet_distance(mean_a, cov_a, mean_b, cov_b):
-    """Frechet distance of two Gaussians (Heusel et al. 2017): |m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)).
+    """Return |m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)), the distance of two Gaussians (Heusel et al. 2017).
 
     Means [F], covariances [F,F] -> float, 0 or more; nan if the statistics are not finite.
 
     With A = R R^T and B = S S^T, A B = R (R^T S) S^T has the eigenvalues of (R^T S)(R^T S)^T, so the trace of
-    its root is the sum of the singular values of R^T S. That equals the published square root of the product
-    and needs no inverse: it holds as well where there are fewer samples than features.
+    its root is the sum of the singular values of R^T S. This equals the published square root of the product
+    and holds with fewer samples than features, too.
     """
     mean_a, cov_a, mean_b, cov_b = (np.asarray(x, np.float64) for x in (mean_a, cov_a, mean_b, cov_b))
     if not all(np.all(np.isfinite(x)) for x in (mean_a, cov_a, mean_b, cov_b)):
@@ -103,15 +82,15 @@ def frechet_distance(mean_a, cov_a, mean_b, cov_b):
 
 
 def kernel_distance(real, fake, num_subsets=100, max_subset_size=1000, random=np.random):
-    """Squared maximum mean discrepancy with the kernel (x.y / F + 1)^3 (Binkowski et al. 2018), float64.
+    """Return the squared maximum mean discrepancy with the kernel (x.y / F + 1)^3 (Binkowski et al. 2018).
 
-    real [N,F], fake [M,F] -> float, the mean over random subsets; without bias, so it may be below 0.
+    real [N,F], fake [M,F] -> float64, the mean over random subsets. It is unbiased, so it can be negative.
     `random`: draws the subsets, fakes first. Raises UserError with fewer than 2 rows.
     """
     real, fake = np.asarray(real), np.asarray(fake)
     size = min(len(real), len(fake), max_subset_size)
     if size < 2:
-        raise dnnlib.util.UserError(f'The kernel distance needs at least 2 samples of each kind, not {size}')
+        raise UserError(f'The kernel distance needs at least 2 samples of each kind, not {size}')
     total = 0.0
     for _ in shown(range(num_subsets), 'Kernel distance', 'subsets'):
         x = fake[random.choice(len(fake), size, replace=False)].astype(np.float64)
@@ -127,14 +106,14 @@ def _cubic_kernel(x, y):
 
 
 def inception_score(probabilities, num_splits=10):
-    """exp(mean KL(p(class | image) || p(class))) per split (Salimans et al. 2016), float64.
+    """Return the inception score, exp(mean KL(p(class | image) || p(class))) (Salimans et al. 2016).
 
-    probabilities [N,classes], rows in the order of the images -> (mean, population standard deviation) over
-    splits. Raises UserError with fewer rows than splits.
+    probabilities [N,classes] in the order of the images -> (mean, population standard deviation) over splits.
+    Raises UserError with fewer rows than splits.
     """
     count = len(probabilities)
     if count < num_splits:
-        raise dnnlib.util.UserError(f'An inception score in {num_splits} splits needs at least {num_splits} '
+        raise UserError(f'An inception score in {num_splits} splits needs at least {num_splits} '
                                     f'samples, not {count}')
     scores = []
     for index in range(num_splits):
@@ -146,23 +125,23 @@ def inception_score(probabilities, num_splits=10):
 
 
 def filtered_mean(distances):
-    """Mean of the path lengths between the 1st and the 99th percentile (Karras et al. 2019, section 4.1).
+    """Return the mean of path lengths from the 1st to the 99th percentile (Karras et al. 2019, section 4.1).
 
     distances [N] -> float. Both percentiles are samples, rounded outwards, and are included. Raises UserError
-    if there are none.
+    if there are no samples.
     """
     distances = np.asarray(distances, np.float64)
     if not distances.size:
-        raise dnnlib.util.UserError('A path length needs at least 1 sample')
+        raise UserError('A path length needs at least 1 sample')
     low = np.percentile(distances, 1, method='lower')
     high = np.percentile(distances, 99, method='higher')
     return float(np.mean(distances[(distances >= low) & (distances <= high)]))
 
 
 def conditional_entropy(table):
-    """Bits that the row leaves open about the column (Karras et al. 2019, section 4.2): H(column | row).
+    """Return H(column | row) in bits (Karras et al. 2019, section 4.2).
 
-    table [rows,columns]: joint frequencies or counts, normalized here in float32 -> float, 0 or more.
+    table [rows,columns]: joint frequencies or counts, which are normalized in float32 -> float, 0 or more.
     """
     table = np.asarray(table, np.float32)
     p = table / table.sum()
@@ -172,23 +151,29 @@ def conditional_entropy(table):
     return float(max(entropy - information, 0.0))
 
 
-def separability_entropy(latents, targets):
-    """H(target | side of the best linear boundary) in bits (Karras et al. 2019, section 4.2).
-
-    latents [N,F], targets int [N] in {0, 1} -> float: 0 if a linear SVM, tested on the samples that it is
-    fitted to, gets them all right or there is a single class. The solver draws from NumPy's global random
-    numbers. Raises UserError if scikit-learn is missing.
-    """
+def require_scikit_learn():
+    """Return scikit-learn's LinearSVC. Raises UserError if scikit-learn is missing."""
     try:
         from sklearn.svm import LinearSVC
     except ImportError as error:
-        raise dnnlib.util.UserError('Linear separability needs scikit-learn: install the extra "ls" or '
-                                    'run pip install scikit-learn') from error
+        raise UserError('Linear separability needs scikit-learn: install the extra "ls" or run '
+                        'pip install scikit-learn') from error
+    return LinearSVC
+
+
+def separability_entropy(latents, targets):
+    """Return H(target | side of the best plane) in bits (Karras et al. 2019, section 4.2).
+
+    latents [N,F], targets int [N] in {0, 1} -> float: 0 if a linear SVM classifies all samples that it is
+    fitted to correctly or if there is a single class. The solver draws from NumPy's global generator. Raises
+    UserError if scikit-learn is missing.
+    """
+    svm = require_scikit_learn()(dual=True)
     latents, targets = np.asarray(latents), np.asarray(targets)
     if not np.all(np.isfinite(latents)):
         return float('nan')
     if np.all(targets == targets[:1]):
         return 0.0
-    predictions = LinearSVC(dual=True).fit(latents, targets).predict(latents)
+    predictions = svm.fit(latents, targets).predict(latents)
     table = [[np.sum((predictions == row) & (targets == column)) for column in (0, 1)] for row in (0, 1)]
     return conditional_entropy(table)

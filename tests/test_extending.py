@@ -1,0 +1,41 @@
+"""The examples of docs/extending.md run as printed."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.test_house import ROOT
+
+BLOCK = re.compile(r'^```python\n# (\w+\.py)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A folder with all files of the page."""
+    folder = tmp_path_factory.mktemp('extending')
+    page = (ROOT / 'docs' / 'extending.md').read_text(encoding='utf-8')
+    blocks = dict(BLOCK.findall(page))
+    assert len(blocks) == page.count('```python')
+    for name, text in blocks.items():
+        (folder / name).write_text(text, encoding='utf-8')
+    return folder
+
+
+def _run(name, folder):
+    env = {**os.environ, 'PYTHONPATH': str(ROOT), 'DNNLIB_CACHE_DIR': str(folder / 'cache')}
+    done = subprocess.run(
+        [sys.executable, name], cwd=folder, env=env, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_data_set_network_loss_and_metric_work_together(folder):
+    _run('train.py', folder)
+    run_dir = folder / 'results' / '00000-discs'
+    lines = (run_dir / 'metric-brightness.txt').read_text().splitlines()
+    pattern = r'network-snapshot-\d+ +time .* brightness_fakes [\d.]+ +brightness_reals [\d.]+'
+    assert len(lines) >= 2 and all(re.fullmatch(pattern, line) for line in lines)
+    assert ' brightness_fakes ' in _run('measure.py', folder)
