@@ -13,8 +13,10 @@ import sys
 import numpy as np
 
 from dnnlib import cli
+from dnnlib.files import atomic_write
 from dnnlib.progress import Progress
-from dnnlib.util import UserError, atomic_write
+from dnnlib.util import UserError
+from training import pictures
 from training.data import folders, image_databases, image_files
 
 WINDOW = 'dataset_tool'
@@ -25,7 +27,7 @@ def display(tfrecord_dir, output=None, num_images=64):
     """Show the images one by one in a window: any key for the next, ESC to stop. Without a screen or OpenCV,
     or with --output, write the first --num_images as one picture instead."""
     if output is not None:
-        image_files.picture_format(output)
+        pictures.picture_format(output)
     records, _ = _open_dataset(tfrecord_dir)
     cv2 = _opencv_with_window() if output is None else None
     if cv2 is not None:
@@ -39,7 +41,6 @@ def display(tfrecord_dir, output=None, num_images=64):
 def extract(tfrecord_dir, output_dir):
     """Write all images as img00000000.png, img00000001.png and so on, in the order of the records."""
     records, num_images = _open_dataset(tfrecord_dir)
-    from training import misc  # loads TensorFlow
     print(f'Extracting images to "{output_dir}"')
     try:
         os.makedirs(output_dir, exist_ok=True)
@@ -50,7 +51,7 @@ def extract(tfrecord_dir, output_dir):
     for image, _ in records:
         progress.show(count)
         with atomic_write(os.path.join(output_dir, f'img{count:08d}.png')) as file:
-            misc.convert_to_pil_image(image, drange=[0, 255]).save(file, format='PNG')
+            pictures.convert_to_pil_image(image, drange=[0, 255]).save(file, format='PNG')
         count += 1
     print(f'{f"Extracted {count} images.":40s}')
 
@@ -211,10 +212,9 @@ def _show_in_window(cv2, records):
 
 def _write_overview(records, path, num_images):
     """Write the first images as one picture -> how many."""
-    from training import misc
     images = [image for image, _ in itertools.islice(records, num_images)]
     try:
-        misc.save_image_grid(np.stack(images), path, drange=[0, 255])
+        pictures.save_image_grid(np.stack(images), path, drange=[0, 255])
     except OSError as error:
         raise UserError(f'{path}: the picture cannot be written: {error.strerror}') from error
     print(f'Wrote the first {len(images)} images to "{path}".')

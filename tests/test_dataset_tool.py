@@ -419,7 +419,7 @@ def test_display_writes_as_many_images_as_wanted_where_it_is_told(tmp_path, sess
     run('display', tmp_path / 'set', '--output', tmp_path / 'two.png', '--num_images', 2)
     with PIL.Image.open(tmp_path / 'two.png') as picture:
         np.testing.assert_array_equal(np.asarray(picture), np.concatenate(grey[:2], axis=1))
-    with pytest.raises(UserError, match='two: no picture format'):
+    with pytest.raises(UserError, match='two: unknown picture format'):
         run('display', tmp_path / 'set', '--output', tmp_path / 'two')
     with pytest.raises(UserError, match='gone/two.png: the picture cannot be written: No such file'):
         run('display', tmp_path / 'set', '--output', tmp_path / 'gone' / 'two.png')

@@ -117,7 +117,7 @@ def test_the_digest_is_that_of_all_that_is_read():
 # Networks
 
 def test_unknown_functions_need_trust(path, executed, session, cache_dir):
-    for read in (misc.load_pkl, pretrained_networks.load_networks, misc.load_networks):
+    for read in (misc.load_pkl, pretrained_networks.load_networks):
         with pytest.raises(UserError, match=f"^{path}: network '(net|double_inner)' is built by") as caught:
             read(path)
         for text in ('not among', 'version 4', 'trust_source=True', '--trust-source', 'import_handler'):

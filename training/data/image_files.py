@@ -22,16 +22,6 @@ CELEBA_WIDTH, CELEBA_HEIGHT = 178, 218
 CELEBA_MARGIN = 64  # of the crop, from its centre
 
 
-def picture_format(filename):
-    """Pillow's name of the format that a picture of this name has. Raises UserError if there is none."""
-    extension = os.path.splitext(filename)[1].lower()
-    formats = PIL.Image.registered_extensions()
-    if extension not in formats:
-        raise UserError(f'{filename or repr(filename)}: no picture format has such a name; use one that ends '
-                        'in .png or .jpg')
-    return formats[extension]
-
-
 def read_mnist_images(mnist_dir):
     """Images of MNIST or Fashion-MNIST, padded from 28x28, uint8 [N,32,32]."""
     images = _read_idx(os.path.join(mnist_dir, MNIST_IMAGES), [28, 28])

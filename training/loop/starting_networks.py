@@ -40,7 +40,7 @@ def _make(G_args, D_args, training_set, resume_pkl, resume_with_new_nets):
         Gs = G.clone('Gs')
     if resume_pkl is not None:
         print(f'Loading networks from "{resume_pkl}"...')
-        loaded = misc.load_networks(resume_pkl)
+        loaded = misc.as_triple(misc.load_pkl(resume_pkl), resume_pkl)
         if not resume_with_new_nets:
             _check_fit([shape[1:] for shape in loaded[1].input_shapes],
                        [training_set.shape, [training_set.label_size]], resume_pkl)
