@@ -120,7 +120,7 @@ def go_on(run, parser, argv, group):
                for name, value in flags.items() if name in MAY_CHANGE]
     sc.slurm = slurm_options(args, group, changes)
     if sc.slurm is not None:
-        target.go_on(sc, run.state_path, args.dry_run)
+        target.resume(sc, run.state_path, args.dry_run)
     elif args.dry_run:
         print_settings(sc, sc.run_func_kwargs)
     elif group.is_first:

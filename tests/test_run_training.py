@@ -261,7 +261,7 @@ def test_a_run_goes_on_neither_with_abort_txt_nor_beside_another_process(run_dir
     assert 'state.json is missing or damaged' in errors
     with submit.alone_in(run_dir), pytest.raises(SystemExit):
         _resume(f'--resume={run_dir}')
-    assert f'Error: {run_dir}: another process is at work in this run directory' in capsys.readouterr().err
+    assert f'Error: {run_dir}: another process uses this run directory' in capsys.readouterr().err
     pathlib.Path(run_dir, 'abort.txt').touch()
     with pytest.raises(SystemExit):
         _resume(f'--resume={run_dir}')
@@ -325,7 +325,7 @@ def test_a_dry_run_prints_every_setting_and_starts_nothing(config, data_dir, sub
     (['--config=config-f', '--gamma=-1'], 'expected a number of at least 0'),
     (['--config=config-f', '--total-kimg=many'], 'expected a whole number'),
     (['--config=config-f', '--mirror-augment=perhaps'], 'Boolean value expected.'),
-    (['--config=config-f', '--seed=4294967296'], 'argument --seed: expected a seed of at most'),
+    (['--config=config-f', '--seed=4294967296'], 'argument --seed: expected a whole number from 0 to'),
     (['--config=config-f', '--dataset=ffhq/'], 'argument --dataset: expected the name of a folder'),
     (['--config=config-f', '--grid-size=16k'], 'expected one of 1080p, 4k, 8k'),
     ([], 'the following arguments are required: --config'),
