@@ -16,7 +16,7 @@ def described(remedy='lower --minibatch-gpu, or give'):
         yield
     except Exception as error:
         tf = sys.modules.get('tensorflow.compat.v1')  # may not be loaded
-        if not isinstance(error, MemoryError if tf is None else (MemoryError, tf.errors.ResourceExhaustedError)):
+        if not isinstance(error, (MemoryError, *([tf.errors.ResourceExhaustedError] if tf else []))):
             raise
         if 'No space left' in str(error):
             raise UserError(str(error).partition('\n')[0]) from error

@@ -5,8 +5,8 @@ import platform
 import sys
 
 X86 = ('x86_64', 'AMD64')
-LATE = ('TensorFlow was imported before dnnlib and without oneDNN: networks are up to three times slower on this '
-        'CPU. Import dnnlib first, or set TF_ENABLE_ONEDNN_OPTS=1; 0 silences this line.')
+LATE = ('TensorFlow was imported before dnnlib and without oneDNN: networks are up to three times slower on '
+        'this CPU. Import dnnlib first, or set TF_ENABLE_ONEDNN_OPTS=1; 0 silences this line.')
 
 
 def prepare():

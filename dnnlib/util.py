@@ -314,7 +314,7 @@ def make_cache_dir_path(*paths: str) -> str:
 
 
 def is_url(obj: Any, allow_file_urls: bool = False) -> bool:
-    """Return whether this is a string with a scheme and a host that contains a dot, or file:///... if allowed."""
+    """Return whether this is a URL whose host contains a dot or, if allowed, file:///..."""
     if not isinstance(obj, str) or '://' not in obj:
         return False
     if allow_file_urls and obj.startswith('file:///'):

@@ -96,9 +96,13 @@ def removed_without_result(run_dir, new_folders, ends):
         files = set(os.listdir(run_dir))
         if ends(error) and files <= _OWN_FILES:
             shutil.rmtree(run_dir, ignore_errors=True)
-            with contextlib.suppress(OSError):  # not empty: another run is there by now
-                for folder in new_folders:
-                    os.rmdir(folder)
+            _remove_empty(new_folders)
             if 'log.txt' in files:  # the user has seen its path
                 print(f'dnnlib: Removed {run_dir}, which contained no result.')
         raise
+
+
+def _remove_empty(folders):
+    with contextlib.suppress(OSError):  # another run is there by now
+        for folder in folders:
+            os.rmdir(folder)
