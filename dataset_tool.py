@@ -2,7 +2,7 @@
 
 # TensorFlow takes seconds to load: the functions below import what needs it when they are called.
 
-import script_start  # noqa: F401  (before all that takes time to load)
+import script_start  # noqa: F401  (must come first)
 
 # isort: split
 import argparse

@@ -1,6 +1,6 @@
 """Generate images with a trained generator, or mix the styles of pairs of them."""
 
-import script_start  # noqa: F401  (before all that takes time to load)
+import script_start  # noqa: F401  (must come first)
 
 # isort: split
 import argparse

@@ -305,7 +305,7 @@ def test_a_dry_run_prints_every_setting_and_starts_nothing(config, data_dir, sub
     (['--config=config-f', '--metrics=fid51k'], "unknown metric 'fid51k'"),
     (['--config=config-f', '--num-gpus=3'], 'a minibatch of 32 cannot be shared evenly by 3 devices'),
     (['--config=stylegan', '--num-gpus=64'], 'a minibatch of 0 cannot be shared evenly by 64 devices'),
-    (['--config=config-f', '--num-gpus=32'], 'path length regularization needs at least 2 images at a time'),
+    (['--config=config-f', '--num-gpus=32'], 'path length regularization needs at least 2 images at once'),
     (['--config=config-f', '--minibatch-size=12', '--minibatch-gpu=6'], '=6: expected less than 4 or a '),
     (['--config=config-a', '--minibatch-size-by-res=8:63', '--num-gpus=2'], 'of 63 at resolution 8'),
     (['--config=progan', '--gamma=1'], '--gamma has no meaning for --config=progan'),

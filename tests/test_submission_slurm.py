@@ -19,6 +19,7 @@ import dnnlib
 import run_training
 from dnnlib import cli, util
 from dnnlib.submission import submit
+from dnnlib.submission.internal import local
 from dnnlib.submission.slurm import target, task
 from training.data.export import TFRecordExporter
 
@@ -275,7 +276,7 @@ def test_only_the_first_task_writes(config, programs):
     programs('sbatch', 'echo 7')
     done = dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
     before = set(os.listdir(done.run_dir))
-    launcher = os.path.join(os.path.dirname(task.__file__), 'run.py')
+    launcher = os.path.join(os.path.dirname(local.__file__), 'run.py')
     said = []
     for index in (1, 0):
         tf_config = json.dumps({'cluster': {'worker': ['a:1', 'b:1']}, 'task': {'index': index}})

@@ -211,5 +211,5 @@ def test_training_trusts_the_file_that_it_starts_from(path, unknown, tmp_path, m
     assert trust.is_trusted(hashlib.sha256(unknown).hexdigest())
     assert submitted[0] == submitted[1]
     for resume in ([], ['--resume=https://example.com/network.pkl']):
-        with pytest.raises(UserError, match='^--trust-source: expected a file or a run directory'):
+        with pytest.raises(UserError, match='^--trust-source: expected the file or run directory'):
             run_training.main([*flags, *resume, '--trust-source'])

@@ -88,7 +88,7 @@ WITHOUT_TENSORFLOW = [
     ('run_training', TRAINING + '--resume=latest', '--resume=latest: no run in'),
     ('run_training', TRAINING + '--resume-with-new-nets=yes',
      '--resume-with-new-nets: expected --resume=FILE'),
-    ('run_training', TRAINING + '--trust-source', '--trust-source: expected a file'),
+    ('run_training', TRAINING + '--trust-source', '--trust-source: expected the file'),
     ('run_training', TRAINING + '--workers=a:1,b:2', '--workers and --worker-index go together'),
     ('run_training', TRAINING + '--result-dir={net}/x', '{net}/x: cannot be the root of run directories'),
     ('dataset_tool', 'shred', "invalid choice: 'shred'"),
@@ -112,13 +112,13 @@ WITHOUT_TENSORFLOW = [
     ('dataset_tool', 'create_celeba out {new} --cx=-500', '--cx must be from 64 to 114, not -500'),
     ('dataset_tool', 'create_celeba out {new} --any_count=3', '--any_count: invalid choice: 3'),
     ('dataset_tool', 'create_from_images out {data}/photos --shuffle=2', '--shuffle: invalid choice: 2'),
-    ('dataset_tool', 'create_from_images out {new}', '{new}: there is no such folder of images'),
+    ('dataset_tool', 'create_from_images out {new}', '{new}: no such folder of images'),
     ('dataset_tool', 'create_from_images {data}/photos {data}/photos',
      'photos: this is the folder of the images'),
     ('dataset_tool', 'create_from_images / {data}/photos', '/: expected a folder whose name'),
     ('dataset_tool', 'create_from_images {net}/x {data}/photos',
      '{net}/x: the data set cannot be written: {net} is'),
-    ('dataset_tool', 'create_from_hdf5 out {new}', '{new}: there is no such HDF5 file'),
+    ('dataset_tool', 'create_from_hdf5 out {new}', '{new}: no such HDF5 file'),
 ]
 
 # Found by what TensorFlow is needed for, or by asking another machine.
