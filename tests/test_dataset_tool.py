@@ -251,7 +251,7 @@ def replace(name, magic, counts, num_bytes):
     (replace(IMAGES_GZ, 2049, [3, 28, 28], 2352), 'magic number 2049 .*expected 2051'),
     (replace(LABELS_GZ, 2051, [3], 3), 'magic number 2051 .*expected 2049'),
     (replace(IMAGES_GZ, 2051, [3, 32, 32], 3072), r'size \[32, 32\]; expected .*\[28, 28\]'),
-    (replace(IMAGES_GZ, 2051, [3, 28, 28], 2351), 'contains 2351 bytes; the 3 entries in its header need 2352'),
+    (replace(IMAGES_GZ, 2051, [3, 28, 28], 2351), 'contains 2351 bytes; the 3 entries in its header need'),
     (replace(LABELS_GZ, 2049, [3], 4), 'contains 4 bytes'),
     (replace(LABELS_GZ, 2049, [0], 0), 'the 0 entries in its header'),
     (replace(LABELS_GZ, 2049, [2], 2), 'contains 2 labels, but .* beside it 3 images'),

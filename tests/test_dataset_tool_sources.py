@@ -33,7 +33,7 @@ from training.data import image_files
     (['create_celeba', 'set', 'source'], dict(cx=89, cy=121, any_count=0)),
     (['create_from_hdf5', 'set', 'source'], dict(shuffle=1))])
 def test_options_have_the_published_defaults_and_one_is_our_own(command, options):
-    args = vars(dataset_tool._parser().parse_args(command))
+    args = vars(dataset_tool.make_parser().parse_args(command))
     function = args.pop('function')
     assert list(args.items())[1:] == [*zip(list(args)[1:3], ['set', 'source'], strict=True), *options.items()]
     assert args.pop('command') == function.__name__
