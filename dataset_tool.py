@@ -290,7 +290,8 @@ COMMANDS = [
         'cifar100_dir': {'help': 'folder with the file train, the version for Python'}}),
     (create_svhn, 'datasets/svhn ~/svhn', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'svhn_dir': {'help': 'folder with train_1.pkl to train_3.pkl: images uint8 [N,3,32,32], labels [N]'}}),
+        'svhn_dir': {'help': 'folder with train_1.pkl to train_3.pkl: images uint8 [N,3,32,32], labels [N]'},
+    }),
     (create_lsun, 'datasets/lsun-car-100k ~/lsun/car_lmdb --resolution 256 --max_images 100000', {
         'tfrecord_dir': _NEW_TFRECORD_DIR, 'lmdb_dir': _LMDB_DIR,
         '--resolution': _option(cli.power_of_two, 256, 'SIDE', 'side of the images, a power of two'),
