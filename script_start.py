@@ -18,6 +18,9 @@ except ImportError:  # Windows
     resource = None
 
 LEAST_BYTES = 1 << 31  # On two cores, loading TensorFlow takes 1.2 GB of addresses, reading a data set 2 GB.
+_STDERR = 2
+with contextlib.suppress(OSError):  # closed
+    _STDERR = os.dup(2)  # remains stderr while that is filtered
 _GPU_DEVICES = ('/dev/nvidia0', '/dev/dxg')  # Linux, and Linux on Windows
 _NOISE = (b'before absl::InitializeLog()', b'oneDNN custom operations are on')
 _NOISE_WITHOUT_GPU = (b'cudart_stub.cc', b'cuda_platform.cc', b'cuda_diagnostics.cc')
@@ -73,16 +76,6 @@ def _interrupt(_signum, _frame):
 
 def _say(line):
     os.write(_STDERR, f'{line}\n'.encode())
-
-
-def _copy_of_stderr():
-    try:
-        return os.dup(2)
-    except OSError:  # closed
-        return 2
-
-
-_STDERR = _copy_of_stderr()  # remains stderr while that is filtered
 
 
 def begin():

@@ -90,17 +90,21 @@ def fetch(url: str, cache_dir: str, num_attempts: int = 10, verbose: bool = True
         if path is not None:
             return _checked(path, url)
         with PartialFile(os.path.join(cache_dir, TEMPORARY + _key(url)), verbose) as partial:
-            if partial is None:  # another process has finished it
-                continue
-            try:
-                _Download(url, partial, verbose).run(num_attempts)
-            except (requests.RequestException, DownloadError) as error:
-                raise failure(_address(url), cache_dir, _reason(error), partial.facts.get('name')) from error
-            except OSError as error:
-                if error.errno not in NO_SPACE:
-                    raise
-                raise OSError(error.errno, os.strerror(error.errno), place(url, cache_dir)) from error
-            return partial.rename(place(url, cache_dir, partial.facts.get('name') or _address(url)))
+            if partial is not None:  # otherwise another process has finished it
+                return _complete(partial, url, cache_dir, num_attempts, verbose)
+
+
+def _complete(partial, url, cache_dir, num_attempts, verbose):
+    """Download what is missing of a partial file, and return its path afterwards."""
+    try:
+        _Download(url, partial, verbose).run(num_attempts)
+    except (requests.RequestException, DownloadError) as error:
+        raise failure(_address(url), cache_dir, _reason(error), partial.facts.get('name')) from error
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), place(url, cache_dir)) from error
+    return partial.rename(place(url, cache_dir, partial.facts.get('name') or _address(url)))
 
 
 def open_uncached(url: str, num_attempts: int = 10, verbose: bool = True):
@@ -257,7 +261,9 @@ class _Download:
     def _receive(self, response):
         """Append the data of an answer."""
         partial = self._partial
-        pieces = _pieces(response)
+        pieces = response.iter_content(_BLOCK_BYTES)
+        if _is_as_stored(response):
+            pieces = iter(lambda: response.raw.read(_BLOCK_BYTES, decode_content=False), b'')
         if response.status_code == 206:
             self._check_range(response)
         else:
@@ -315,13 +321,6 @@ class _Download:
             raise (DownloadError if continues else _FinalError)(f'its SHA-256 is {digest}, not {wanted}')
 
 
-def _pieces(response):
-    """Yield the data of an answer as it arrives."""
-    if not _is_as_stored(response):
-        return response.iter_content(_BLOCK_BYTES)
-    return iter(lambda: response.raw.read(_BLOCK_BYTES, decode_content=False), b'')
-
-
 def _is_as_stored(response):
     return response.headers.get('Content-Encoding', 'identity') == 'identity'
 
@@ -331,17 +330,12 @@ def _facts(response):
     headers = response.headers
     etag, length = headers.get('ETag', ''), headers.get('Content-Length', '')
     name = re.search(r'filename="([^"]+)"', headers.get('Content-Disposition', ''))
+    digests = f'{headers.get("Repr-Digest", "")},{headers.get("Digest", "")}'  # RFC 9530, RFC 3230
+    sha256 = re.search(r'\bsha-256=:?([A-Za-z0-9+/]{43}=)', digests, re.IGNORECASE)
     return {
         # A weak ETag does not guarantee the same bytes.
         'validator': etag if etag and not etag.startswith('W/') else headers.get('Last-Modified'),
         'total': int(length) if length.isdigit() and _is_as_stored(response) else None,
         'name': name and name[1],
-        'sha256': _digest_in(headers),
+        'sha256': sha256 and base64.b64decode(sha256[1]).hex(),
     }
-
-
-def _digest_in(headers):
-    """Return the SHA-256 of the whole file if the server sends it (RFC 9530, RFC 3230)."""
-    text = f'{headers.get("Repr-Digest", "")},{headers.get("Digest", "")}'
-    match = re.search(r'\bsha-256=:?([A-Za-z0-9+/]{43}=)', text, re.IGNORECASE)
-    return match and base64.b64decode(match[1]).hex()

@@ -90,7 +90,8 @@ class TFRecordExporter:
             raise UserError(f'image {self.cur_images} has shape {shape}; expected {self.shape}, as before')
         with self._errors_named():
             for writer in self.tfr_writers:
-                writer.write(_serialize(_to_uint8(img)))
+                pixels = img if img.dtype == np.uint8 else np.rint(img).clip(0, 255).astype(np.uint8)
+                writer.write(_serialize(pixels))
                 img = _halve(img)  # not rounded, as errors would add up
         self.cur_images += 1
 
@@ -173,10 +174,6 @@ class TFRecordExporter:
 def _move(names, source_dir, target_dir):
     for name in names:
         os.replace(os.path.join(source_dir, name), os.path.join(target_dir, name))
-
-
-def _to_uint8(pixels):
-    return pixels if pixels.dtype == np.uint8 else np.rint(pixels).clip(0, 255).astype(np.uint8)
 
 
 def _halve(pixels):

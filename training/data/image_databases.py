@@ -24,7 +24,11 @@ def open_lsun(lmdb_dir):
         raise UserError(f'{lmdb_dir}: there is no LMDB here; expected a folder that holds data.mdb')
     try:
         with lmdb.open(lmdb_dir, readonly=True, lock=False, create=False) as env, env.begin() as txn:
-            _check_not_cut_off(env, path)
+            # LMDB maps the file into memory: reading what is missing would kill the process.
+            expected_bytes = env.stat()['psize'] * (env.info()['last_pgno'] + 1)
+            if os.path.getsize(path) < expected_bytes:
+                raise UserError(f'{path}: is truncated to {os.path.getsize(path)} of {expected_bytes} bytes; '
+                                'copy or download it again')
             yield env.stat()['entries'], _decoded(txn.cursor())
     except lmdb.Error as error:
         raise UserError(f'{path}: cannot be read as an LMDB ({error}); copy or download it again') from error
@@ -36,15 +40,6 @@ def _require(package, extra):
     except ImportError as error:
         raise UserError(f"this needs the Python package {package} ({error}); install it with: pip install "
                         f"-e '.[{extra}]'") from error
-
-
-def _check_not_cut_off(env, path):
-    """Raise UserError for a truncated file: LMDB maps it, so reading what is missing kills the process."""
-    expected_bytes = env.stat()['psize'] * (env.info()['last_pgno'] + 1)
-    num_bytes = os.path.getsize(path)
-    if num_bytes < expected_bytes:
-        raise UserError(f'{path}: is truncated to {num_bytes} of {expected_bytes} bytes; copy or download it '
-                        'again')
 
 
 def _decoded(entries):

@@ -108,12 +108,7 @@ OFFICIAL_URLS = {
     **{f'stylegan2-ada:{name}': f'{CDN}stylegan2-ada/pretrained/{path}' for name, path in _ADA_PATHS.items()},
 }
 KEY_PREFIXES = tuple(sorted({key.split(':')[0] + ':' for key in OFFICIAL_URLS}))
-_NAMES = {url: key.partition(':')[2].rpartition('/')[2] for key, url in OFFICIAL_URLS.items()}
-
-
-def file_name(url):
-    """Return the name of the published file at this URL; None for other URLs."""
-    return _NAMES.get(url)
+_NAMES = {url: key.partition(':')[2].rpartition('/')[2] for key, url in OFFICIAL_URLS.items()}  # of files
 
 
 def open_url(url):
@@ -122,6 +117,6 @@ def open_url(url):
     try:
         return dnnlib.util.open_url(url, cache_dir=cache_dir)
     except DownloadError as error:
-        if not error.reason or file_name(url) is None:
+        if not error.reason or url not in _NAMES:
             raise
-        raise downloads.failure(url, cache_dir, error.reason, file_name(url)) from error
+        raise downloads.failure(url, cache_dir, error.reason, _NAMES[url]) from error

@@ -75,12 +75,6 @@ _A = {
     'G_args': {'func_name': 'training.networks_stylegan.G_style'},
     'D_args': {'func_name': 'training.networks_stylegan.D_basic'},
 }
-
-
-def _e_variant(G, D):
-    return merged(_E, {'G_args': {'architecture': G}, 'D_args': {'architecture': D}})
-
-
 _ARCHITECTURES = ('orig', 'resnet', 'skip')
 
 CONFIGS = {
@@ -90,7 +84,8 @@ CONFIGS = {
     'config-d': _D,
     'config-e': _E,
     'config-f': {},
-    **{f'config-e-G{G}-D{D}': _e_variant(G, D) for G in _ARCHITECTURES for D in _ARCHITECTURES},
+    **{f'config-e-G{G}-D{D}': merged(_E, {'G_args': {'architecture': G}, 'D_args': {'architecture': D}})
+       for G in _ARCHITECTURES for D in _ARCHITECTURES},
 }
 
 _STYLEGAN = merged(_COMMON, {
