@@ -164,7 +164,7 @@ def test_a_root_is_checked_without_making_it(tmp_path, monkeypatch):
     submit.check_root(str(tmp_path / 'a' / 'b'))
     assert not (tmp_path / 'a').exists()
     monkeypatch.setattr(os, 'access', lambda path, mode: path != str(tmp_path))
-    with pytest.raises(util.UserError, match=f'there is no permission to write in {tmp_path}'):
+    with pytest.raises(util.UserError, match=f'no permission to write in {tmp_path}'):
         submit.check_root(str(tmp_path / 'a' / 'b'))
 
 

@@ -57,21 +57,20 @@ def make_root(root):
     """Create the folder of the run directories."""
     try:
         os.makedirs(root, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise SubmitError(f'{root}: cannot be the root of run directories: a file is in the way') from error
     except OSError as error:
-        raise SubmitError(f'{root}: cannot be the root of run directories: {error.strerror}') from error
+        in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
+        reason = 'a file is in the way' if in_the_way else error.strerror
+        raise SubmitError(f'{root}: cannot be the root of run directories: {reason}') from error
 
 
 def check_root(root):
     """Raise SubmitError if no run directory can be created in this folder, which may not exist yet."""
     absent = absent_folders(root)
     existing = os.path.dirname(absent[-1]) if absent else os.path.abspath(root)
-    if not os.path.isdir(existing):
-        raise SubmitError(f'{root}: cannot be the root of run directories: a file is in the way')
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise SubmitError(f'{root}: cannot be the root of run directories: there is no permission to write '
-                          f'in {existing}')
+    if os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK):
+        return
+    reason = f'no permission to write in {existing}' if os.path.isdir(existing) else 'a file is in the way'
+    raise SubmitError(f'{root}: cannot be the root of run directories: {reason}')
 
 
 def absent_folders(path):

@@ -27,11 +27,10 @@ def require_place(tfrecord_dir):
     existing = os.path.abspath(tfrecord_dir)
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
-    if not os.path.isdir(existing):
-        raise UserError(f'{tfrecord_dir}: the data set cannot be written: {existing} is a file')
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f'{tfrecord_dir}: the data set cannot be written: there is no permission to write in '
-                        f'{existing}')
+    if os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK):
+        return
+    reason = f'no permission to write in {existing}' if os.path.isdir(existing) else f'{existing} is a file'
+    raise UserError(f'{tfrecord_dir}: the data set cannot be written: {reason}')
 
 
 def require(data_dir, **names):

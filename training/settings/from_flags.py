@@ -111,7 +111,10 @@ def run_settings(args, num_workers=1):
     if args.total_kimg is not None:
         settings['total_kimg'] = args.total_kimg
     if args.gamma is not None:
-        settings['D_loss_args'][_gamma_of(args.config, settings)] = args.gamma
+        names = [name for name in ('gamma', 'r1_gamma') if name in settings['D_loss_args']]
+        if not names:
+            raise UserError(f'--gamma has no meaning for --config={args.config}, which is trained without R1')
+        settings['D_loss_args'][names[0]] = args.gamma
     for name, (*_, places) in OWN_FLAGS.items():
         value = given(args, name)
         if value is not None and name in NOT_IN.get(args.config, ()):
@@ -155,14 +158,6 @@ def _resume_settings(resume):
                         'and no training-state-*')
     kimg = re.fullmatch(r'network-snapshot-(\d+)\.pkl', os.path.basename(snapshots[-1]))
     return {'resume_pkl': snapshots[-1], 'resume_kimg': float(kimg[1]) if kimg else 0.0}
-
-
-def _gamma_of(config, settings):
-    """Return the name of the R1 weight among the arguments of the discriminator's loss."""
-    for name in ('gamma', 'r1_gamma'):
-        if name in settings['D_loss_args']:
-            return name
-    raise UserError(f'--gamma has no meaning for --config={config}, which is trained without R1')
 
 
 def _set(settings, place, value):
