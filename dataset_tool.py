@@ -1,8 +1,8 @@
-"""Create data sets of TFRecord files, look at them, compare them."""
+"""Create data sets of TFRecord files, show and compare them."""
 
-# TensorFlow takes seconds to load: the functions below import what needs it when they are called.
+# TensorFlow takes seconds to load: functions that need it import it.
 
-import script_start  # noqa: F401  (before all that takes time to load)
+import script_start  # noqa: F401  (must come first)
 
 # isort: split
 import argparse
@@ -13,8 +13,10 @@ import sys
 import numpy as np
 
 from dnnlib import cli
+from dnnlib.files import atomic_write
 from dnnlib.progress import Progress
-from dnnlib.util import UserError, atomic_write
+from dnnlib.util import UserError
+from training import pictures
 from training.data import folders, image_databases, image_files
 
 WINDOW = 'dataset_tool'
@@ -22,10 +24,10 @@ ESC_KEY = 27
 
 
 def display(tfrecord_dir, output=None, num_images=64):
-    """Show the images one by one in a window: any key for the next, ESC to stop. Without a screen or OpenCV,
-    or with --output, write the first --num_images as one picture instead."""
+    """Show the images one by one in a window; ESC ends it, any other key shows the next one. Without a screen
+    or OpenCV, or with --output, write the first --num_images as one picture."""
     if output is not None:
-        image_files.picture_format(output)
+        pictures.picture_format(output)
     records, _ = _open_dataset(tfrecord_dir)
     cv2 = _opencv_with_window() if output is None else None
     if cv2 is not None:
@@ -39,7 +41,6 @@ def display(tfrecord_dir, output=None, num_images=64):
 def extract(tfrecord_dir, output_dir):
     """Write all images as img00000000.png, img00000001.png and so on, in the order of the records."""
     records, num_images = _open_dataset(tfrecord_dir)
-    from training import misc  # loads TensorFlow
     print(f'Extracting images to "{output_dir}"')
     try:
         os.makedirs(output_dir, exist_ok=True)
@@ -50,13 +51,13 @@ def extract(tfrecord_dir, output_dir):
     for image, _ in records:
         progress.show(count)
         with atomic_write(os.path.join(output_dir, f'img{count:08d}.png')) as file:
-            misc.convert_to_pil_image(image, drange=[0, 255]).save(file, format='PNG')
+            pictures.convert_to_pil_image(image, drange=[0, 255]).save(file, format='PNG')
         count += 1
     print(f'{f"Extracted {count} images.":40s}')
 
 
 def compare(tfrecord_dir_a, tfrecord_dir_b, ignore_labels=0):
-    """Say which images and labels differ."""
+    """Print which images and labels differ."""
     folders.record_paths(tfrecord_dir_b)
     (stream_a, num_images), (stream_b, _) = map(_open_dataset, (tfrecord_dir_a, tfrecord_dir_b))
     progress = Progress(num_images, 'images', title='Comparing')
@@ -80,13 +81,13 @@ def compare(tfrecord_dir_a, tfrecord_dir_b, ignore_labels=0):
 
 
 def create_mnist(tfrecord_dir, mnist_dir):
-    """Images padded from 28x28 to 32x32, with one-hot labels: MNIST, Fashion-MNIST or any part of them."""
+    """Create MNIST, Fashion-MNIST or a part of it: images padded from 28x28 to 32x32, with one-hot labels."""
     print(f'Loading MNIST from "{mnist_dir}"')
     _export_classes(tfrecord_dir, *image_files.read_mnist(mnist_dir), num_classes=10)
 
 
 def create_mnistrgb(tfrecord_dir, mnist_dir, num_images=1000000, random_seed=123):
-    """Stacked MNIST: each image has three random digits as its red, green and blue. No labels."""
+    """Create Stacked MNIST, whose images have random digits as red, green and blue, without labels."""
     print(f'Loading MNIST from "{mnist_dir}"')
     digits = image_files.read_mnist_images(mnist_dir)
     rnd = np.random.RandomState(random_seed)
@@ -96,32 +97,33 @@ def create_mnistrgb(tfrecord_dir, mnist_dir, num_images=1000000, random_seed=123
 
 
 def create_cifar10(tfrecord_dir, cifar10_dir):
-    """CIFAR-10, 32x32, with one-hot labels."""
+    """Create CIFAR-10, 32x32, with one-hot labels."""
     print(f'Loading CIFAR-10 from "{cifar10_dir}"')
     _export_classes(tfrecord_dir, *image_files.read_cifar10(cifar10_dir), num_classes=10)
 
 
 def create_cifar100(tfrecord_dir, cifar100_dir):
-    """CIFAR-100, 32x32, with one-hot labels of the 100 fine classes."""
+    """Create CIFAR-100, 32x32, with one-hot labels of the 100 fine classes."""
     print(f'Loading CIFAR-100 from "{cifar100_dir}"')
     _export_classes(tfrecord_dir, *image_files.read_cifar100(cifar100_dir), num_classes=100)
 
 
 def create_svhn(tfrecord_dir, svhn_dir):
-    """Street View House Numbers, 32x32, with one-hot labels."""
+    """Create Street View House Numbers, 32x32, with one-hot labels."""
     print(f'Loading SVHN from "{svhn_dir}"')
     _export_classes(tfrecord_dir, *image_files.read_svhn(svhn_dir), num_classes=10)
 
 
 def create_lsun(tfrecord_dir, lmdb_dir, resolution=256, max_images=None):
-    """A category of LSUN: the centre of each image, resized. No labels; what is no image is skipped."""
+    """Create a category of LSUN from the resized centres of its images, without labels. Entries that are not
+    images are skipped."""
     _export_lsun(tfrecord_dir, lmdb_dir, max_images,
                  lambda image: image_databases.square(image, resolution))
 
 
 def create_lsun_wide(tfrecord_dir, lmdb_dir, width=512, height=384, max_images=None):
-    """A category of LSUN, not square but wide, between black bars. No labels; what is smaller than the size
-    wanted, or no image, is skipped."""
+    """Create a category of LSUN as wide images between black bars, without labels. Images that are too small
+    and entries that are not images are skipped."""
     if height > width:
         raise UserError(f'--height={height} must not be more than --width, which is {width}')
     _export_lsun(tfrecord_dir, lmdb_dir, max_images,
@@ -129,7 +131,7 @@ def create_lsun_wide(tfrecord_dir, lmdb_dir, width=512, height=384, max_images=N
 
 
 def create_celeba(tfrecord_dir, celeba_dir, cx=89, cy=121, any_count=0):
-    """CelebA, from the aligned images in img_align_celeba_png, cropped to 128x128."""
+    """Create CelebA, 128x128, by cropping the aligned images in img_align_celeba_png, without labels."""
     print(f'Loading CelebA from "{celeba_dir}"')
     image_files.check_celeba_crop(cx, cy)
     paths = image_files.celeba_paths(celeba_dir, any_count)
@@ -139,10 +141,10 @@ def create_celeba(tfrecord_dir, celeba_dir, cx=89, cy=121, any_count=0):
 
 
 def create_from_images(tfrecord_dir, image_dir, shuffle=1):
-    """All images of a folder, PNG or JPEG: square, of the same size, either all grey or all RGB."""
+    """Create a data set of the PNG and JPEG images in a folder: square, of one size, all grey or all RGB."""
     print(f'Loading images from "{image_dir}"')
     if os.path.realpath(tfrecord_dir) == os.path.realpath(image_dir):
-        raise UserError(f'{tfrecord_dir}: this is the folder of the images; choose another for the data set')
+        raise UserError(f'{tfrecord_dir}: this is the folder of the images; choose another folder')
     paths = image_files.image_paths(image_dir)
     image_files.check_images(paths)
     with _exporter(tfrecord_dir, len(paths)) as exporter:
@@ -152,7 +154,7 @@ def create_from_images(tfrecord_dir, image_dir, shuffle=1):
 
 
 def create_from_hdf5(tfrecord_dir, hdf5_filename, shuffle=1):
-    """The widest images of an HDF5 file, with the labels of <stem>-labels.npy if that is there."""
+    """Create a data set of the widest images of an HDF5 file, with labels if <stem>-labels.npy exists."""
     print(f'Loading HDF5 archive from "{hdf5_filename}"')
     with image_databases.open_hdf5(hdf5_filename) as images:
         labels = image_databases.read_hdf5_labels(hdf5_filename, len(images))
@@ -165,7 +167,7 @@ def create_from_hdf5(tfrecord_dir, hdf5_filename, shuffle=1):
 
 
 def _open_dataset(tfrecord_dir):
-    """-> iterator of the (image, label) of all records in their order, and how many there are."""
+    """Return an iterator over the (image, label) of all records, and their number."""
     folders.record_paths(tfrecord_dir)  # before TensorFlow is loaded
     from dnnlib import tflib
     from training import dataset
@@ -183,7 +185,7 @@ def _exporter(tfrecord_dir, num_images):
 
 
 def _opencv_with_window():
-    """OpenCV with its window open, or None where it is not installed or there is no screen."""
+    """Open a window and return OpenCV; None if it is not installed or there is no screen."""
     if sys.platform == 'linux' and not (os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')):
         return None
     cv2 = image_databases.import_opencv()
@@ -197,7 +199,7 @@ def _opencv_with_window():
 
 
 def _show_in_window(cv2, records):
-    """Show images until ESC -> how many."""
+    """Show images until ESC is pressed, and return how many."""
     count = 0
     for image, label in records:
         print(f'idx = {count:<8d} label = {label.tolist()}')
@@ -210,11 +212,10 @@ def _show_in_window(cv2, records):
 
 
 def _write_overview(records, path, num_images):
-    """Write the first images as one picture -> how many."""
-    from training import misc
+    """Write the first images as one picture, and return how many."""
     images = [image for image, _ in itertools.islice(records, num_images)]
     try:
-        misc.save_image_grid(np.stack(images), path, drange=[0, 255])
+        pictures.save_image_grid(np.stack(images), path, drange=[0, 255])
     except OSError as error:
         raise UserError(f'{path}: the picture cannot be written: {error.strerror}') from error
     print(f'Wrote the first {len(images)} images to "{path}".')
@@ -222,7 +223,7 @@ def _write_overview(records, path, num_images):
 
 
 def _export_classes(tfrecord_dir, images, labels, num_classes):
-    """Write images [N,C,H,W] and classes [N] in shuffled order, the classes as one-hot labels."""
+    """Write images [N,C,H,W] and, as one-hot labels, classes [N] in shuffled order."""
     onehot = np.eye(num_classes, dtype=np.float32)[labels]
     with _exporter(tfrecord_dir, len(images)) as exporter:
         order = exporter.choose_shuffled_order()
@@ -232,7 +233,7 @@ def _export_classes(tfrecord_dir, images, labels, num_classes):
 
 
 def _export_lsun(tfrecord_dir, lmdb_dir, max_images, fit):
-    """Write the images of an LMDB in its order. `fit`: uint8 [H,W,3] -> [3,side,side], None = skip it."""
+    """Write the images of an LMDB in order. `fit`: uint8 [H,W,3] -> [3,side,side], None = skip."""
     print(f'Loading LSUN dataset from "{lmdb_dir}"')
     with image_databases.open_lsun(lmdb_dir) as (num_entries, images):
         expected_images = min(num_entries, max_images or num_entries)
@@ -241,99 +242,84 @@ def _export_lsun(tfrecord_dir, lmdb_dir, max_images, fit):
             for image in itertools.islice(fitting, expected_images):
                 exporter.add_image(image)
             if exporter.cur_images == 0:
-                raise UserError(f'{lmdb_dir}: none of its {num_entries} entries is a usable image; '
-                                'nothing is changed')
+                raise UserError(f'{lmdb_dir}: none of its {num_entries} entries is a usable image')
             print(f'Used {exporter.cur_images} of {num_entries} entries.')
+
+
+def _option(value_type, default, metavar, text):
+    """Return how argparse treats an option with a default."""
+    help_text = f'{text} (default: {default})'
+    return {'type': value_type, 'default': default, 'metavar': metavar, 'help': help_text}
+
+
+def _switch(default, text):
+    """Return how argparse treats an option that is 0 or 1."""
+    return {'type': int, 'choices': (0, 1), 'default': default, 'help': f'{text} (default: {default})'}
 
 
 _TFRECORD_DIR = {'help': 'folder of the data set'}
 _NEW_TFRECORD_DIR = {'type': cli.folder, 'help': 'folder of the new data set'}
 _LMDB_DIR = {'help': 'folder of the LMDB, with the file data.mdb; needs the package lmdb'}
-_MAX_IMAGES = {'type': cli.int_at_least(1), 'metavar': 'N', 'help': 'stop after so many (default: all)'}
-_YES_OR_NO = {'type': int, 'choices': (0, 1)}
-_SHUFFLE = {**_YES_OR_NO, 'default': 1}
+_MAX_IMAGES = {'type': cli.int_at_least(1), 'metavar': 'N', 'help': 'maximum number of images (default: all)'}
 
 # (function = name of the command, example of its arguments, {argument: how argparse treats it})
 COMMANDS = [
     (display, 'datasets/fashion-mnist', {
         'tfrecord_dir': _TFRECORD_DIR,
         '--output': {'metavar': 'FILE', 'help': 'write a picture to this file instead of opening a window'},
-        '--num_images': {'type': cli.int_at_least(1), 'default': 64, 'metavar': 'N',
-                         'help': 'number of images in the picture (default: %(default)s)'},
-    }),
+        '--num_images': _option(cli.int_at_least(1), 64, 'N', 'number of images in the picture')}),
     (extract, 'datasets/fashion-mnist ~/fashion-mnist-images', {
         'tfrecord_dir': _TFRECORD_DIR,
-        'output_dir': {'type': cli.folder, 'help': 'folder for the images'},
-    }),
+        'output_dir': {'type': cli.folder, 'help': 'folder for the images'}}),
     (compare, 'datasets/mydataset datasets/fashion-mnist', {
-        'tfrecord_dir_a': _TFRECORD_DIR,
-        'tfrecord_dir_b': _TFRECORD_DIR,
-        '--ignore_labels': {**_YES_OR_NO, 'default': 0,
-                            'help': '1 = compare images only (default: 0)'},
-    }),
+        'tfrecord_dir_a': _TFRECORD_DIR, 'tfrecord_dir_b': _TFRECORD_DIR,
+        '--ignore_labels': _switch(0, '1 = compare images only')}),
     (create_mnist, 'datasets/fashion-mnist data/fashion-mnist', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'mnist_dir': {'help': f'folder with {image_files.MNIST_IMAGES} and {image_files.MNIST_LABELS}'},
-    }),
+        'mnist_dir': {'help': f'folder with {image_files.MNIST_IMAGES} and {image_files.MNIST_LABELS}'}}),
     (create_mnistrgb, 'datasets/mnistrgb ~/mnist', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
         'mnist_dir': {'help': f'folder with {image_files.MNIST_IMAGES}'},
-        '--num_images': {'type': cli.int_at_least(1), 'default': 1000000, 'metavar': 'N',
-                         'help': 'number of images to make (default: %(default)s)'},
-        '--random_seed': {'type': cli.seed, 'default': 123, 'metavar': 'SEED',
-                          'help': 'seed of the choice of digits (default: %(default)s)'},
-    }),
+        '--num_images': _option(cli.int_at_least(1), 1000000, 'N', 'number of images'),
+        '--random_seed': _option(cli.seed, 123, 'SEED', 'seed of the choice of digits')}),
     (create_cifar10, 'datasets/cifar10 ~/cifar-10-batches-py', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'cifar10_dir': {'help': 'folder with data_batch_1 to data_batch_5, the version for Python'},
-    }),
+        'cifar10_dir': {'help': 'folder with data_batch_1 to data_batch_5, the version for Python'}}),
     (create_cifar100, 'datasets/cifar100 ~/cifar-100-python', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'cifar100_dir': {'help': 'folder with the file train, the version for Python'},
-    }),
+        'cifar100_dir': {'help': 'folder with the file train, the version for Python'}}),
     (create_svhn, 'datasets/svhn ~/svhn', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'svhn_dir': {'help': 'folder with train_1.pkl to train_3.pkl: images uint8 [N,3,32,32], classes [N]'},
+        'svhn_dir': {'help': 'folder with train_1.pkl to train_3.pkl: images uint8 [N,3,32,32], labels [N]'},
     }),
     (create_lsun, 'datasets/lsun-car-100k ~/lsun/car_lmdb --resolution 256 --max_images 100000', {
-        'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'lmdb_dir': _LMDB_DIR,
-        '--resolution': {'type': cli.power_of_two, 'default': 256, 'metavar': 'SIDE',
-                         'help': 'side of the images, a power of two (default: %(default)s)'},
-        '--max_images': _MAX_IMAGES,
-    }),
+        'tfrecord_dir': _NEW_TFRECORD_DIR, 'lmdb_dir': _LMDB_DIR,
+        '--resolution': _option(cli.power_of_two, 256, 'SIDE', 'side of the images, a power of two'),
+        '--max_images': _MAX_IMAGES}),
     (create_lsun_wide, 'datasets/lsun-car-512x384 ~/lsun/car_lmdb --width 512 --height 384', {
-        'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'lmdb_dir': _LMDB_DIR,
-        '--width': {'type': cli.power_of_two, 'default': 512, 'metavar': 'W',
-                    'help': 'width of the images, a power of two (default: %(default)s)'},
-        '--height': {'type': cli.int_at_least(1), 'default': 384, 'metavar': 'H',
-                     'help': 'height of the images without the bars (default: %(default)s)'},
-        '--max_images': _MAX_IMAGES,
-    }),
+        'tfrecord_dir': _NEW_TFRECORD_DIR, 'lmdb_dir': _LMDB_DIR,
+        '--width': _option(cli.power_of_two, 512, 'W', 'width of the images, a power of two'),
+        '--height': _option(cli.int_at_least(1), 384, 'H', 'height of the images without the bars'),
+        '--max_images': _MAX_IMAGES}),
     (create_celeba, 'datasets/celeba ~/celeba', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'celeba_dir': {'help': f'folder that holds {image_files.CELEBA_FOLDER}'},
-        '--cx': {'type': int, 'default': 89, 'metavar': 'X', 'help': 'centre column (default: %(default)s)'},
-        '--cy': {'type': int, 'default': 121, 'metavar': 'Y', 'help': 'centre row (default: %(default)s)'},
-        '--any_count': {**_YES_OR_NO, 'default': 0,
-                        'help': f'1 = take any number of images, not only {image_files.CELEBA_IMAGES} '
-                                '(default: 0)'},
-    }),
+        'celeba_dir': {'help': f'folder that contains {image_files.CELEBA_FOLDER}'},
+        '--cx': _option(int, 89, 'X', 'column of the centre'),
+        '--cy': _option(int, 121, 'Y', 'row of the centre'),
+        '--any_count': _switch(0, f'1 = accept any number, not only {image_files.CELEBA_IMAGES}')}),
     (create_from_images, 'datasets/mydataset myimagedir', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'image_dir': {'help': 'folder with the images'},
-        '--shuffle': {**_SHUFFLE, 'help': '0 = keep the order of the file names (default: 1)'},
-    }),
+        'image_dir': {'help': 'folder of the images'},
+        '--shuffle': _switch(1, '0 = keep the order of the file names')}),
     (create_from_hdf5, 'datasets/celebahq ~/celeba-hq-1024x1024.h5', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
         'hdf5_filename': {'help': "file with data sets 'data...', uint8 [N,C,H,W]; needs the package h5py"},
-        '--shuffle': {**_SHUFFLE, 'help': '0 = keep the order of the file (default: 1)'},
-    }),
+        '--shuffle': _switch(1, '0 = keep the order of the file')}),
 ]
 
 
-def _parser():
+def make_parser():
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog='dataset_tool.py', description=__doc__,
                                      epilog="'dataset_tool.py <command> -h' explains a command.")
     subparsers = parser.add_subparsers(dest='command', metavar='command', required=True)
@@ -349,9 +335,9 @@ def _parser():
 
 
 def main(argv=None):
-    """Run the command in `argv` (default: the command line's arguments); show the help if there is none."""
+    """Run the command in `argv`, by default that of the command line; show the help without one."""
     argv = sys.argv[1:] if argv is None else argv
-    args = vars(_parser().parse_args(argv or ['--help']))
+    args = vars(make_parser().parse_args(argv or ['--help']))
     args.pop('command')
     args.pop('function')(**args)
 

@@ -1,6 +1,6 @@
 """Train StyleGAN2, StyleGAN or Progressive GAN on a data set of TFRecords."""
 
-import script_start  # noqa: F401  (before all that takes time to load)
+import script_start  # noqa: F401  (must come first)
 
 # isort: split
 import json
@@ -24,9 +24,9 @@ RUN_DESC = {'stylegan': 'sgan-{dataset}-{num_gpus}gpu', 'progan': 'pgan-{dataset
 
 
 def choose_metrics(args):
-    """-> names of the metrics, why the default is not among them (None if it is or nobody wants it).
+    """Return the names of the metrics, and why the default metric is left out (None if it is not).
 
-    Raises UserError for one that is asked for and cannot be evaluated.
+    Raises UserError for a requested metric that cannot be evaluated.
     """
     if args.metrics == [] or (args.metrics and args.dry_run):
         return args.metrics, None
@@ -39,7 +39,7 @@ def choose_metrics(args):
 
 
 def check_files(args, settings):
-    """Raise UserError for a data set that cannot be read, or networks to start from that do not fit it."""
+    """Raise UserError for a data set that cannot be read, or a --resume pickle that does not fit it."""
     from training import dataset
     from training.loop import starting_networks  # loads TensorFlow
     wanted = {key: value for key, value in settings['dataset_args'].items() if key != 'tfrecord_dir'}
@@ -50,7 +50,7 @@ def check_files(args, settings):
 
 
 def main(argv=None):
-    """Parse, check, submit."""
+    """Parse the arguments, check them and submit the run."""
     parser = run_flags.make_parser(__doc__, metric_defaults)
     args = parser.parse_args(argv)
     cli.use_cache_dir(args)
@@ -58,7 +58,7 @@ def main(argv=None):
     if args.resume is not None:
         run = found_runs.find_run(args.resume, args.result_dir)
         if run is not None:
-            go_on(run, parser, argv, group)
+            resume_run(run, parser, argv, group)
             return
     missing = [f'--{name}' for name in ('data-dir', 'dataset', 'config') if given(args, name) is None]
     if missing:
@@ -81,10 +81,10 @@ def main(argv=None):
         print_settings(sc, settings)
         return
     if 'resume_pkl' in settings:
-        print(f'Only the weights of the networks come from {settings["resume_pkl"]}: the optimizers, the '
-              'order of the data, the random numbers and all running means start afresh.')
+        print(f'Only the weights of the networks come from {settings["resume_pkl"]}: optimizers, data order, '
+              'random numbers and running means start anew.')
     if reason is not None:
-        print(f'Training goes on without the default metric, fid50k: {reason}.')
+        print(f'Training continues without the default metric, fid50k: {reason}.')
     if args.trust_source:
         trust.remember_file(settings['resume_pkl'])
     settings = {key: EasyDict(value) if isinstance(value, dict) else value for key, value in settings.items()}
@@ -92,23 +92,23 @@ def main(argv=None):
 
 
 def slurm_options(args, group, changes=()):
-    """Options of the target Slurm, None for another target. changes: flags with which a run goes on."""
+    """Return the options of the Slurm target, None for another target. changes: flags of a resumed run."""
     if args.submit == 'slurm' and group.count > 1:
         raise UserError('--submit=slurm: the tasks of the job are the workers; leave out --workers and '
                         'TF_CONFIG')
     return slurm_flags.target_options(args, resume_script=os.path.abspath(__file__),
                                       resume_flags=list(changes), state_files='training-state-*',
-                                      straggler_seconds=120)  # Workers leave together.
+                                      straggler_seconds=120)  # workers exit together
 
 
 def run_desc(config, dataset, num_gpus):
-    """Description of a run."""
+    """Return the description of a run."""
     desc = RUN_DESC.get(config, 'stylegan2-{dataset}-{num_gpus}gpu-{config}')
     return desc.format(config=config, dataset=dataset, num_gpus=num_gpus)
 
 
-def go_on(run, parser, argv, group):
-    """Go on with a run, with the changes that the command line asks for."""
+def resume_run(run, parser, argv, group):
+    """Resume a run with the changes on the command line."""
     args = parser.parse_args(argv)
     require_known(args.metrics or [], others=['none'])
     from training.resuming import command  # loads TensorFlow
@@ -120,7 +120,7 @@ def go_on(run, parser, argv, group):
                for name, value in flags.items() if name in MAY_CHANGE]
     sc.slurm = slurm_options(args, group, changes)
     if sc.slurm is not None:
-        target.go_on(sc, run.state_path, args.dry_run)
+        target.resume(sc, run.state_path, args.dry_run)
     elif args.dry_run:
         print_settings(sc, sc.run_func_kwargs)
     elif group.is_first:
@@ -130,7 +130,7 @@ def go_on(run, parser, argv, group):
 
 
 def print_settings(sc, settings):
-    """Print what would run: the script for Slurm, or all settings, defaults included, as JSON."""
+    """Print the script for Slurm or, as JSON, all settings with their defaults."""
     if sc.submit_target == dnnlib.SubmitTarget.SLURM:
         print(submit.slurm_script(sc, RUN_FUNC), end='')
         return

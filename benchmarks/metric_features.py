@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib import cli
-from dnnlib.util import atomic_write
+from dnnlib.files import atomic_write
 from metrics import sessions
 from metrics.features.efficientnet_lite0 import EfficientNetLite0
 

@@ -16,8 +16,9 @@ import time
 from benchmarks import machine, processes, results_file, soak_report, soak_training, soak_watch
 from benchmarks.inputs import Inputs
 from dnnlib import cli
+from dnnlib.files import atomic_write
 from dnnlib.progress import Progress
-from dnnlib.util import UserError, atomic_write
+from dnnlib.util import UserError
 
 PARTIAL = 'benchmarks/results'  # for the results up to an interruption
 MINIBATCH = 4

@@ -1,6 +1,6 @@
-"""Helpers that know nothing about GANs: utilities, run submission and, in `dnnlib.tflib`, TensorFlow."""
+"""General helpers, nothing about GANs: utilities, run submission and, in `dnnlib.tflib`, TensorFlow."""
 
-# ruff: noqa: E402, I001  (before anything loads TensorFlow)
+# ruff: noqa: E402, I001  (prepare() runs before anything loads TensorFlow)
 from dnnlib import tf_environment
 
 tf_environment.prepare()

@@ -1,4 +1,4 @@
-"""Errors of TensorFlow that a user can do something about, in one line."""
+"""Turns errors of the machine, such as exhausted memory, into errors that the user can fix."""
 
 import contextlib
 import sys
@@ -6,19 +6,18 @@ import sys
 from dnnlib.util import UserError
 
 
-def _exhaustion():
-    """Classes of errors for want of memory or of space; TensorFlow's only where it has been loaded."""
-    tf = sys.modules.get('tensorflow.compat.v1')
-    return (MemoryError,) if tf is None else (MemoryError, tf.errors.ResourceExhaustedError)
-
-
 @contextlib.contextmanager
 def described(remedy='lower --minibatch-gpu, or give'):
-    """Raise UserError for want of memory, and for a full disk where TensorFlow writes. Also a decorator.
-    `remedy`: what can be done, in front of 'the process more'."""
+    """Raise UserError if memory runs out, or if the disk is full where TensorFlow writes. Also a decorator.
+
+    remedy: advice that ends before 'the process more'.
+    """
     try:
         yield
-    except _exhaustion() as error:
+    except Exception as error:
+        tf = sys.modules.get('tensorflow.compat.v1')  # may not be loaded
+        if not isinstance(error, (MemoryError, *([tf.errors.ResourceExhaustedError] if tf else []))):
+            raise
         if 'No space left' in str(error):
             raise UserError(str(error).partition('\n')[0]) from error
         raise UserError(f'memory has run out; {remedy} the process more (ulimit -v, the limit of the '

@@ -1,20 +1,20 @@
-"""Files that are complete and on the disk, or not there."""
+"""Files that are complete and on disk, or absent."""
 
 import contextlib
 import errno
 import os
 import uuid
 
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # of an OSError: the disk, or the user's share of it, is full
-TEMPORARY = '.tmp-'  # what names of files and folders begin with that are not complete
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the disk or the user's quota is full
+TEMPORARY = '.tmp-'  # prefix of the names of incomplete files and folders
 
 
 @contextlib.contextmanager
 def atomic_write(path, mode: str = 'wb'):
-    """Open a file that appears at `path` when the block ends without an error, complete, and never otherwise.
+    """Open a file that appears at `path`, complete, if the block ends without an error, and never otherwise.
 
-    When this returns the file is on the disk, and outlasts a loss of power. `mode` is 'wb' or 'w' (UTF-8). An
-    OSError for want of space or of permission names `path`.
+    Afterwards the file is on disk and survives a power failure. `mode` is 'wb' or 'w' (UTF-8). An OSError for
+    lack of space or permission names `path`.
     """
     assert mode in ('wb', 'w'), mode
     path = os.fspath(path)
@@ -27,7 +27,7 @@ def atomic_write(path, mode: str = 'wb'):
         os.replace(temporary, path)
         sync(os.path.dirname(path) or '.')
     except BaseException as error:
-        with contextlib.suppress(OSError):  # not there, or the file system has become read-only
+        with contextlib.suppress(OSError):  # absent, or the file system has become read-only
             os.remove(temporary)
         if isinstance(error, OSError) and (error.filename == temporary or error.errno in NO_SPACE):
             raise OSError(error.errno, os.strerror(error.errno), path) from error
@@ -35,11 +35,10 @@ def atomic_write(path, mode: str = 'wb'):
 
 
 def sync(path) -> None:
-    """Return when a file, or the names in a folder, are on the disk. Without effect for folders where the
-    system cannot open them."""
+    """Flush a file, or the names in a folder, to disk. No effect for folders on Windows."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except PermissionError:  # folders on Windows
+    except PermissionError:  # a folder on Windows
         return
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Progress of long work: how much is done, and how long the rest will take."""
+"""Shows the progress of long work: how much is done, and how long the rest will take."""
 
 import contextlib
 import sys
@@ -7,34 +7,35 @@ import time
 
 from dnnlib.util import format_time
 
-SECONDS_OF_SILENCE = 2.0      # Work that takes no longer says nothing.
-SECONDS_BETWEEN_LINES = 30.0  # After the first line, where that is not overwritten.
+SECONDS_OF_SILENCE = 2.0      # Shorter work shows nothing.
+SECONDS_BETWEEN_LINES = 30.0  # Where lines are not overwritten.
 
 
 class Progress:
-    """Shows how much is done and the time left: on a terminal in one line that is overwritten, elsewhere as
-    plain lines. Work that is over within two seconds shows nothing."""
+    """Shows how much is done and the time left, in one line on a terminal and in several elsewhere.
+
+    Work that takes less than two seconds shows nothing.
+    """
 
     def __init__(self, total, unit='', start=0, title='', digits=3, shows_rate=False):
-        """`total` None = unknown; `start`: what was done before; `title`: of the work, before the numbers;
-        `digits`: after the point, of numbers that are not whole; `shows_rate`: the speed as well as the time
-        left."""
-        self._total = total
-        self._digits = digits
-        self._unit = unit
-        self._title = title
-        self._shows_rate = shows_rate
+        """Start the clock.
+
+        total: None = unknown. start: amount that was done before. digits: decimals of amounts that are not
+        whole. shows_rate: show the speed, too.
+        """
+        self._total, self._unit, self._title = total, unit, title
+        self._digits, self._shows_rate = digits, shows_rate
         self._is_on_terminal = False
         self._next_time = time.monotonic() + SECONDS_OF_SILENCE
         self.restart(start)
 
     def restart(self, done):
-        """Reckon the time left from here on: what was done up to now took longer than the rest will."""
+        """Estimate the time left from here on; what was done before took longer than the rest will."""
         self._start = done
         self._start_time = time.monotonic()
 
     def show(self, done):
-        """Print the state if it is time."""
+        """Print the state if it is due."""
         now = time.monotonic()
         if now < self._next_time:
             return
@@ -48,7 +49,7 @@ class Progress:
             print(text, flush=True)
 
     def clear(self):
-        """Make room for other lines on a terminal."""
+        """Clear the line on a terminal."""
         if self._is_on_terminal:
             print(' ' * 60, end='\r', file=sys.__stderr__, flush=True)
             self._is_on_terminal = False
@@ -71,7 +72,7 @@ class Progress:
 
 @contextlib.contextmanager
 def announced(text):
-    """Print a line about work that is one piece, once it turns out to take longer than two seconds."""
+    """Print a line if the work in the block takes longer than two seconds."""
     timer = threading.Timer(SECONDS_OF_SILENCE, print, [text], {'flush': True})
     timer.daemon = True
     timer.start()
@@ -82,7 +83,7 @@ def announced(text):
 
 
 def shown(items, title, unit=''):
-    """Iterate over a sequence, and show how many of its items are done."""
+    """Yield the items of a sequence, and show how many are done."""
     progress = Progress(len(items), unit, title=title)
     for count, item in enumerate(items):
         progress.show(count)

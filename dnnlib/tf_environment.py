@@ -1,21 +1,21 @@
-"""What TensorFlow reads from the environment, once, when it loads."""
+"""The environment variables that TensorFlow reads once, when it loads."""
 
 import os
 import platform
 import sys
 
 X86 = ('x86_64', 'AMD64')
-LATE = ('TensorFlow was imported before dnnlib and without oneDNN: networks take up to three times longer on '
-        'this CPU. Import dnnlib first or set TF_ENABLE_ONEDNN_OPTS=1; 0 keeps oneDNN off silently.')
+LATE = ('TensorFlow was imported before dnnlib and without oneDNN: networks are up to three times slower on '
+        'this CPU. Import dnnlib first, or set TF_ENABLE_ONEDNN_OPTS=1; 0 silences this line.')
 
 
 def prepare():
-    """Set the variables that TensorFlow reads when it loads. What the user has set stays.
+    """Set the variables that the user has not set.
 
-    On x86 CPUs oneDNN is on: TensorFlow itself switches it on only where there are AVX-512 instructions for
-    neural networks. If TensorFlow has been loaded without it, a line on stderr says so.
+    oneDNN is switched on for every x86 CPU; TensorFlow does that only with AVX-512 VNNI. If TensorFlow is
+    loaded already without it, a line on stderr says so.
     """
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # Warnings about its internals are for its makers.
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # hides warnings about TensorFlow's internals
     if platform.machine() not in X86 or 'TF_ENABLE_ONEDNN_OPTS' in os.environ:
         return
     if 'tensorflow' in sys.modules and not onednn_is_on():
@@ -24,6 +24,6 @@ def prepare():
 
 
 def onednn_is_on() -> bool:
-    """Does the TensorFlow that is loaded use oneDNN? Loads it if need be."""
+    """Return whether TensorFlow uses oneDNN. Loads TensorFlow if necessary."""
     from tensorflow.python.util import _pywrap_util_port
     return _pywrap_util_port.IsMklEnabled()

@@ -1,4 +1,4 @@
-"""Small helpers by their published names: dictionaries, logs, look-up by name, files and downloads."""
+"""Helpers with published names: dictionaries, logs, look-up by name, files and downloads."""
 
 import contextlib
 import fnmatch
@@ -19,11 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from dnnlib.files import NO_SPACE, atomic_write  # noqa: F401  (names that others take from here)
-
 _ANSWERS = {**dict.fromkeys(['y', 'yes', 't', 'true', 'on', '1'], 1),
             **dict.fromkeys(['n', 'no', 'f', 'false', 'off', '0'], 0)}
-_SHORTHANDS = [  # applied in this order
+_SHORTHANDS = [  # in this order
     (re.compile(r'^np\.'), 'numpy.'),
     (re.compile(r'^tf\.'), 'tensorflow.'),
     # Names such as tf.train.AdamOptimizer mean the TF1 API; full internal names stay as they are.
@@ -34,17 +32,17 @@ _cache_dir_override = None
 
 
 class UserError(Exception):
-    """A mistake that the user can mend. The text is one clear line; scripts print it without a traceback."""
+    """An error that the user can fix. Scripts print its text, one clear line, without a traceback."""
 
 
 class DownloadError(UserError, OSError):
-    """A file cannot be downloaded."""
+    """A file could not be downloaded."""
 
-    reason = ''  # without the names of file and URL
+    reason = ''  # the cause, without the names of file and URL
 
 
 class EasyDict(dict):
-    """A dict whose items can also be read, written and deleted as attributes."""
+    """A dict whose items are attributes, too."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -60,14 +58,13 @@ class EasyDict(dict):
 
 
 class Logger:
-    """Takes over stdout and stderr until it is closed: whatever is printed appears on the stdout of before
-    and, if there is one, in a log file.
+    """Replaces stdout and stderr until it is closed. Output goes to the previous stdout and to a log file.
 
-    One that is opened inside another hands its text to the outer one. Usable in a `with` statement.
+    Loggers can be nested: the inner one writes to the outer one. Usable in a `with` statement.
     """
 
     def __init__(self, file_name: str | None = None, file_mode: str = 'w', should_flush: bool = True):
-        """`file_name` None = no log file; `should_flush`: so that nothing is lost if the process dies."""
+        """Open the log. `file_name` None = no log file; `should_flush`: flush after every write."""
         self.file = None if file_name is None else open(file_name, file_mode, encoding='utf-8')  # noqa: SIM115
         self.should_flush = should_flush
         self._before = {name: getattr(sys, name) for name in ('stdout', 'stderr')}
@@ -81,7 +78,7 @@ class Logger:
         self.close()
 
     def write(self, text: str) -> None:
-        """Add text to the log file and show it."""
+        """Write text to the log file and to the previous stdout."""
         if text == '':
             return
         for target in self._targets():
@@ -90,12 +87,12 @@ class Logger:
             self.flush()
 
     def flush(self) -> None:
-        """Let nothing wait in a buffer."""
+        """Flush the log file and the previous stdout."""
         for target in self._targets():
             target.flush()
 
     def close(self) -> None:
-        """End the log. A stream that another logger has taken since then stays with that one."""
+        """Restore the streams, unless another logger has replaced them since, and close the log file."""
         try:
             self.flush()
         finally:
@@ -106,14 +103,14 @@ class Logger:
                 self.file.close()
 
     def _targets(self):
-        """Where text goes. An inner logger may still hand some over after this one was closed."""
+        """Yield the streams to write to. An inner logger may still write after this one was closed."""
         if self.file is not None and not self.file.closed:
             yield self.file
         yield self._before['stdout']
 
 
 def format_time(seconds: int | float) -> str:
-    """Seconds -> for example '5s', '1m 00s', '1h 00m 00s' or '1d 01h 01m'."""
+    """Format seconds as '5s', '1m 00s', '1h 00m 00s' or '1d 01h 01m'."""
     s = round(float(seconds))
     if s < 60:
         return f'{s}s'
@@ -125,7 +122,7 @@ def format_time(seconds: int | float) -> str:
 
 
 def ask_yes_no(question: str) -> int:
-    """Ask on the console until the answer is a yes (-> 1) or a no (-> 0)."""
+    """Ask on the console until the answer is yes (-> 1) or no (-> 0)."""
     while True:
         print(f'{question} [y/n]')
         answer = input().strip().lower()
@@ -134,12 +131,12 @@ def ask_yes_no(question: str) -> int:
 
 
 def tuple_product(t: tuple) -> Any:
-    """Product of the elements; 1 for an empty tuple."""
+    """Return the product of the elements."""
     return math.prod(t)
 
 
 def get_dtype_and_ctype(type_obj: Any) -> tuple[np.dtype, Any]:
-    """NumPy dtype and ctypes type for a type name or for an object that has one, such as np.float32.
+    """Return the NumPy dtype and ctypes type of a type name or of an object with one, such as np.float32.
 
     Raises RuntimeError for an object without a name.
     """
@@ -154,7 +151,7 @@ def get_dtype_and_ctype(type_obj: Any) -> tuple[np.dtype, Any]:
 
 
 def is_pickleable(obj: Any) -> bool:
-    """Can this object be pickled?"""
+    """Return whether this object can be pickled."""
     try:
         pickle.dump(obj, io.BytesIO())
     except Exception:  # whatever the object's own code raises
@@ -169,7 +166,7 @@ def _import_and_look_up(module_name, local_name):
 
 
 def _import_unless_missing(module_name):
-    """Import; only the absence of this very module is not an error."""
+    """Import a module; it is no error if this very module does not exist."""
     try:
         importlib.import_module(module_name)
     except ImportError as error:
@@ -178,10 +175,10 @@ def _import_unless_missing(module_name):
 
 
 def get_module_from_obj_name(obj_name: str) -> tuple[types.ModuleType, str]:
-    """'package.module.Class.function' -> (the module, 'Class.function').
+    """Split 'package.module.Class.function' into the module and 'Class.function'.
 
-    `np.` stands for `numpy.`; `tf.` and `tensorflow.` for the TF1 API. If nothing is found, raises what tells
-    most: the error inside a broken module, AttributeError for a missing name, else ImportError.
+    `np.` stands for `numpy.`, `tf.` and `tensorflow.` for the TF1 API. Raises the error of a broken module,
+    AttributeError for a missing name, or else ImportError.
     """
     for pattern, replacement in _SHORTHANDS:
         obj_name = pattern.sub(replacement, obj_name)
@@ -199,7 +196,7 @@ def get_module_from_obj_name(obj_name: str) -> tuple[types.ModuleType, str]:
 
 
 def get_obj_from_module(module: types.ModuleType, obj_name: str) -> Any:
-    """Follow a dotted name from the module; an empty name is the module itself."""
+    """Return the object of a dotted name in a module; an empty name is the module itself."""
     obj = module
     for part in obj_name.split('.') if obj_name else []:
         obj = getattr(obj, part)
@@ -207,12 +204,12 @@ def get_obj_from_module(module: types.ModuleType, obj_name: str) -> Any:
 
 
 def get_obj_by_name(name: str) -> Any:
-    """Object of this fully qualified name; errors as in `get_module_from_obj_name`."""
+    """Return the object of this full name. Raises as `get_module_from_obj_name`."""
     return get_obj_from_module(*get_module_from_obj_name(name))
 
 
 def call_func_by_name(*args, func_name: str | None = None, **kwargs) -> Any:
-    """Call the function (or class) of this fully qualified name."""
+    """Call the function or class of this full name."""
     assert func_name is not None
     func = get_obj_by_name(func_name)
     assert callable(func), func_name
@@ -220,24 +217,24 @@ def call_func_by_name(*args, func_name: str | None = None, **kwargs) -> Any:
 
 
 def construct_class_by_name(*args, class_name: str | None = None, **kwargs) -> Any:
-    """Construct an object of the class of this fully qualified name."""
+    """Construct an object of the class of this full name."""
     return call_func_by_name(*args, func_name=class_name, **kwargs)
 
 
 def get_module_dir_by_obj_name(obj_name: str) -> str:
-    """Directory of the source file that defines this object."""
+    """Return the directory of the source file that defines this object."""
     module, _ = get_module_from_obj_name(obj_name)
     return os.path.dirname(inspect.getfile(module))
 
 
 def is_top_level_function(obj: Any) -> bool:
-    """Is this a function or class that can be found by name in its module?"""
+    """Return whether this is a function or class that its module has under its name."""
     module = sys.modules.get(getattr(obj, '__module__', None))
     return callable(obj) and module is not None and getattr(obj, '__name__', None) in vars(module)
 
 
 def get_top_level_function_name(obj: Any) -> str:
-    """Fully qualified name. What the main script defines gets the script's name: others can import that."""
+    """Return the full name of a function, with the name of the main script for `__main__`."""
     assert is_top_level_function(obj)
     module_name = obj.__module__
     main_file = getattr(sys.modules['__main__'], '__file__', None)
@@ -248,10 +245,10 @@ def get_top_level_function_name(obj: Any) -> str:
 
 def list_dir_recursively_with_ignore(dir_path: str, ignores: list[str] | None = None,
                                      add_base_to_relative: bool = False) -> list[tuple[str, str]]:
-    """All files below a directory as (path, path relative to it), top down.
+    """Return all files below a directory as (path, path relative to it), top down.
 
-    Files and directories whose name matches a pattern of `ignores` are left out. `add_base_to_relative` puts
-    the directory's own name in front of the relative paths.
+    ignores: patterns of the names of files and directories to leave out. add_base_to_relative: let the
+    relative paths start with the name of the directory.
     """
     assert os.path.isdir(dir_path), dir_path
 
@@ -268,7 +265,7 @@ def list_dir_recursively_with_ignore(dir_path: str, ignores: list[str] | None = 
 
 
 def copy_files_and_create_dirs(files: list[tuple[str, str]]) -> None:
-    """Copy the contents of each (source, destination), making the directories that are missing."""
+    """Copy the contents of each (source, destination), and create missing directories."""
     for source, destination in files:
         os.makedirs(os.path.dirname(destination) or '.', exist_ok=True)
         shutil.copyfile(source, destination)
@@ -276,8 +273,10 @@ def copy_files_and_create_dirs(files: list[tuple[str, str]]) -> None:
 
 @contextlib.contextmanager
 def paused_gc():
-    """Collect no cyclic garbage meanwhile. For what makes many objects that stay, such as graphs: going
-    through all of them again and again takes a fifth of the time."""
+    """Pause the garbage collector in a block that creates many lasting objects, such as a graph.
+
+    Scanning them again and again takes a fifth of the time.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -288,7 +287,7 @@ def paused_gc():
 
 
 def set_cache_dir(path: str) -> None:
-    """Let everything that is kept from run to run be in this directory."""
+    """Set the cache directory."""
     global _cache_dir_override
     _cache_dir_override = path
 
@@ -298,20 +297,24 @@ def _chosen_cache_dir():
 
 
 def cache_dir() -> str:
-    """Folder of downloads and of statistics: the one set, else $DNNLIB_CACHE_DIR, else `.stylegan2-cache` in
-    the current directory, as in StyleGAN2."""
+    """Return the cache directory for downloads and statistics.
+
+    It is the one set, or else $DNNLIB_CACHE_DIR, or else `.stylegan2-cache`, as in StyleGAN2.
+    """
     return _chosen_cache_dir() or '.stylegan2-cache'
 
 
 def make_cache_dir_path(*paths: str) -> str:
-    """Path below the user's cache directory: the one set, else $DNNLIB_CACHE_DIR, else ~/.cache/dnnlib, as in
-    StyleGAN2-ADA."""
+    """Return a path in the user's cache directory.
+
+    It is the one set, or else $DNNLIB_CACHE_DIR, or else ~/.cache/dnnlib, as in StyleGAN2-ADA.
+    """
     home = os.environ.get('HOME', os.environ.get('USERPROFILE', tempfile.gettempdir()))
     return os.path.join(_chosen_cache_dir() or os.path.join(home, '.cache', 'dnnlib'), *paths)
 
 
 def is_url(obj: Any, allow_file_urls: bool = False) -> bool:
-    """Is this a string with a scheme and a host that contains a dot? `file:///...` passes only if allowed."""
+    """Return whether this is a URL whose host contains a dot or, if allowed, file:///..."""
     if not isinstance(obj, str) or '://' not in obj:
         return False
     if allow_file_urls and obj.startswith('file:///'):
@@ -324,16 +327,16 @@ def is_url(obj: Any, allow_file_urls: bool = False) -> bool:
 
 
 def open_url(url: str, cache_dir: str | None = None, num_attempts: int = 10, verbose: bool = True):
-    """Binary file object with the contents of a URL, kept in `cache_dir` if that is given.
+    """Open the contents of a URL as a binary file, and keep them in `cache_dir` if that is given.
 
-    See `downloads.fetch` for how. Raises DownloadError, an OSError, if the file cannot be had.
+    See `downloads.fetch`. Raises DownloadError, an OSError, if the download fails.
     """
     assert is_url(url, allow_file_urls=True), url
     assert num_attempts >= 1
     if url.startswith('file:///'):
         path = url.removeprefix('file:///')
         return open(path if os.path.exists(path) else f'/{path}', 'rb')
-    from dnnlib.downloading import downloads  # which stands on this module
+    from dnnlib.downloading import downloads  # imports this module
     if cache_dir is None:
         return downloads.open_uncached(url, num_attempts, verbose)
     return open(downloads.fetch(url, cache_dir, num_attempts, verbose), 'rb')

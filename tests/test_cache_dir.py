@@ -132,7 +132,7 @@ def test_offline_the_error_names_file_url_and_path(offline):
         misc.open_file_or_url(url)
     path = downloads.place(url, '.stylegan2-cache', 'karras2019stylegan-cats-256x256.pkl')
     assert str(caught.value) == (f'karras2019stylegan-cats-256x256.pkl: cannot be downloaded from {url} '
-                                 f'(no connection); a copy from elsewhere is found as {path}')
+                                 f'(no connection); to use a copy from elsewhere, store it as {path}')
     os.mkdir('.stylegan2-cache')
     with open(path, 'w') as file:
         file.write('there')

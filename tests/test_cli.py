@@ -26,7 +26,7 @@ def test_number_range_refuses_anything_else(text):
 
 
 def test_number_range_refuses_endless_ranges_at_once():
-    with pytest.raises(argparse.ArgumentTypeError, match='more than 1000000 numbers'):
+    with pytest.raises(argparse.ArgumentTypeError, match='expected at most 1000000 numbers'):
         cli.number_range('1-99999999999')
 
 
@@ -103,7 +103,7 @@ def raising(error):
     (OSError(errno.ENOSPC, 'x'), 2, f'Error: {os.strerror(errno.ENOSPC)}'),
     (KeyboardInterrupt(), 130, 'Interrupted.'),
 ])
-def test_what_the_user_can_mend_is_one_line(error, status, line, capsys):
+def test_an_error_that_the_user_can_fix_is_one_line(error, status, line, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.run_script(raising(error))
     assert caught.value.code == status

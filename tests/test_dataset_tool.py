@@ -120,7 +120,7 @@ def test_a_folder_with_another_data_set_is_refused(tmp_path):
     export(tmp_path / 'one', grey[:, np.newaxis])
     (tmp_path / 'one').rename(tmp_path / 'two')
     before = contents(tmp_path / 'two')
-    with pytest.raises(UserError, match='two: holds files of another data set, such as one-r0'):
+    with pytest.raises(UserError, match='two: contains files of another data set, such as one-r0'):
         export(tmp_path / 'two', grey[:, np.newaxis])
     assert contents(tmp_path / 'two') == before
 
@@ -247,15 +247,15 @@ def replace(name, magic, counts, num_bytes):
     (remove(LABELS_GZ), f'{LABELS_GZ}: cannot be read .*No such file'),
     (rewrite(IMAGES_GZ, lambda content: content[:len(content) // 2]), f'{IMAGES_GZ}: cannot be read'),
     (rewrite(IMAGES_GZ, gzip.decompress), f'{IMAGES_GZ}: cannot be read .*Not a gzipped file'),
-    (rewrite(LABELS_GZ, lambda content: gzip.compress(b'')), f'{LABELS_GZ}: begins with magic number 0'),
+    (rewrite(LABELS_GZ, lambda content: gzip.compress(b'')), f'{LABELS_GZ}: starts with magic number 0'),
     (replace(IMAGES_GZ, 2049, [3, 28, 28], 2352), 'magic number 2049 .*expected 2051'),
     (replace(LABELS_GZ, 2051, [3], 3), 'magic number 2051 .*expected 2049'),
     (replace(IMAGES_GZ, 2051, [3, 32, 32], 3072), r'size \[32, 32\]; expected .*\[28, 28\]'),
-    (replace(IMAGES_GZ, 2051, [3, 28, 28], 2351), 'holds 2351 bytes, .* 3 entries, which take 2352'),
-    (replace(LABELS_GZ, 2049, [3], 4), 'holds 4 bytes'),
-    (replace(LABELS_GZ, 2049, [0], 0), 'promises 0 entries'),
-    (replace(LABELS_GZ, 2049, [2], 2), 'holds 2 labels, but .* holds 3 images'),
-    (lambda folder: write_mnist(folder, labels=[0, 10, 0]), 'holds the class 10; expected 0 to 9')])
+    (replace(IMAGES_GZ, 2051, [3, 28, 28], 2351), 'contains 2351 bytes; the 3 entries in its header need'),
+    (replace(LABELS_GZ, 2049, [3], 4), 'contains 4 bytes'),
+    (replace(LABELS_GZ, 2049, [0], 0), 'the 0 entries in its header'),
+    (replace(LABELS_GZ, 2049, [2], 2), 'contains 2 labels, but .* beside it 3 images'),
+    (lambda folder: write_mnist(folder, labels=[0, 10, 0]), 'contains the class 10; expected 0 to 9')])
 def test_damaged_idx_files_are_named(tmp_path, prepare, match):
     folder = write_mnist(tmp_path / 'mnist')
     prepare(folder)
@@ -310,7 +310,7 @@ def test_images_of_other_modes_are_refused(tmp_path, mode):
     ([8, 4], 'L', '^Input images must have the same width and height: .*2.png has 8x4'),
     ([6, 6], 'L', '^Input image resolution must be a power-of-two: .*2.png has 6x6'),
     ([2, 2], 'L', '^Input image resolution must be a power-of-two: .*2.png has 2x2'),
-    ([16, 16], 'L', '2.png: has 16x16 and mode L, but .*0.png has 8x8 and mode L; .* must be alike'),
+    ([16, 16], 'L', '2.png: has 16x16 and mode L, but .*0.png has 8x8 and mode L; .* must match'),
     ([8, 8], 'RGB', '2.png: has 8x8 and mode RGB, but .*0.png has 8x8 and mode L')])
 def test_images_that_do_not_go_with_the_first_are_named(tmp_path, size, mode, match):
     source = write_images(tmp_path / 'images', grey)
@@ -419,7 +419,7 @@ def test_display_writes_as_many_images_as_wanted_where_it_is_told(tmp_path, sess
     run('display', tmp_path / 'set', '--output', tmp_path / 'two.png', '--num_images', 2)
     with PIL.Image.open(tmp_path / 'two.png') as picture:
         np.testing.assert_array_equal(np.asarray(picture), np.concatenate(grey[:2], axis=1))
-    with pytest.raises(UserError, match='two: no picture format'):
+    with pytest.raises(UserError, match='two: unknown picture format'):
         run('display', tmp_path / 'set', '--output', tmp_path / 'two')
     with pytest.raises(UserError, match='gone/two.png: the picture cannot be written: No such file'):
         run('display', tmp_path / 'set', '--output', tmp_path / 'gone' / 'two.png')

@@ -60,7 +60,7 @@ def test_lsun_names_and_skips_what_is_no_image(tmp_path, capsys):
     told = capsys.readouterr().out.splitlines()
     assert [line.split(':')[0] for line in told if 'key' in line] == [
         'Skipped key00', 'Skipped key02', 'Skipped key03']
-    assert 'Skipped key00: no image file' in told
+    assert 'Skipped key00: not an image file' in told
     assert 'Used 2 of 5 entries.' in told
 
 
@@ -120,8 +120,8 @@ def test_folders_that_hold_no_usable_lmdb_are_named(tmp_path):
     content = (source / 'data.mdb').read_bytes()
     for damaged, match in [
             (b'', 'cannot be read as an LMDB'), (b'junk' * 5000, 'cannot be read as an LMDB'),
-            (content[:len(content) // 2], 'is cut off: it has .* bytes of'),
-            (content[:-1], 'is cut off: it has .* bytes of')]:
+            (content[:len(content) // 2], 'is truncated to .* bytes'),
+            (content[:-1], 'is truncated to .* bytes')]:
         (source / 'data.mdb').write_bytes(damaged)
         refused(tmp_path, f'data.mdb: {match}', 'create_lsun', source)
 
@@ -147,7 +147,7 @@ def test_opencv_decodes_where_it_is_installed_and_pillow_what_it_cannot(tmp_path
     run('create_lsun', tmp_path / 'set', source, '--resolution', 8)
     np.testing.assert_array_equal(
         images_in(tmp_path / 'set', 8), np.stack([bgr[:, :, ::-1], pixels]).transpose(0, 3, 1, 2))
-    assert 'Skipped key02: no image file' in capsys.readouterr().out
+    assert 'Skipped key02: not an image file' in capsys.readouterr().out
 
 
 def test_images_are_turned_upright():
@@ -186,10 +186,10 @@ def test_hdf5_without_a_label_file_has_no_labels(tmp_path):
 
 
 @pytest.mark.parametrize('arrays, match', [
-    ({}, "pack.h5: holds no images; expected a data set 'data...', uint8"),
-    (dict(images=random_pixels(2, 3, 8, 8)), 'pack.h5: holds no images'),
-    (dict(data=random_pixels(2, 8, 8)), 'pack.h5: holds no images'),
-    (dict(data=np.zeros([2, 3, 8, 8], np.float32)), 'pack.h5: holds no images'),
+    ({}, "pack.h5: contains no images; expected a data set 'data...', uint8"),
+    (dict(images=random_pixels(2, 3, 8, 8)), 'pack.h5: contains no images'),
+    (dict(data=random_pixels(2, 8, 8)), 'pack.h5: contains no images'),
+    (dict(data=np.zeros([2, 3, 8, 8], np.float32)), 'pack.h5: contains no images'),
     (dict(data=random_pixels(2, 8, 8, 3)), r'images have shape \[8, 8, 3\]; expected 1 or 3 channels')])
 def test_hdf5_files_without_usable_images_are_named(tmp_path, arrays, match):
     refused(tmp_path, match, 'create_from_hdf5', write_hdf5(tmp_path / 'pack.h5', **arrays))
@@ -202,7 +202,7 @@ def test_damaged_hdf5_files_are_named(tmp_path):
         path.write_bytes(damaged)
         refused(tmp_path, 'pack.h5: cannot be read as HDF5', 'create_from_hdf5', path)
     path.unlink()
-    refused(tmp_path, 'pack.h5: there is no such HDF5 file$', 'create_from_hdf5', path)
+    refused(tmp_path, 'pack.h5: no such HDF5 file$', 'create_from_hdf5', path)
 
 
 def test_a_damaged_image_in_an_hdf5_file_is_named(tmp_path):
@@ -216,7 +216,7 @@ def test_a_damaged_image_in_an_hdf5_file_is_named(tmp_path):
 
 
 @pytest.mark.parametrize('labels, match', [
-    (np.zeros([4, 2]), r'pack-labels.npy: labels are float64 of shape \[4, 2\]; expected numbers, one row'),
+    (np.zeros([4, 2]), r'pack-labels.npy: labels are float64 of shape \[4, 2\]; expected one row of numbers'),
     (np.zeros([5]), r'pack-labels.npy: labels are float64 of shape \[5\]'),
     (np.array([['a']] * 5), 'pack-labels.npy: labels are <U1'),
     (np.array([[None]] * 5), 'pack-labels.npy: cannot be read as an array')])

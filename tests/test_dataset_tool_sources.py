@@ -33,7 +33,7 @@ from training.data import image_files
     (['create_celeba', 'set', 'source'], dict(cx=89, cy=121, any_count=0)),
     (['create_from_hdf5', 'set', 'source'], dict(shuffle=1))])
 def test_options_have_the_published_defaults_and_one_is_our_own(command, options):
-    args = vars(dataset_tool._parser().parse_args(command))
+    args = vars(dataset_tool.make_parser().parse_args(command))
     function = args.pop('function')
     assert list(args.items())[1:] == [*zip(list(args)[1:3], ['set', 'source'], strict=True), *options.items()]
     assert args.pop('command') == function.__name__
@@ -95,10 +95,10 @@ def test_classes_may_be_of_any_integer_type(tmp_path, dtype):
     (dict(labels=[1.0]), 'labels are float64'),
     (dict(labels=['1']), 'labels are <U1'),
     (dict(labels=[2 ** 70]), 'labels are object'),
-    (dict(labels=[[1], [1, 2]]), 'the labels are no list of numbers'),
+    (dict(labels=[[1], [1, 2]]), 'the labels are not a list of numbers'),
     (dict(labels={1: 1}), 'labels are object'),
-    (dict(labels=[10]), 'holds the class 10; expected 0 to 9'),
-    (dict(labels=[-1]), 'holds the class -1; expected 0 to 9')])
+    (dict(labels=[10]), 'contains the class 10; expected 0 to 9'),
+    (dict(labels=[-1]), 'contains the class -1; expected 0 to 9')])
 def test_cifar_batches_that_do_not_fit_are_named(tmp_path, changes, match):
     source = write_cifar10(tmp_path / 'cifar', **changes)
     refused(tmp_path, f'data_batch_3: {match}', 'create_cifar10', source)
@@ -151,7 +151,7 @@ def test_cifar100_without_fine_classes_is_refused(tmp_path):
     (tmp_path / 'train').write_bytes(pickle.dumps({'data': pixels, 'labels': [1]}))
     refused(tmp_path, "train: expected a dictionary with .* 'fine_labels'", 'create_cifar100', tmp_path)
     (tmp_path / 'train').write_bytes(pickle.dumps({'data': pixels, 'fine_labels': [100]}))
-    refused(tmp_path, 'train: holds the class 100; expected 0 to 99', 'create_cifar100', tmp_path)
+    refused(tmp_path, 'train: contains the class 100; expected 0 to 99', 'create_cifar100', tmp_path)
 
 
 def test_svhn_joins_its_parts_in_shuffled_order(tmp_path):
@@ -170,7 +170,7 @@ def test_svhn_joins_its_parts_in_shuffled_order(tmp_path):
     ((random_pixels(2, 3, 32, 32),), r'expected the pair \(images, labels\)'),
     ({'data': 1, 'labels': 2}, 'expected the pair'),
     ((random_pixels(2, 32, 32, 3), [1, 2]), r'images are .*\[2, 32, 32, 3\]; expected uint8 .*\[N,3,32,32\]'),
-    ((random_pixels(2, 3, 32, 32), [1, 10]), 'holds the class 10; expected 0 to 9')])
+    ((random_pixels(2, 3, 32, 32), [1, 10]), 'contains the class 10; expected 0 to 9')])
 def test_svhn_files_that_do_not_fit_are_named(tmp_path, batch, match):
     (tmp_path / 'train_1.pkl').write_bytes(pickle.dumps(batch))
     refused(tmp_path, f'train_1.pkl: {match}', 'create_svhn', tmp_path)
@@ -198,7 +198,7 @@ def test_celeba_is_cropped_in_shuffled_order(tmp_path, monkeypatch, args, rows, 
 
 def test_part_of_celeba_has_to_be_asked_for(tmp_path):
     source = write_celeba(tmp_path / 'celeba')
-    refused(tmp_path, '^Expected to find 202599 images: .* holds 3 PNG files; .*add --any_count 1',
+    refused(tmp_path, '^Expected to find 202599 images: .* contains 3 PNG files; .*add --any_count 1',
             'create_celeba', source)
     run('create_celeba', tmp_path / 'set', source, '--any_count', 1)
     assert len(images_in(tmp_path / 'set', 128)) == 3
@@ -207,7 +207,7 @@ def test_part_of_celeba_has_to_be_asked_for(tmp_path):
 @pytest.mark.parametrize('folder', ['celeba', 'none'])
 def test_celeba_without_images_is_refused(tmp_path, folder):
     write_celeba(tmp_path / 'celeba', pixels=[])
-    refused(tmp_path, 'Expected to find 202599 images: .* holds 0 PNG files',
+    refused(tmp_path, 'Expected to find 202599 images: .* contains 0 PNG files',
             'create_celeba', tmp_path / folder, '--any_count', 1)
 
 

@@ -173,7 +173,7 @@ def test_another_process_continues_what_an_interrupted_one_has_left(server, fetc
     assert 0 < size < len(DATA)
     if kind == signal.SIGINT:
         assert 'KeyboardInterrupt' in errors
-        assert 'MB have arrived; the next call continues there' in output
+        assert 'MB have arrived; the next call resumes there' in output
     assert fetch(file(DATA)) == DATA
     assert server.ranges == [None, f'bytes={size}-']
 
@@ -232,8 +232,8 @@ def test_without_a_connection_the_error_comes_soon_and_says_where_a_copy_would_b
     with pytest.raises(DownloadError) as caught:
         downloads.fetch(url, str(tmp_path))
     path = tmp_path / f'{hashlib.md5(url.encode()).hexdigest()}_cats.pkl'
-    assert str(caught.value) == (f'cats.pkl: cannot be downloaded from {url} (no connection); a copy from '
-                                 f'elsewhere is found as {path}')
+    assert str(caught.value) == (f'cats.pkl: cannot be downloaded from {url} (no connection); to use a copy '
+                                 f'from elsewhere, store it as {path}')
     assert len(waits) == 2
     assert os.listdir(tmp_path) == []
     path.write_bytes(DATA)
@@ -357,7 +357,7 @@ def test_the_page_about_quotas_is_an_error_and_takes_nothing_away(server, fetch,
 def test_a_page_is_no_network(fetch, cache):
     """Such as that of a hotel, which answers in place of everybody."""
     page = b'<html>Please log in</html>' + b' ' * 9000
-    with pytest.raises(DownloadError, match='answered with a page and not with the file'):
+    with pytest.raises(DownloadError, match='answered with a page instead of the file'):
         fetch(answer(page, Content_Type='text/html'))
     assert os.listdir(cache) == []
 

@@ -244,7 +244,7 @@ def test_what_is_nested_deep_is_refused_after_a_few_steps_per_byte(data, tmp_pat
     path = tmp_path / 'deep.pkl'
     path.write_bytes(data)
     with counted_calls() as calls, pytest.raises(UserError, match=f'^{path}: refused: '):
-        misc.load_networks(str(path))
+        misc.load_pkl(str(path))
     assert len(calls) < 20 * len(data)
 
 

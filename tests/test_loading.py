@@ -1,4 +1,4 @@
-"""Files that hold one network, three or others: training.misc and pretrained_networks."""
+"""Files that hold one network, three or others: training.pickles and its published names."""
 
 import io
 
@@ -29,10 +29,9 @@ def saved(tmp_path, obj):
 @pytest.mark.parametrize('kind', [tuple, list])
 def test_three_networks_are_a_triple(kind, triple, tmp_path):
     path = saved(tmp_path, kind(triple))
-    for load in (misc.load_networks, pretrained_networks.load_networks):
-        networks = load(path)
-        assert type(networks) is tuple
-        assert [net.name for net in networks] == ['G', 'D', 'Gs']
+    networks = pretrained_networks.load_networks(path)
+    assert type(networks) is tuple
+    assert [net.name for net in networks] == ['G', 'D', 'Gs']
     assert pretrained_networks.load_generator(path) is pretrained_networks.load_networks(path)[2]
 
 
@@ -58,7 +57,6 @@ def test_a_generator_is_read_without_the_networks_beside_it(triple, tmp_path):
         assert 'Placeholder' in template
         assert 'Conv2D' not in template, 'what is inside has a template of its own'
         values = {name: Gs.get_var(name) for name in Gs.vars}
-        assert misc.load_generator(path).scope == 'Gs_1', 'misc loads as often as it is asked to'
     assert list(values) == list(triple[2].vars)
     for name, value in values.items():
         np.testing.assert_array_equal(value, triple[2].get_var(name))
@@ -95,11 +93,10 @@ def test_a_single_discriminator_draws_no_images(triple, tmp_path):
     (lambda G, D, Gs: {'a': 1}, 'an object of type dict')])
 def test_what_was_found_instead_of_a_triple_is_said(choose, found, triple, tmp_path):
     path = saved(tmp_path, choose(*triple))
-    for load in (misc.load_networks, pretrained_networks.load_networks):
-        with pytest.raises(UserError) as caught:
-            load(path)
-        assert str(caught.value) == (
-            f'{path}: expected three networks (G, D, Gs), as training snapshots hold; found {found}')
+    with pytest.raises(UserError) as caught:
+        pretrained_networks.load_networks(path)
+    assert str(caught.value) == (
+        f'{path}: expected three networks (G, D, Gs), as in training snapshots; found {found}')
 
 
 def test_lists_of_networks_come_as_they_are(triple, tmp_path):

@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.util import EasyDict, UserError
-from training import misc
+from training import misc, pictures
 
 
 class FakeDataset:
@@ -94,7 +94,7 @@ def test_saved_grid_is_a_picture_in_the_format_of_its_name(tmp_path):
     with PIL.Image.open(tmp_path / 'grid.JPG') as picture:
         assert (picture.format, picture.size) == ('JPEG', (16, 16))
     assert sorted(path.name for path in tmp_path.iterdir()) == ['grid.JPG', 'grid.png']
-    with pytest.raises(UserError, match='grid.abc: no picture format has such a name'):
+    with pytest.raises(UserError, match='grid.abc: unknown picture format'):
         misc.save_image_grid(images, tmp_path / 'grid.abc')
 
 
@@ -149,7 +149,7 @@ def test_blocks_beyond_the_classes_start_again_with_the_first_class():
 
 
 def test_an_absent_class_leaves_cells_empty_after_bounded_effort(monkeypatch):
-    monkeypatch.setattr(misc, 'MAX_GRID_DRAWS', 500)
+    monkeypatch.setattr(pictures, 'MAX_GRID_DRAWS', 500)
     data = FakeDataset(shape=(1, 512, 512), absent=[2])
     grid = misc.setup_snapshot_image_grid(data, size='4k', layout='row_per_class')
     assert class_map(grid)[:, 0].tolist() == [0, 1, -1, 3]

@@ -144,7 +144,6 @@ def test_columns_lend_their_styles_to_rows(network_pkl, tmp_path, capsys):
 def test_default_styles_stop_at_the_last_layer(network_pkl, tmp_path):
     run_dir, Gs = run('style-mixing-example', network_pkl, tmp_path, '--row-seeds=1', '--col-seeds=2')
     assert_same_picture(read_png(run_dir / '1-2.png', Gs), mixed_picture(Gs, 1, 2, range(NUM_LAYERS), 0.5))
-    assert list(run_generator.existing_styles(None, 18)) == [0, 1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize('styles, absent', [('0-6', 6), ('-1,2', -1), ('0,17', 17)])
@@ -167,7 +166,7 @@ def test_a_missing_subcommand_is_named():
     (['--seeds=1', '--truncation-psi=nan'], '--truncation-psi must be a number, not nan'),
     (['--seeds=1-5', '--grid=2x2'], '--grid=2x2: too small for 5 images'),
     (['--seeds=1', '--network=gone.pkl'], 'gone.pkl: no such file; expected a network pickle'),
-    (['--seeds=1', '--network=gdrive:networks/stylegan2-x.pkl'], 'not among the published files, such as')])
+    (['--seeds=1', '--network=gdrive:networks/stylegan2-x.pkl'], 'not a published file; the closest keys')])
 def test_mistakes_are_found_before_a_folder_is_made(flags, message, tmp_path):
     network, results = tmp_path / 'network.pkl', tmp_path / 'results'
     network.touch()

@@ -261,7 +261,7 @@ def test_a_run_goes_on_neither_with_abort_txt_nor_beside_another_process(run_dir
     assert 'state.json is missing or damaged' in errors
     with submit.alone_in(run_dir), pytest.raises(SystemExit):
         _resume(f'--resume={run_dir}')
-    assert f'Error: {run_dir}: another process is at work in this run directory' in capsys.readouterr().err
+    assert f'Error: {run_dir}: another process uses this run directory' in capsys.readouterr().err
     pathlib.Path(run_dir, 'abort.txt').touch()
     with pytest.raises(SystemExit):
         _resume(f'--resume={run_dir}')
@@ -305,7 +305,7 @@ def test_a_dry_run_prints_every_setting_and_starts_nothing(config, data_dir, sub
     (['--config=config-f', '--metrics=fid51k'], "unknown metric 'fid51k'"),
     (['--config=config-f', '--num-gpus=3'], 'a minibatch of 32 cannot be shared evenly by 3 devices'),
     (['--config=stylegan', '--num-gpus=64'], 'a minibatch of 0 cannot be shared evenly by 64 devices'),
-    (['--config=config-f', '--num-gpus=32'], 'path length regularization needs at least 2 images at a time'),
+    (['--config=config-f', '--num-gpus=32'], 'path length regularization needs at least 2 images at once'),
     (['--config=config-f', '--minibatch-size=12', '--minibatch-gpu=6'], '=6: expected less than 4 or a '),
     (['--config=config-a', '--minibatch-size-by-res=8:63', '--num-gpus=2'], 'of 63 at resolution 8'),
     (['--config=progan', '--gamma=1'], '--gamma has no meaning for --config=progan'),
@@ -325,7 +325,7 @@ def test_a_dry_run_prints_every_setting_and_starts_nothing(config, data_dir, sub
     (['--config=config-f', '--gamma=-1'], 'expected a number of at least 0'),
     (['--config=config-f', '--total-kimg=many'], 'expected a whole number'),
     (['--config=config-f', '--mirror-augment=perhaps'], 'Boolean value expected.'),
-    (['--config=config-f', '--seed=4294967296'], 'argument --seed: expected a seed of at most'),
+    (['--config=config-f', '--seed=4294967296'], 'argument --seed: expected a whole number from 0 to'),
     (['--config=config-f', '--dataset=ffhq/'], 'argument --dataset: expected the name of a folder'),
     (['--config=config-f', '--grid-size=16k'], 'expected one of 1080p, 4k, 8k'),
     ([], 'the following arguments are required: --config'),

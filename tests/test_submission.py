@@ -164,7 +164,7 @@ def test_a_root_is_checked_without_making_it(tmp_path, monkeypatch):
     submit.check_root(str(tmp_path / 'a' / 'b'))
     assert not (tmp_path / 'a').exists()
     monkeypatch.setattr(os, 'access', lambda path, mode: path != str(tmp_path))
-    with pytest.raises(util.UserError, match=f'there is no permission to write in {tmp_path}'):
+    with pytest.raises(util.UserError, match=f'no permission to write in {tmp_path}'):
         submit.check_root(str(tmp_path / 'a' / 'b'))
 
 
@@ -240,7 +240,7 @@ def test_a_run_that_fails_for_a_known_reason_before_any_result_leaves_nothing(
         dnnlib.submit_run(config, f'{THIS}.fail', error=error)
     assert not os.path.exists(config.run_dir_root)
     [*_, line] = capsys.readouterr().out.splitlines()
-    assert line == f'dnnlib: Removed {config.run_dir_root}/00000-desc, in which there was no result yet.'
+    assert line == f'dnnlib: Removed {config.run_dir_root}/00000-desc, which contained no result.'
     assert dnnlib.submit_run(config, f'{THIS}.quiet').run_id == 0, 'the number is free again'
 
 

@@ -19,6 +19,7 @@ import dnnlib
 import run_training
 from dnnlib import cli, util
 from dnnlib.submission import submit
+from dnnlib.submission.internal import local
 from dnnlib.submission.slurm import target, task
 from training.data.export import TFRecordExporter
 
@@ -275,7 +276,7 @@ def test_only_the_first_task_writes(config, programs):
     programs('sbatch', 'echo 7')
     done = dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
     before = set(os.listdir(done.run_dir))
-    launcher = os.path.join(os.path.dirname(task.__file__), 'run.py')
+    launcher = os.path.join(os.path.dirname(local.__file__), 'run.py')
     said = []
     for index in (1, 0):
         tf_config = json.dumps({'cluster': {'worker': ['a:1', 'b:1']}, 'task': {'index': index}})
@@ -335,7 +336,7 @@ def stopped_run(flags, programs):
     return run_dir
 
 
-def _go_on(*own):
+def _resume(*own):
     cli.run_script(lambda: run_training.main(['--submit=slurm', *own]))
 
 
@@ -346,7 +347,7 @@ def test_a_dry_run_of_a_run_that_goes_on_prints_its_own_script(
     monkeypatch.chdir(root)
     resume = {'the run': name, 'its newest state': f'{name}/training-state-000016.000', 'latest': 'latest'}
     capsys.readouterr()
-    _go_on(f'--resume={resume[named]}', '--result-dir=.', '--slurm-time=90', '--dry-run')
+    _resume(f'--resume={resume[named]}', '--result-dir=.', '--slurm-time=90', '--dry-run')
     script = capsys.readouterr().out
     assert _directives(script).items() >= {
         '--job-name': f'{submit.get_user_name()}-{name}', '--time': '90',
@@ -358,24 +359,24 @@ def test_a_dry_run_of_a_run_that_goes_on_prints_its_own_script(
 
 
 def test_a_run_goes_on_as_a_job_with_what_may_change(stopped_run, programs):
-    _go_on(f'--resume={stopped_run}', '--config=config-f', '--total-kimg=7', '--metrics=none')
+    _resume(f'--resume={stopped_run}', '--config=config-f', '--total-kimg=7', '--metrics=none')
     assert programs.calls() == 2 * [f'sbatch --parsable {stopped_run}/slurm.sh']
     with open(os.path.join(stopped_run, 'slurm.sh'), encoding='utf-8') as file:
         assert f'--resume={stopped_run} --total-kimg=7 --metrics=none)' in file.read()
 
 
 @pytest.mark.parametrize(('own', 'message'), [
-    (['--resume={}/training-state-000012.000'], 'a job goes on from the newest state'),
+    (['--resume={}/training-state-000012.000'], 'a job resumes from the newest state'),
     (['--resume={}', '--seed=5'], '--seed=5 contradicts the run'),
     (['--resume={}', '--workers=a:1,b:2', '--worker-index=0'], 'the tasks of the job are the workers'),
-    (['--resume={}/../ended'], 'ended/abort.txt: this file ended the run; remove it to go on')])
-def test_what_cannot_go_on_is_not_submitted(own, message, stopped_run, programs, capsys, monkeypatch):
+    (['--resume={}/../ended'], 'ended/abort.txt: this file ended the run; remove it to resume')])
+def test_what_cannot_be_resumed_is_not_submitted(own, message, stopped_run, programs, capsys, monkeypatch):
     monkeypatch.setenv('TF_CONFIG', '')
     ended = os.path.join(os.path.dirname(stopped_run), 'ended')
     shutil.copytree(stopped_run, ended)
     open(os.path.join(ended, 'abort.txt'), 'w').close()
     with pytest.raises(SystemExit) as exit_info:
-        _go_on(*[flag.format(stopped_run) for flag in own])
+        _resume(*[flag.format(stopped_run) for flag in own])
     error = capsys.readouterr().err
     assert exit_info.value.code == 2 and message in error and error.count('\n') == 1
     assert len(programs.calls()) == 1
@@ -386,13 +387,13 @@ def test_what_cannot_go_on_is_not_submitted(own, message, stopped_run, programs,
     (['--slurm-nodes=2'], 'Error: --slurm-nodes has no meaning without --submit=slurm'),
     (['--slurm-option=--mem=0'], 'Error: --slurm-option has no meaning without --submit=slurm'),
     (['--submit=slurm', '--slurm-nodes=0'], 'argument --slurm-nodes: expected a whole number of at least 1'),
-    (['--submit=slurm', '--slurm-tasks-per-node=33'], 'expected a whole number of at most 32, not 33'),
+    (['--submit=slurm', '--slurm-tasks-per-node=33'], 'expected a whole number from 1 to 32'),
     (['--submit=slurm', '--slurm-time=long'], "argument --slurm-time: expected a time limit such as 90"),
     (['--submit=slurm', '--slurm-time=2'], 'Error: --slurm-time=2: expected more than'),
     (['--submit=slurm', '--slurm-partition=a b'], 'argument --slurm-partition: expected a name'),
     (['--submit=slurm', '--slurm-option=account=abc'], 'expected an option of sbatch such as --account=abc'),
     (['--submit=slurm', '--slurm-option=--time=5'], '--slurm-option=--time=5: use --slurm-time instead'),
-    (['--submit=slurm', '--slurm-option=--no-requeue'], 'the script decides about --no-requeue; leave'),
+    (['--submit=slurm', '--slurm-option=--no-requeue'], 'the script sets --no-requeue itself; leave'),
     (['--submit=slurm', '--slurm-gpus-per-node=3', '--slurm-tasks-per-node=2'], '=3 cannot be shared evenly'),
 ])
 def test_a_bad_flag_gives_one_clear_line_and_status_2(own, message, flags, tmp_path, capsys):

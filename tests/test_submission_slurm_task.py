@@ -5,29 +5,29 @@ import os
 import subprocess
 import sys
 
-from dnnlib.submission.slurm import target, task
+from dnnlib.submission.slurm import task
 
 TWO_BY_TWO = {'SLURM_JOB_ID': '643', 'SLURM_NTASKS': '3', 'SLURM_STEP_TASKS_PER_NODE': '2,1',
               'SLURM_STEP_NODELIST': 'n[1-2]', 'SLURM_PROCID': '2'}
 
 
 def test_every_task_is_a_worker_at_its_rank():
-    assert target.tf_config(TWO_BY_TWO, ['n1', 'n2']) == {
+    assert task.tf_config(TWO_BY_TWO, ['n1', 'n2']) == {
         'cluster': {'worker': ['n1:12096', 'n1:12097', 'n2:12096']},
         'task': {'type': 'worker', 'index': 2}}
     four = {**TWO_BY_TWO, 'SLURM_NTASKS': '4', 'SLURM_STEP_TASKS_PER_NODE': '1(x3),1'}
-    assert target.tf_config(four, list('abcd'))['cluster']['worker'] == [f'{host}:12096' for host in 'abcd']
+    assert task.tf_config(four, list('abcd'))['cluster']['worker'] == [f'{host}:12096' for host in 'abcd']
 
 
 def test_a_task_alone_has_no_tf_config():
-    assert target.tf_config({**TWO_BY_TWO, 'SLURM_NTASKS': '1'}, ['n1']) is None
+    assert task.tf_config({**TWO_BY_TWO, 'SLURM_NTASKS': '1'}, ['n1']) is None
 
 
 def test_jobs_that_follow_each_other_do_not_share_ports():
     full = {'SLURM_NTASKS': '32', 'SLURM_STEP_TASKS_PER_NODE': '32', 'SLURM_PROCID': '0'}
     ports = []
-    for job_id in range(1000, 1000 + target.PORT_RANGES):
-        config = target.tf_config({**full, 'SLURM_JOB_ID': str(job_id)}, ['n'])
+    for job_id in range(1000, 1000 + task.PORT_RANGES):
+        config = task.tf_config({**full, 'SLURM_JOB_ID': str(job_id)}, ['n'])
         ports += [int(address.split(':')[1]) for address in config['cluster']['worker']]
     assert len(set(ports)) == len(ports)
     assert min(ports) > 1024 and max(ports) < 32768
@@ -46,7 +46,7 @@ def test_a_task_becomes_its_command_with_a_tf_config(tmp_path, monkeypatch):
     show = [sys.executable, '-c', 'import os; print(os.environ.get("TF_CONFIG")); raise SystemExit(75)']
     result = _task(*show, **TWO_BY_TWO)
     assert result.returncode == 75, result.stderr
-    assert json.loads(result.stdout) == target.tf_config(TWO_BY_TWO, ['n1', 'n2'])
+    assert json.loads(result.stdout) == task.tf_config(TWO_BY_TWO, ['n1', 'n2'])
     assert _task(*show, **{**TWO_BY_TWO, 'SLURM_NTASKS': '1'}).stdout == 'None\n'
 
 

@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import dnnlib
 import dnnlib.tflib as tflib
+from dnnlib.tflib import network_pickle
 from dnnlib.util import UserError
 from tests.golden_figures import (
     QUICK,
@@ -379,7 +380,7 @@ def test_abort_txt_ends_the_run_at_the_next_tick(idle_run, monkeypatch):
 
 
 def test_a_full_disk_during_a_snapshot_leaves_earlier_snapshots_whole(idle_run, tmp_path, monkeypatch):
-    original = misc.network_pickle.dump
+    original = network_pickle.dump
     calls = []
 
     def fill_the_disk(obj, stream):
@@ -390,7 +391,7 @@ def test_a_full_disk_during_a_snapshot_leaves_earlier_snapshots_whole(idle_run, 
         stream.write(b'half of')
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr(misc.network_pickle, 'dump', fill_the_disk)
+    monkeypatch.setattr(network_pickle, 'dump', fill_the_disk)
     with pytest.raises(OSError, match='No space left.*network-snapshot-000004.pkl'):
         idle_run(image_snapshot_ticks=None, network_snapshot_ticks=1)
     run_dir = _run_dir(tmp_path)

@@ -117,7 +117,7 @@ def test_the_digest_is_that_of_all_that_is_read():
 # Networks
 
 def test_unknown_functions_need_trust(path, executed, session, cache_dir):
-    for read in (misc.load_pkl, pretrained_networks.load_networks, misc.load_networks):
+    for read in (misc.load_pkl, pretrained_networks.load_networks):
         with pytest.raises(UserError, match=f"^{path}: network '(net|double_inner)' is built by") as caught:
             read(path)
         for text in ('not among', 'version 4', 'trust_source=True', '--trust-source', 'import_handler'):
@@ -211,5 +211,5 @@ def test_training_trusts_the_file_that_it_starts_from(path, unknown, tmp_path, m
     assert trust.is_trusted(hashlib.sha256(unknown).hexdigest())
     assert submitted[0] == submitted[1]
     for resume in ([], ['--resume=https://example.com/network.pkl']):
-        with pytest.raises(UserError, match='^--trust-source: expected a file or a run directory'):
+        with pytest.raises(UserError, match='^--trust-source: expected the file or run directory'):
             run_training.main([*flags, *resume, '--trust-source'])

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 
-from dnnlib import util
+from dnnlib import files, util
 
 
 @pytest.fixture
@@ -263,7 +263,7 @@ def test_copying_makes_the_directories(tmp_path):
 def test_atomic_write_shows_the_file_only_when_it_is_complete(tmp_path, mode, content):
     path = tmp_path / 'file'
     path.write_text('old')
-    with util.atomic_write(path, mode) as file:
+    with files.atomic_write(path, mode) as file:
         file.write(content)
         file.flush()
         assert path.read_text() == 'old'
@@ -274,7 +274,7 @@ def test_atomic_write_shows_the_file_only_when_it_is_complete(tmp_path, mode, co
 @pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
 def test_failed_atomic_write_leaves_everything_as_it_was(tmp_path, error):
     (tmp_path / 'file').write_text('old')
-    with pytest.raises(error), util.atomic_write(str(tmp_path / 'file')) as file:
+    with pytest.raises(error), files.atomic_write(str(tmp_path / 'file')) as file:
         file.write(b'half')
         raise error
     assert os.listdir(tmp_path) == ['file'] and (tmp_path / 'file').read_text() == 'old'
@@ -282,7 +282,7 @@ def test_failed_atomic_write_leaves_everything_as_it_was(tmp_path, error):
 
 def test_atomic_write_names_the_file_when_there_is_no_space(tmp_path):
     path = str(tmp_path / 'file')
-    with pytest.raises(OSError) as caught, util.atomic_write(path):
+    with pytest.raises(OSError) as caught, files.atomic_write(path):
         raise OSError(errno.ENOSPC, 'No space left on device')
     assert caught.value.filename == path
 
@@ -295,17 +295,17 @@ def test_atomic_write_names_the_file_where_a_folder_has_become_read_only(tmp_pat
 
     monkeypatch.setattr('dnnlib.files.open', refuse, raising=False)
     monkeypatch.setattr(os, 'remove', refuse)
-    with pytest.raises(OSError) as caught, util.atomic_write(path):
+    with pytest.raises(OSError) as caught, files.atomic_write(path):
         pass
     assert (caught.value.errno, caught.value.filename, caught.value.filename2) == (errno.EROFS, path, None)
 
 
 def test_atomic_write_names_the_file_and_not_its_temporary_name(tmp_path):
-    with pytest.raises(FileNotFoundError) as caught, util.atomic_write(str(tmp_path / 'no' / 'file')):
+    with pytest.raises(FileNotFoundError) as caught, files.atomic_write(str(tmp_path / 'no' / 'file')):
         pass
     assert caught.value.filename == str(tmp_path / 'no' / 'file')
     (tmp_path / 'folder').mkdir()
-    with pytest.raises(IsADirectoryError) as caught, util.atomic_write(str(tmp_path / 'folder')):
+    with pytest.raises(IsADirectoryError) as caught, files.atomic_write(str(tmp_path / 'folder')):
         pass
     assert caught.value.filename == str(tmp_path / 'folder') and caught.value.filename2 is None
 

@@ -1,18 +1,18 @@
-"""Images from seeds: what the scripts that draw with a trained generator share."""
+"""Generates images from seeds with a trained generator."""
 
 import numpy as np
 
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.progress import Progress
-from training import misc
+from training import pictures
 from training.settings import picture_requests
 
 SYNTHESIS = dict(randomize_noise=False, output_transform=dict(func=tflib.convert_images_to_uint8))
 
 
 def in_minibatches(net, *in_arrays, minibatch_size, title, **kwargs):
-    """What `net.run` makes of the arrays, [N,...], with its progress under a title if that takes long."""
+    """Run a network on arrays [N,...] in minibatches, and show the progress if that takes long."""
     num_items = len(in_arrays[0])
     progress = Progress(num_items, 'images', title=title)
     parts = []
@@ -24,7 +24,7 @@ def in_minibatches(net, *in_arrays, minibatch_size, title, **kwargs):
 
 
 def inputs_from_seed(Gs, seed):
-    """Latents [1,latent_size] of this seed; the random numbers that follow them become the noise of Gs."""
+    """Return latents [1,latent_size] of a seed, and set the noise of Gs to the random numbers after them."""
     rnd = np.random.RandomState(seed)
     latents = rnd.randn(1, *Gs.input_shape[1:])
     synthesis_vars = Gs.components.get('synthesis', Gs).vars.items()
@@ -34,7 +34,7 @@ def inputs_from_seed(Gs, seed):
 
 
 def label_of_class(Gs, class_idx):
-    """One-hot label [1,label_size]; all zeros for None. Raises UserError for a class that Gs lacks."""
+    """Return a one-hot label [1,label_size]; zeros for None. Raises UserError for a class that Gs lacks."""
     label_size = Gs.input_shapes[1][1]
     label = np.zeros([1, label_size])
     picture_requests.check_class(class_idx, label_size)
@@ -44,12 +44,12 @@ def label_of_class(Gs, class_idx):
 
 
 def images_from_latents(Gs, latents, label, truncation_psi):
-    """Latents [N,latent_size], label [1,label_size] -> uint8 [N,C,H,W], with the noise that Gs has."""
+    """Draw images. Latents [N,latent_size], label [1,label_size] -> uint8 [N,C,H,W]."""
     return Gs.run(latents, np.repeat(label, len(latents), axis=0), truncation_psi=truncation_psi, **SYNTHESIS)
 
 
 def dlatents_from_seeds(Gs, seeds, label, truncation_psi):
-    """-> {seed: its dlatents [layers,dlatent_size], pulled towards the mean by `truncation_psi`}."""
+    """Map seeds to truncated dlatents -> {seed: [layers,dlatent_size]}."""
     seeds = list(dict.fromkeys(seeds))
     latents = np.stack([np.random.RandomState(seed).randn(*Gs.input_shape[1:]) for seed in seeds])
     labels = np.repeat(label, len(latents), axis=0)
@@ -59,11 +59,11 @@ def dlatents_from_seeds(Gs, seeds, label, truncation_psi):
 
 
 def images_from_dlatents(Gs, dlatents, minibatch_size=4):
-    """Dlatents [N,layers,dlatent_size] -> uint8 [N,C,H,W], with the noise that Gs has."""
+    """Draw images. Dlatents [N,layers,dlatent_size] -> uint8 [N,C,H,W]."""
     return in_minibatches(Gs.components.synthesis, dlatents, minibatch_size=minibatch_size,
                           title='Generating', **SYNTHESIS)
 
 
 def save_images(images, name, grid_size=None):
-    """Write images, uint8 [N,C,H,W], as one picture of (columns, rows) into the run directory."""
-    misc.save_image_grid(images, dnnlib.make_run_dir_path(name), drange=[0, 255], grid_size=grid_size)
+    """Write images, uint8 [N,C,H,W], as one picture of (columns, rows) to the run directory."""
+    pictures.save_image_grid(images, dnnlib.make_run_dir_path(name), drange=[0, 255], grid_size=grid_size)

@@ -9,8 +9,9 @@ from benchmarks import machine, processes
 from benchmarks.peer import checks, sides, table
 from benchmarks.peer.rounds import PARTS, compare, pieces
 from dnnlib import cli
+from dnnlib.files import atomic_write
 from dnnlib.progress import announced
-from dnnlib.util import UserError, atomic_write, format_time
+from dnnlib.util import UserError, format_time
 
 EPILOG = f"""needed, and not here:
   {checks.CLONE}

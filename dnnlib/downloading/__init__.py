@@ -1,4 +1,1 @@
-"""Files of URLs: cached, resumed after interruptions, complete or not there at all.
-
-`dnnlib.util.open_url` is the way in.
-"""
+"""Downloads: cached, resumed after interruptions, complete or absent. `dnnlib.util.open_url` uses them."""

@@ -1,4 +1,4 @@
-"""Pages with which a server answers in place of a file, Google Drive's above all."""
+"""Pages that a server, mostly Google Drive, sends instead of a file."""
 
 import html.parser
 import re
@@ -11,20 +11,19 @@ _DATA_NAME = re.compile(r'\.(pkl|pt|pth|pb|tgz|gz|zip|npz)$')
 
 
 class _Confirmation(html.parser.HTMLParser):
-    """`address` behind the link or the form with which Google Drive asks whether to download a file that it
-    could not scan for viruses."""
+    """Finds the `address` behind Google Drive's question about a file that it could not scan for viruses."""
 
     def __init__(self, page):
         super().__init__()
         self.address = None
-        self._fields = None  # of the form, once it has begun
+        self._fields = None  # of the form, after its start
         self.feed(page)
         if self._fields:
             separator = '&' if '?' in self.address else '?'
             self.address += separator + urllib.parse.urlencode(self._fields)
 
     def handle_starttag(self, tag, attrs):
-        """Look at an element."""
+        """Look for the link, or the form and its fields."""
         attrs = {name: value or '' for name, value in attrs}
         if tag == 'a' and 'export=download' in attrs.get('href', ''):
             self.address = attrs['href']
@@ -35,7 +34,7 @@ class _Confirmation(html.parser.HTMLParser):
 
 
 def confirmed_url(url: str, body: bytes, headers) -> str | None:
-    """URL of the file where an answer is the page about viruses of Google Drive; otherwise None."""
+    """Return the URL of the file if an answer is the virus page of Google Drive; otherwise None."""
     page = _text(body)
     if 'download_warning' not in headers.get('Set-Cookie', '') and 'id="download-form"' not in page:
         return None
@@ -44,18 +43,18 @@ def confirmed_url(url: str, body: bytes, headers) -> str | None:
 
 
 def objection(url: str, body: bytes, headers) -> str | None:
-    """Why an answer that begins with these bytes is not the file, in words; None if it may be."""
+    """Return why an answer with this beginning is not the file; None if it may be the file."""
     if 'Google Drive - Quota exceeded' in _text(body):
         return QUOTA
     parsed = urllib.parse.urlparse(url)
     expects_data = _DATA_NAME.search(parsed.path) or (parsed.hostname or '').endswith('.google.com')
     if expects_data and headers.get('Content-Type', '').startswith('text/html'):
-        return 'the server answered with a page and not with the file'
+        return 'the server answered with a page instead of the file'
     return None
 
 
 def _text(body):
-    """The text of a small body; '' for data."""
+    """Return a small body as text; '' for data."""
     if len(body) >= SMALL_BYTES:
         return ''
     try:

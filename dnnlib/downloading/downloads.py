@@ -1,7 +1,7 @@
-"""Downloads: streamed to disk, continued where they broke off, checked, and renamed when they are complete.
+"""Downloads files: streamed to disk, resumed after interruptions, verified, renamed when they are complete.
 
-While a file arrives it is `.tmp-<key>` in its folder, with what the server said of it in `.tmp-<key>.json`.
-Both stay when a download is interrupted or fails: the next one continues there.
+An incomplete file is `.tmp-<key>` in its folder, and what the server said about it is `.tmp-<key>.json`. Both
+stay when a download is interrupted or fails, and the next one resumes there.
 """
 
 import base64
@@ -23,15 +23,15 @@ from dnnlib.files import NO_SPACE, TEMPORARY
 from dnnlib.progress import Progress
 from dnnlib.util import DownloadError, UserError, format_time
 
-FIRST_WAIT_SECONDS = 0.5   # after the first failure; twice as long after each further one...
+FIRST_WAIT_SECONDS = 0.5   # after the first failure, doubled after every further one...
 LONGEST_WAIT_SECONDS = 30  # ...up to this
 CONNECT_SECONDS = 20
 SILENCE_SECONDS = 60       # without any data from the server
-OFFLINE_ATTEMPTS = 3       # where no connection was ever made, more of them would not help
+OFFLINE_ATTEMPTS = 3       # if no connection was ever made
 
-_BLOCK_BYTES = 1 << 15  # what is lost at most where a connection breaks off
-_PASSING = (408, 416, 425, 429)  # client errors that may be none the next time
-_REASONS = [  # the first that fits counts
+_BLOCK_BYTES = 1 << 15  # the most that is lost if a connection breaks
+_TRANSIENT = (408, 416, 425, 429)  # client errors that may pass
+_REASONS = [  # the first match counts
     (requests.exceptions.SSLError, 'the certificate of the server is not trusted'),
     (requests.exceptions.ProxyError, 'the proxy cannot be reached'),
     (requests.exceptions.ConnectTimeout, 'no connection'),
@@ -46,7 +46,7 @@ class _FinalError(DownloadError):
 
 
 class _OtherAddress(DownloadError):
-    """The answer is a page that says where the file is."""
+    """The answer is a page with the address of the file."""
 
     def __init__(self, url):
         super().__init__('Google Drive virus checker nag')
@@ -54,50 +54,48 @@ class _OtherAddress(DownloadError):
 
 
 def cached(url: str, cache_dir: str) -> str | None:
-    """Path of the file of this URL in the folder. None where it is not there, or twice."""
+    """Return the path of the file of a URL in the folder; None if it is missing or ambiguous."""
     found = glob.glob(os.path.join(glob.escape(cache_dir), f'{_key(url)}_*'))
     return found[0] if len(found) == 1 else None
 
 
 def place(url: str, cache_dir: str, name: str | None = None) -> str:
-    """Path at which the file of a URL is found if it is put there by hand. `name`: of the file, if known."""
+    """Return the path under which the file of a URL is kept. `name`: the name of the file, if known."""
     name = re.sub(r'[^0-9a-zA-Z-._]', '_', name or _name_in(url))
     return os.path.join(cache_dir, f'{_key(url)}_{name[:200]}')  # file systems allow 255
 
 
 def failure(url: str, cache_dir: str, reason: str, name: str | None = None) -> DownloadError:
-    """The error of a download that failed for this reason; names the file, the URL and its `place`."""
-    error = DownloadError(f'{name or _name_in(url)}: cannot be downloaded from {url} ({reason}); a copy from '
-                          f'elsewhere is found as {place(url, cache_dir, name)}')
+    """Return the error of a failed download, which names the file, the URL, the reason and the `place`."""
+    error = DownloadError(f'{name or _name_in(url)}: cannot be downloaded from {url} ({reason}); to use a '
+                          f'copy from elsewhere, store it as {place(url, cache_dir, name)}')
     error.reason = reason
     return error
 
 
 def fetch(url: str, cache_dir: str, num_attempts: int = 10, verbose: bool = True) -> str:
-    """Path of the file of a URL in the folder; it is downloaded unless it is there.
+    """Return the path of the file of a URL in the folder, after downloading it if necessary.
 
-    A URL may end in `#sha256=<64 digits>`, which the file then has to have. Processes that want the same file
-    wait for the first of them. Raises DownloadError if the file cannot be had, and UserError if the folder
-    cannot be made.
+    The file must match a `#sha256=<64 digits>` at the end of the URL. Processes that want the same file wait
+    for the first of them. Raises DownloadError if the download fails, and UserError if the folder cannot be
+    created.
     """
     try:
         os.makedirs(cache_dir, exist_ok=True)
     except OSError as error:
-        raise UserError(f'{cache_dir}: cannot be created ({error.strerror}), but downloads are kept there; '
-                        'choose another folder with --cache-dir or DNNLIB_CACHE_DIR') from error
+        raise UserError(f'{cache_dir}: cannot be created for downloads ({error.strerror}); choose another '
+                        'folder with --cache-dir or DNNLIB_CACHE_DIR') from error
     while True:
         path = cached(url, cache_dir)
         if path is not None:
             return _checked(path, url)
-        on_wait = _tell_wait if verbose else lambda: None
-        with PartialFile(os.path.join(cache_dir, TEMPORARY + _key(url)), on_wait) as partial:
-            if partial is not None:  # else another process has finished it
-                _fill(partial, url, cache_dir, num_attempts, verbose)
-                return partial.rename(place(url, cache_dir, partial.facts.get('name') or _address(url)))
+        with PartialFile(os.path.join(cache_dir, TEMPORARY + _key(url)), verbose) as partial:
+            if partial is not None:  # otherwise another process has finished it
+                return _complete(partial, url, cache_dir, num_attempts, verbose)
 
 
-def _fill(partial, url, cache_dir, num_attempts, verbose):
-    """Download what is missing of a partial file."""
+def _complete(partial, url, cache_dir, num_attempts, verbose):
+    """Download what is missing of a partial file, and return its path afterwards."""
     try:
         _Download(url, partial, verbose).run(num_attempts)
     except (requests.RequestException, DownloadError) as error:
@@ -106,11 +104,11 @@ def _fill(partial, url, cache_dir, num_attempts, verbose):
         if error.errno not in NO_SPACE:
             raise
         raise OSError(error.errno, os.strerror(error.errno), place(url, cache_dir)) from error
+    return partial.rename(place(url, cache_dir, partial.facts.get('name') or _address(url)))
 
 
 def open_uncached(url: str, num_attempts: int = 10, verbose: bool = True):
-    """Binary file object with the contents of a URL, kept nowhere. Raises DownloadError if they cannot be
-    had."""
+    """Open the contents of a URL as a binary file without keeping them. Raises DownloadError."""
     result = tempfile.TemporaryFile()  # noqa: SIM115
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -123,12 +121,8 @@ def open_uncached(url: str, num_attempts: int = 10, verbose: bool = True):
     return result
 
 
-def _tell_wait():
-    print('Another process is downloading this file; waiting for it.', flush=True)
-
-
 def _address(url):
-    """A URL without the SHA-256 at its end."""
+    """Return a URL without the SHA-256 at its end."""
     return url.partition('#')[0] if _wanted_digest(url) else url
 
 
@@ -142,14 +136,14 @@ def _key(url):
 
 
 def _name_in(url):
-    """What the file of a URL is called, as far as the URL tells."""
+    """Return the name of the file of a URL, as far as the URL contains it."""
     parsed = urllib.parse.urlparse(_address(url))
     drive_id = urllib.parse.parse_qs(parsed.query).get('id', [''])[0]
     return drive_id or os.path.basename(parsed.path) or parsed.netloc
 
 
 def _checked(path, url):
-    """The path of a file that is there already. Raises DownloadError if it is not the one that is wanted."""
+    """Return the path of an existing file. Raises DownloadError if its SHA-256 is not that of the URL."""
     wanted = _wanted_digest(url)
     if wanted is not None:
         with open(path, 'rb') as file:
@@ -161,7 +155,7 @@ def _checked(path, url):
 
 
 def _reason(error):
-    """An error in a few words."""
+    """Describe an error in a few words."""
     if isinstance(error, requests.HTTPError):
         return f'the server answered {error.response.status_code} {error.response.reason}'
     if isinstance(error, requests.RequestException) and not isinstance(error, ValueError):
@@ -172,17 +166,17 @@ def _reason(error):
 
 
 def _was_connected(error):
-    """Was there a connection before the error?"""
+    """Return whether there was a connection before the error."""
     return not (isinstance(error, requests.ConnectionError)
                 and isinstance(error.args[0], urllib3.exceptions.MaxRetryError))
 
 
 def _is_final(error):
-    """Would another attempt end in the same way?"""
+    """Return whether another attempt would fail in the same way."""
     if isinstance(error, requests.HTTPError):
         status = error.response.status_code
-        return 400 <= status < 500 and status not in _PASSING
-    return isinstance(error, (_FinalError, ValueError))  # ValueError: the address is none
+        return 400 <= status < 500 and status not in _TRANSIENT
+    return isinstance(error, (_FinalError, ValueError))  # ValueError: malformed address
 
 
 def _megabytes(num_bytes):
@@ -204,7 +198,7 @@ class _Download:
             print(text, flush=True)
 
     def run(self, num_attempts):
-        """Download what is missing. Raises what the last attempt did."""
+        """Download what is missing. Raises the error of the last attempt."""
         self._say(f'Downloading {self._url} ...')
         start_seconds, start_bytes = time.monotonic(), self._partial.size
         with requests.Session() as session:
@@ -216,7 +210,7 @@ class _Download:
         self._say(f'Downloaded {_megabytes(self._partial.size)} in {format_time(seconds)} ({rate}/s)')
 
     def _succeeds(self, session, attempt, num_attempts):
-        """One attempt, and the wait after it. Raises what there is no use in trying again."""
+        """Make one attempt, and wait after a failure. Raises errors that make further attempts useless."""
         try:
             self._attempt(session)
             return True
@@ -229,27 +223,24 @@ class _Download:
             limit = num_attempts if self._was_connected else min(num_attempts, OFFLINE_ATTEMPTS)
             if attempt >= limit or _is_final(error):
                 raise
-            self._wait(attempt, error)
+            seconds = min(FIRST_WAIT_SECONDS * 2 ** (attempt - 1), LONGEST_WAIT_SECONDS)
+            self._say(f'Failed: {_reason(error)}; {_megabytes(self._partial.size)} have arrived, next '
+                      f'attempt in {seconds:.1f} s')
+            time.sleep(seconds)
         except KeyboardInterrupt:
-            self._say(f'{_megabytes(self._partial.size)} have arrived; the next call continues there')
+            self._say(f'{_megabytes(self._partial.size)} have arrived; the next call resumes there')
             raise
         return False
 
-    def _wait(self, attempt, error):
-        seconds = min(FIRST_WAIT_SECONDS * 2 ** (attempt - 1), LONGEST_WAIT_SECONDS)
-        self._say(f'Failed: {_reason(error)}; {_megabytes(self._partial.size)} have arrived, next attempt in '
-                  f'{seconds:.1f} s')
-        time.sleep(seconds)
-
     def _attempt(self, session):
-        """Ask for what is missing, once. Raises DownloadError or RequestException unless all has come."""
+        """Request what is missing. Raises DownloadError or RequestException unless all of it arrives."""
         partial = self._partial
         continues = False
         with session.get(self._url, headers=self._headers(), stream=True,
                          timeout=(CONNECT_SECONDS, SILENCE_SECONDS)) as response:
             if response.status_code == 416 and partial.size != partial.facts.get('total'):
                 partial.begin({})
-            if response.status_code != 416 or partial.size == 0:  # else: all had arrived
+            if response.status_code != 416 or partial.size == 0:  # else everything had arrived
                 response.raise_for_status()
                 continues = response.status_code == 206
                 try:
@@ -259,7 +250,7 @@ class _Download:
         self._check(continues)
 
     def _headers(self):
-        """Of a request. Without compression, lengths and ranges are those of the file."""
+        """Return the headers of a request. Without compression, lengths and ranges apply to the file."""
         headers = {'Accept-Encoding': 'identity'}
         if self._partial.size > 0:
             headers['Range'] = f'bytes={self._partial.size}-'
@@ -268,9 +259,11 @@ class _Download:
         return headers
 
     def _receive(self, response):
-        """Take the data of an answer."""
+        """Append the data of an answer."""
         partial = self._partial
-        pieces = _pieces(response)
+        pieces = response.iter_content(_BLOCK_BYTES)
+        if _is_as_stored(response):
+            pieces = iter(lambda: response.raw.read(_BLOCK_BYTES, decode_content=False), b'')
         if response.status_code == 206:
             self._check_range(response)
         else:
@@ -287,7 +280,7 @@ class _Download:
         progress.clear()
 
     def _beginning(self, response, pieces):
-        """The first bytes, enough to tell a page from a file. What there is already stays until then."""
+        """Return the first bytes, enough to tell a page from a file, before earlier data is dropped."""
         beginning = b''
         for piece in pieces:
             beginning += piece
@@ -304,16 +297,16 @@ class _Download:
         return beginning
 
     def _check_range(self, response):
-        """Raise DownloadError if an answer is not the rest of the same file."""
+        """Raise DownloadError unless an answer is the rest of the same file."""
         match = re.fullmatch(r'bytes (\d+)-\d+/(\d+|\*)', response.headers.get('Content-Range', ''))
         total = self._partial.facts.get('total')
         is_rest = match is not None and int(match[1]) == self._partial.size
         if not is_rest or (total is not None and match[2] not in ('*', str(total))):
             self._partial.begin({})
-            raise DownloadError('the server has another file by now')
+            raise DownloadError('the file on the server has changed')
 
     def _check(self, continues):
-        """Raise DownloadError unless the file is complete and the right one."""
+        """Raise DownloadError unless the file is complete and has the expected SHA-256."""
         partial = self._partial
         size, total = partial.size, partial.facts.get('total')
         if total is not None and size != total:
@@ -324,15 +317,8 @@ class _Download:
         digest = wanted and partial.digest()
         if digest != wanted:
             partial.begin({})
-            # Two parts may be those of two files: then it is worth another attempt.
+            # Parts of two files are worth another attempt.
             raise (DownloadError if continues else _FinalError)(f'its SHA-256 is {digest}, not {wanted}')
-
-
-def _pieces(response):
-    """The data of an answer as they come."""
-    if not _is_as_stored(response):
-        return response.iter_content(_BLOCK_BYTES)
-    return iter(lambda: response.raw.read(_BLOCK_BYTES, decode_content=False), b'')
 
 
 def _is_as_stored(response):
@@ -340,21 +326,16 @@ def _is_as_stored(response):
 
 
 def _facts(response):
-    """What to remember of the file that begins with an answer."""
+    """Return what to remember about the file that an answer starts."""
     headers = response.headers
     etag, length = headers.get('ETag', ''), headers.get('Content-Length', '')
     name = re.search(r'filename="([^"]+)"', headers.get('Content-Disposition', ''))
+    digests = f'{headers.get("Repr-Digest", "")},{headers.get("Digest", "")}'  # RFC 9530, RFC 3230
+    sha256 = re.search(r'\bsha-256=:?([A-Za-z0-9+/]{43}=)', digests, re.IGNORECASE)
     return {
-        # A weak ETag does not promise the same bytes.
+        # A weak ETag does not guarantee the same bytes.
         'validator': etag if etag and not etag.startswith('W/') else headers.get('Last-Modified'),
         'total': int(length) if length.isdigit() and _is_as_stored(response) else None,
         'name': name and name[1],
-        'sha256': _digest_in(headers),
+        'sha256': sha256 and base64.b64decode(sha256[1]).hex(),
     }
-
-
-def _digest_in(headers):
-    """SHA-256 of the whole file, where the server gives one (RFC 9530, RFC 3230)."""
-    text = f'{headers.get("Repr-Digest", "")},{headers.get("Digest", "")}'
-    match = re.search(r'\bsha-256=:?([A-Za-z0-9+/]{43}=)', text, re.IGNORECASE)
-    return match and base64.b64decode(match[1]).hex()

@@ -1,4 +1,4 @@
-"""The part of a file that has arrived so far, kept on disk so that any process can continue it."""
+"""The part of a file that has arrived, kept on disk so that any process can resume the download."""
 
 import contextlib
 import hashlib
@@ -15,16 +15,16 @@ except ImportError:  # Windows
 
 
 class PartialFile:
-    """An incomplete file at `path`, its `size` in bytes, and `facts` about the whole, in `<path>.json`.
+    """An incomplete file at `path`, its `size` in bytes, and `facts` about the whole file in `<path>.json`.
 
-    A context, which waits for other processes at work on the same file, and is None where one of them has
-    finished it. What has arrived outlasts it. On Windows, every process has a file of its own.
+    As a context, it waits for other processes that download the same file, and is None if one of them has
+    finished it. What has arrived is kept. On Windows, every process has its own file.
     """
 
-    def __init__(self, path, on_wait):
-        """`on_wait`: called before waiting for another process."""
+    def __init__(self, path, verbose=False):
+        """`verbose`: print a line before waiting for another process."""
         self._file = open(path if fcntl else f'{path}-{uuid.uuid4().hex}', 'a+b')  # noqa: SIM115
-        self._on_wait = on_wait
+        self._verbose = verbose
         self._facts_path = self._file.name + '.json'
 
     def __enter__(self):
@@ -38,9 +38,11 @@ class PartialFile:
         return self
 
     def __exit__(self, *_error):
-        # Not `size`: whoever is interrupted may have written more than that.
+        # An interrupted process may have written more than `size`.
         if self._is_in_its_place() and self._file.seek(0, os.SEEK_END) == 0:
-            self._remove()
+            for path in (self._facts_path, self._file.name):
+                with contextlib.suppress(OSError):
+                    os.remove(path)
         self._file.close()
 
     def _lock(self):
@@ -49,7 +51,8 @@ class PartialFile:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._on_wait()
+            if self._verbose:
+                print('Another process is downloading this file; waiting for it.', flush=True)
             fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def _is_in_its_place(self):
@@ -66,34 +69,29 @@ class PartialFile:
             return {}
         return facts if isinstance(facts, dict) else {}
 
-    def _remove(self):
-        for path in (self._facts_path, self._file.name):
-            with contextlib.suppress(OSError):
-                os.remove(path)
-
     def begin(self, facts):
-        """Start again with nothing. `facts`: a dictionary that JSON can hold."""
+        """Empty the file, and store `facts`, a dictionary for JSON."""
         self.size, self.facts = 0, facts
         self._file.truncate(0)
         with open(self._facts_path, 'w', encoding='utf-8') as file:
             json.dump(facts, file)
 
     def append(self, data):
-        """Add what has arrived."""
+        """Append data."""
         self._file.write(data)
         self.size += len(data)
 
     def digest(self):
-        """SHA-256 of what has arrived."""
+        """Return the SHA-256 of the data."""
         self._file.flush()
         self._file.seek(0)
         return hashlib.file_digest(self._file, 'sha256').hexdigest()
 
     def rename(self, path):
-        """Give the file, which is complete, the name that it will keep. -> this name"""
+        """Move the complete file to `path`, and return that."""
         self._file.flush()
         os.fsync(self._file.fileno())
-        if fcntl is None:  # Windows renames no open files
+        if fcntl is None:  # Windows cannot rename open files
             self._file.close()
         os.replace(self._file.name, path)
         sync(os.path.dirname(path) or '.')

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 
-from dnnlib import util
+from dnnlib import files, util
 
 _BLOCK_BYTES = 1 << 20
 _FILE = 'trusted-sources.txt'  # In the cache directory, one line per file: its hash and its name.
@@ -77,7 +77,7 @@ def remember(digest: str, name: str) -> None:
     lines = [*_lines(), f'{digest}  {ascii(os.path.basename(name))[1:-1]}']
     try:
         os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
-        with util.atomic_write(path, mode='w') as file:
+        with files.atomic_write(path, mode='w') as file:
             file.write('\n'.join(lines) + '\n')
     except OSError as error:
         raise util.UserError(f'{path}: the list of trusted files cannot be written ({error.strerror}); '

@@ -1,15 +1,15 @@
-"""State of the run that is under way: its clock, its stop signal, and the file `run.txt`."""
+"""The state of the active run: its clock, its stop signal and the file `run.txt`."""
 
 import datetime
 import os
 import pprint
 
 import dnnlib
-from dnnlib.util import atomic_write
+from dnnlib.files import atomic_write
 
 
 def _now():
-    """With a time zone, so that differences survive a change of the clocks."""
+    """Return the time with its zone, so that differences survive a change of the clocks."""
     return datetime.datetime.now().astimezone()
 
 
@@ -18,12 +18,15 @@ def _timestamp(time):
 
 
 class RunContext:
-    """One is open at a time; `RunContext.get()` finds it. Also a context manager, closed at the end."""
+    """The clock and stop signal of a run. One is open at a time, which `RunContext.get()` returns.
+
+    As a context manager, it is closed at the end of the block.
+    """
 
     _open = None
 
     def __init__(self, submit_config, config_module=None):
-        assert RunContext._open is None, 'there is an open RunContext already'
+        assert RunContext._open is None, 'another RunContext is open'
         if config_module is not None:
             print('RunContext.config_module parameter support has been removed.')
         self.submit_config = submit_config
@@ -49,11 +52,11 @@ class RunContext:
 
     @staticmethod
     def get() -> 'RunContext':
-        """The open context, or a new one for `dnnlib.submit_config`. RuntimeError outside a run."""
+        """Return the open context, or a new one for the active run. Raises RuntimeError outside a run."""
         if RunContext._open is not None:
             return RunContext._open
         if dnnlib.submit_config is None:
-            raise RuntimeError('no run is active: start it with dnnlib.submit_run()')
+            raise RuntimeError('no run is active: start one with dnnlib.submit_run()')
         return RunContext(dnnlib.submit_config)
 
     @staticmethod
@@ -63,8 +66,10 @@ class RunContext:
             RunContext._open.close()
 
     def update(self, loss=0, cur_epoch=0, max_epoch=None) -> None:
-        """Measure the interval since the last update. A file `abort.txt` in the run directory is the signal
-        to stop. The arguments are published, and not used."""
+        """Measure the interval since the last update, and look for the stop signal, the file `abort.txt`.
+
+        The arguments are published, but not used.
+        """
         assert not self.has_closed
         self.last_update_interval = self.get_time_since_last_update()
         self.last_update_time = _now()
@@ -72,23 +77,23 @@ class RunContext:
             self.should_stop_flag = True
 
     def should_stop(self) -> bool:
-        """Has `abort.txt` been seen?"""
+        """Return whether `abort.txt` has been found."""
         return self.should_stop_flag
 
     def get_time_since_start(self) -> float:
-        """Seconds since this context was made."""
+        """Return the seconds since this context was created."""
         return (_now() - self.start_time).total_seconds()
 
     def get_time_since_last_update(self) -> float:
-        """Seconds since the last `update()`."""
+        """Return the seconds since the last `update()`."""
         return (_now() - self.last_update_time).total_seconds()
 
     def get_last_update_interval(self) -> float:
-        """Seconds between the last two updates."""
+        """Return the seconds between the last two updates."""
         return self.last_update_interval
 
     def close(self) -> None:
-        """Add `stop_time` to `run.txt` and make room for the next context. Closing twice is harmless."""
+        """Add `stop_time` to `run.txt`, and let another context be opened. May be called twice."""
         if self.has_closed:
             return
         self.has_closed = True

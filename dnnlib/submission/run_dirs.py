@@ -1,4 +1,4 @@
-"""Run directories: numbered, made by one run alone, and removed again where there is no result in them."""
+"""Run directories: numbered, one for each run, removed again if a run ends without a result."""
 
 import contextlib
 import os
@@ -8,28 +8,28 @@ import shutil
 from dnnlib import util
 from dnnlib.submission.slurm import target
 
-# What a run directory has before the function that runs there makes anything.
+# The files of a run directory that the submission writes, not the run function.
 _OWN_FILES = {'submit_config.pkl', 'submit_config.txt', 'src', 'run.py', 'log.txt', 'run.txt',
               '_finished.txt', target.SCRIPT}
 
 
 class SubmitError(util.UserError, RuntimeError):
-    """A configuration that cannot run."""
+    """A configuration cannot run."""
 
 
 def next_run_id(root):
-    """1 + the largest number that the name of a directory in `root` begins with; 0 if there is none."""
+    """Return 1 + the largest number at the start of the name of a directory in `root`; 0 without any."""
     with os.scandir(root) as entries:
         numbers = [re.match(r'[0-9]+', entry.name) for entry in entries if entry.is_dir()]
     return max((int(number[0]) for number in numbers if number), default=-1) + 1
 
 
 def create_run_dir(root, run_desc):
-    """Make the next run directory. Returns (run_id, run_name).
+    """Create the next run directory and return (run_id, run_name).
 
-    The number is claimed with a hidden directory first, because two processes with different descriptions
-    would not collide on the final name. Whoever holds the claim looks again: a process that held it before
-    has made its run directory by now.
+    A hidden directory claims the number first, because processes with different descriptions would not
+    collide on the final name. The holder of the claim looks again: an earlier holder may have created its
+    run directory in the meantime.
     """
     run_id = next_run_id(root)
     while True:
@@ -54,29 +54,27 @@ def create_run_dir(root, run_desc):
 
 
 def make_root(root):
-    """Make the folder of the run directories."""
+    """Create the folder of the run directories."""
     try:
         os.makedirs(root, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise SubmitError(f'{root}: cannot be the root of run directories: a file is in the way') from error
     except OSError as error:
-        raise SubmitError(f'{root}: cannot be the root of run directories: {error.strerror}') from error
+        in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
+        reason = 'a file is in the way' if in_the_way else error.strerror
+        raise SubmitError(f'{root}: cannot be the root of run directories: {reason}') from error
 
 
 def check_root(root):
-    """Raise SubmitError if no run directories can be made in this folder, which may have to be made itself.
-    Makes nothing."""
+    """Raise SubmitError if no run directory can be created in this folder, which may not exist yet."""
     absent = absent_folders(root)
     existing = os.path.dirname(absent[-1]) if absent else os.path.abspath(root)
-    if not os.path.isdir(existing):
-        raise SubmitError(f'{root}: cannot be the root of run directories: a file is in the way')
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise SubmitError(f'{root}: cannot be the root of run directories: there is no permission to write '
-                          f'in {existing}')
+    if os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK):
+        return
+    reason = f'no permission to write in {existing}' if os.path.isdir(existing) else 'a file is in the way'
+    raise SubmitError(f'{root}: cannot be the root of run directories: {reason}')
 
 
 def absent_folders(path):
-    """The folder and those around it that do not exist, the innermost first."""
+    """Return the folder and its parents that do not exist, the innermost first."""
     path, absent = os.path.abspath(path), []
     while not os.path.lexists(path):
         absent.append(path)
@@ -86,21 +84,24 @@ def absent_folders(path):
 
 @contextlib.contextmanager
 def removed_without_result(run_dir, new_folders, ends):
-    """Remove a new run directory and the new folders around it again after an error for which `ends` is true,
-    unless there is a result in it: a file that is not of the submission itself."""
+    """Remove a run directory after an error for which `ends` is true, unless it contains a result.
+
+    `new_folders` around it, as of `absent_folders`, go too. A result is a file that the submission has not
+    written.
+    """
     try:
         yield
     except BaseException as error:
         files = set(os.listdir(run_dir))
         if ends(error) and files <= _OWN_FILES:
-            _remove(run_dir, new_folders)
-            if 'log.txt' in files:  # The user has seen where it was.
-                print(f'dnnlib: Removed {run_dir}, in which there was no result yet.')
+            shutil.rmtree(run_dir, ignore_errors=True)
+            _remove_empty(new_folders)
+            if 'log.txt' in files:  # the user has seen its path
+                print(f'dnnlib: Removed {run_dir}, which contained no result.')
         raise
 
 
-def _remove(run_dir, new_folders):
-    shutil.rmtree(run_dir, ignore_errors=True)
+def _remove_empty(folders):
     with contextlib.suppress(OSError):  # another run is there by now
-        for folder in new_folders:
+        for folder in folders:
             os.rmdir(folder)

@@ -1,4 +1,4 @@
-"""Submitting a function: a fresh numbered run directory, its files, and the call itself."""
+"""Submits a function: creates a numbered run directory with its files, and calls the function."""
 
 import contextlib
 import copy
@@ -19,6 +19,7 @@ import numpy as np
 
 import dnnlib
 from dnnlib import cli, util
+from dnnlib.files import NO_SPACE, atomic_write
 from dnnlib.submission import run_dirs
 from dnnlib.submission.internal import local
 from dnnlib.submission.run_context import RunContext
@@ -45,7 +46,7 @@ _TARGETS = {SubmitTarget.LOCAL: local, SubmitTarget.SLURM: slurm}
 
 
 class PathType(enum.Enum):
-    """How paths are written."""
+    """The platform whose paths are written."""
     WINDOWS = 1
     LINUX = 2  # and everything else
     AUTO = 3   # as on this machine
@@ -63,24 +64,24 @@ class SubmitConfig(util.EasyDict):
 
     def __init__(self):
         super().__init__()
-        self.run_dir_root = ''             # Where run directories are made; may contain <USERNAME>.
+        self.run_dir_root = ''             # Folder of the run directories; may contain <USERNAME>.
         self.run_desc = ''                 # Description: part of the directory's name.
-        self.run_dir_ignore = [            # Patterns of names that are left out of the copy of the sources.
+        self.run_dir_ignore = [            # Patterns of names that are not copied with the sources.
             '__pycache__', '*.pyproj', '*.sln', '*.suo', '.cache', '.idea', '.vs', '.vscode', '_cudacache']
-        self.run_dir_extra_files = []      # Further files for the copy: (path, path below src/).
+        self.run_dir_extra_files = []      # More files to copy: (path, path below src/).
         self.submit_target = SubmitTarget.LOCAL
         self.num_gpus = 1
-        self.print_info = False            # Published, not used.
-        self.nvprof = False                # Published, not used.
+        self.print_info = False            # Published, but not used.
+        self.nvprof = False                # Published, but not used.
         self.local = local.TargetOptions()
-        self.slurm = None                  # A slurm.TargetOptions, for that target.
-        self.datasets = []                 # Published, not used.
-        self.run_id = None                 # This and the following are filled in by submit_run().
+        self.slurm = None                  # Options of the Slurm target, a slurm.TargetOptions.
+        self.datasets = []                 # Published, but not used.
+        self.run_id = None                 # This and the following are set by submit_run().
         self.run_name = None
         self.run_dir = None
         self.run_func_name = None
         self.run_func_kwargs = None
-        self.user_name = None              # May be given.
+        self.user_name = None              # None = the user of the process.
         self.task_name = None
         self.host_name = 'localhost'
         self.platform_extras = PlatformExtras()
@@ -91,30 +92,30 @@ def _on_windows():
 
 
 def get_path_from_template(path_template: str, path_type: PathType = PathType.AUTO) -> str:
-    """Fill in <USERNAME> and write the path as the platform does; `~` stays as it is."""
+    """Replace <USERNAME>, and write the path as the platform does. `~` stays as it is."""
     windows = _on_windows() if path_type == PathType.AUTO else path_type == PathType.WINDOWS
     pure_path = pathlib.PureWindowsPath if windows else pathlib.PurePosixPath
     return str(pure_path(path_template.replace('<USERNAME>', get_user_name())))
 
 
 def get_template_from_path(path: str) -> str:
-    """Backslashes become slashes."""
+    """Replace backslashes by slashes."""
     return path.replace('\\', '/')
 
 
 def convert_path(path: str, path_type: PathType = PathType.AUTO) -> str:
-    """Write a path of any platform as another one does."""
+    """Convert a path of any platform to the form of another one."""
     return get_path_from_template(get_template_from_path(path), path_type)
 
 
 def set_user_name_override(name: str | None) -> None:
-    """Let `get_user_name()` return this; None ends that."""
+    """Set what `get_user_name()` returns; None = the user of the process."""
     global _user_name_override
     _user_name_override = name
 
 
 def get_user_name() -> str:
-    """Name of the user of this process, 'unknown' if it has none."""
+    """Return the name of the user of this process, 'unknown' if it has none."""
     if _user_name_override is not None:
         return _user_name_override
     if _on_windows():
@@ -127,7 +128,7 @@ def get_user_name() -> str:
 
 
 def make_run_dir_path(*paths: str) -> str:
-    """Path below the run directory of the active run, or below the current directory if there is none."""
+    """Return a path in the directory of the active run, or in the current directory without a run."""
     config = dnnlib.submit_config
     if config is None or config.run_dir is None:
         return os.path.join(os.getcwd(), *paths)
@@ -135,13 +136,12 @@ def make_run_dir_path(*paths: str) -> str:
 
 
 def check_root(run_dir_root: str) -> None:
-    """Raise SubmitError if no run directories can be made in this folder, which may have to be made itself.
-    Makes nothing."""
+    """Raise SubmitError if no run directory can be created in this folder, which may not exist yet."""
     run_dirs.check_root(get_path_from_template(run_dir_root))
 
 
 def _task_name(user_name, run_id, run_desc):
-    """Raises SubmitError for characters that do not belong in a task name."""
+    """Return the name of a task. Raises SubmitError for characters that it must not contain."""
     task_name = f'{user_name}-{run_id:05d}-{run_desc}'
     if re.match(_TASK_NAME, task_name) is None:
         raise SubmitError(f"submit_config.task_name must match the regex '{_TASK_NAME}', not '{task_name}'")
@@ -149,7 +149,7 @@ def _task_name(user_name, run_id, run_desc):
 
 
 def _plain(value):
-    """Copy of a configuration with plain numbers for NumPy's."""
+    """Copy a configuration, with plain numbers in place of NumPy's."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
@@ -161,16 +161,16 @@ def _plain(value):
 
 def _write_config(submit_config):
     plain_config = _plain(submit_config)
-    # What Slurm starts is a local run where it is, and published code can read its configuration.
+    # A job of Slurm starts a local run, and published code can read this configuration.
     plain_config.update(submit_target=SubmitTarget.LOCAL, slurm=None)
-    with util.atomic_write(os.path.join(submit_config.run_dir, 'submit_config.pkl')) as file:
+    with atomic_write(os.path.join(submit_config.run_dir, 'submit_config.pkl')) as file:
         pickle.dump(plain_config, file)
-    with util.atomic_write(os.path.join(submit_config.run_dir, 'submit_config.txt'), 'w') as file:
+    with atomic_write(os.path.join(submit_config.run_dir, 'submit_config.txt'), 'w') as file:
         pprint.pprint(plain_config, stream=file, indent=4, width=200, compact=False)
 
 
 def _copy_sources(submit_config):
-    """Copy the launcher, and below src/ the tree that holds the run function, dnnlib and the extra files."""
+    """Copy the launcher and, to src/, the tree of the run function, dnnlib and the extra files."""
     depth = submit_config.run_func_name.count('.')
     assert depth > 0, 'run_func_name must be the full name of a function in a module'
     top = pathlib.Path(util.get_module_dir_by_obj_name(submit_config.run_func_name)).resolve()
@@ -202,20 +202,20 @@ def _call_run_function(submit_config):
 
 @contextlib.contextmanager
 def _full_disk_named(log_path):
-    """A full disk that no file is named for is the log's: `util.atomic_write` names the others."""
+    """Name the log in errors of a full disk that name no file; `atomic_write` names the others."""
     try:
         yield
     except OSError as error:
-        if error.errno in util.NO_SPACE and error.filename is None:
+        if error.errno in NO_SPACE and error.filename is None:
             error.filename = log_path
         raise
 
 
 def run_wrapper(submit_config: SubmitConfig, log_mode: str = 'w') -> None:
-    """Call the run function with its output logged to `log.txt`, which is opened as `log_mode` says.
+    """Call the run function and log its output to `log.txt`, which is opened with `log_mode`.
 
-    Also when it raises, stdout and stderr are given back and the run is no longer the active one, so that the
-    process can go on; `log.txt` then ends with the traceback.
+    Afterwards, stdout and stderr are restored and no run is active, even if the function raises. In that case
+    `log.txt` ends with the traceback.
     """
     assert submit_config.submit_target == SubmitTarget.LOCAL
     run_dir = pathlib.Path(submit_config.run_dir)
@@ -233,7 +233,7 @@ def run_wrapper(submit_config: SubmitConfig, log_mode: str = 'w') -> None:
         try:
             _call_run_function(submit_config)
             if not run_txt.exists():
-                RunContext.get()  # the function never asked for the context: its file is due all the same
+                RunContext.get()  # writes run.txt for a function that does not use the context
         except BaseException:
             with contextlib.suppress(OSError):  # a full disk must not hide what happened
                 traceback.print_exc(file=logger.file)
@@ -242,24 +242,23 @@ def run_wrapper(submit_config: SubmitConfig, log_mode: str = 'w') -> None:
 
 @contextlib.contextmanager
 def alone_in(run_dir: str):
-    """Keep other processes of this kind out of a run directory. Raises UserError if there is one. Without
-    effect on Windows."""
+    """Lock a run directory. Raises UserError if another process has locked it. No effect on Windows."""
     descriptor = None if fcntl is None else os.open(run_dir, os.O_RDONLY)
     try:
         if fcntl is not None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError as error:
-        raise util.UserError(f'{run_dir}: another process is at work in this run directory') from error
+        raise util.UserError(f'{run_dir}: another process uses this run directory') from error
     finally:
         if descriptor is not None:
             os.close(descriptor)
 
 
 def continue_run(submit_config: SubmitConfig, **extra_kwargs) -> None:
-    """Call the run function again in the run directory that there is already; `log.txt` goes on.
+    """Call the run function again in its existing run directory, and append to `log.txt`.
 
-    The configuration is written anew. `extra_kwargs` are further arguments for this call alone.
+    The configuration is rewritten. `extra_kwargs` are additional arguments for this call only.
     """
     submit_config = copy.deepcopy(submit_config)
     _write_config(submit_config)
@@ -268,10 +267,7 @@ def continue_run(submit_config: SubmitConfig, **extra_kwargs) -> None:
 
 
 def slurm_script(submit_config: SubmitConfig, run_func_name: str) -> str:
-    """The batch script that `submit_run` would hand to Slurm now; nothing is written or submitted.
-
-    Raises SubmitError as that does.
-    """
+    """Return the batch script that `submit_run` would hand to Slurm. Raises SubmitError as it does."""
     submit_config = _checked_copy(submit_config, run_func_name, {})
     root = get_path_from_template(submit_config.run_dir_root)
     run_id = run_dirs.next_run_id(root) if os.path.isdir(root) else 0
@@ -281,13 +277,13 @@ def slurm_script(submit_config: SubmitConfig, run_func_name: str) -> str:
 
 
 def submit_run(submit_config: SubmitConfig, run_func_name: str, **run_func_kwargs) -> SubmitConfig:
-    """Make a run directory and run the function, given by its full name, with these keyword arguments.
+    """Create a run directory, and call the function of this full name with these keyword arguments.
 
-    With the target Slurm, a job that does so is in the queue when this returns. Returns the completed copy of
-    the configuration. Raises SubmitError for a configuration that cannot run, slurm.RefusedError for a job
-    that Slurm does not take, and whatever the function raises. The run directory is removed again after a
-    refused job, and where the function has left no file of its own before an error that one line explains, or
-    Ctrl-C. After any other error it stays, with the traceback in `log.txt`.
+    The Slurm target submits a job that calls it. Returns the completed copy of the configuration. Raises
+    SubmitError for a configuration that cannot run, slurm.RefusedError if Slurm refuses the job, and whatever
+    the function raises. The run directory is removed after a refused job, and after Ctrl-C or an error that
+    `cli.line_for` explains if the function has written no file. Otherwise it stays, with the traceback in
+    `log.txt`.
     """
     submit_config = _checked_copy(submit_config, run_func_name, run_func_kwargs)
     target = _TARGETS[submit_config.submit_target]
@@ -300,28 +296,20 @@ def submit_run(submit_config: SubmitConfig, run_func_name: str, **run_func_kwarg
     submit_config.task_name = _task_name(submit_config.user_name, run_id, submit_config.run_desc)
     run_dir = os.path.join(root, run_name)
     is_local = submit_config.submit_target == SubmitTarget.LOCAL
-    ends = _is_explained if is_local else _is_refused
+    # A job that may exist must not lose its directory.
+    ends = cli.line_for if is_local else lambda error: isinstance(error, slurm.RefusedError)
     with run_dirs.removed_without_result(run_dir, new_folders, ends):
         target.finalize_submit_config(submit_config, run_dir)
         _write_config(submit_config)
         if not submit_config.local.do_not_copy_source_files:
             _copy_sources(submit_config)
-        with alone_in(run_dir) if is_local else contextlib.nullcontext():  # a job is alone there
+        with alone_in(run_dir) if is_local else contextlib.nullcontext():  # a job locks it when it starts
             target.submit(submit_config, convert_path(run_dir), run_wrapper)
     return submit_config
 
 
-def _is_explained(error):
-    return cli.line_for(error) is not None
-
-
-def _is_refused(error):
-    """Only a job that does not exist may lose its directory."""
-    return isinstance(error, slurm.RefusedError)
-
-
 def _checked_copy(submit_config, run_func_name, run_func_kwargs):
-    """With the user's name and the function filled in."""
+    """Copy a configuration and fill in the user, the function and its arguments."""
     submit_config = copy.deepcopy(submit_config)
     assert submit_config.submit_target in _TARGETS
     if not submit_config.num_gpus:
@@ -332,5 +320,5 @@ def _checked_copy(submit_config, run_func_name, run_func_kwargs):
         submit_config.slurm = slurm.TargetOptions()
     submit_config.run_func_name = run_func_name
     submit_config.run_func_kwargs = run_func_kwargs
-    _task_name(submit_config.user_name, 0, submit_config.run_desc)  # before a directory is made
+    _task_name(submit_config.user_name, 0, submit_config.run_desc)  # raises before a directory is created
     return submit_config

@@ -16,8 +16,9 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 import dnnlib  # noqa: E402
+from dnnlib.files import atomic_write  # noqa: E402
 from dnnlib.submission.slurm import target  # noqa: E402
-from dnnlib.util import Logger, atomic_write  # noqa: E402
+from dnnlib.util import Logger  # noqa: E402
 
 STATE = 'state.json'
 

@@ -1,4 +1,4 @@
 """Data sets: the order of records, synthetic images, and the sources that dataset_tool.py converts.
 
-`training.dataset` is the way in for reading, dataset_tool.py for writing.
+`training.dataset` reads data sets, dataset_tool.py writes them; `official_files` lists what NVIDIA published.
 """

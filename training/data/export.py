@@ -1,4 +1,4 @@
-"""Writing data sets as folders of TFRecord files, one file per resolution."""
+"""Writes data sets: folders of TFRecord files, one file per resolution."""
 
 import contextlib
 import glob
@@ -17,20 +17,19 @@ ORDER_SEED = 123
 
 
 class TFRecordExporter:
-    """Writes the data set `tfrecord_dir`: added images, at all resolutions from 4 on, and labels.
+    """Writes images, at all resolutions from 4x4 on, and labels to the data set `tfrecord_dir`.
 
-    The files are completed in a folder of their own inside `tfrecord_dir`; `close` moves them to their
-    places, where they replace an earlier data set of this name. As a context manager it closes at the end of
-    the block. If the block fails, it removes what it has written, also the folder if that is new, and leaves
-    an earlier data set alone.
+    The files are completed in a subfolder; `close` moves them into place, where they replace an earlier data
+    set. As a context manager, it is closed at the end of the block. If the block fails, what was written is
+    removed, and an earlier data set stays as it is.
 
-    Raises UserError for images and labels that do not fit together and for a folder that cannot be written.
+    Raises UserError for inconsistent images and labels and for a folder that cannot be written.
     """
 
     def __init__(self,
-        tfrecord_dir,               # Folder to write; the names of the files begin with its name.
-        expected_images,            # Number of images that will be added.
-        print_progress=True,        # Say what happens?
+        tfrecord_dir,               # Folder to write; its name is the prefix of the file names.
+        expected_images,            # Number of images to be added.
+        print_progress=True,        # Print what happens?
         progress_interval=10):      # Images between two updates of the progress.
 
         self.tfrecord_dir = tfrecord_dir
@@ -46,7 +45,10 @@ class TFRecordExporter:
         self._is_new_dir = not os.path.exists(tfrecord_dir)
         with self._errors_named():
             os.makedirs(tfrecord_dir, exist_ok=True)
-            self._refuse_other_data_sets()
+            _, others = self._data_files()
+            if others:  # two data sets in one folder could not be told apart
+                raise UserError(f'{tfrecord_dir}: contains files of another data set, such as {others[0]}; '
+                                'choose a new folder')
             self._work_dir = tempfile.mkdtemp(prefix='incomplete-', dir=tfrecord_dir)
 
     def __enter__(self):
@@ -59,7 +61,7 @@ class TFRecordExporter:
             self._discard()
 
     def close(self):
-        """Complete the files and move them to their places. Raises UserError if no image was added."""
+        """Complete the files and move them into place. Raises UserError if no image was added."""
         self._say(f'{"Flushing data...":40s}')
         try:
             if self.cur_images == 0:
@@ -72,13 +74,13 @@ class TFRecordExporter:
         self._say(f'Added {self.cur_images} images.')
 
     def choose_shuffled_order(self):
-        """The fixed random order, int [expected_images], in which images and labels have to be added."""
+        """Return the fixed random order, int [expected_images], in which to add images and labels."""
         order = np.arange(self.expected_images)
         np.random.RandomState(ORDER_SEED).shuffle(order)
         return order
 
     def add_image(self, img):
-        """Append an image [C,H,W] with values from 0 to 255; what is not uint8 is rounded."""
+        """Append an image [C,H,W] with values from 0 to 255, which are rounded unless they are uint8."""
         if self.print_progress and self.cur_images % self.progress_interval == 0:
             self._progress.show(self.cur_images)
         shape = list(img.shape)
@@ -88,12 +90,13 @@ class TFRecordExporter:
             raise UserError(f'image {self.cur_images} has shape {shape}; expected {self.shape}, as before')
         with self._errors_named():
             for writer in self.tfr_writers:
-                writer.write(_serialize(_to_uint8(img)))
-                img = _halve(img)  # not rounded: errors would add up
+                pixels = img if img.dtype == np.uint8 else np.rint(img).clip(0, 255).astype(np.uint8)
+                writer.write(_serialize(pixels))
+                img = _halve(img)  # not rounded, as errors would add up
         self.cur_images += 1
 
     def add_labels(self, labels):
-        """Write the labels [images, components] of all images that have been added, as float32."""
+        """Write the labels [images, components] of all added images, as float32."""
         if labels.ndim != 2 or labels.shape[0] != self.cur_images:
             raise UserError(f'labels have shape {list(labels.shape)}; expected one row for each of the '
                             f'{self.cur_images} images')
@@ -106,7 +109,7 @@ class TFRecordExporter:
 
     @contextlib.contextmanager
     def _errors_named(self):
-        """Turn what the file system refuses into a UserError."""
+        """Turn errors of the file system into UserErrors."""
         try:
             yield
         except (OSError, tf.errors.OpError) as error:
@@ -116,25 +119,18 @@ class TFRecordExporter:
         return os.path.join(self._work_dir, f'{self.tfr_prefix}-{name}')
 
     def _data_files(self):
-        """(names of files of this data set, names of files of other data sets) that are in the folder."""
+        """Return the names of the files in the folder: those of this data set, and those of others."""
         names = [name for pattern in ('*.tfrecords', '*.labels')
                  for name in glob.glob(pattern, root_dir=self.tfrecord_dir)]
         ours = re.compile(re.escape(self.tfr_prefix) + r'-r(\d\d\.tfrecords|xx\.labels)')
         return ([name for name in names if ours.fullmatch(name)],
                 [name for name in names if not ours.fullmatch(name)])
 
-    def _refuse_other_data_sets(self):
-        """Two data sets in one folder could not be told apart when they are read."""
-        _, others = self._data_files()
-        if others:
-            raise UserError(f'{self.tfrecord_dir}: holds files of another data set, such as {others[0]}; '
-                            'choose a new folder')
-
     def _open_writers(self, shape):
         side = shape[-1]
         if shape not in ([1, side, side], [3, side, side]) or side < 4 or side & (side - 1) != 0:
-            raise UserError(f'images have shape {shape}; expected 1 or 3 channels and squares with a power '
-                            'of two from 4 on as side')
+            raise UserError(f'images have shape {shape}; expected 1 or 3 channels and a square whose side '
+                            'is a power of two from 4 on')
         self.shape = shape
         options = tf.python_io.TFRecordOptions(tf.python_io.TFRecordCompressionType.NONE)
         with self._errors_named():
@@ -147,8 +143,11 @@ class TFRecordExporter:
             self.tfr_writers.pop().close()
 
     def _move_into_place(self):
-        """Exchange the earlier data set for the new one. The 4x4 file, without which nothing can be read,
-        goes first and comes last: there is never a part or a mixture that passes for a data set."""
+        """Replace the earlier data set by the new one.
+
+        The 4x4 file, without which nothing can be read, is the first to go and the last to come: a part or a
+        mixture never looks like a data set.
+        """
         names = sorted(os.listdir(self._work_dir), reverse=True)
         earlier_dir = os.path.join(self._work_dir, 'earlier')
         os.mkdir(earlier_dir)
@@ -163,7 +162,7 @@ class TFRecordExporter:
             raise
 
     def _discard(self):
-        """Remove whatever is not in its place."""
+        """Remove the files that are not in place."""
         with contextlib.suppress(tf.errors.OpError):
             self._close_writers()
         shutil.rmtree(self._work_dir, ignore_errors=True)
@@ -177,19 +176,15 @@ def _move(names, source_dir, target_dir):
         os.replace(os.path.join(source_dir, name), os.path.join(target_dir, name))
 
 
-def _to_uint8(pixels):
-    return pixels if pixels.dtype == np.uint8 else np.rint(pixels).clip(0, 255).astype(np.uint8)
-
-
 def _halve(pixels):
-    """[C,H,W] -> float32 [C,H/2,W/2], the means of 2x2 blocks."""
+    """Average 2x2 blocks: [C,H,W] -> float32 [C,H/2,W/2]."""
     pixels = pixels.astype(np.float32)
     blocks = pixels[:, 0::2, 0::2] + pixels[:, 0::2, 1::2] + pixels[:, 1::2, 0::2] + pixels[:, 1::2, 1::2]
     return blocks * np.float32(0.25)
 
 
 def _serialize(pixels):
-    """uint8 [C,H,W] -> record."""
+    """Encode an image, uint8 [C,H,W], as a record."""
     shape = tf.train.Feature(int64_list=tf.train.Int64List(value=pixels.shape))
     data = tf.train.Feature(bytes_list=tf.train.BytesList(value=[pixels.tobytes()]))
     features = tf.train.Features(feature={'shape': shape, 'data': data})

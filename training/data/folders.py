@@ -1,4 +1,4 @@
-"""What the names of files tell about a data set, and the header of its labels: without TensorFlow."""
+"""Finds the files of data sets and checks folders, without TensorFlow."""
 
 import glob
 import os
@@ -9,7 +9,7 @@ from dnnlib.util import UserError
 
 
 def record_paths(tfrecord_dir):
-    """Sorted paths of the *.tfrecords files in a folder; UserError if there are none."""
+    """Return the sorted paths of the *.tfrecords files in a folder. Raises UserError if there are none."""
     if not os.path.isdir(tfrecord_dir):
         raise UserError(f'{tfrecord_dir}: the data set does not exist; create it with dataset_tool.py')
     paths = sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.tfrecords')))
@@ -20,22 +20,21 @@ def record_paths(tfrecord_dir):
 
 
 def require_place(tfrecord_dir):
-    """Raise UserError if a data set cannot be written to this folder, which may have to be made itself."""
+    """Raise UserError if a data set cannot be written to this folder, which may not exist yet."""
     name = os.path.basename(os.path.abspath(tfrecord_dir))
     if not name:
-        raise UserError(f'{tfrecord_dir}: expected a folder whose name the data set can have')
+        raise UserError(f'{tfrecord_dir}: expected a folder whose name can be that of the data set')
     existing = os.path.abspath(tfrecord_dir)
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
-    if not os.path.isdir(existing):
-        raise UserError(f'{tfrecord_dir}: the data set cannot be written: {existing} is a file')
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f'{tfrecord_dir}: the data set cannot be written: there is no permission to write in '
-                        f'{existing}')
+    if os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK):
+        return
+    reason = f'no permission to write in {existing}' if os.path.isdir(existing) else f'{existing} is a file'
+    raise UserError(f'{tfrecord_dir}: the data set cannot be written: {reason}')
 
 
 def require(data_dir, **names):
-    """Raise UserError unless `data_dir` exists and has these data sets. names: {flag: name, or several}."""
+    """Raise UserError unless `data_dir` has these data sets. names: {flag: name or names}."""
     if not os.path.isdir(data_dir):
         raise UserError(f'--data-dir={data_dir}: dataset root directory does not exist.')
     for flag, value in names.items():
@@ -48,12 +47,12 @@ def require(data_dir, **names):
 
 
 def label_file(tfrecord_dir):
-    """Path of the first *.labels file; None if there is none."""
+    """Return the path of the first *.labels file; None if there is none."""
     return next(iter(sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.labels')))), None)
 
 
 def num_label_components(path):
-    """Width of the labels in a file; None if that cannot be told, as the file is damaged."""
+    """Return the number of components of the labels in a file; None if the file is damaged."""
     try:
         labels = np.load(path, mmap_mode='r', allow_pickle=False)
     except (OSError, ValueError, EOFError):

@@ -1,4 +1,4 @@
-"""Images out of databases that need packages of their own: LSUN's LMDB, and HDF5."""
+"""Reads images from databases that need extra packages: LSUN's LMDB, and HDF5."""
 
 import contextlib
 import importlib
@@ -16,7 +16,7 @@ from dnnlib.util import UserError
 def open_lsun(lmdb_dir):
     """Open an LMDB of image files -> (number of entries, iterator of their pixels, uint8 [H,W,3] RGB).
 
-    The iterator prints why it skips an entry. Raises UserError where there is no usable database.
+    The iterator prints why it skips an entry. Raises UserError without a usable database.
     """
     lmdb = _require('lmdb', extra='lsun')
     path = os.path.join(lmdb_dir, 'data.mdb')
@@ -24,7 +24,11 @@ def open_lsun(lmdb_dir):
         raise UserError(f'{lmdb_dir}: there is no LMDB here; expected a folder that holds data.mdb')
     try:
         with lmdb.open(lmdb_dir, readonly=True, lock=False, create=False) as env, env.begin() as txn:
-            _check_not_cut_off(env, path)
+            # LMDB maps the file into memory: reading what is missing would kill the process.
+            expected_bytes = env.stat()['psize'] * (env.info()['last_pgno'] + 1)
+            if os.path.getsize(path) < expected_bytes:
+                raise UserError(f'{path}: is truncated to {os.path.getsize(path)} of {expected_bytes} bytes; '
+                                'copy or download it again')
             yield env.stat()['entries'], _decoded(txn.cursor())
     except lmdb.Error as error:
         raise UserError(f'{path}: cannot be read as an LMDB ({error}); copy or download it again') from error
@@ -38,28 +42,19 @@ def _require(package, extra):
                         f"-e '.[{extra}]'") from error
 
 
-def _check_not_cut_off(env, path):
-    """LMDB maps the file into memory: reading what is missing would end the process with a bus error."""
-    expected_bytes = env.stat()['psize'] * (env.info()['last_pgno'] + 1)
-    num_bytes = os.path.getsize(path)
-    if num_bytes < expected_bytes:
-        raise UserError(f'{path}: is cut off: it has {num_bytes} bytes of {expected_bytes}; copy or download '
-                        'it again')
-
-
 def _decoded(entries):
-    """Pixels of those (key, image file) that can be decoded."""
+    """Yield the pixels of the entries (key, image file) that can be decoded."""
     cv2 = import_opencv()
     for key, data in entries:
         try:
             yield decode_image(data, cv2)
-        except Exception as error:  # whatever damaged data does to a decoder; hours of work go on
-            reason = 'no image file' if isinstance(error, PIL.UnidentifiedImageError) else error
+        except Exception as error:  # damaged data must not end hours of work
+            reason = 'not an image file' if isinstance(error, PIL.UnidentifiedImageError) else error
             print(f'Skipped {key.decode("ascii", "backslashreplace")}: {reason}')
 
 
 def import_opencv():
-    """OpenCV, or None where it is not installed."""
+    """Return OpenCV, or None if it is not installed."""
     try:
         import cv2
     except ImportError:
@@ -68,25 +63,17 @@ def import_opencv():
 
 
 def decode_image(data, cv2=None):
-    """Content of an image file -> uint8 [H,W,3] RGB, by OpenCV or, without it or if that fails, by Pillow,
-    whose errors are raised."""
-    pixels = None if cv2 is None else _decode_with_opencv(data, cv2)
-    if pixels is not None:
-        return pixels
+    """Decode an image file with OpenCV or, if that is missing or fails, with Pillow -> uint8 [H,W,3] RGB."""
+    with contextlib.suppress(*([cv2.error] if cv2 else [])):  # no data, or too many pixels
+        bgr = cv2 and cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if bgr is not None:
+            return bgr[:, :, ::-1]
     with PIL.Image.open(io.BytesIO(data)) as image:
         return np.asarray(PIL.ImageOps.exif_transpose(image).convert('RGB'))  # upright, as OpenCV does
 
 
-def _decode_with_opencv(data, cv2):
-    try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # no data, or too many pixels
-        return None
-    return None if bgr is None else bgr[:, :, ::-1]
-
-
 def square(image, resolution):
-    """Centre of an image [H,W,3], reduced or enlarged -> uint8 [3,resolution,resolution]."""
+    """Crop an image [H,W,3] to its centre and resize it -> uint8 [3,resolution,resolution]."""
     height, width = image.shape[:2]
     crop = min(height, width)
     centre = image[(height - crop) // 2:(height + crop) // 2, (width - crop) // 2:(width + crop) // 2]
@@ -94,10 +81,10 @@ def square(image, resolution):
 
 
 def wide(image, width, height):
-    """Image [H,W,3] reduced to `width` x `height` between black bars -> uint8 [3,width,width]; None if it is
-    too small.
+    """Resize an image [H,W,3] to `width` x `height` between black bars -> uint8 [3,width,width].
 
-    As published: `width` * H / W rows of it are kept, so that what is larger changes its proportions.
+    As published, `width` * H / W rows are kept, so that larger images change their proportions. None if the
+    image is too small.
     """
     image_height, image_width = image.shape[:2]
     crop = round(width * image_height / image_width)
@@ -116,13 +103,13 @@ def _resized(pixels, width, height):
 
 @contextlib.contextmanager
 def open_hdf5(path):
-    """Open an HDF5 file -> the widest of its data sets `data*`, an h5py.Dataset, uint8 [N,C,H,W].
+    """Open the widest data set `data*` of an HDF5 file -> h5py.Dataset, uint8 [N,C,H,W].
 
-    Raises UserError where there is none.
+    Raises UserError if there is none.
     """
     h5py = _require('h5py', extra='hdf5')
     if not os.path.isfile(path):
-        raise UserError(f'{path}: there is no such HDF5 file')
+        raise UserError(f'{path}: no such HDF5 file')
     with _hdf5_errors_named(path):
         file = h5py.File(path, 'r')
     with file:
@@ -131,7 +118,7 @@ def open_hdf5(path):
                           if key.startswith('data') and isinstance(item, h5py.Dataset) and item.ndim == 4]
         images = max(candidates, key=lambda item: item.shape[3], default=None)
         if images is None or images.dtype != np.uint8:
-            raise UserError(f"{path}: holds no images; expected a data set 'data...', uint8 [N,C,H,W]")
+            raise UserError(f"{path}: contains no images; expected a data set 'data...', uint8 [N,C,H,W]")
         yield images
 
 
@@ -144,14 +131,13 @@ def _hdf5_errors_named(path):
 
 
 def read_hdf5_image(images, idx):
-    """Image `idx` of an h5py.Dataset, uint8 [C,H,W]."""
+    """Return image `idx` of an h5py.Dataset, uint8 [C,H,W]."""
     with _hdf5_errors_named(images.file.filename):
         return images[idx]
 
 
 def read_hdf5_labels(path, num_images):
-    """Labels [num_images, components] from the file `<stem>-labels.npy` beside an HDF5 file; None if there is
-    no such file."""
+    """Return labels [num_images, components] from `<stem>-labels.npy` beside an HDF5 file, if it exists."""
     path = os.path.splitext(path)[0] + '-labels.npy'
     if not os.path.exists(path):
         return None
@@ -161,6 +147,6 @@ def read_hdf5_labels(path, num_images):
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f'{path}: cannot be read as an array ({error}); write it with numpy.save') from error
     if labels.ndim != 2 or len(labels) != num_images or labels.dtype.kind not in 'fiu':
-        raise UserError(f'{path}: labels are {labels.dtype} of shape {list(labels.shape)}; expected numbers, '
-                        f'one row for each of the {num_images} images')
+        raise UserError(f'{path}: labels are {labels.dtype} of shape {list(labels.shape)}; expected one row '
+                        f'of numbers for each of the {num_images} images')
     return labels

@@ -1,4 +1,4 @@
-"""Images and classes from the files in which data sets come: MNIST, CIFAR, SVHN, CelebA, image folders."""
+"""Reads images and classes from the files of data sets: MNIST, CIFAR, SVHN, CelebA, image folders."""
 
 import contextlib
 import glob
@@ -15,43 +15,33 @@ from dnnlib.progress import shown
 from dnnlib.util import UserError
 
 MNIST_IMAGES, MNIST_LABELS = 'train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz'
-IDX_UINT8 = 0x0800  # plus the number of dimensions: the magic number of an IDX file
+IDX_UINT8 = 0x0800  # magic number of an IDX file, plus the number of dimensions
 CELEBA_FOLDER = 'img_align_celeba_png'
 CELEBA_IMAGES = 202599
 CELEBA_WIDTH, CELEBA_HEIGHT = 178, 218
-CELEBA_MARGIN = 64  # of the crop, from its centre
-
-
-def picture_format(filename):
-    """Pillow's name of the format that a picture of this name has. Raises UserError if there is none."""
-    extension = os.path.splitext(filename)[1].lower()
-    formats = PIL.Image.registered_extensions()
-    if extension not in formats:
-        raise UserError(f'{filename or repr(filename)}: no picture format has such a name; use one that ends '
-                        'in .png or .jpg')
-    return formats[extension]
+CELEBA_MARGIN = 64  # from the centre of the crop
 
 
 def read_mnist_images(mnist_dir):
-    """Images of MNIST or Fashion-MNIST, padded from 28x28, uint8 [N,32,32]."""
+    """Read images of MNIST or Fashion-MNIST, padded from 28x28 -> uint8 [N,32,32]."""
     images = _read_idx(os.path.join(mnist_dir, MNIST_IMAGES), [28, 28])
     return np.pad(images, [(0, 0), (2, 2), (2, 2)])
 
 
 def read_mnist(mnist_dir):
-    """Images uint8 [N,1,32,32] and classes [N] of MNIST or Fashion-MNIST."""
+    """Read MNIST or Fashion-MNIST -> images uint8 [N,1,32,32], classes [N]."""
     labels_path = os.path.join(mnist_dir, MNIST_LABELS)
     images = read_mnist_images(mnist_dir)
     labels = _read_idx(labels_path, [])
     if len(images) != len(labels):
-        raise UserError(f'{labels_path}: holds {len(labels)} labels, but {MNIST_IMAGES} beside it holds '
-                        f'{len(images)} images; take both files from the same source')
+        raise UserError(f'{labels_path}: contains {len(labels)} labels, but {MNIST_IMAGES} beside it '
+                        f'{len(images)} images; use two files from the same source')
     _check_classes(labels_path, labels, num_classes=10)
     return images[:, np.newaxis], labels
 
 
 def _read_idx(path, item_shape):
-    """Contents of an IDX file, uint8 [N, *item_shape]. Raises UserError if that is not what it holds."""
+    """Read an IDX file -> uint8 [N, *item_shape]. Raises UserError for other contents."""
     try:
         with gzip.open(path) as file:
             data = file.read()
@@ -61,30 +51,36 @@ def _read_idx(path, item_shape):
     header_bytes = 4 * (2 + len(item_shape))
     magic, num_items, *shape = (int.from_bytes(data[i:i + 4], 'big') for i in range(0, header_bytes, 4))
     if magic != IDX_UINT8 + 1 + len(item_shape) or shape != item_shape:
-        raise UserError(f'{path}: begins with magic number {magic} and size {shape}; expected '
+        raise UserError(f'{path}: starts with magic number {magic} and size {shape}; expected '
                         f'{IDX_UINT8 + 1 + len(item_shape)} and {item_shape}, as in the files of MNIST')
     num_bytes = num_items * math.prod(item_shape)
     if num_items == 0 or len(data) - header_bytes != num_bytes:
-        raise UserError(f'{path}: holds {len(data) - header_bytes} bytes, but its header promises '
-                        f'{num_items} entries, which take {num_bytes}; download or copy the file again')
+        raise UserError(f'{path}: contains {len(data) - header_bytes} bytes; the {num_items} entries in '
+                        f'its header need {num_bytes}; download or copy the file again')
     return np.frombuffer(data, np.uint8, offset=header_bytes).reshape(num_items, *item_shape)
 
 
 def read_cifar10(cifar10_dir):
-    """Images uint8 [N,3,32,32] and classes [N] of the Python version of CIFAR-10."""
+    """Read the Python version of CIFAR-10 -> images uint8 [N,3,32,32], classes [N]."""
     paths = [os.path.join(cifar10_dir, f'data_batch_{idx}') for idx in range(1, 6)]
     return _joined(_read_cifar(path, 'labels', num_classes=10) for path in paths)
 
 
 def read_cifar100(cifar100_dir):
-    """Images uint8 [N,3,32,32] and fine classes [N] of the Python version of CIFAR-100."""
+    """Read the Python version of CIFAR-100 -> images uint8 [N,3,32,32], fine classes [N]."""
     return _read_cifar(os.path.join(cifar100_dir, 'train'), 'fine_labels', num_classes=100)
 
 
 def read_svhn(svhn_dir):
-    """Images uint8 [N,3,32,32] and classes [N] of SVHN, as three pickles of (images, labels)."""
-    paths = [os.path.join(svhn_dir, f'train_{idx}.pkl') for idx in range(1, 4)]
-    return _joined(_read_svhn(path) for path in paths)
+    """Read SVHN from three pickles of (images, labels) -> images uint8 [N,3,32,32], classes [N]."""
+    batches = []
+    for idx in range(1, 4):
+        path = os.path.join(svhn_dir, f'train_{idx}.pkl')
+        batch = arrays.load(path)
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            raise UserError(f'{path}: expected the pair (images, labels)')
+        batches.append(_checked_batch(path, *batch, [3, 32, 32], num_classes=10))
+    return _joined(batches)
 
 
 def _read_cifar(path, label_key, num_classes):
@@ -96,28 +92,21 @@ def _read_cifar(path, label_key, num_classes):
     return images.reshape(-1, 3, 32, 32), labels  # [N,3072] -> [N,3,32,32]
 
 
-def _read_svhn(path):
-    batch = arrays.load(path)
-    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-        raise UserError(f'{path}: expected the pair (images, labels)')
-    return _checked_batch(path, *batch, [3, 32, 32], num_classes=10)
-
-
 def _joined(batches):
     images, labels = zip(*batches, strict=True)
     return np.concatenate(images), np.concatenate(labels)
 
 
 def _checked_batch(path, images, labels, item_shape, num_classes):
-    """Images uint8 [N,*item_shape] and labels, integers [N]. Raises UserError if they are anything else."""
+    """Return images uint8 [N,*item_shape] and labels, integers [N]. Raises UserError for anything else."""
     is_uint8 = isinstance(images, np.ndarray) and images.dtype == np.uint8
     if not is_uint8 or [*images.shape[1:]] != item_shape or len(images) == 0:
         expected = ','.join(map(str, ['N', *item_shape]))
         raise UserError(f'{path}: images are {_described(images)}; expected uint8 of shape [{expected}]')
     try:
         labels = np.asarray(labels)
-    except ValueError as error:  # a list of lists of several lengths
-        raise UserError(f'{path}: the labels are no list of numbers ({error})') from error
+    except ValueError as error:  # lists of different lengths
+        raise UserError(f'{path}: the labels are not a list of numbers ({error})') from error
     if labels.shape != (len(images),) or labels.dtype.kind not in 'iu':
         raise UserError(f'{path}: labels are {_described(labels)}; expected one integer for each of the '
                         f'{len(images)} images')
@@ -132,22 +121,22 @@ def _described(obj):
 def _check_classes(path, labels, num_classes):
     for label in (labels.min(), labels.max()):
         if not 0 <= label < num_classes:
-            raise UserError(f'{path}: holds the class {label}; expected 0 to {num_classes - 1}')
+            raise UserError(f'{path}: contains the class {label}; expected 0 to {num_classes - 1}')
 
 
 def image_paths(image_dir):
-    """Sorted paths of the files in a folder, without hidden ones and folders."""
+    """Return the sorted paths of the files in a folder, without hidden files."""
     if not os.path.isdir(image_dir):
-        raise UserError(f'{image_dir}: there is no such folder of images')
+        raise UserError(f'{image_dir}: no such folder of images')
     names = [name for name in sorted(os.listdir(image_dir)) if not name.startswith('.')]
     paths = [path for path in (os.path.join(image_dir, name) for name in names) if os.path.isfile(path)]
     if not paths:
-        raise UserError(f'No input images found in {image_dir}; expected PNG or JPEG files right inside')
+        raise UserError(f'No input images found in {image_dir}; expected PNG or JPEG files in this folder')
     return paths
 
 
 def check_images(paths):
-    """Raise UserError if a file is no image or does not go with the first one. Reads the headers only."""
+    """Raise UserError for a file that is not an image or differs from the first one. Reads headers only."""
     first = None
     for path in shown(paths, 'Checking', 'images'):
         width, height, mode = _header(path)
@@ -163,17 +152,19 @@ def check_images(paths):
         first = first or (width, mode)
         if (width, mode) != first:
             raise UserError(f'{path}: has {width}x{height} and mode {mode}, but {paths[0]} has '
-                            f'{first[0]}x{first[0]} and mode {first[1]}; all input images must be alike')
+                            f'{first[0]}x{first[0]} and mode {first[1]}; all input images must match')
 
 
 def celeba_paths(celeba_dir, any_count=False):
-    """Sorted paths of the aligned images of CelebA, checked by their headers. Raises UserError unless all of
-    them are there or, with `any_count`, some."""
+    """Return the sorted paths of the aligned images of CelebA, after checking their headers.
+
+    Raises UserError unless all of them exist or, with `any_count`, at least one.
+    """
     folder = os.path.join(celeba_dir, CELEBA_FOLDER)
     paths = sorted(glob.glob(os.path.join(glob.escape(folder), '*.png')))
     if not paths or (len(paths) != CELEBA_IMAGES and not any_count):
-        raise UserError(f'Expected to find {CELEBA_IMAGES} images: {folder} holds {len(paths)} PNG files; '
-                        'complete it or, for a part of the set, add --any_count 1')
+        raise UserError(f'Expected to find {CELEBA_IMAGES} images: {folder} contains {len(paths)} PNG '
+                        'files; complete it, or add --any_count 1 for a part of the set')
     for path in shown(paths, 'Checking', 'images'):
         width, height, mode = _header(path)
         if (width, height, mode) != (CELEBA_WIDTH, CELEBA_HEIGHT, 'RGB'):
@@ -183,36 +174,36 @@ def celeba_paths(celeba_dir, any_count=False):
 
 
 def check_celeba_crop(cx, cy):
-    """Raise UserError if the crop around column `cx` and row `cy` reaches beyond the images."""
+    """Raise UserError if the crop around column `cx` and row `cy` is not inside the images."""
     for name, centre, size in (('cx', cx, CELEBA_WIDTH), ('cy', cy, CELEBA_HEIGHT)):
         if not CELEBA_MARGIN <= centre <= size - CELEBA_MARGIN:
             raise UserError(f'--{name} must be from {CELEBA_MARGIN} to {size - CELEBA_MARGIN}, not {centre}')
 
 
 def read_celeba_image(path, cx, cy):
-    """128x128 pixels around column `cx` and row `cy`, uint8 [3,128,128]."""
+    """Read 128x128 pixels around column `cx` and row `cy` -> uint8 [3,128,128]."""
     rows, columns = (slice(centre - CELEBA_MARGIN, centre + CELEBA_MARGIN) for centre in (cy, cx))
     return read_image(path)[:, rows, columns]
 
 
 def read_image(path):
-    """Pixels of an image file, uint8 [C,H,W]."""
+    """Read an image file -> uint8 [C,H,W]."""
     with _bad_image_named(path), PIL.Image.open(path) as image:
         pixels = np.asarray(image)
     return pixels[np.newaxis] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)  # -> [C,H,W]
 
 
 def _header(path):
-    """-> width, height, Pillow's name of the mode."""
+    """Return width, height and Pillow's name of the mode."""
     with _bad_image_named(path), PIL.Image.open(path) as image:
         return *image.size, image.mode
 
 
 @contextlib.contextmanager
 def _bad_image_named(path):
-    """Turn what Pillow finds wrong with a file into a UserError."""
+    """Turn an error of Pillow about a file into a UserError."""
     try:
         yield
     except (OSError, SyntaxError, ValueError, zlib.error, PIL.Image.DecompressionBombError) as error:
-        raise UserError(f'{path}: cannot be read as an image ({error}); expected nothing but PNG and JPEG '
-                        'files in the folder') from error
+        raise UserError(f'{path}: cannot be read as an image ({error}); expected only PNG and JPEG files '
+                        'in the folder') from error

@@ -1,4 +1,4 @@
-"""The files that NVIDIA has published for StyleGAN, StyleGAN2 and StyleGAN2-ADA: key -> URL."""
+"""Keys and URLs of the files that NVIDIA has published for StyleGAN, StyleGAN2 and StyleGAN2-ADA."""
 
 import dnnlib
 from dnnlib.downloading import downloads
@@ -16,7 +16,7 @@ _STYLEGAN2 = [
       for name in ('stylegan2-car', 'stylegan2-ffhq') for G in _ARCHITECTURES for D in _ARCHITECTURES),
 ]
 
-# StyleGAN's files by their ids at Google Drive.
+# Files of StyleGAN and their ids at Google Drive.
 _STYLEGAN = {
     'karras2019stylegan-ffhq-1024x1024.pkl': '1MEGjdvVpUsu1jB4zrXZN7Y4kBBOzizDQ',
     'karras2019stylegan-celebahq-1024x1024.pkl': '1MGqJl28pN4t7SAtSrPdSRJSQJqahkzUf',
@@ -27,7 +27,7 @@ _STYLEGAN = {
     'vgg16_zhang_perceptual.pkl': '1N2-m9qszOeVC9Tq77WxsLnuWwOedQiD2',
 }
 
-# CelebA-HQ classifiers, in the order of their attributes, by the ids of StyleGAN's copies at Google Drive.
+# CelebA-HQ classifiers, in the order of their attributes, and the ids of StyleGAN's copies at Google Drive.
 _CLASSIFIERS = {
     '00-male': '1Q5-AI6TwWhCVM7Muu4tBM7rp5nG_gmCX',
     '01-smiling': '1Q5c6HE__ReW2W8qYAXpao68V1ryuisGo',
@@ -84,7 +84,7 @@ _ADA = [
     'paper-fig11b-cifar10/cifar10c-cifar-ada-best-fid.pkl',
 ]
 
-# Short names of StyleGAN2-ADA's sources for transfer learning.
+# Sources for transfer learning by the short names of StyleGAN2-ADA.
 _ADA_SOURCES = {
     'ffhq256': 'ffhq-res256-mirror-paper256-noaug.pkl',
     'ffhq512': 'ffhq-res512-mirror-stylegan2-noaug.pkl',
@@ -94,39 +94,29 @@ _ADA_SOURCES = {
 }
 
 
-def _ada_urls():
-    base = CDN + 'stylegan2-ada/pretrained/'
-    sources = {name: f'transfer-learning-source-nets/{file}' for name, file in _ADA_SOURCES.items()}
-    files = [*_ADA, *sources.values(), *(f'metrics/{file}' for file in _METRIC_NETWORKS)]
-    return {f'stylegan2-ada:{name}': base + file
-            for name, file in [*sources.items(), *((file, file) for file in files)]}
+_ADA_PATHS = {name: f'transfer-learning-source-nets/{file}' for name, file in _ADA_SOURCES.items()}
+_ADA_PATHS |= {path: path for path in [
+    *_ADA, *_ADA_PATHS.values(), *(f'metrics/{file}' for file in _METRIC_NETWORKS)]}
 
-
-# Each StyleGAN2 network by the key that its own code has for it; the rest by code base and file.
+# Networks of StyleGAN2 have the keys of its own code; other keys are the code base and the file.
 OFFICIAL_URLS = {
     **{f'gdrive:networks/{file}': f'{CDN}stylegan2/networks/{file}' for file in _STYLEGAN2},
     **{f'stylegan:{file}': DRIVE + drive_id for file, drive_id in _STYLEGAN.items()},
     **{f'stylegan:celebahq-classifier-{attribute}.pkl': DRIVE + drive_id
        for attribute, drive_id in _CLASSIFIERS.items()},
     **{f'stylegan2:metrics/{file}': f'{CDN}stylegan/networks/metrics/{file}' for file in _METRIC_NETWORKS},
-    **_ada_urls(),
+    **{f'stylegan2-ada:{name}': f'{CDN}stylegan2-ada/pretrained/{path}' for name, path in _ADA_PATHS.items()},
 }
 KEY_PREFIXES = tuple(sorted({key.split(':')[0] + ':' for key in OFFICIAL_URLS}))
-_NAMES = {url: key.partition(':')[2].rpartition('/')[2] for key, url in OFFICIAL_URLS.items()}
-
-
-def file_name(url):
-    """Name of the published file at this URL, which ids at Google Drive do not tell; None for other URLs."""
-    return _NAMES.get(url)
+_NAMES = {url: key.partition(':')[2].rpartition('/')[2] for key, url in OFFICIAL_URLS.items()}  # of files
 
 
 def open_url(url):
-    """Binary stream of a URL, through the download cache. Raises DownloadError, which names the file, if it
-    cannot be had."""
+    """Open a URL through the download cache as a binary stream. Raises DownloadError, naming the file."""
     cache_dir = dnnlib.util.cache_dir()
     try:
         return dnnlib.util.open_url(url, cache_dir=cache_dir)
     except DownloadError as error:
-        if not error.reason or file_name(url) is None:
+        if not error.reason or url not in _NAMES:
             raise
-        raise downloads.failure(url, cache_dir, error.reason, file_name(url)) from error
+        raise downloads.failure(url, cache_dir, error.reason, _NAMES[url]) from error

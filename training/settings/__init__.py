@@ -1,5 +1,5 @@
-"""From flags to the settings of a run: configurations, published files, defaults.
+"""Turns flags into the settings of a run: configurations, checks, defaults.
 
-run_training.py comes in through `flags`, run_generator.py through `picture_requests`. TensorFlow is not
-needed here.
+run_training.py uses `flags` and `from_flags`, run_generator.py uses `picture_requests`. Only `resolved` loads
+TensorFlow.
 """

@@ -1,13 +1,16 @@
-"""The published configurations: StyleGAN2's (Tables 1 and 2 of its paper) as differences from the final one,
-F, and those of StyleGAN and Progressive GAN, whose minibatches depend on the number of devices."""
+"""The published configurations.
+
+Those of StyleGAN2 (Tables 1 and 2 of its paper) are differences from config F. The minibatches of StyleGAN
+and Progressive GAN depend on the number of devices.
+"""
 
 import copy
 
-GROUP_SIZE = 4  # of the minibatch standard deviation, in every published discriminator
+GROUP_SIZE = 4  # of the minibatch standard deviation in every published discriminator
 
 
 def merged(settings, changes):
-    """Copy of nested settings with nested changes."""
+    """Copy nested settings and apply nested changes."""
     result = copy.deepcopy(settings)
     for key, value in changes.items():
         nested = isinstance(value, dict) and key in result
@@ -15,7 +18,7 @@ def merged(settings, changes):
     return result
 
 
-# Keyword arguments of training_loop.training_loop() that everything published has in common.
+# Arguments of training_loop.training_loop() that all configurations share.
 _COMMON = {
     'G_opt_args': {'beta1': 0.0, 'beta2': 0.99, 'epsilon': 1e-8},
     'D_opt_args': {'beta1': 0.0, 'beta2': 0.99, 'epsilon': 1e-8},
@@ -72,12 +75,6 @@ _A = {
     'G_args': {'func_name': 'training.networks_stylegan.G_style'},
     'D_args': {'func_name': 'training.networks_stylegan.D_basic'},
 }
-
-
-def _e_variant(G, D):
-    return merged(_E, {'G_args': {'architecture': G}, 'D_args': {'architecture': D}})
-
-
 _ARCHITECTURES = ('orig', 'resnet', 'skip')
 
 CONFIGS = {
@@ -87,7 +84,8 @@ CONFIGS = {
     'config-d': _D,
     'config-e': _E,
     'config-f': {},
-    **{f'config-e-G{G}-D{D}': _e_variant(G, D) for G in _ARCHITECTURES for D in _ARCHITECTURES},
+    **{f'config-e-G{G}-D{D}': merged(_E, {'G_args': {'architecture': G}, 'D_args': {'architecture': D}})
+       for G in _ARCHITECTURES for D in _ARCHITECTURES},
 }
 
 _STYLEGAN = merged(_COMMON, {
@@ -115,7 +113,7 @@ _PROGAN = merged(_STYLEGAN, {
 })
 _PROGAN['D_loss_args'] = {'func_name': 'training.loss.D_wgan_gp'}
 
-# By number of devices: global minibatch, and resolution -> global minibatch where it differs.
+# {number of devices: (global minibatch, {resolution: global minibatch where it differs})}
 _MINIBATCHES = {
     1: (4, {4: 128, 8: 128, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4}),
     2: (8, {4: 256, 8: 256, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8}),
@@ -123,7 +121,7 @@ _MINIBATCHES = {
     8: (32, {4: 512, 8: 256, 16: 128, 32: 64, 64: 32}),
 }
 
-# By number of devices: resolution -> learning rate where it differs.
+# {number of devices: {resolution: learning rate where it differs}}
 _PROGAN_LRATES = {
     1: {1024: 0.0015},
     2: {512: 0.0015, 1024: 0.002},
@@ -133,12 +131,12 @@ _PROGAN_LRATES = {
 
 
 def _stylegan(num_gpus):
-    """The preset of the StyleGAN paper."""
+    """Return the preset of the StyleGAN paper."""
     return merged(_STYLEGAN, {'sched_args': _minibatches(num_gpus)})
 
 
 def _progan(num_gpus):
-    """The preset of Progressive GAN: WGAN-GP, learning rates by number of devices."""
+    """Return the preset of Progressive GAN: WGAN-GP, learning rates by number of devices."""
     settings = merged(_PROGAN, {'sched_args': _minibatches(num_gpus)})
     lrates = _row_for(_PROGAN_LRATES, num_gpus)
     settings['sched_args'].update(G_lrate_dict=lrates, D_lrate_dict=lrates)
@@ -149,12 +147,12 @@ PRESETS = {'stylegan': _stylegan, 'progan': _progan}
 
 
 def _row_for(table, num_gpus):
-    """The row of the largest number of devices that is not above `num_gpus`."""
+    """Return the row of the largest number of devices up to `num_gpus`."""
     return table[max(count for count in table if count <= num_gpus)]
 
 
 def _minibatches(num_gpus):
-    """Schedule arguments: each minibatch in one round, lowered to what the devices can share evenly."""
+    """Return schedule arguments: minibatches in one round, lowered to what the devices can share evenly."""
     base, table = _row_for(_MINIBATCHES, num_gpus)
     base = _share(base, num_gpus)
     shares = {resolution: _share(size, num_gpus) for resolution, size in table.items()}
@@ -167,17 +165,17 @@ def _minibatches(num_gpus):
 
 
 def _share(size, num_gpus):
-    """The most images for each device that are not above `size` in total and make whole groups."""
+    """Return the most images per device, up to `size` in total, that make whole groups."""
     return max((share for share in range(size // num_gpus + 1) if makes_groups(share)), default=0)
 
 
 def makes_groups(minibatch_gpu):
-    """Do so many images split into the groups of the minibatch standard deviation?"""
+    """Return whether a minibatch can be split into groups for the minibatch standard deviation."""
     return minibatch_gpu < GROUP_SIZE or minibatch_gpu % GROUP_SIZE == 0
 
 
 def config_settings(config_id, num_gpus=1):
-    """All settings of a configuration. Raises KeyError for an unknown one."""
+    """Return all settings of a configuration. Raises KeyError for an unknown one."""
     if config_id in PRESETS:
         return PRESETS[config_id](num_gpus)
     return merged(_F, CONFIGS[config_id])

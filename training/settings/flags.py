@@ -1,4 +1,4 @@
-"""The flags of run_training.py: what there is, and what is refused."""
+"""The flags of run_training.py and their checks."""
 
 import argparse
 import os
@@ -17,15 +17,15 @@ EXAMPLES = """examples:
   python run_training.py --num-gpus=8 --data-dir=datasets --config=config-f \\
     --dataset=ffhq --mirror-augment=true
 
-  # Train StyleGAN as in its paper, and see the settings first
-  python run_training.py --num-gpus=8 --data-dir=datasets --config=stylegan \
+  # Print the settings of StyleGAN as in its paper
+  python run_training.py --num-gpus=8 --data-dir=datasets --config=stylegan \\
     --dataset=ffhq --mirror-augment=true --dry-run
 
   # Train a narrow network on Fashion-MNIST on a CPU
   python run_training.py --data-dir=datasets --dataset=fashion-mnist --config=config-f --metrics=none \\
     --gamma=0.01 --fmap-base=512 --fmap-max=64 --minibatch-size=16 --minibatch-gpu=16 --total-kimg=100
 
-  # Go on with the newest run in results/ where it stopped, to 50000 kimg
+  # Resume the newest run in results/, and train it to 50000 kimg
   python run_training.py --resume=latest --total-kimg=50000
 
 valid configs:
@@ -40,7 +40,7 @@ valid metrics:
 
 
 def make_parser(description, metrics):
-    """The command line. metrics: names of all that there are."""
+    """Return the parser of the command line. metrics: the names of all metrics."""
     epilog = EXAMPLES.format(configs='\n  '.join(CONFIGS), presets='\n  '.join(PRESETS),
                              metrics='\n  '.join([*sorted(metrics), 'none']))
     parser = argparse.ArgumentParser(
@@ -48,42 +48,42 @@ def make_parser(description, metrics):
     add = parser.add_argument
     add('--result-dir', default='results', type=cli.folder, metavar='DIR',
         help='folder of the run directories (default: results)')
-    add('--data-dir', metavar='DIR', help='folder that holds the data sets; required for a new run')
+    add('--data-dir', metavar='DIR', help='folder of the data sets; required for a new run')
     add('--dataset', type=cli.folder_name,
         help='name of the data set, a folder in --data-dir; required for a new run')
     add('--config', metavar='CONFIG',
         help='training configuration, such as config-f; required for a new run')
     add('--num-gpus', default=1, type=cli.int_at_least(1), metavar='N',
-        help='number of GPUs or, on a machine without, of CPU devices; divides the minibatch (default: 1)')
+        help='number of GPUs (or CPU devices), which share the minibatch (default: 1)')
     add('--total-kimg', type=cli.int_at_least(0), metavar='KIMG',
-        help='length, in thousands of real images shown (default: 25000; progan: 12000)')
+        help='length of the training in thousands of real images (default: 25000; progan: 12000)')
     add('--gamma', type=cli.float_at_least(0), help="weight of R1 (default: the config's)")
     add('--mirror-augment', default=False, type=cli.boolean, metavar='BOOL',
         help='mirror real images at random (default: false)')
     add('--metrics', type=cli.comma_list, metavar='LIST',
         help="metrics to evaluate at network snapshots, separated by commas, or 'none' (default: fid50k, "
-             'if its feature network is at hand)')
+             'if its feature network is available)')
     flags.add_flags(parser)
     own = parser.add_argument_group(
-        'flags beyond the published ones', 'A run that goes on (--resume) has the settings that it was '
-        f'started with. These may change: --{", --".join(MAY_CHANGE)}.')
+        'flags beyond the published ones', 'A resumed run keeps the settings that it was started with. '
+        f'These may change: --{", --".join(MAY_CHANGE)}.')
     own.add_argument('-n', '--dry-run', action='store_true',
-                     help='print all settings as JSON, or the script for --submit=slurm, and leave')
+                     help='print all settings as JSON, or the script of --submit=slurm, and exit')
     own.add_argument('--trust-source', action='store_true',
-                     help='run the source text in the file of --resume for networks that are not known here')
+                     help='run the source text in the file of --resume for networks that are unknown here')
     cli.add_cache_dir(own)
     own.add_argument('--workers', type=cli.comma_list, metavar='LIST',
                      help='addresses host:port,... of processes that train together, each with --num-gpus '
-                     'devices; the first one writes (default: those in TF_CONFIG)')
+                     'devices; the first one writes all files (default: those in TF_CONFIG)')
     own.add_argument('--worker-index', type=cli.int_at_least(0), metavar='N',
-                     help='which of --workers this process is, from 0 on')
+                     help='index of this process in --workers, from 0 on')
     for name, (value_type, default, text, _) in OWN_FLAGS.items():
         own.add_argument(f'--{name}', type=value_type, metavar='X', help=f'{text} (default: {default})')
     return parser
 
 
 def those_given(parser, argv):
-    """{name: value} of the flags on a command line, without defaults."""
+    """Return {name: value} of the flags on a command line, without defaults."""
     missing = object()
     nothing = argparse.Namespace(**dict.fromkeys(vars(parser.parse_args(argv)), missing))
     values = vars(parser.parse_args(argv, nothing))
@@ -91,7 +91,7 @@ def those_given(parser, argv):
 
 
 def validate(args):
-    """Raise UserError for what the parser cannot see in the flags of a new run."""
+    """Raise UserError for flags of a new run that the parser accepts and that cannot be used."""
     submit.check_root(args.result_dir)
     if not os.path.isdir(args.data_dir):
         raise UserError(f'--data-dir={args.data_dir}: dataset root directory does not exist.')
@@ -99,7 +99,6 @@ def validate(args):
         raise UserError(f'--config value must be one of:  {", ".join([*CONFIGS, *PRESETS])}')
     folders.require(args.data_dir, dataset=args.dataset)
     if args.trust_source and (args.resume is None or is_url(args.resume)):
-        raise UserError('--trust-source: expected a file or a run directory in --resume, to which trust is '
-                        'given')
+        raise UserError('--trust-source: expected the file or run directory to trust in --resume')
     if args.resume_with_new_nets and args.resume is None:
-        raise UserError('--resume-with-new-nets: expected --resume=FILE, from which the variables are copied')
+        raise UserError('--resume-with-new-nets: expected --resume=FILE, whose variables are copied')

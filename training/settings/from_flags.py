@@ -1,4 +1,4 @@
-"""From the flags of run_training.py to the arguments of the training loop."""
+"""Translates the flags of run_training.py to arguments of the training loop."""
 
 import glob
 import os
@@ -16,89 +16,89 @@ SIDE = cli.power_of_two
 REAL = cli.float_at_least(0)
 KIMG = cli.float_at_least(0.001)
 
-# Flags beyond the published ones: type, default as the help shows it, help, and the settings that a value
-# goes to. A flag that is not given changes nothing. A value for a `..._base` holds at all resolutions, unless
-# the flag that ends in -by-res says otherwise.
+# Flags beyond the published ones: type, default in the help, help, and the settings that get the value. A
+# flag that is not given changes nothing. A `..._base` applies to all resolutions without an entry in -by-res.
 OWN_FLAGS = {
-    'fmap-base':      (WHOLE, "the config's", 'multiplier of the feature maps of G and D',
+    'fmap-base':      (WHOLE, "the config's", 'multiplier of the number of feature maps of G and D',
                        ['G_args.fmap_base', 'D_args.fmap_base']),
-    'fmap-max':       (WHOLE, '512', 'most feature maps of any layer of G and D',
+    'fmap-max':       (WHOLE, '512', 'maximum number of feature maps per layer of G and D',
                        ['G_args.fmap_max', 'D_args.fmap_max']),
-    'mapping-layers': (cli.int_between(1, LIMITS['mapping_layers']), '8', 'layers of the mapping network',
-                       ['G_args.mapping_layers']),
-    'style-mixing-prob': (cli.float_between(0, 1), '0.9', 'share of the training images that mix two styles, '
-                       'from 0 to 1', ['G_args.style_mixing_prob']),
+    'mapping-layers': (cli.int_between(1, LIMITS['mapping_layers']), '8',
+                       'number of layers of the mapping network', ['G_args.mapping_layers']),
+    'style-mixing-prob': (cli.float_between(0, 1), '0.9',
+                       'probability of mixing two styles in a training image', ['G_args.style_mixing_prob']),
     'noise':          (cli.boolean, 'true', 'false = train a generator without noise inputs', ['use_noise']),
     'labels':         (cli.labels, 'none', 'train with labels: full = all components, N = the first N',
                        ['dataset_args.max_label_size']),
     'resolution':     (SIDE, "the data set's", 'resolution to train at', ['dataset_args.resolution']),
-    'minibatch-size': (WHOLE, "the config's", 'images per update, over all devices',
+    'minibatch-size': (WHOLE, "the config's", 'images per update, on all devices together',
                        ['sched_args.minibatch_size_base']),
-    'minibatch-size-by-res': (cli.by_resolution(WHOLE), "the config's", 'the same where it differs, such as '
+    'minibatch-size-by-res': (cli.by_resolution(WHOLE), "the config's", 'the same by resolution, such as '
                        '8:256,16:128', ['sched_args.minibatch_size_dict']),
-    'minibatch-gpu':  (WHOLE, "the config's", 'images that a device processes at a time',
+    'minibatch-gpu':  (WHOLE, "the config's", 'images that a device processes at once',
                        ['sched_args.minibatch_gpu_base']),
-    'minibatch-gpu-by-res': (cli.by_resolution(WHOLE), "the config's", 'the same where it differs',
+    'minibatch-gpu-by-res': (cli.by_resolution(WHOLE), "the config's", 'the same by resolution',
                        ['sched_args.minibatch_gpu_dict']),
     'lrate':          (REAL, "the config's", 'learning rate of G and D',
                        ['sched_args.G_lrate_base', 'sched_args.D_lrate_base']),
-    'lrate-by-res':   (cli.by_resolution(REAL), "the config's", 'the same where it differs',
+    'lrate-by-res':   (cli.by_resolution(REAL), "the config's", 'the same by resolution',
                        ['sched_args.G_lrate_dict', 'sched_args.D_lrate_dict']),
     'lrate-rampup-kimg': (REAL, '0', 'thousands of images over which the learning rate rises from 0',
                        ['sched_args.lrate_rampup_kimg']),
     'lod-initial-resolution': (SIDE, "the config's", 'resolution at which progressive growing starts',
                        ['sched_args.lod_initial_resolution']),
-    'lod-training-kimg': (REAL, '600', 'thousands of images at a resolution before the next fades in',
+    'lod-training-kimg': (REAL, '600', 'thousands of images per resolution before the next one fades in',
                        ['sched_args.lod_training_kimg']),
-    'lod-transition-kimg': (REAL, '600', 'thousands of images over which it fades in',
+    'lod-transition-kimg': (REAL, '600', 'thousands of images over which a resolution fades in',
                        ['sched_args.lod_transition_kimg']),
-    'lazy-regularization': (cli.boolean, "the config's", 'regularize in steps of their own',
+    'lazy-regularization': (cli.boolean, "the config's", 'regularize in separate steps',
                        ['lazy_regularization']),
     'tick-kimg':      (KIMG, 'by resolution', 'thousands of images per tick', ['sched_args.tick_kimg_base']),
-    'smoothing-kimg': (REAL, '10', 'half-life of the average of the generator', ['G_smoothing_kimg']),
+    'smoothing-kimg': (REAL, '10', "half-life of the average of the generator's weights",
+                       ['G_smoothing_kimg']),
     'snapshot-ticks': (WHOLE, "the config's", 'ticks between snapshots of images and networks',
                        ['image_snapshot_ticks', 'network_snapshot_ticks']),
     'snapshot-kimg':  (KIMG, 'by ticks', 'thousands of images between snapshots, instead of ticks',
                        ['snapshot_kimg']),
     'grid-size':      (cli.one_of('1080p', '4k', '8k'), "the config's",
-                       '1080p, 4k or 8k: size of the snapshot images, which shrinks on CPUs by default',
+                       '1080p, 4k or 8k: size of the snapshot images; smaller on CPUs by default',
                        ['grid_args.size']),
     'grid-layout':    (cli.one_of('random', 'row_per_class', 'col_per_class', 'class4x4'), 'random',
                        'random, row_per_class, col_per_class or class4x4', ['grid_args.layout']),
     'seed':           (cli.seed, '1000', 'seed of all random numbers', ['tf_config.rnd.np_random_seed']),
-    'resume':         (str, 'none', 'run to go on with: its directory, one of its training states, or latest '
-                       '(in --result-dir); or a network pickle (G, D, Gs) to start from, weights only: a '
+    'resume':         (str, 'none', 'run to resume: its directory, one of its training states, or latest '
+                       '(in --result-dir); or a network pickle (G, D, Gs) whose weights to start from: a '
                        'path, a URL or a key such as stylegan2-ada:ffhq256', []),
-    'resume-with-new-nets': (cli.boolean, 'false', 'build the networks of this config and copy what fits '
-                       'from --resume', ['resume_with_new_nets']),
-    'worker-timeout': (cli.float_at_least(1), '300', 'seconds without a sign of life of another worker after '
-                       'which the run ends, to be resumed', ['worker_timeout']),
-    'resume-kimg':    (REAL, "0, or the run's", 'progress to start from', ['resume_kimg']),
-    'keep-states':    (WHOLE, '3', 'training states to keep', ['keep_states']),
-    'state-kimg':     (KIMG, 'at network snapshots', 'thousands of images between further training states',
+    'resume-with-new-nets': (cli.boolean, 'false', 'build the networks of this config and copy the variables '
+                       'of --resume that fit', ['resume_with_new_nets']),
+    'worker-timeout': (cli.float_at_least(1), '300', 'seconds without a message of another worker after '
+                       'which the run ends; it can be resumed', ['worker_timeout']),
+    'resume-kimg':    (REAL, "0, or the run's", 'thousands of images that count as shown at the start',
+                       ['resume_kimg']),
+    'keep-states':    (WHOLE, '3', 'number of training states to keep', ['keep_states']),
+    'state-kimg':     (KIMG, 'at network snapshots', 'thousands of images between additional training states',
                        ['state_kimg']),
-    'max-skipped-steps': (WHOLE, '100', 'steps in a row without finite gradients after which training ends',
+    'max-skipped-steps': (WHOLE, '100', 'consecutive steps without finite gradients that end training',
                        ['max_skipped_steps']),
 }
 
-# Flags that a run can go on with; all others have to be as they were.
+# Flags that may change when a run is resumed.
 MAY_CHANGE = ('data-dir', 'total-kimg', 'metrics', 'snapshot-ticks', 'snapshot-kimg', 'keep-states',
               'state-kimg', 'max-skipped-steps', 'worker-timeout')
 
-# What a preset does not have.
+# Flags without a meaning for a preset.
 NOT_IN = {'progan': ('mapping-layers', 'style-mixing-prob', 'noise')}
 
 
 def given(args, name):
-    """Value of an own flag; None if it is not given."""
+    """Return the value of a flag; None if it is not given."""
     return getattr(args, name.replace('-', '_'))
 
 
 def run_settings(args, num_workers=1):
-    """Arguments of the training loop for a parsed command line, with --num-gpus in each of the processes, but
-    for the metrics.
+    """Return the arguments of the training loop, except metrics, for a command line and number of processes.
 
-    Raises UserError where flags do not go together.
+    Raises UserError for flags that contradict each other.
     """
     num_devices = args.num_gpus * num_workers
     _check_labels(args)
@@ -111,7 +111,10 @@ def run_settings(args, num_workers=1):
     if args.total_kimg is not None:
         settings['total_kimg'] = args.total_kimg
     if args.gamma is not None:
-        settings['D_loss_args'][_gamma_of(args.config, settings)] = args.gamma
+        names = [name for name in ('gamma', 'r1_gamma') if name in settings['D_loss_args']]
+        if not names:
+            raise UserError(f'--gamma has no meaning for --config={args.config}, which is trained without R1')
+        settings['D_loss_args'][names[0]] = args.gamma
     for name, (*_, places) in OWN_FLAGS.items():
         value = given(args, name)
         if value is not None and name in NOT_IN.get(args.config, ()):
@@ -119,29 +122,29 @@ def run_settings(args, num_workers=1):
         for place in places if value is not None else []:
             _set(settings, place, value)
     if given(args, 'grid-size') is not None:
-        settings['cpu_grid_seconds'] = None  # As it is asked for, however long it takes.
+        settings['cpu_grid_seconds'] = None  # the requested size, however long it takes
     least = 2 if settings['G_loss_args']['func_name'].endswith('_pathreg') else 1
     _share_minibatches(settings['sched_args'], args, least, num_devices)
     return settings
 
 
 def _check_labels(args):
-    """Raise UserError for labels that the data set does not have, and for a grid that needs them."""
+    """Raise UserError for labels that the data set lacks, and for a grid that needs them."""
     folder = os.path.join(args.data_dir, args.dataset)
     path = folders.label_file(folder)
     if args.labels and path is None:
-        raise UserError(f'--labels={args.labels}: {folder} has no *.labels file; create the data set '
-                        'from one with classes')
+        raise UserError(f'--labels={args.labels}: {folder} has no *.labels file; create a data set '
+                        'with classes')
     there = folders.num_label_components(path) if args.labels not in (None, 0, 'full') else None
     if there is not None and args.labels > there:
-        raise UserError(f'--labels={args.labels}: the labels in {path} have {there} components; take as many '
-                        'at most, or --labels=full')
+        raise UserError(f'--labels={args.labels}: the labels in {path} have {there} components; choose at '
+                        'most that, or --labels=full')
     if args.grid_layout not in (None, 'random') and not args.labels:
         raise UserError(f'--grid-layout={args.grid_layout} sorts by labels; add --labels=full')
 
 
 def _resume_settings(resume):
-    """Where to start from: a pickle, a URL, or the newest snapshot in the directory of a run, and when."""
+    """Return the settings of --resume: a pickle, a URL, or the newest snapshot in a run directory."""
     if resume is None:
         return {}
     resume = OFFICIAL_URLS.get(resume, resume)
@@ -157,16 +160,8 @@ def _resume_settings(resume):
     return {'resume_pkl': snapshots[-1], 'resume_kimg': float(kimg[1]) if kimg else 0.0}
 
 
-def _gamma_of(config, settings):
-    """Name of the weight of R1 among the arguments of the discriminator's loss."""
-    for name in ('gamma', 'r1_gamma'):
-        if name in settings['D_loss_args']:
-            return name
-    raise UserError(f'--gamma has no meaning for --config={config}, which is trained without R1')
-
-
 def _set(settings, place, value):
-    """Put a value at 'key' or 'group.key'. A value at ..._base removes the table by resolution beside it."""
+    """Put a value at 'key' or 'group.key'. A value of a ..._base removes its table by resolution."""
     group, _, key = place.partition('.')
     if not key:
         settings[group] = value
@@ -178,10 +173,10 @@ def _set(settings, place, value):
 
 
 def _share_minibatches(sched, args, least, num_devices):
-    """Let each device process no more at a time than its share of the minibatch, at every resolution.
+    """Limit what a device processes at once to its share of the minibatch, at every resolution.
 
-    What was asked for by a flag is taken as it is. `least`: images that the losses need at a time. Raises
-    UserError where the devices cannot share evenly.
+    Flags are not changed. `least`: images that the losses need at once. Raises UserError if the devices
+    cannot share the minibatch evenly.
     """
     fixed = args.minibatch_gpu is not None or args.minibatch_gpu_by_res is not None
     sizes, rounds = sched.get('minibatch_size_dict', {}), sched.get('minibatch_gpu_dict', {})
@@ -194,7 +189,9 @@ def _share_minibatches(sched, args, least, num_devices):
             raise UserError(f'a minibatch of {size}{where} cannot be shared evenly by {num_devices} '
                             'devices; choose another --minibatch-size or --num-gpus')
         if not fixed:
-            at_a_time = _largest_round(size // num_devices, at_a_time)
+            share = size // num_devices
+            at_a_time = max(n for n in range(1, min(share, at_a_time) + 1)
+                            if share % n == 0 and makes_groups(n))
         _check_round(size, at_a_time, num_devices, least, where)
         shared[resolution] = at_a_time
     sched['minibatch_gpu_base'] = shared.pop(None)
@@ -202,19 +199,14 @@ def _share_minibatches(sched, args, least, num_devices):
         sched['minibatch_gpu_dict'] = shared
 
 
-def _largest_round(share, limit):
-    """The most images that a device can process at a time, of `share` per minibatch and not above `limit`."""
-    return max(n for n in range(1, min(share, limit) + 1) if share % n == 0 and makes_groups(n))
-
-
 def _check_round(size, at_a_time, num_devices, least, where):
-    """Raise UserError unless devices can process `size` images in equal rounds of `at_a_time` each."""
+    """Raise UserError unless the devices can process `size` images in rounds of `at_a_time` each."""
     if size % (at_a_time * num_devices) != 0:
         raise UserError(f'--minibatch-size={size}{where} must be a multiple of {at_a_time * num_devices}, '
                         'which is --minibatch-gpu times --num-gpus, for each worker')
     if at_a_time < least:
-        raise UserError(f'path length regularization needs at least {least} images at a time on each device; '
+        raise UserError(f'path length regularization needs at least {least} images at once on each device; '
                         f'{num_devices} devices have {at_a_time}{where}; choose a larger --minibatch-size')
     if not makes_groups(at_a_time):
         raise UserError(f'--minibatch-gpu={at_a_time}{where}: expected less than {GROUP_SIZE} or a multiple '
-                        'of it, the groups of the minibatch standard deviation')
+                        'of it, the group size of the minibatch standard deviation')

@@ -1,4 +1,4 @@
-"""All arguments of a training run, those included that nobody has set."""
+"""All arguments of a training run, defaults included."""
 
 import inspect
 import sys
@@ -8,7 +8,7 @@ from dnnlib.util import get_obj_by_name
 from training import dataset, misc
 from training.loop.schedule import training_schedule
 
-# Arguments that the training loop sets, or that differ from call to call within a run.
+# Arguments that the training loop sets, or that change within a run.
 INTERNAL = {
     'is_training', 'is_validation', 'is_template_graph', 'force_clean_graph', 'return_dlatents', 'components',
     'dlatent_broadcast', 'num_channels', 'label_size', 'name', 'learning_rate', 'minibatch_multiplier',
@@ -16,7 +16,7 @@ INTERNAL = {
 
 
 def resolved(training_loop, settings):
-    """Arguments of the training loop with all defaults: its own and those of what it calls. A new dict."""
+    """Return the arguments of the training loop with the defaults of it and of what it calls."""
     result = {**_defaults(training_loop), **settings}
     callees = {'dataset_args': dataset.TFRecordDataset, 'sched_args': training_schedule,
                'grid_args': misc.setup_snapshot_image_grid, 'G_opt_args': tflib.Optimizer,
@@ -29,13 +29,13 @@ def resolved(training_loop, settings):
 
 
 def _defaults(function):
-    """{argument: default} of those that have one and hold for a whole run."""
+    """Return {argument: default} of a function, without INTERNAL ones."""
     parameters = inspect.signature(function).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in INTERNAL}
 
 
 def _with_function_defaults(args):
-    """Arguments of the function `func_name` and, for a generator in two parts, of both parts."""
+    """Return the arguments of the function `func_name` and of the parts of a generator, with defaults."""
     function = get_obj_by_name(args['func_name'])
     functions = [function]
     if 'components' in inspect.signature(function).parameters:
@@ -46,5 +46,5 @@ def _with_function_defaults(args):
     defaults = {}
     for part in reversed(functions):
         defaults.update(_defaults(part))
-    defaults.pop('resolution', None)  # that of the data set
+    defaults.pop('resolution', None)  # comes from the data set
     return {'func_name': args['func_name'], **defaults, **args}

@@ -1,4 +1,4 @@
-"""What the submit targets need: one module for each target, and the launcher `run.py`."""
+"""The local target, and the launcher `run.py`."""
 
 from dnnlib.submission.internal import local
 

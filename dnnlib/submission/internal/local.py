@@ -10,16 +10,16 @@ class TargetOptions:
 
 
 def check(submit_config) -> None:
-    """Whatever is valid runs here."""
+    """Accept every configuration."""
 
 
 def finalize_submit_config(submit_config, run_dir: str) -> None:
-    """Announce the run and set its directory."""
+    """Start the line that announces the run, and set its directory."""
     print('Local submit ', end='', flush=True)
     submit_config.run_dir = run_dir
 
 
 def submit(submit_config, shown_run_dir: str, run) -> None:
-    """Say where the run writes, then call `run(submit_config)`."""
+    """Print the run directory, then call `run(submit_config)`."""
     print(f'- run_dir: {shown_run_dir}')
     run(submit_config)

@@ -1,4 +1,7 @@
-"""Launcher: runs what was submitted to a run directory. Usage: python run.py RUN_DIR TASK_NAME HOST_NAME"""
+"""Launcher: runs the submitted function of a run directory.
+
+Usage: python run.py RUN_DIR TASK_NAME HOST_NAME
+"""
 
 import os
 import pathlib
@@ -6,7 +9,7 @@ import pickle
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-# Copied into a run directory, it uses the sources that lie beside it there.
+# A copy in a run directory uses the sources beside it.
 sys.path.insert(0, str(HERE / 'src' if (HERE / 'src').is_dir() else HERE.parents[2]))
 
 from dnnlib import cli  # noqa: E402
@@ -15,7 +18,7 @@ from dnnlib.submission import submit  # noqa: E402
 
 
 def main():
-    """Run the function of the stored configuration. Raises SubmitError if that or an argument is missing."""
+    """Run the function of the stored configuration. Raises SubmitError if it or an argument is missing."""
     if len(sys.argv) < 4:
         raise submit.SubmitError('run.py needs three arguments: run_dir task_name host_name')
     run_dir, task_name, host_name = sys.argv[1:4]
@@ -25,7 +28,7 @@ def main():
     with open(config_path, 'rb') as file:
         submit_config = pickle.load(file)
     submit.set_user_name_override(submit_config.user_name)
-    submit_config.run_dir = run_dir  # as seen from here and now
+    submit_config.run_dir = run_dir  # as this machine sees it
     submit_config.task_name = task_name
     submit_config.host_name = host_name
     if workers.from_flags(None, None).is_first:

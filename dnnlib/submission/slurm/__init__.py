@@ -1,5 +1,5 @@
-"""Submitting a run as a batch job of Slurm.
+"""Running a function as a batch job of Slurm.
 
-`target` writes and submits the job, `flags` are those of run_training.py, and every process of a job runs
-`task`.
+`target` writes and submits the job; its constant part is job.sh. `flags` holds the command-line flags. Every
+process of a job starts as `task`.
 """

@@ -1,4 +1,4 @@
-"""The flags of a script that can submit to Slurm."""
+"""The flags of a script that can submit to Slurm: --submit and --slurm-*."""
 
 import argparse
 import re
@@ -7,15 +7,6 @@ from dnnlib import cli
 from dnnlib.submission.slurm import target as slurm
 from dnnlib.submission.submit import SubmitTarget
 from dnnlib.util import UserError
-
-
-def _whole_number(minimum, maximum):
-    def convert(text):
-        value = cli.int_at_least(minimum)(text)
-        if value > maximum:
-            raise argparse.ArgumentTypeError(f'expected a whole number of at most {maximum}, not {value}')
-        return value
-    return convert
 
 
 def _time(text):
@@ -41,26 +32,26 @@ def _sbatch_option(text):
 # Name, type and help; defaults are those of slurm.TargetOptions.
 _FLAGS = {
     'nodes': (cli.int_at_least(1), 'machines (default: 1)'),
-    'tasks-per-node': (_whole_number(1, slurm.PORTS_PER_JOB), 'processes on each machine, which train '
+    'tasks-per-node': (cli.int_between(1, slurm.PORTS_PER_JOB), 'processes on each machine, which train '
                        'together (default: 1)'),
-    'gpus-per-node': (cli.int_at_least(0), 'GPUs of each machine, shared evenly by its processes '
+    'gpus-per-node': (cli.int_at_least(0), 'GPUs of each machine, divided evenly among its processes '
                       '(default: none)'),
-    'cpus-per-task': (cli.int_at_least(1), "CPU cores of each process (default: Slurm's, mostly 1)"),
+    'cpus-per-task': (cli.int_at_least(1), "CPU cores of each process (default: Slurm's, usually 1)"),
     'time': (_time, "time limit, such as 90 (minutes), 1:30:00 or 2-12 (days-hours) "
              "(default: the partition's)"),
     'partition': (_name, "partition, or several separated by commas (default: Slurm's)"),
-    'warning-seconds': (_whole_number(1, 65535), 'the job begins to save so long before its time limit; an '
-                        'iteration with its snapshot and metrics must fit in (default: 120)'),
+    'warning-seconds': (cli.int_between(1, 65535), 'seconds before the time limit at which the job starts to '
+                        'save; must cover an iteration with its snapshot and metrics (default: 120)'),
 }
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add --submit and the flags of its target Slurm."""
+    """Add --submit and the flags of the Slurm target to a parser."""
     group = parser.add_argument_group('where to run')
     group.add_argument('--submit', default='local', metavar='TARGET',
                        type=cli.one_of(*(target.name.lower() for target in SubmitTarget)),
-                       help='local = here and now; slurm = as a batch job, which requeues itself when it is '
-                            'preempted or reaches its time limit and goes on (default: local)')
+                       help='local = here and now; slurm = as a batch job, which requeues itself and '
+                            'resumes when it is preempted or reaches its time limit (default: local)')
     for name, (value_type, text) in _FLAGS.items():
         group.add_argument(f'--slurm-{name}', type=value_type, metavar='X', help=text)
     group.add_argument('--slurm-option', action='append', type=_sbatch_option, metavar='OPTION',
@@ -69,7 +60,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def target_options(args: argparse.Namespace, **more) -> slurm.TargetOptions | None:
-    """What the flags ask for, with `more` options of the target; None for a target other than Slurm.
+    """Return the options of the Slurm target from the flags and `more`; None for another target.
 
     Raises UserError for flags that do not go together.
     """
