@@ -1,6 +1,6 @@
-"""Train for a long time, compute many features, and see that nothing grows that must not: docs/soak.md.
+"""Train for a long time, compute many features, and check that nothing grows. docs/soak.md is the report.
 
-Status 1 if something does.
+Exits with status 1 if something grows.
 """
 
 import argparse
@@ -19,7 +19,8 @@ from dnnlib import cli
 from dnnlib.progress import Progress
 from dnnlib.util import UserError, atomic_write
 
-PARTIAL = 'benchmarks/results'  # what there is when somebody interrupts
+PARTIAL = 'benchmarks/results'  # keeps what was measured before an interruption
+RECORDS = 'benchmarks/records'
 MINIBATCH = 4
 TICK = re.compile(r'tick \d+ .*kimg (\S+) +lod .*sec/kimg (\S+) .*maintenance (\S+)')
 IMAGE = re.compile(r'image (\d+) of')
@@ -41,7 +42,8 @@ def make_parser():
         help='images of which to compute features; 0 = leave out (default: 50000)')
     add('--pixels', default=64, type=cli.int_at_least(32), metavar='N',
         help='side of the images inside the feature network, which has 224 otherwise (default: 64)')
-    add('--out', default='docs', metavar='DIR', help='folder for soak.json, .md and .png (default: docs)')
+    add('--out', metavar='DIR',
+        help=f'folder for soak.json, .md and .png (default: docs, with the JSON in {RECORDS})')
     add('--report', metavar='JSON', help='measure nothing; make the report from this file of results')
     return parser
 
@@ -134,11 +136,12 @@ def main(argv=None):
             results = measure(args)
         except processes.Failed as error:
             raise UserError(f'the process that was watched has failed:\n{error}') from error
-        _write_json(results, args.out)
-    soak_report.write(results, args.out)
+        _write_json(results, args.out or RECORDS)
+    out = args.out or 'docs'
+    soak_report.write(results, out)
     verdicts = soak_report.verdicts(results)
     print('\n'.join(verdict.line() for verdict in verdicts))
-    print(f'{args.out}/soak.md has the report.')
+    print(f'{out}/soak.md has the report.')
     if not all(verdict.flat for verdict in verdicts):
         sys.exit(1)
 
