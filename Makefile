@@ -7,8 +7,7 @@ WORKERS  ?= 2
 VENV     := .venv
 RUN      := $(VENV)/bin/python
 DEMO     := demo
-# Packages and modules on the pages of `make docs`; a leading ! leaves modules out.
-API      := dnnlib training metrics pretrained_networks
+API      := pretrained_networks dnnlib dnnlib.util dnnlib.tflib dnnlib.tflib.ops training metrics
 NETWORK   = $$(ls -t $(DEMO)/training/*/network-final.pkl | head -n 1)
 
 .PHONY: setup demo test bench docs lint clean
@@ -85,7 +84,7 @@ soak: $(VENV)/.bench
 # The Python API as static pages that open offline: docs/api/index.html.
 docs: $(VENV)/.docs
 	rm -rf docs/api
-	$(RUN) -m pdoc --docformat=markdown --output-directory=docs/api $(API)
+	TF_CPP_MIN_LOG_LEVEL=3 $(RUN) -m pdoc --no-show-source --no-include-undocumented --output-directory=docs/api $(API)
 	@echo 'Open docs/api/index.html in a browser.'
 
 $(VENV)/.docs: $(VENV)/.ready
