@@ -85,7 +85,8 @@ def main(argv=None):
         results = measure(wanted, args.quick)
         complete = not args.quick and args.only == list(PARTS) and not args.out
         out = args.out or ('docs' if complete else RESULTS)
-        others = [_read(path) for path in sorted(glob.glob(f'{RECORDS}/performance-*.json'))] if complete else []
+        paths = sorted(glob.glob(f'{RECORDS}/performance-*.json')) if complete else []
+        others = [_read(path) for path in paths]
         _write_json(results, RECORDS if complete else out)
     report.write(results, out, others)
     print(f'{out}/performance.md has the report.')

@@ -13,14 +13,14 @@ FIRST_TICK_GOAL = 30     # seconds
 
 HOW = '''\
 Every measurement runs in a process of its own. The limit of a network is the time that products of float32
-matrices of 2048x2048 take for the same number of multiply-adds. Their speed is measured before and after each
-round, in the same session. Times are medians over the rounds, with minimum and maximum.
+matrices of 2048x2048 take for the same number of multiply-adds. Their speed is measured before and after
+each round, in the same session. Times are medians over the rounds, with minimum and maximum.
 
-Only convolutions and dense layers are counted, by the definition of the layers: `k*k*I*O` per output pixel, or
-per input pixel where a transposed convolution doubles the resolution. A training step of G counts as three
-evaluations of G and two of D per image, a step of D as one and six, and a regularizer as six (of half a
-minibatch for G), times how often each runs. The tables also show what the products in TensorFlow's graph
-add up to.
+Only convolutions and dense layers are counted, by the definition of the layers: `k*k*I*O` per output
+pixel, or per input pixel where a transposed convolution doubles the resolution. A training step of G
+counts as three evaluations of G and two of D per image, a step of D as one and six, and a regularizer as
+six (of half a minibatch for G), times how often each runs. The tables also show what the products in
+TensorFlow's graph add up to.
 
 Memory is the peak of the process. The networks have random weights, which does not change their speed.
 `python -m benchmarks.peer` measures another implementation on the same work ([peer.md](peer.md)).'''
@@ -51,7 +51,7 @@ def one_line(result):
 
 
 def text(results, has_picture=False, others=()):
-    """Return the report as Markdown: `results` in full, those of `others` (other machines) as one table each."""
+    """Return the report as Markdown: `results` in full, each of `others` (other machines) as one table."""
     sections = [
         _head(results), _failures(results), _goals(results), *map(_other_machine, others), _steps(results),
         _startup(results), _data(results), _scaling(results, has_picture), _profiles(results),
@@ -113,8 +113,9 @@ def _table(title, head, rows, note=''):
 def _head(results):
     lines = [
         '# Performance', '',
-        '`make bench` measures everything on this page again and rewrites it. `make bench QUICK=1` takes a few '
-        'minutes and leaves the page alone; `python -m benchmarks --only generation` measures one part.', '',
+        '`make bench` measures everything on this page again and rewrites it. `make bench QUICK=1` takes a '
+        'few minutes and leaves the page alone; `python -m benchmarks --only generation` measures one '
+        'part.', '',
         *_origin(results)]
     if results['quick']:
         lines.append('- **quick**: few rounds, not for comparisons')
@@ -158,7 +159,7 @@ def _goals(results, title='## Generation and training'):
 
 
 def _kernel(result):
-    """Return the minor page faults (per image or per 1000 images) and the kernel's share of processor time."""
+    """Return minor page faults, per image or per 1000 images, and the kernel's share of processor time."""
     share = result['system_seconds']['median'] / result['processor_seconds']['median']
     return f'{result["minor_faults"]["median"]:.0f}', f'{share:.0%}'
 
@@ -175,8 +176,8 @@ def _steps(results):
                 for step, row in result['steps'].items()]
         note = (f'Per image {result["multiply_adds_per_image"] / 1e6:.1f} million multiply-adds '
                 f'by definition and {result["multiply_adds_in_graph"] / 1e6:.1f} million in the graph. '
-                f'Building the graph took {_number(result["build_seconds"])} s, running all steps for the first time '
-                f'{_number(result["first_run_seconds"])} s.')
+                f'Building the graph took {_number(result["build_seconds"])} s, running all steps for the '
+                f'first time {_number(result["first_run_seconds"])} s.')
         tables.append(_table(f'### {name}', [
             'step', 'runs per minibatch', 'multiply-adds per image (10^6)', 'ms per run'], rows, note))
     return '\n\n'.join(['## The steps of training', *tables]) if tables else ''

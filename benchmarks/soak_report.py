@@ -37,18 +37,19 @@ QUANTITIES = {
 }
 
 CRITERIA = '''\
-Growth is the larger of two figures: the difference between the medians of the first and the last quarter of the
-samples, and the rise of a line fitted to the last three quarters, extended over all samples. The line is a
-Theil-Sen estimate, and its rise is taken at the lower end of the 95% confidence interval of the slope. The first
-quarter is left out of the fit because allocators fill their pools then. Allowed are {memory:.0%} for memory, {time:.0%} for the
-time per tick, and half a file or thread.'''
+Growth is the larger of two figures: the difference between the medians of the first and the last quarter
+of the samples, and the rise of a line fitted to the last three quarters, extended over all samples. The
+line is a Theil-Sen estimate, and its rise is taken at the lower end of the 95% confidence interval of the
+slope. The first quarter is left out of the fit because allocators fill their pools then. Allowed are
+{memory:.0%} for memory, {time:.0%} for the time per tick, and half a file or thread.'''
 
 HOW = '''\
 The training process is sampled from outside at the end of every tick: its `VmRSS`, its open files
 (`/proc/<pid>/fd`) and its threads. The time per tick is the one that the run prints, without snapshots and
-metrics. The processor time covers all threads and includes both; it depends less on what else the machine is
-doing. The run writes network and image snapshots and evaluates `{metric}` (in its own graph and
-session) every {snapshot_ticks} ticks, writes training states every {state_kimg} kimg and TensorBoard summaries at every tick.'''
+metrics. The processor time covers all threads and includes both; it depends less on what else the machine
+is doing. The run writes network and image snapshots and evaluates `{metric}` (in its own graph and
+session) every {snapshot_ticks} ticks, writes training states every {state_kimg} kimg and TensorBoard
+summaries at every tick.'''
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,9 @@ def _head(results):
                            for part, unit in PARTS.items() if results[part])
     return '\n'.join([
         '# Soak', '',
-        f'{amounts[:1].upper()}{amounts[1:]}, and nothing may grow. `make soak` measures this again and rewrites '
-        'this page; `python -m benchmarks.soak --report benchmarks/records/soak.json` only rewrites it.', '',
+        f'{amounts[:1].upper()}{amounts[1:]}, and nothing may grow. `make soak` measures this again and '
+        'rewrites this page; `python -m benchmarks.soak --report benchmarks/records/soak.json` only rewrites '
+        'it.', '',
         f'- command: `{results["command"]}`, {format_time(results["seconds"])}',
         f'- date: {results["date"]}',
         f'- machine: {machine["processor"]}, {machine["cores"]} cores; '

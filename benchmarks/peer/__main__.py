@@ -1,4 +1,4 @@
-"""Measure this project and the PyTorch peer on the same work, in turn, and print ratios. docs/peer.md says how."""
+"""Measure this project and the PyTorch peer on the same work, in turn (see docs/peer.md)."""
 
 import argparse
 import json
