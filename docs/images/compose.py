@@ -43,5 +43,5 @@ if __name__ == '__main__':
     strip(_run('demo/training'), [0, 5, 10, 20, 40, 60], columns=4, rows=4, scale=2, name='demo-progress.png')
     enlarged(f'{_run("demo/pictures")}/grid.png', 3, 'demo-grid.png')
     enlarged(glob.glob('demo/pictures/*-style-mixing-example/grid.png')[0], 2, 'demo-mixing.png')
-    strip(_run('demo/labels'), [20, 40, 60], columns=8, rows=10, scale=2, name='labels.png')
-    strip(_run('demo/growing'), [8, 20, 32, 64, 80, 104, 120], columns=3, rows=4, scale=2, name='growing.png')
+    strip(_run('demo/labels'), [10, 20, 40], columns=8, rows=10, scale=2, name='labels.png')
+    strip(_run('demo/growing'), [4, 12, 20, 32, 40, 52, 72], columns=3, rows=4, scale=2, name='growing.png')
