@@ -13,7 +13,8 @@ from benchmarks import machine, processes, report, results_file
 from benchmarks.inputs import Inputs
 from benchmarks.plan import PARTS, pieces
 from dnnlib import cli
-from dnnlib.util import UserError, atomic_write, format_time
+from dnnlib.files import atomic_write
+from dnnlib.util import UserError, format_time
 
 RESULTS = 'benchmarks/results'  # git ignores it
 RECORDS = 'benchmarks/records'  # the results that docs/ shows

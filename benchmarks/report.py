@@ -5,7 +5,8 @@ import pathlib
 
 from benchmarks import results_file
 from benchmarks.plan import MEMORY_GOALS
-from dnnlib.util import atomic_write, format_time
+from dnnlib.files import atomic_write
+from dnnlib.util import format_time
 
 WHERE_TIME_GOES = pathlib.Path(__file__).parent / 'where_time_goes.md'
 FIRST_IMAGE_GOAL = 1.5   # times the import of TensorFlow and reading the file

@@ -1,6 +1,6 @@
-"""Train for a long time, compute many features, and check that nothing grows. docs/soak.md is the report.
+"""Train for a long time, compute many features, and check that nothing grows that should not: docs/soak.md.
 
-Exits with status 1 if something grows.
+Exits with status 1 if something does.
 """
 
 import argparse
@@ -16,10 +16,11 @@ import time
 from benchmarks import machine, processes, results_file, soak_report, soak_training, soak_watch
 from benchmarks.inputs import Inputs
 from dnnlib import cli
+from dnnlib.files import atomic_write
 from dnnlib.progress import Progress
-from dnnlib.util import UserError, atomic_write
+from dnnlib.util import UserError
 
-PARTIAL = 'benchmarks/results'  # keeps what was measured before an interruption
+PARTIAL = 'benchmarks/results'  # for the results up to an interruption
 RECORDS = 'benchmarks/records'
 MINIBATCH = 4
 TICK = re.compile(r'tick \d+ .*kimg (\S+) +lod .*sec/kimg (\S+) .*maintenance (\S+)')
@@ -135,7 +136,7 @@ def main(argv=None):
         try:
             results = measure(args)
         except processes.Failed as error:
-            raise UserError(f'the process that was watched has failed:\n{error}') from error
+            raise UserError(f'the watched process has failed:\n{error}') from error
         _write_json(results, args.out or RECORDS)
     out = args.out or 'docs'
     soak_report.write(results, out)

@@ -7,7 +7,8 @@ import numpy as np
 import scipy.stats
 
 from benchmarks import results_file, soak_training
-from dnnlib.util import UserError, atomic_write, format_time
+from dnnlib.files import atomic_write
+from dnnlib.util import UserError, format_time
 
 PARTS = {'training': 'iterations', 'features': 'images'}  # what they count
 
