@@ -1,6 +1,6 @@
 """Compose the pictures of these pages from run directories: python docs/images/compose.py
 
-They are those of `make demo` with --snapshot-ticks=1, and of the commands in docs/training.md.
+They are those of `make demo`, whose training needs --snapshot-ticks=1 for this, and those of docs/training.md.
 """
 
 import glob
@@ -43,5 +43,5 @@ if __name__ == '__main__':
     strip(_run('demo/training'), [0, 5, 10, 20, 40, 60], columns=4, rows=4, scale=2, name='demo-progress.png')
     enlarged(f'{_run("demo/pictures")}/grid.png', 3, 'demo-grid.png')
     enlarged(glob.glob('demo/pictures/*-style-mixing-example/grid.png')[0], 2, 'demo-mixing.png')
-    strip(_run('demo/labels'), [10, 20, 40], columns=8, rows=10, scale=2, name='labels.png')
+    strip(_run('demo/labels'), [10, 20, 40], columns=5, rows=10, scale=2, name='labels.png')
     strip(_run('demo/growing'), [4, 12, 20, 32, 40, 52, 72], columns=3, rows=4, scale=2, name='growing.png')
