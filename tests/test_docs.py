@@ -99,11 +99,10 @@ def test_every_key_of_a_published_file_is_in_the_table():
 def _commands():
     """Yield script and words of every command of a script in the pages."""
     for page in PAGES:
-        for block in _blocks(page, ''):
-            for line in re.sub(r'\\\n', ' ', block).splitlines():
-                words = shlex.split(line, comments=True) if 'python' in line.split()[:1] else []
-                if words[1:] and words[1] in SCRIPTS:
-                    yield pytest.param(words[1], words[2:], id=f'{page.name}: {" ".join(words[1:4])}')
+        for line in '\n'.join(_blocks(page, '')).replace('\\\n', ' ').splitlines():
+            words = shlex.split(line, comments=True) if line.startswith('python ') else []
+            if words[1:] and words[1] in SCRIPTS:
+                yield pytest.param(words[1], words[2:], id=f'{page.name}: {" ".join(words[1:4])}')
 
 
 @functools.cache
