@@ -1,6 +1,6 @@
 """Compose the pictures of these pages from run directories: python docs/images/compose.py
 
-They are those of `make demo`, whose training needs --snapshot-ticks=1 for this, and those of docs/training.md.
+They are made by `make demo`, with --snapshot-ticks=1 for its training, and by commands in docs/training.md.
 """
 
 import glob
