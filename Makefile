@@ -1,4 +1,5 @@
-# Targets: setup, demo, test, test-cluster, test-slurm, stress, soak, bench, lint. Needs Python 3.11+ and make, nothing else.
+# Targets: setup, demo, test, test-cluster, test-slurm, stress, soak, bench, docs, lint, clean.
+# They need Python 3.11 or newer and make, nothing else.
 
 PYTHON   ?= python3
 KIMG     ?= 60
@@ -6,9 +7,10 @@ WORKERS  ?= 2
 VENV     := .venv
 RUN      := $(VENV)/bin/python
 DEMO     := demo
+API      := pretrained_networks dnnlib dnnlib.util dnnlib.tflib dnnlib.tflib.ops training metrics
 NETWORK   = $$(ls -t $(DEMO)/training/*/network-final.pkl | head -n 1)
 
-.PHONY: setup demo test bench lint clean
+.PHONY: setup demo test bench docs lint clean
 
 setup: $(VENV)/.ready
 
@@ -18,7 +20,7 @@ $(VENV)/.ready: setup.cfg pyproject.toml
 	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[test,tensorboard,lite0]'
 	touch $@
 
-# Data sets -> training -> pictures -> a distance and its floor, with the public scripts. KIMG: thousands of images to train on.
+# Make data sets, train, generate images and measure, with the public scripts. KIMG: thousands of images to train on.
 demo: setup
 	$(RUN) dataset_tool.py create_mnist $(DEMO)/datasets/fashion-mnist data/fashion-mnist
 	$(RUN) dataset_tool.py create_mnist $(DEMO)/datasets/fashion-mnist-test data/fashion-mnist/test
@@ -33,13 +35,13 @@ demo: setup
 	$(RUN) run_metrics.py --result-dir=$(DEMO)/metrics --data-dir=$(DEMO)/datasets --dataset=fashion-mnist \
 	  --metrics=fd50k_lite0 --num-samples=1000 --network=$(NETWORK) --images=fashion-mnist-test
 	@echo
-	@echo 'Training, with pictures of its progress:  '$$(ls -td $(DEMO)/training/*/ | head -n 1)
-	@echo '16 uncurated images, all in one:          '$$(ls -t $(DEMO)/pictures/*-generate-images/grid.png | head -n 1)
-	@echo 'Styles mixed:                             '$$(ls -t $(DEMO)/pictures/*-style-mixing-example/grid.png | head -n 1)
-	@echo 'Distances of the network and, as the floor, of the test set:'
+	@echo 'Training run, with pictures of its progress:  '$$(ls -td $(DEMO)/training/*/ | head -n 1)
+	@echo '16 uncurated images:                          '$$(ls -t $(DEMO)/pictures/*-generate-images/grid.png | head -n 1)
+	@echo 'Style mixing:                                 '$$(ls -t $(DEMO)/pictures/*-style-mixing-example/grid.png | head -n 1)
+	@echo 'Frechet distances of the network and, for comparison, of the test set:'
 	@sed -n '/^network  *metric/,/^images of/s/^/  /p' $$(ls -t $(DEMO)/metrics/*/log.txt | head -n 1)
 	@echo
-	@echo 'What next: your own pictures, a longer training from here, and its progress as curves:'
+	@echo 'Next steps: a data set of your own images, a longer training, its progress in TensorBoard:'
 	@echo '  $(RUN) dataset_tool.py create_from_images datasets/my-images path/to/folder'
 	@echo '  $(RUN) run_training.py --result-dir=$(DEMO)/training --resume=latest --total-kimg='$$(($(KIMG) + 100))
 	@echo '  $(RUN) -m tensorboard.main --logdir $(DEMO)/training'
@@ -47,19 +49,19 @@ demo: setup
 test: setup
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests
 
-# Several processes on this machine train together, lose one another and go on: ten minutes.
+# Several processes on this machine train together, lose one another and resume. Takes ten minutes.
 .PHONY: test-cluster
 test-cluster: setup
 	CLUSTER_TESTS=1 $(RUN) -m pytest -v tests/test_worker_link.py tests/test_cluster.py tests/test_cluster_long.py
 
-# With a Slurm of its own, in about ten minutes. For root, apt-get installs it if it is missing; others are told.
+# Starts its own Slurm; takes about ten minutes. If Slurm is missing, root installs it with apt-get; others get a message.
 .PHONY: test-slurm
 test-slurm: setup
 	@[ $$(id -u) != 0 ] || { command -v munged && command -v slurmctld && command -v slurmd; } > /dev/null || \
 	  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends slurm-wlm munge; }
 	SLURM_TESTS=1 $(RUN) -m pytest -v tests/slurm
 
-# How fast everything is here: docs/performance.md, in ten minutes. QUICK=1: a look, which leaves it as it is.
+# Measure how fast everything is, in ten minutes, and write docs/performance.md. QUICK=1: fewer measurements, leaves it alone.
 bench: $(VENV)/.bench
 	$(RUN) -m benchmarks $(if $(QUICK),--quick)
 
@@ -67,19 +69,30 @@ $(VENV)/.bench: $(VENV)/.ready
 	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[bench]'
 	touch $@
 
-# Kills a small run again and again and sees that nothing is lost; some 5 seconds per kill.
+# Kill a small run again and again and check that nothing is lost; about 5 seconds per kill.
 KILLS ?= 200
 .PHONY: stress
 stress: setup
 	$(RUN) -m tests.stress_resume --kills=$(KILLS)
 
-# Ten thousand iterations with snapshots and metrics, features of 50,000 images: nothing may grow. docs/soak.md, in 15 minutes.
+# Ten thousand iterations with snapshots and metrics, features of 50,000 images: nothing may grow.
+# Takes 15 minutes and writes docs/soak.md.
 .PHONY: soak
 soak: $(VENV)/.bench
 	$(RUN) -m benchmarks.soak
+
+# The Python API as static pages that open offline: docs/api/index.html.
+docs: $(VENV)/.docs
+	rm -rf docs/api
+	TF_CPP_MIN_LOG_LEVEL=3 $(RUN) -m pdoc --no-show-source --no-include-undocumented --output-directory=docs/api $(API)
+	@echo 'Open docs/api/index.html in a browser.'
+
+$(VENV)/.docs: $(VENV)/.ready
+	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[docs]'
+	touch $@
 
 lint: setup
 	$(VENV)/bin/ruff check .
 
 clean:
-	rm -rf $(DEMO) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(DEMO) docs/api build *.egg-info .pytest_cache .ruff_cache

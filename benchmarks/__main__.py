@@ -1,6 +1,7 @@
-"""Measure how fast everything is on this machine: see docs/performance.md."""
+"""Measure how fast everything is on this machine. docs/performance.md is its report."""
 
 import argparse
+import glob
 import json
 import os
 import shlex
@@ -15,11 +16,12 @@ from dnnlib import cli
 from dnnlib.files import atomic_write
 from dnnlib.util import UserError, format_time
 
-RESULTS = 'benchmarks/results'
+RESULTS = 'benchmarks/results'  # git ignores it
+RECORDS = 'benchmarks/records'  # the results that docs/ shows
 
 
 def make_parser():
-    """The command line."""
+    """Return the parser of the command line."""
     epilog = 'parts:\n' + '\n'.join(f'  {name:12s}{text}' for name, text in PARTS.items())
     parser = argparse.ArgumentParser(prog='python -m benchmarks', description=__doc__, epilog=epilog,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -28,14 +30,15 @@ def make_parser():
     add('--only', type=cli.some_of(*PARTS), default=list(PARTS), metavar='PARTS',
         help='parts to measure, separated by commas (default: all)')
     add('--out', metavar='DIR',
-        help='folder for performance.json, .md and .png (default: docs for a complete run, else '
-             f'{RESULTS})')
-    add('--report', metavar='JSON', help='measure nothing; make the report from this file of results')
+        help='folder for performance.json, .md and .png (default for a complete run: docs, with the JSON in '
+             f'{RECORDS}; otherwise {RESULTS})')
+    add('--report', nargs='+', metavar='JSON',
+        help='measure nothing, but write the report of these results: the first in full, others as tables')
     return parser
 
 
 def measure(wanted, quick):
-    """Measure one after the other. -> results; a file has those so far, in case that somebody interrupts."""
+    """Measure one piece after the other and return the results. A file keeps them as they come."""
     results = {'command': shlex.join(['python', '-m', 'benchmarks', *sys.argv[1:]]), 'date': machine.today(),
                'machine': machine.describe(), 'quick': quick, 'pieces': {}}
     begin = time.monotonic()
@@ -53,7 +56,7 @@ def measure(wanted, quick):
 
 
 def _measure_one(piece, inputs):
-    """-> its result or, so that the others follow, what went wrong."""
+    """Return the result or, so that the other pieces still run, the error."""
     try:
         files = {argument: getattr(inputs, name) for argument, name in piece.inputs.items()}
         return processes.call(piece.function, {**piece.arguments, **files})
@@ -68,19 +71,25 @@ def _write_json(results, out):
         file.write('\n')
 
 
+def _read(path):
+    return results_file.read(path, 'a performance.json of python -m benchmarks', ['pieces'])
+
+
 def main(argv=None):
-    """Parse, measure, report."""
+    """Measure, or read results, and write the report."""
     args = make_parser().parse_args(argv)
-    complete = not args.quick and args.only == list(PARTS)
-    out = args.out or ('docs' if complete or args.report else RESULTS)
     if args.report:
-        results = results_file.read(
-            args.report, 'a performance.json of python -m benchmarks', ['pieces'])
+        out = args.out or 'docs'
+        results, *others = [_read(path) for path in args.report]
     else:
         wanted = [piece for piece in pieces(args.quick) if set(piece.parts) & set(args.only)]
         results = measure(wanted, args.quick)
-        _write_json(results, out)
-    report.write(results, out)
+        complete = not args.quick and args.only == list(PARTS) and not args.out
+        out = args.out or ('docs' if complete else RESULTS)
+        paths = sorted(glob.glob(f'{RECORDS}/performance-*.json')) if complete else []
+        others = [_read(path) for path in paths]
+        _write_json(results, RECORDS if complete else out)
+    report.write(results, out, others)
     print(f'{out}/performance.md has the report.')
     failed = [name for name, result in results['pieces'].items() if 'error' in result]
     if failed:

@@ -1,4 +1,4 @@
-"""docs/performance.md out of the results; the only hand-written part is where_time_goes.md."""
+"""Write docs/performance.md from results; the only hand-written part is where_time_goes.md."""
 
 import os
 import pathlib
@@ -13,30 +13,30 @@ FIRST_IMAGE_GOAL = 1.5   # times the import of TensorFlow and reading the file
 FIRST_TICK_GOAL = 30     # seconds
 
 HOW = '''\
-Every measurement runs in a process of its own. The limit of a network is the time that a product of float32
-matrices of 2048x2048 would take for as many multiply-adds; its rate is measured before and after each round
-of the work, in the same session. Times are medians over the rounds, with minimum and maximum.
+Every measurement runs in a process of its own. The limit of a network is the time that products of float32
+matrices of 2048x2048 take for the same number of multiply-adds. Their speed is measured before and after
+each round, in the same session. Times are medians over the rounds, with minimum and maximum.
 
-Only convolutions and dense layers are counted, by the definition of the layers: `k*k*I*O` per output pixel,
-and per input pixel where a transposed convolution doubles the resolution. For training that is three
-evaluations of G and two of D per image for the step of G, one and six for the step of D, six for each
-regularizer (of half a minibatch for G's), times how often they run; beside it stands what the products in
+Only convolutions and dense layers are counted, by the definition of the layers: `k*k*I*O` per output
+pixel, or per input pixel where a transposed convolution doubles the resolution. A training step of G
+counts as three evaluations of G and two of D per image, a step of D as one and six, and a regularizer as
+six (of half a minibatch for G), times how often each runs. The tables also show what the products in
 TensorFlow's graph add up to.
 
-Memory is the most that the process held. Networks have random weights, which does not change their speed.
-Other implementations are not measured here: `python -m benchmarks.peer` does that (peer.md).'''
+Memory is the peak of the process. The networks have random weights, which does not change their speed.
+`python -m benchmarks.peer` measures another implementation on the same work ([peer.md](peer.md)).'''
 
 
-def write(results, folder):
-    """Write performance.md and, if matplotlib is there, performance.png."""
+def write(results, folder, others=()):
+    """Write performance.md and, if matplotlib is installed, performance.png. `others`: see `text`."""
     os.makedirs(folder, exist_ok=True)
     has_picture = _write_picture(results, os.path.join(folder, 'performance.png'))
     with atomic_write(os.path.join(folder, 'performance.md'), 'w') as file:
-        file.write(text(results, has_picture))
+        file.write(text(results, has_picture, others))
 
 
 def one_line(result):
-    """A result in a few words."""
+    """Describe a result in one line."""
     if 'error' in result:
         return f'no result: {result["error"]}'
     if 'share_of_limit' in result:
@@ -51,11 +51,11 @@ def one_line(result):
     return ', '.join(f'{name} {_number(rate)} images/s'.strip() for name, rate in rates.items())
 
 
-def text(results, has_picture=False):
-    """The report as Markdown."""
+def text(results, has_picture=False, others=()):
+    """Return the report as Markdown: `results` in full, each of `others` (other machines) as one table."""
     sections = [
-        _head(results), _failures(results), _goals(results), _steps(results), _startup(results),
-        _data(results), _scaling(results, has_picture), _profiles(results),
+        _head(results), _failures(results), _goals(results), *map(_other_machine, others), _steps(results),
+        _startup(results), _data(results), _scaling(results, has_picture), _profiles(results),
         f'## How it is measured\n\n{HOW}']
     return '\n\n'.join(section for section in sections if section) + '\n'
 
@@ -71,7 +71,7 @@ def _write_picture(results, path):
 
 
 def _of(results, *functions):
-    """{name: result} of the measurements by these functions that have a result."""
+    """Return {name: result} of the measurements by these functions that have a result."""
     return {name: result for name, result in results['pieces'].items()
             if result['function'] in functions and 'error' not in result}
 
@@ -87,7 +87,7 @@ def _by_minibatch(results):
 
 
 def _number(value):
-    """Three digits that count."""
+    """Return a number with three significant digits."""
     return f'{value:.0f}' if value >= 100 else f'{value:.3g}'
 
 
@@ -103,7 +103,7 @@ def _gb(size):
 
 
 def _table(title, head, rows, note=''):
-    """'' without rows."""
+    """Return a Markdown table, or '' without rows."""
     if not rows:
         return ''
     lines = [head, ['---'] * len(head), *rows]
@@ -112,24 +112,36 @@ def _table(title, head, rows, note=''):
 
 
 def _head(results):
-    machine = results['machine']
-    versions = ', '.join(f'{name} {version}' for name, version in machine['versions'].items())
-    vectors = ', '.join(machine['vector_instructions'])
     lines = [
         '# Performance', '',
-        '`make bench` measures all this again and writes this page. `make bench QUICK=1` is a look of a few '
-        'minutes, `python -m benchmarks --only generation` measures a part.', '',
-        f'- command: `{results["command"]}`, {format_time(results.get("seconds", 0))}',
-        f'- date: {results["date"]}',
-        f'- machine: {machine["processor"]}, {machine["cores"]} cores, {vectors}; '
-        f'{_gb(machine["memory_bytes"])} of memory; {machine["system"]}',
-        f'- versions: {versions}']
+        '`make bench` measures everything on this page again and rewrites it. `make bench QUICK=1` takes a '
+        'few minutes and leaves the page alone; `python -m benchmarks --only generation` measures one '
+        'part.', '',
+        *_origin(results)]
     if results['quick']:
         lines.append('- **quick**: few rounds, not for comparisons')
     return '\n'.join(lines)
 
 
-def _goals(results):
+def _origin(results):
+    """Return the lines that say when, where and how the results were measured."""
+    machine = results['machine']
+    versions = ', '.join(f'{name} {version}' for name, version in machine['versions'].items())
+    return [
+        f'- command: `{results["command"]}`, {format_time(results.get("seconds", 0))}',
+        f'- date: {results["date"]}',
+        f'- machine: {machine["processor"]}, {machine["cores"]} cores, '
+        f'{", ".join(machine["vector_instructions"])}; {_gb(machine["memory_bytes"])} of memory; '
+        f'{machine["system"]}',
+        f'- versions: {versions}']
+
+
+def _other_machine(results):
+    vectors = 'with AVX-512' if 'avx512f' in results['machine']['vector_instructions'] else 'without AVX-512'
+    return '\n\n'.join([f'## Another machine, {vectors}', '\n'.join(_origin(results)), _goals(results, '')])
+
+
+def _goals(results, title='## Generation and training'):
     rows = []
     for name, result in _of(results, 'generation.generate', 'training.train').items():
         if result['goal'] is None:
@@ -137,18 +149,18 @@ def _goals(results):
         unit = _unit(result)
         memory_goal = f' (goal {_gb(MEMORY_GOALS[name])})' if name in MEMORY_GOALS else ''
         rows.append([
-            name, f'{result["multiply_adds_per_image"] / 1e9:.4g}',
-            f'{result["product_flops"]["median"] / 1e9:.0f}',
-            f'{_number(result["limit_seconds"]["median"])} {unit}', _time(result['seconds'], unit),
+            name, _time(result['seconds'], unit), _gb(result['peak_memory_bytes']) + memory_goal,
             _time(result['share_of_limit']), f'{result["goal"]:.2f}',
-            *_kernel(result), _gb(result['peak_memory_bytes']) + memory_goal])
-    return _table('## Against the matrix product', [
-        'work', 'multiply-adds per image (10^9)', 'product (GFLOP/s)', 'limit', 'time', 'share of the limit',
-        'goal', 'minor faults', 'system time', 'peak memory'], rows)
+            f'{_number(result["limit_seconds"]["median"])} {unit}',
+            f'{result["product_flops"]["median"] / 1e9:.0f}',
+            f'{result["multiply_adds_per_image"] / 1e9:.4g}', *_kernel(result)])
+    return _table(title, [
+        'work', 'time', 'peak memory', 'share of the limit', 'goal', 'limit', 'matrix product (GFLOP/s)',
+        'multiply-adds per image (10^9)', 'minor faults', 'system time'], rows)
 
 
 def _kernel(result):
-    """Pages that the kernel brings in, for an image or for 1000, and its share of the processors' time."""
+    """Return minor page faults, per image or per 1000 images, and the kernel's share of processor time."""
     share = result['system_seconds']['median'] / result['processor_seconds']['median']
     return f'{result["minor_faults"]["median"]:.0f}', f'{share:.0%}'
 
@@ -165,8 +177,8 @@ def _steps(results):
                 for step, row in result['steps'].items()]
         note = (f'Per image {result["multiply_adds_per_image"] / 1e6:.1f} million multiply-adds '
                 f'by definition and {result["multiply_adds_in_graph"] / 1e6:.1f} million in the graph. '
-                f'Building it took {_number(result["build_seconds"])} s, all steps for the first time '
-                f'{_number(result["first_run_seconds"])} s.')
+                f'Building the graph took {_number(result["build_seconds"])} s, running all steps for the '
+                f'first time {_number(result["first_run_seconds"])} s.')
         tables.append(_table(f'### {name}', [
             'step', 'runs per minibatch', 'multiply-adds per image (10^6)', 'ms per run'], rows, note))
     return '\n\n'.join(['## The steps of training', *tables]) if tables else ''
@@ -181,11 +193,11 @@ def _startup(results):
     for result in _of(results, 'startup.first_image').values():
         rows += [
             ['import of TensorFlow', _time(result['import_seconds']), ''],
-            [f'reading the arrays of a pickle of {_gb(result["file_bytes"])} (its bytes alone: '
+            [f'reading the arrays of a pickle of {_gb(result["file_bytes"])} (reading its bytes alone: '
              f'{_number(result["read_bytes_seconds"]["median"])})', _time(result['read_arrays_seconds']), ''],
             ['first image of 256x256 from this pickle, by run_generator.py',
              _time(result['first_image_seconds']), _gb(result['peak_memory_bytes'])],
-            ['... divided by the sum of both lines above',
+            ['... divided by the sum of the two lines above',
              f'{_time(result["ratio"])}; goal {FIRST_IMAGE_GOAL}', '']]
     rows += [['first tick of the training in `make demo`',
               f'{_time(result["first_tick_seconds"])}; goal {FIRST_TICK_GOAL}',
@@ -202,7 +214,7 @@ def _data(results):
             rows += [[f'{name}, {key}', _number(rate), memory] for key, rate in rates.items()]
         else:
             rows.append([f'{name}, {_amount(result)}', _number(rates), memory])
-    note = 'dataset_tool.py from the start of its process to its end; the others when they are under way.'
+    note = 'Rates of dataset_tool.py include the start of the process; the others are steady rates.'
     return _table('## Data', ['what', 'images/s', 'peak memory'], rows, note)
 
 
@@ -219,7 +231,7 @@ def _scaling(results, has_picture):
                  _number(row['limit_seconds']['median']), _time(row['seconds']),
                  f'{row["share_of_limit"]["median"]:.2f}', _number(row['first_run_seconds']),
                  _gb(row['peak_memory_bytes'])] for row in rows]
-        title = '### By resolution, minibatch 1' if key == 'resolution' else '### By minibatch, 64x64'
+        title = '### By resolution, one image at a time' if key == 'resolution' else '### By minibatch, 64x64'
         tables.append(_table(title, [key, *head], rows))
     if has_picture:
         tables.append('![Seconds per image over resolution and over minibatch](performance.png)')
@@ -229,7 +241,7 @@ def _scaling(results, has_picture):
 def _failures(results):
     rows = [[name, result['error'].replace('|', '/')] for name, result in results['pieces'].items()
             if 'error' in result]
-    return _table('## Without a result', ['what', 'why'], rows)
+    return _table('## Not measured', ['what', 'error'], rows)
 
 
 def _profiles(results):

@@ -21,6 +21,10 @@ from dnnlib.progress import Progress
 from dnnlib.util import UserError
 
 PARTIAL = 'benchmarks/results'  # for the results up to an interruption
+<<<<<<< HEAD
+=======
+RECORDS = 'benchmarks/records'
+>>>>>>> docs
 MINIBATCH = 4
 TICK = re.compile(r'tick \d+ .*kimg (\S+) +lod .*sec/kimg (\S+) .*maintenance (\S+)')
 IMAGE = re.compile(r'image (\d+) of')
@@ -42,7 +46,8 @@ def make_parser():
         help='images of which to compute features; 0 = leave out (default: 50000)')
     add('--pixels', default=64, type=cli.int_at_least(32), metavar='N',
         help='side of the images inside the feature network, which has 224 otherwise (default: 64)')
-    add('--out', default='docs', metavar='DIR', help='folder for soak.json, .md and .png (default: docs)')
+    add('--out', metavar='DIR',
+        help=f'folder for soak.json, .md and .png (default: docs, with the JSON in {RECORDS})')
     add('--report', metavar='JSON', help='measure nothing; make the report from this file of results')
     return parser
 
@@ -135,11 +140,17 @@ def main(argv=None):
             results = measure(args)
         except processes.Failed as error:
             raise UserError(f'the watched process has failed:\n{error}') from error
+<<<<<<< HEAD
         _write_json(results, args.out)
     soak_report.write(results, args.out)
+=======
+        _write_json(results, args.out or RECORDS)
+    out = args.out or 'docs'
+    soak_report.write(results, out)
+>>>>>>> docs
     verdicts = soak_report.verdicts(results)
     print('\n'.join(verdict.line() for verdict in verdicts))
-    print(f'{args.out}/soak.md has the report.')
+    print(f'{out}/soak.md has the report.')
     if not all(verdict.flat for verdict in verdicts):
         sys.exit(1)
 

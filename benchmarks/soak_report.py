@@ -1,4 +1,4 @@
-"""docs/soak.md out of the results, and whether anything grows."""
+"""Write docs/soak.md from results, and decide whether anything grows."""
 
 import os
 from dataclasses import dataclass
@@ -38,24 +38,24 @@ QUANTITIES = {
 }
 
 CRITERIA = '''\
-A quantity is flat if neither its median has grown from the first quarter of the samples to the last, nor the
-line through the last three quarters of them rises along all samples, by more than {memory:.0%} for memory,
-{time:.0%} for the time per tick and half a file or thread. The slope of the line is the median of those
-between all pairs of samples (Theil and Sen); as growth counts what the lower end of its 95% confidence
-interval makes. The first quarter is left out of the line: allocators fill their pools there.'''
+Growth is the larger of two figures: the difference between the medians of the first and the last quarter
+of the samples, and the rise of a line fitted to the last three quarters, extended over all samples. The
+line is a Theil-Sen estimate, and its rise is taken at the lower end of the 95% confidence interval of the
+slope. The first quarter is left out of the fit because allocators fill their pools then. Allowed are
+{memory:.0%} for memory, {time:.0%} for the time per tick, and half a file or thread.'''
 
 HOW = '''\
-The process of training is looked at, from outside, at the end of every tick: the system's `VmRSS`, the
-entries of `/proc/<pid>/fd` and the threads. The time of a tick is the one that the run prints; what snapshots
-and metrics take comes on top. Its processor time, of all threads and with all of that, depends less on what
-else the machine does. On the way lie network and image snapshots with an evaluation of `{metric}`
-(in a graph and session of its own) every {snapshot_ticks} ticks, training states every {state_kimg} kimg
-and TensorBoard summaries at every tick.'''
+The training process is sampled from outside at the end of every tick: its `VmRSS`, its open files
+(`/proc/<pid>/fd`) and its threads. The time per tick is the one that the run prints, without snapshots and
+metrics. The processor time covers all threads and includes both; it depends less on what else the machine
+is doing. The run writes network and image snapshots and evaluates `{metric}` (in its own graph and
+session) every {snapshot_ticks} ticks, writes training states every {state_kimg} kimg and TensorBoard
+summaries at every tick.'''
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What has become of a quantity; in units of the report."""
+    """Whether a quantity has grown, in units of the report."""
     part: str
     quantity: Quantity
     first: float          # Median of the first quarter of the samples.
@@ -66,11 +66,11 @@ class Verdict:
 
     @property
     def flat(self) -> bool:
-        """Has it grown no more than is allowed?"""
+        """Return whether it has grown no more than is allowed."""
         return self.growth <= self.allowed
 
     def line(self) -> str:
-        """The verdict in one line."""
+        """Return the verdict as one line."""
         q, unit = self.quantity, PARTS[self.part]
         return (f'{self.part}, {q.name}: {self.first:{q.form}} -> {self.last:{q.form}}, '
                 f'{self.per_thousand:+.3g} per 1,000 {unit}: {"flat" if self.flat else "NOT FLAT"} '
@@ -78,7 +78,7 @@ class Verdict:
 
 
 def judge(part, quantity, samples) -> Verdict:
-    """Has a quantity grown? Raises UserError for too few samples."""
+    """Judge whether a quantity has grown. Raises UserError for too few samples."""
     if len(samples) < 3:
         raise UserError(f'{part}: {len(samples)} samples are too few to see growth; measure for longer')
     x = np.array([sample[PARTS[part]] for sample in samples], float)
@@ -92,13 +92,13 @@ def judge(part, quantity, samples) -> Verdict:
 
 
 def verdicts(results) -> list:
-    """The Verdict of every quantity of the parts that have samples."""
+    """Return the Verdict of every quantity of the parts that have samples."""
     return [judge(part, quantity, results[part]) for part in PARTS if results[part]
             for quantity in QUANTITIES[part]]
 
 
 def write(results, folder):
-    """Write soak.md and, if matplotlib is there, soak.png."""
+    """Write soak.md and, if matplotlib is installed, soak.png."""
     os.makedirs(folder, exist_ok=True)
     has_picture = _write_picture(results, os.path.join(folder, 'soak.png'))
     with atomic_write(os.path.join(folder, 'soak.md'), 'w') as file:
@@ -113,7 +113,7 @@ def _write_picture(results, path):
 
 
 def text(results, has_picture=False) -> str:
-    """The report as Markdown."""
+    """Return the report as Markdown."""
     sections = [_head(results)]
     if has_picture:
         sections.append('![What must not grow, over iterations and over images](soak.png)')
@@ -129,8 +129,9 @@ def _head(results):
                            for part, unit in PARTS.items() if results[part])
     return '\n'.join([
         '# Soak', '',
-        f'{amounts[:1].upper()}{amounts[1:]}: nothing may grow. `make soak` measures this again and writes '
-        'this page; `python -m benchmarks.soak --report docs/soak.json` only writes it again.', '',
+        f'{amounts[:1].upper()}{amounts[1:]}, and nothing may grow. `make soak` measures this again and '
+        'rewrites this page; `python -m benchmarks.soak --report benchmarks/records/soak.json` only rewrites '
+        'it.', '',
         f'- command: `{results["command"]}`, {format_time(results["seconds"])}',
         f'- date: {results["date"]}',
         f'- machine: {machine["processor"]}, {machine["cores"]} cores; '
@@ -167,7 +168,7 @@ def _how(results):
     if results['features']:
         last, pixels = results['features'][-1], results['feature_pixels']
         texts.append(
-            'Features are those of EfficientNet-Lite0, of grey noise of 32x32 pixels that is enlarged to '
+            'The features are those of EfficientNet-Lite0 for grey noise of 32x32 pixels, enlarged to '
             f'{pixels}x{pixels}. Metrics enlarge to 224x224, which takes about ten times as long as 64x64. '
-            f'{last["images"] / last["seconds"]:.0f} images/s, with the start of the process.')
+            f'{last["images"] / last["seconds"]:.0f} images/s, including the start of the process.')
     return '\n\n'.join(texts)

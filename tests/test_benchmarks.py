@@ -186,11 +186,19 @@ RESULTS = {
 
 def test_report_sets_times_against_limit_and_goal():
     text = report.text(RESULTS)
-    assert '| generate 1024x1024, minibatch 1 | 2 | 0 | 2 s/image | 4 s/image (4 to 4) | ' \
-           '0.5 (0.5 to 0.5) | 0.60 | 1500 | 5% | 1.50 GB (goal 2.50 GB) |' in text
+    assert '| generate 1024x1024, minibatch 1 | 4 s/image (4 to 4) | 1.50 GB (goal 2.50 GB) | ' \
+           '0.5 (0.5 to 0.5) | 0.60 | 2 s/image | 0 | 2 | 1500 | 5% |' in text
     assert '| Conv2D | 750.0 | 75% | 3 |' in text
     assert '| input pipeline, minibatch 32 | 1234 | 1.00 GB |' in text
     assert 'Abacus, 2 cores' in text
+
+
+def test_report_shows_other_machines_beside_the_first():
+    other = copy.deepcopy(RESULTS)
+    other['machine'].update(processor='Slide rule', vector_instructions=['avx512f'])
+    text = report.text(RESULTS, others=[other])
+    assert text.index('Abacus') < text.index('## Another machine, with AVX-512') < text.index('Slide rule')
+    assert text.count('| generate 1024x1024, minibatch 1 | 4 s/image') == 2
 
 
 def test_report_tells_what_has_no_result():

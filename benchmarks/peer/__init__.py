@@ -1,1 +1,1 @@
-"""This project and the PyTorch peer at the same work, in turn: see docs/peer.md."""
+"""Measure this project and the PyTorch peer on the same work, in turn. docs/peer.md says how."""

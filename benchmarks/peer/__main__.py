@@ -1,4 +1,4 @@
-"""Measure this project and the PyTorch peer at the same work in turn, and print ratios: see docs/peer.md."""
+"""Measure this project and the PyTorch peer on the same work, in turn (see docs/peer.md)."""
 
 import argparse
 import json
