@@ -21,10 +21,7 @@ from dnnlib.progress import Progress
 from dnnlib.util import UserError
 
 PARTIAL = 'benchmarks/results'  # for the results up to an interruption
-<<<<<<< HEAD
-=======
 RECORDS = 'benchmarks/records'
->>>>>>> docs
 MINIBATCH = 4
 TICK = re.compile(r'tick \d+ .*kimg (\S+) +lod .*sec/kimg (\S+) .*maintenance (\S+)')
 IMAGE = re.compile(r'image (\d+) of')
@@ -140,14 +137,9 @@ def main(argv=None):
             results = measure(args)
         except processes.Failed as error:
             raise UserError(f'the watched process has failed:\n{error}') from error
-<<<<<<< HEAD
-        _write_json(results, args.out)
-    soak_report.write(results, args.out)
-=======
         _write_json(results, args.out or RECORDS)
     out = args.out or 'docs'
     soak_report.write(results, out)
->>>>>>> docs
     verdicts = soak_report.verdicts(results)
     print('\n'.join(verdict.line() for verdict in verdicts))
     print(f'{out}/soak.md has the report.')
