@@ -1,4 +1,4 @@
-# Targets: setup, demo, test, test-cluster, test-slurm, stress, soak, bench, docs, lint, clean.
+# Targets: setup, demo, test, test-long, test-cluster, test-slurm, stress, soak, bench, docs, lint, clean.
 # They need Python 3.11 or newer and make, nothing else.
 
 PYTHON   ?= python3
@@ -49,10 +49,15 @@ demo: setup
 test: setup
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests
 
+# The tests that `make test` leaves out: whole trainings, waits, processes that train together, the PyTorch peer.
+.PHONY: test-long
+test-long: setup
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile -m long tests
+
 # Several processes on this machine train together, lose one another and resume. Takes ten minutes.
 .PHONY: test-cluster
 test-cluster: setup
-	CLUSTER_TESTS=1 $(RUN) -m pytest -v tests/test_worker_link.py tests/test_cluster.py tests/test_cluster_long.py
+	$(RUN) -m pytest -v -m 'long or not long' tests/test_worker_link.py tests/test_cluster.py tests/test_cluster_long.py
 
 # Starts its own Slurm; takes about ten minutes. If Slurm is missing, root installs it with apt-get; others get a message.
 .PHONY: test-slurm

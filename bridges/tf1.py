@@ -2,7 +2,8 @@
 
 from bridges import tf1_source
 from dnnlib.pickles import inspection, writing
-from dnnlib.util import UserError, atomic_write
+from dnnlib.files import atomic_write
+from dnnlib.util import UserError
 
 
 def export(path: str, out_path: str) -> int:

@@ -52,6 +52,7 @@ def whole(data_dir, tmp_path_factory):
     return one_process(data_dir, tmp_path_factory.mktemp('results'), num_gpus=2)
 
 
+@pytest.mark.long
 def test_two_processes_train_as_one_with_two_devices_and_the_first_one_writes(data_dir, whole, tmp_path):
     with clusters.cluster(arguments(data_dir, tmp_path, 1), 2) as (processes, _):
         results = [clusters.finish(process) for process in processes]
@@ -63,7 +64,7 @@ def test_two_processes_train_as_one_with_two_devices_and_the_first_one_writes(da
         path.name for path in whole.iterdir() if 'tfevents' not in path.name}
 
 
-def test_one_process_alone_has_neither_server_nor_collectives(whole, data_dir):
+def test_one_process_alone_has_neither_server_nor_collectives():
     with fresh_session(QUICK) as session:
         with tflib.parallel.joined(dnnlib.parallel.workers.Workers(), 2, {}, 1.0) as cluster:
             cluster.start_session({})

@@ -1,7 +1,6 @@
 """Whole trainings by several processes: they agree, stop, lose one another, resume. `make test-cluster`."""
 
 import json
-import os
 import pathlib
 import re
 import signal
@@ -12,7 +11,7 @@ from tests import clusters
 from tests.test_cluster import arguments, assert_same_networks, data_dir, one_process  # noqa: F401
 from training.resuming import state_folder
 
-pytestmark = pytest.mark.skipif(os.environ.get('CLUSTER_TESTS') != '1', reason='make test-cluster')
+pytestmark = pytest.mark.long
 
 TIMEOUT = 15
 ENDLESS = json.dumps({'total_kimg': 1000, 'state_kimg': 0.032, 'worker_timeout': TIMEOUT})

@@ -40,6 +40,11 @@ LOSSES = [f'{module.__name__}.{name}' for module in (loss, loss_stylegan)
           for name, function in inspect.getmembers(module, inspect.isfunction)
           if name.startswith(('G_', 'D_')) and function.__module__ == module.__name__]
 
+USUAL = [f'training.{name}' for name in (
+    'loss.G_logistic_ns', 'loss.G_logistic_ns_pathreg', 'loss.D_logistic_r1', 'loss.D_logistic',
+    'loss_stylegan.G_logistic_saturating', 'loss_stylegan.D_wgan_gp')]
+assert set(USUAL) < set(LOSSES)
+
 
 def device_session(devices):
     return fresh_session({**QUICK, **tflib.device_config(devices)})
@@ -118,7 +123,8 @@ def tower_loss(name, tower, opt):
     return tf.add_n([tf.reduce_mean(part) for part in parts if part is not None])
 
 
-@pytest.mark.parametrize('name', LOSSES)
+@pytest.mark.parametrize('name', [
+    name if name in USUAL else pytest.param(name, marks=pytest.mark.long) for name in LOSSES])
 def test_two_devices_equal_one_that_accumulates(name, first_minibatch, towers):
     alone = tflib.Optimizer(**SGD, learning_rate=LRATE, minibatch_multiplier=2)
     together = tflib.Optimizer(**SGD, learning_rate=LRATE)

@@ -92,6 +92,7 @@ def live_graphs():
     return sum(isinstance(item, tf.Graph) for item in gc.get_objects())
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs /proc')
 def test_evaluation_after_evaluation_leaves_nothing_behind(run_dir, stand_ins, session):
     """Evaluate within another session. Graphs that remained would take about 10 MB per evaluation."""

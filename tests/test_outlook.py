@@ -106,6 +106,7 @@ def test_a_run_with_a_small_grid_resumes_with_it_and_says_how_long_it_takes(slow
     assert state_folder.newest(str(one)).arrays['grid_latents'].shape == (4, 4)
 
 
+@pytest.mark.long
 def test_a_smaller_grid_changes_nothing_else(slow, tmp_path):
     """Its latents are those of the upper left, and all random numbers stay the same."""
     write_data(tmp_path)

@@ -123,6 +123,7 @@ def test_both_sides_draw_and_the_peer_gets_huge_pages(peers, capsys):
     assert sum(' *  ' in line for line in lines) == 1
 
 
+@pytest.mark.long
 def test_our_first_image_comes_from_a_file_through_the_public_script(generator, tmp_path, monkeypatch):
     written, run = [], processes.run
 

@@ -69,7 +69,8 @@ def stopped_after(iterations):
         Trainer.check_skipped_steps = original
 
 
-@pytest.mark.parametrize('case', CASES)
+@pytest.mark.parametrize('case', [
+    'config-f', *(pytest.param(case, marks=pytest.mark.long) for case in CASES if case != 'config-f')])
 def test_a_run_that_stops_every_few_iterations_ends_as_one_in_one_go(case, data_dir, tmp_path):
     run_dir = start(data_dir, tmp_path / 'one', **CASES[case])
     config = {key: value for key, value in CASES[case].items() if key == 'session_config'}
@@ -98,6 +99,7 @@ def variables_of(path, prefix):
             if name.startswith(prefix)}
 
 
+@pytest.mark.long
 def test_a_stop_between_steps_that_are_skipped_changes_nothing_and_one_bad_device_is_enough(
         data_dir, tmp_path):
     kwargs = dict(CASES['two devices'], D_loss_args=dict(

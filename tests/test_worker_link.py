@@ -30,6 +30,7 @@ def test_all_know_the_values_of_all_and_leave_together():
             assert output.split('\n')[-2:] == ['done', '']
 
 
+@pytest.mark.long
 def test_waiting_for_a_worker_at_work_is_no_loss():
     with link_workers(2, rounds=1, setting=['the same', 'wait']) as (processes, _):
         for process in processes:
@@ -46,6 +47,7 @@ def test_a_worker_that_is_killed_ends_the_others_with_a_line_that_names_it(lost)
             assert_ended(process, 75, f'Error: worker {lost} ({addresses[lost]}) has ended unexpectedly')
 
 
+@pytest.mark.long
 @pytest.mark.parametrize('lost', [0, 1])
 def test_a_worker_that_is_stopped_ends_the_others_after_a_while_and_itself_when_it_goes_on(lost):
     with link_workers(3) as (processes, addresses):
