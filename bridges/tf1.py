@@ -9,8 +9,8 @@ from dnnlib.util import UserError
 def export(path: str, out_path: str) -> int:
     """Write a network file again, with self-contained texts in place of those of this project.
 
-    -> number of networks with such a text, including sub-networks; all others keep theirs. Raises UserError if
-    there are none, or if the file holds anything but networks.
+    -> number of networks with such a text, including sub-networks; all others keep theirs. Raises UserError
+    if there are none, or if the file holds anything but networks.
     """
     report = inspection.inspect(path, with_data=True)
     if report.other is not None:

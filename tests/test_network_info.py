@@ -143,7 +143,7 @@ def test_a_source_text_that_is_not_stored_here_is_not_called_known(source, expec
 
 def test_a_change_of_one_letter_is_seen(triple, tmp_path, info):
     def change(state):
-        return {'build_module_src': state['build_module_src'].replace('0.2', '0.3', 1)}
+        return {'build_module_src': state['build_module_src'].replace('512', '513', 1)}
 
     (tmp_path / 'net.pkl').write_bytes(dumps(stored(triple('StyleGAN2')[0], change)))
     assert not any('source text word for word' in line for line in info(tmp_path / 'net.pkl'))
@@ -237,7 +237,7 @@ def torch_stub(name):
     (b'PK\x03\x04' + bytes(26) + b'archive/data.pkl' + bytes(99), 'a file of PyTorch'),
     (b'PK\x03\x04' + bytes(26) + b'arr_0.npy' + bytes(99), 'NumPy arrays'),
     (b'PK\x03\x04' + bytes(26) + b'readme.txt' + bytes(99), 'a zip archive'),
-    (b'\n<!DOCTYPE html><html>', 'an HTML page, that a web site sent'),
+    (b'\n<!DOCTYPE html><html>', 'an HTML page that a web site sent'),
     (b'<html><head>', 'an HTML page'),
     (b'version https://git-lfs.github.com/spec/v1\n', 'git lfs pull'),
     (b'\x89HDF\r\n\x1a\n', 'an HDF5 file'), (b'\x89PNG\r\n', 'a picture'),

@@ -48,15 +48,19 @@ def _build(net, input_transform, output_transform, num_gpus, assume_frozen, dyna
                 net_gpu = net.clone() if assume_frozen else net
                 inputs = _apply_transform(input_transform, in_split[gpu])
                 assert len(inputs) == net.num_inputs
-                with inference():
-                    outputs = net_gpu.get_output_for(*inputs, return_as_list=True, **dynamic_kwargs)
-                outputs = _apply_transform(output_transform, outputs)
+                outputs = _apply_transform(output_transform, _evaluated_only(net_gpu, inputs, dynamic_kwargs))
                 assert len(outputs) == net.num_outputs
                 out_split.append(outputs)
         with tf.device('/cpu:0'):
             out_expr = [tf.concat(parts, axis=0) for parts in zip(*out_split, strict=True)]
     in_shapes = [None if x.shape.rank is None else x.shape.as_list() for x in in_split[0]]
     return in_expr, out_expr, in_shapes
+
+
+def _evaluated_only(net, inputs, kwargs):
+    """Return output tensors in forms that need not have gradients."""
+    with inference():
+        return net.get_output_for(*inputs, return_as_list=True, **kwargs)
 
 
 def _apply_transform(transform, tensors):
@@ -114,7 +118,7 @@ def _replace_legacy_kwargs(output_transform, dynamic_kwargs):
 
 
 def legacy_output_transform(*tensors, out_mul=1.0, out_add=0.0, out_shrink=1, out_dtype=None):
-    """x * out_mul + out_add, averaged over out_shrink x out_shrink blocks of [N,C,H,W], cast to out_dtype."""
+    """Return x * out_mul + out_add, averaged over blocks of out_shrink x out_shrink pixels, in out_dtype."""
     results = []
     for x in tensors:
         if out_mul != 1.0:

@@ -59,7 +59,7 @@ def downsample_2d(x, k=None, factor=2, gain=1, padding=0, data_format='NCHW', im
 
 
 def upsample_conv_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl='cuda'):
-    """`upsample_2d` followed by convolution with w, as one transposed convolution and one filter.
+    """Run `upsample_2d`, then convolve with w, as one transposed convolution and one filter.
 
     x [N,G*I,H,W] (or NHWC), w [c,c,I,G*O] -> [N,G*O,H*factor,W*factor]; k as in `upsample_2d`.
     """
@@ -77,7 +77,7 @@ def upsample_conv_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='NCH
 
 
 def conv_downsample_2d(x, w, k=None, factor=2, gain=1, padding=0, data_format='NCHW', impl='cuda'):
-    """Convolution with w followed by `downsample_2d`, as one filter and one strided convolution.
+    """Convolve with w, then run `downsample_2d`, as one filter and one strided convolution.
 
     x [N,G*I,H,W] (or NHWC), w [c,c,I,G*O] -> [N,G*O,H/factor,W/factor]; k as in `downsample_2d`.
     """
