@@ -69,8 +69,7 @@ class Evaluation:
         self.results.append(EasyDict(value=value, suffix=suffix, fmt=fmt))
 
     def network(self, name):
-        """Return a feature network in this graph, loaded once; names as in
-        metrics.features.feature_networks."""
+        """Return the feature network of this name, loaded into this graph once."""
         if name not in self._networks:
             self._networks[name] = feature_networks.load(name)
         return self._networks[name]

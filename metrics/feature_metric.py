@@ -31,7 +31,6 @@ class FeatureMetric(metric.Metric):
         self.network_names = (self.network_name,)
 
     def settings(self):
-        """Return the settings to record with results, a dict for JSON."""
         mixing = {} if self.num_latents is None else {'num_latents': self.num_latents}
         return {'max_reals': self.max_reals, 'num_fakes': self.num_fakes, **mixing}
 

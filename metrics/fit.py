@@ -4,8 +4,7 @@ from dnnlib.util import UserError
 
 
 def check_generator(network_pkl, generated, real):
-    """Raise UserError unless a generator's shapes, of images [C,H,W] and labels [label_size], are the real
-    ones."""
+    """Raise UserError unless a generator's ([C,H,W], [label_size]) are those of the real images."""
     if list(generated[0]) != list(real[0]):
         raise UserError(f'{network_pkl}: generates images {list(generated[0])}, but those of the data set '
                         f'are {list(real[0])}; choose the data set it was trained on')

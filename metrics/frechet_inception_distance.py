@@ -14,7 +14,6 @@ class FID(feature_metric.FeatureMetric):
     result_suffixes = ('',)
 
     def measure(self, evaluation):
-        """Report the distance."""
         fakes = self.fakes(evaluation)
         ddof = 1 if self.num_images else 0  # without `num_images`, the real images are the whole population
         real = self.reals(evaluation, functools.partial(statistics.moments, ddof=ddof))

@@ -17,13 +17,11 @@ class IS(feature_metric.FeatureMetric):
         self.num_splits = num_splits
 
     def settings(self):
-        """Return the settings to record with results, a dict for JSON."""
         settings = {**super().settings(), 'num_splits': self.num_splits}
         del settings['max_reals']
         return settings
 
     def measure(self, evaluation):
-        """Report mean and standard deviation."""
         probabilities = statistics.all_rows(self.fakes(evaluation))
         mean, std = statistics.inception_score(probabilities, num_splits=self.num_splits)
         evaluation.report(mean, suffix='_mean')

@@ -11,7 +11,6 @@ class KID(feature_metric.FeatureMetric):
     result_suffixes = ('',)
 
     def measure(self, evaluation):
-        """Report the distance."""
         fakes = self.fakes(evaluation)
         real = self.reals(evaluation, statistics.all_rows)
         fake = statistics.all_rows(fakes)

@@ -33,7 +33,6 @@ class LS(metric.Metric):
         super().require()
 
     def settings(self):
-        """Return the settings to record with results, a dict for JSON."""
         return {'num_fakes': self.num_samples, 'num_keep': self.num_keep,
                 'attrib_indices': self.attrib_indices}
 

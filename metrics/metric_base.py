@@ -1,5 +1,4 @@
-"""The published names: MetricBase, for metrics written for the published code, MetricGroup and
-DummyMetric."""
+"""The published names: MetricBase, for metrics written for the published code, MetricGroup, DummyMetric."""
 
 import numpy as np
 
@@ -23,7 +22,6 @@ class MetricBase(Metric):
     _evaluation = None
 
     def measure(self, evaluation):
-        """Call `_evaluate`."""
         self._evaluation = evaluation
         try:
             self._evaluate(evaluation.Gs, Gs_kwargs=evaluation.Gs_kwargs, num_gpus=evaluation.num_gpus)

@@ -52,7 +52,6 @@ class PPL(metric.Metric):
         self.Gs_overrides = Gs_overrides
 
     def settings(self):
-        """Return the settings to record with results, a dict for JSON."""
         return {'num_fakes': self.num_samples, 'epsilon': self.epsilon, 'space': self.space,
                 'sampling': self.sampling, 'crop': self.crop}
 

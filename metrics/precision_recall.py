@@ -19,7 +19,6 @@ class PR(feature_metric.FeatureMetric):
             nhood_size=nhood_size, row_batch_size=row_batch_size, col_batch_size=col_batch_size)
 
     def measure(self, evaluation):
-        """Report precision and recall."""
         fakes = self.fakes(evaluation)
         real = self.reals(evaluation, statistics.all_rows)
         fake = statistics.all_rows(fakes)

@@ -81,7 +81,7 @@ class StandIn:
 
 
 def sources(names, **kwargs):
-    """Return SOURCES with stand-ins for the published files. `kwargs`: such as size, the side of the images."""
+    """Return SOURCES with stand-ins for the published files. `kwargs`: their arguments, such as size."""
     table = {}
     for name in names:
         if name.startswith('efficientnet'):  # comes with a package

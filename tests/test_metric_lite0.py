@@ -10,7 +10,7 @@ import scipy.ndimage
 import dnnlib
 from dnnlib.util import UserError
 from metrics.features import efficientnet_lite0, feature_networks
-from metrics.figures import statistics
+from metrics.figures import manifold, statistics
 from metrics.metric_defaults import metric_defaults
 from tests.golden_figures import QUICK, fresh_session
 from tests.test_house import ROOT
@@ -58,7 +58,7 @@ def test_other_images_of_the_same_kind_are_nearest(distance, features):
 @with_weights
 def test_missing_classes_cost_recall_and_noise_costs_precision(features):
     def evaluate(name):
-        return statistics.precision_recall(features['reference'], features[name])
+        return manifold.precision_recall(features['reference'], features[name])
 
     precision, recall = evaluate('others')
     assert evaluate('shoes and bags')[1] < recall - 0.2

@@ -187,13 +187,13 @@ def test_inception_score_needs_a_sample_for_each_split():
 
 def test_precision_recall_and_realism_have_the_golden_figures(reals, fakes):
     golden = UNIT['precision_recall']
-    of_reals = statistics.Manifold(reals, golden['nhood_sizes'])
+    of_reals = manifold.Manifold(reals, golden['nhood_sizes'])
     inside, realism = of_reals.evaluate(fakes, return_realism=True)
-    recalled = statistics.Manifold(fakes, golden['nhood_sizes']).evaluate(reals)
+    recalled = manifold.Manifold(fakes, golden['nhood_sizes']).evaluate(reals)
     np.testing.assert_allclose(inside.mean(axis=0), golden['precision'], rtol=1e-12)
     np.testing.assert_allclose(recalled.mean(axis=0), golden['recall'], rtol=1e-12)
     assert realism.mean() == pytest.approx(golden['realism_mean'], rel=1e-6)
-    assert statistics.precision_recall(reals, fakes) == pytest.approx((0.395, 0.955))
+    assert manifold.precision_recall(reals, fakes) == pytest.approx((0.395, 0.955))
     assert of_reals.radii.dtype == np.float16
 
 
@@ -215,8 +215,8 @@ def test_half_precision_is_that_of_tensorflow_up_to_rounding(session, num_featur
 @pytest.mark.parametrize('row_size, col_size', [(1, 50), (7, 64), (200, 3), (64, 200)])
 def test_manifold_does_not_depend_on_the_sizes_of_its_blocks(reals, fakes, dtype, row_size, col_size):
     options = dict(nhood_sizes=[3, 5], dtype=dtype)
-    whole = statistics.Manifold(reals, **options)
-    blocks = statistics.Manifold(reals, row_batch_size=row_size, col_batch_size=col_size, **options)
+    whole = manifold.Manifold(reals, **options)
+    blocks = manifold.Manifold(reals, row_batch_size=row_size, col_batch_size=col_size, **options)
     np.testing.assert_allclose(blocks.radii, whole.radii, rtol=1e-3 if dtype == np.float16 else 1e-5)
     expected = whole.evaluate(fakes, return_realism=True, return_neighbors=True)
     actual = blocks.evaluate(fakes, return_realism=True, return_neighbors=True)
@@ -230,7 +230,7 @@ def test_manifold_in_single_precision_agrees_with_scikit_learn(reals, fakes):
     search = neighbors.NearestNeighbors(n_neighbors=6, algorithm='brute').fit(reals)
     radii = search.kneighbors(reals)[0][:, [3, 5]] ** 2
     distances = neighbors.NearestNeighbors(n_neighbors=200, algorithm='brute').fit(reals).kneighbors(fakes)
-    ours = statistics.Manifold(reals, [3, 5], dtype=np.float32)
+    ours = manifold.Manifold(reals, [3, 5], dtype=np.float32)
     inside, realism, nearest = ours.evaluate(fakes, return_realism=True, return_neighbors=True)
     np.testing.assert_allclose(ours.radii, radii, rtol=1e-5)
     np.testing.assert_array_equal(nearest, distances[1][:, 0])
@@ -252,34 +252,34 @@ def test_precision_recall_in_single_precision_agrees_with_scikit_learn(count, nu
         return np.mean(np.any(distances <= radii[order], axis=1))
 
     expected = covered(*sets), covered(*sets[::-1])
-    assert statistics.precision_recall(*sets, dtype=np.float32) == pytest.approx(expected, abs=1e-12)
+    assert manifold.precision_recall(*sets, dtype=np.float32) == pytest.approx(expected, abs=1e-12)
     assert min(expected) > 0 and max(expected) < 1, 'figures that could not be otherwise'
 
 
 def test_duplicates_make_neighbourhoods_without_extent():
     x = np.repeat(rows('duplicates', 5, 4), 4, axis=0)
-    points = statistics.Manifold(x, dtype=np.float64)
+    points = manifold.Manifold(x, dtype=np.float64)
     np.testing.assert_allclose(points.radii, 0, atol=1e-12)
     assert not points.evaluate(x + 0.1).any()
 
 
 def test_large_neighbourhoods_can_be_clamped(reals):
-    clamped = statistics.Manifold(reals, clamp_to_percentile=50).radii
-    radii = statistics.Manifold(reals).radii
+    clamped = manifold.Manifold(reals, clamp_to_percentile=50).radii
+    radii = manifold.Manifold(reals).radii
     np.testing.assert_array_equal(clamped, np.where(radii <= np.median(radii), radii, 0))
     assert 0 < np.mean(clamped == 0) < 1
 
 
 def test_half_precision_warns_of_distances_beyond_its_range(reals):
     with pytest.warns(RuntimeWarning, match='exceed the range of float16'):
-        assert np.all(np.isinf(statistics.Manifold(np.eye(5) * 200).radii))
-    radii = statistics.Manifold(np.eye(5) * 200, dtype=np.float32).radii
+        assert np.all(np.isinf(manifold.Manifold(np.eye(5) * 200).radii))
+    radii = manifold.Manifold(np.eye(5) * 200, dtype=np.float32).radii
     np.testing.assert_allclose(radii, 80000)
 
 
 def test_neighbourhoods_need_enough_samples():
     with pytest.raises(dnnlib.util.UserError, match='at least 4 samples, not 3'):
-        statistics.precision_recall(np.zeros([3, 2]), np.zeros([9, 2]))
+        manifold.precision_recall(np.zeros([3, 2]), np.zeros([9, 2]))
 
 
 @pytest.mark.parametrize('dtype', [np.float16, np.float32])
@@ -287,7 +287,7 @@ def test_precision_recall_needs_memory_for_a_block_only(dtype):
     """All distances would take 9 MB, a block takes 0.25 MB."""
     real, fake = rows('memory/real', 1500, 8), rows('memory/fake', 1500, 8)
     tracemalloc.start()
-    statistics.precision_recall(real, fake, row_batch_size=250, col_batch_size=250, dtype=dtype)
+    manifold.precision_recall(real, fake, row_batch_size=250, col_batch_size=250, dtype=dtype)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1.5e6

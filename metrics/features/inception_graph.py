@@ -165,16 +165,21 @@ def _read(path, size, mtime_ns):
 
 
 def _graph_bytes(path):
-    """Return the graph in a file; from an archive, without extracting it to a disk or reading past it."""
+    """Return the graph in a file; from an archive, without extracting it to a disk."""
     with open(path, 'rb') as file:
         if str(path).endswith('.pb'):
             return file.read(_MAX_BYTES)
         with tarfile.open(fileobj=file, mode='r:*') as archive:
-            for member in archive:
-                if member.size > _MAX_BYTES:
-                    raise UserError(f'not {ARCHIVE}: the file {member.name!r} inside is too large')
-                if posixpath.normpath(member.name) == GRAPH and member.isfile():
-                    return archive.extractfile(member).read()
+            return archive.extractfile(_graph_member(archive)).read()
+
+
+def _graph_member(archive):
+    """Return the entry of the graph, without reading past it."""
+    for member in archive:
+        if member.size > _MAX_BYTES:
+            raise UserError(f'not {ARCHIVE}: the file {member.name!r} inside is too large')
+        if posixpath.normpath(member.name) == GRAPH and member.isfile():
+            return member
     raise UserError(f'not {ARCHIVE}: there is no file {GRAPH} inside')
 
 

@@ -6,12 +6,6 @@ import scipy.special
 
 from dnnlib.progress import shown
 from dnnlib.util import UserError
-from metrics.figures.manifold import Manifold, precision_recall
-
-__all__ = [
-    'Manifold', 'all_rows', 'conditional_entropy', 'filtered_mean', 'frechet_distance', 'inception_score',
-    'kernel_distance', 'moments', 'precision_recall', 'require_scikit_learn', 'separability_entropy',
-]
 
 
 def all_rows(batches):
