@@ -26,6 +26,11 @@ def saved(tmp_path, obj):
     return path
 
 
+def test_there_is_one_way_to_networks():
+    assert misc.load_networks is pretrained_networks.load_networks
+    assert misc.load_generator is pretrained_networks.load_generator
+
+
 @pytest.mark.parametrize('kind', [tuple, list])
 def test_three_networks_are_a_triple(kind, triple, tmp_path):
     path = saved(tmp_path, kind(triple))

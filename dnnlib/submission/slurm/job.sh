@@ -1,5 +1,5 @@
-# The part of every batch script that is always the same. target.py writes the lines above it, which set run_dir,
-# state_files, requeue_statuses, start, resume, task and srun_options.
+# The constant part of every batch script. target.py writes the lines before it, which set run_dir, state_files,
+# requeue_statuses, start, resume, task and srun_options.
 
 # Puts the job back into the queue, unless the user has cancelled it or wants the run to end.
 requeue() {
