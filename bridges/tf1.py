@@ -1,8 +1,8 @@
 """Network files that the published code for TensorFlow 1.14 runs."""
 
 from bridges import tf1_source
-from dnnlib.pickles import inspection, writing
 from dnnlib.files import atomic_write
+from dnnlib.pickles import inspection, writing
 from dnnlib.util import UserError
 
 

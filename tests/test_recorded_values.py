@@ -136,7 +136,8 @@ def _train(folder, config, num_gpus=1, **changes):
     return seen, {name: [value for _, value in points] for name, points in shown.items()}
 
 
-@pytest.fixture(scope='module', params=[*CONFIGS, *(pytest.param(config, marks=pytest.mark.long) for config in OTHER_CONFIGS)])
+@pytest.fixture(scope='module', params=[
+    *CONFIGS, *(pytest.param(config, marks=pytest.mark.long) for config in OTHER_CONFIGS)])
 def run(request, tmp_path_factory):
     """-> configuration, what its losses had, what TensorBoard shows; with loss scaling in one of them."""
     scaling = dict(use_loss_scaling=True, loss_scaling_init=4.0)
