@@ -16,8 +16,8 @@ from dnnlib import cli
 from dnnlib.files import atomic_write
 from dnnlib.progress import Progress
 from dnnlib.util import UserError
-from training import pictures
 from training.data import folders, image_databases, image_files
+from training.misc import pictures
 
 WINDOW = 'dataset_tool'
 ESC_KEY = 27

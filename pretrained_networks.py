@@ -1,7 +1,7 @@
 """The published way to networks in files, at URLs and by the keys of published ones."""
 
 from training.data.official_files import OFFICIAL_URLS
-from training.pickles import (
+from training.misc.pickles import (
     check_generator,
     check_path,
     find_file,

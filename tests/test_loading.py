@@ -1,4 +1,4 @@
-"""Files that hold one network, three or others: training.pickles and its published names."""
+"""Files that hold one network, three or others: training.misc.pickles and its published names."""
 
 import io
 

@@ -10,7 +10,8 @@ import tensorflow.compat.v1 as tf
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.util import EasyDict, UserError
-from training import misc, pictures
+from training import misc
+from training.misc import pictures
 
 
 class FakeDataset:

@@ -5,7 +5,7 @@ import numpy as np
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.progress import Progress
-from training import pictures
+from training.misc import pictures
 from training.settings import picture_requests
 
 SYNTHESIS = dict(randomize_noise=False, output_transform=dict(func=tflib.convert_images_to_uint8))

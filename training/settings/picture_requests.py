@@ -4,7 +4,7 @@ import math
 
 from dnnlib.submission import submit
 from dnnlib.util import UserError
-from training import pickles
+from training.misc import pickles
 
 MAX_PIXELS = 1 << 30  # of a grid: 3 GB in memory
 NO_STYLES = 'this network has no styles to mix'

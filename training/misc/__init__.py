@@ -1,6 +1,10 @@
-"""The published names for pickles and pictures, from `training.pickles` and `training.pictures`."""
+"""Pickles of networks and pictures of images, by their published names.
 
-from training.pickles import (
+`pickles` goes from a path, a URL or a key to networks; `pictures` makes grids and image files. Scripts and the
+loop use the names below.
+"""
+
+from training.misc.pickles import (
     as_triple,
     load_generator,
     load_networks,
@@ -10,7 +14,7 @@ from training.pickles import (
     parse_config_for_previous_run,
     save_pkl,
 )
-from training.pictures import (
+from training.misc.pictures import (
     adjust_dynamic_range,
     apply_mirror_augment,
     convert_to_pil_image,
