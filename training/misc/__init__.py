@@ -1,7 +1,7 @@
 """Pickles of networks and pictures of images, by their published names.
 
-`pickles` goes from a path, a URL or a key to networks; `pictures` makes grids and image files. Scripts and the
-loop use the names below.
+`pickles` goes from a path, a URL or a key to networks; `pictures` makes grids and image files. Scripts and
+the loop use the names below.
 """
 
 from training.misc.pickles import (
