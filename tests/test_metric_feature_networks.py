@@ -202,7 +202,7 @@ def test_only_a_terminal_on_both_sides_is_asked(streams, answer):
     terminal, far_end = pty.openpty()
     os.write(terminal, b'y\n')
     ends = {'stdin': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL, **dict.fromkeys(streams, far_end)}
-    code = 'from dnnlib import trust; print(trust.ask("x", "0" * 64, "x"))'
+    code = 'from dnnlib.pickles import trust; print(trust.ask("x", "0" * 64, "x"))'
     done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, check=True, **ends)
     os.close(far_end)
     os.close(terminal)
