@@ -4,8 +4,6 @@ import hashlib
 import io
 import os
 import pickle
-import sys
-import types
 
 import pytest
 
@@ -16,6 +14,7 @@ import run_generator
 import run_training
 from dnnlib.pickles import trust
 from dnnlib.tflib import network_pickle
+from dnnlib.tflib.legacy import execution
 from dnnlib.util import UserError
 from tests import small_networks
 from tests.crafted_pickles import dumps, stored
@@ -40,9 +39,7 @@ def executed(monkeypatch):
         calls.append((source_text, func_name))
         return getattr(small_networks, func_name)
 
-    module = types.SimpleNamespace(build_function=build_function)
-    monkeypatch.setitem(sys.modules, 'dnnlib.tflib.legacy.execution', module)
-    monkeypatch.setattr(tflib, 'legacy_source', module, raising=False)
+    monkeypatch.setattr(execution, 'build_function', build_function)
     return calls
 
 
