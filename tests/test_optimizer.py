@@ -291,7 +291,8 @@ def test_names_follow_the_name_of_the_optimizer(session):
     assert (first.optimizer.id, first.optimizer.scope) == ('Train.G', 'Train.G')
     assert (second.optimizer.id, second.optimizer.scope) == ('Train.G', 'Train.G_1')
     assert (first.op.name, second.op.name) == ('TrainingOp', 'TrainingOp_1')
-    slots = [var.op.name.rpartition('/')[2] for var in first.optimizer._optimizer_vars()]
+    [underlying] = first.optimizer._optimizers.values()
+    slots = [var.op.name.rpartition('/')[2] for var in underlying.variables()]
     assert slots == ['beta1_power', 'beta2_power', 'Train.G_opt0', 'Train.G_opt0_1']
 
 

@@ -74,7 +74,7 @@ class Seen:
 
     def look(self, trainer, step):
         """Evaluate what the step will record."""
-        names = LAZY[step] if trainer.graph.optimizers[1] is not None else list(self.tensors[step[0]])
+        names = LAZY[step] if trainer.graph.G_reg_interval is not None else list(self.tensors[step[0]])
         tensors = {name: self.tensors[step[0]][name] for name in names if name in self.tensors[step[0]]}
         if step.endswith('reg') and tensors:
             tensors['returned by ' + step] = [reg for _, reg in self.returned[step[0]]]

@@ -143,7 +143,7 @@ OTHERS = [
      'ppl_wend: looks at what a generator makes'),
     ('run_training', TRAINING + '--metrics=fid50k', 'inception-2015-12-05.tgz'),
     ('run_training', TRAINING + '--dataset=torn', 'torn-r03.tfrecords: record 7 is damaged or cut off'),
-    ('run_training', TRAINING + '--resolution=16', 'tiny: resolution 16 is not available; there are 4, 8'),
+    ('run_training', TRAINING + '--resolution=16', 'tiny: resolution 16 is not available, only 4, 8'),
     ('run_training', TRAINING + '--resume={cut}', '{cut}: not a readable network pickle'),
     ('run_training', TRAINING + '--resume={D}', '{D}: expected three networks (G, D, Gs)'),
     ('run_training', TRAINING + '--resume={net} --dataset=grey',
