@@ -142,7 +142,7 @@ DOWNLOAD = """
 import signal
 import sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # as from a terminal
-from dnnlib import downloads
+from dnnlib.downloading import downloads
 print('at', downloads.fetch(sys.argv[1], sys.argv[2]))
 """
 
