@@ -22,7 +22,7 @@ from tests import dataset_files, peer_checkout
 from training import misc
 
 PIECE = rounds.Piece('images', 'generation', 's/image', 2, 'generate', dict(resolution=8, minibatch=2))
-AS_IT_COMES, HUGE = 'peer as it comes', 'peer, huge pages'
+AS_IT_COMES, HUGE = 'peer, defaults', 'peer, huge pages'
 
 
 @pytest.fixture
@@ -189,8 +189,8 @@ def test_a_peer_that_fails_in_the_middle_is_named_with_its_last_line(tmp_path, p
     results = command.measure([PIECE], all_sides, rounds=3, seconds=0)
     with pytest.raises(UserError) as caught:
         command.report(results, all_sides, rounds=3)
-    assert str(caught.value) == ('without a result: images: peer as it comes: ended with status 1; its last '
-                                 'line: MemoryError: out of stand-in memory')
+    assert str(caught.value) == ('no result for images: peer, defaults: exited with status 1; last line: '
+                                 'MemoryError: out of stand-in memory')
     assert 'no result' in capsys.readouterr().out
 
 
@@ -208,21 +208,21 @@ def test_without_flags_both_needs_are_told():
 
 
 def test_a_missing_checkout_is_told(python):
-    assert '--repo=/nowhere: there is no such folder' in _refused('--repo=/nowhere', f'--python={python}')
+    assert '--repo=/nowhere: no such folder' in _refused('--repo=/nowhere', f'--python={python}')
 
 
 def test_a_folder_that_is_something_else_is_told(python, repo):
     pathlib.Path(repo, 'training/networks.py').unlink()
     line = _refused(f'--repo={repo}', f'--python={python}')
-    assert 'is no checkout of stylegan2-ada-pytorch, as it has no training/networks.py' in line
+    assert 'not a checkout of stylegan2-ada-pytorch, as it has no training/networks.py' in line
 
 
 def test_a_missing_interpreter_is_told(repo):
-    assert '--python=/nowhere/python: is no program' in _refused(f'--repo={repo}', '--python=/nowhere/python')
+    assert '--python=/nowhere/python: not a program' in _refused(f'--repo={repo}', '--python=/nowhere/python')
 
 
 def test_a_program_that_is_no_python_is_told(repo):
-    assert '--python=true: is no Python' in _refused(f'--repo={repo}', '--python=true')
+    assert '--python=true: not a Python' in _refused(f'--repo={repo}', '--python=true')
 
 
 def test_an_interpreter_without_pytorch_is_told_how_to_get_it(repo, tmp_path):
