@@ -1,6 +1,6 @@
-"""python -m benchmarks.peer: what is needed, in whose turn what runs, and which ratio comes out.
+"""Test python -m benchmarks.peer: its requirements, the order of turns, and the ratio.
 
-The peer is a stand-in, and so is its PyTorch.
+Both the peer and its PyTorch are stand-ins.
 """
 
 import ast
@@ -27,24 +27,24 @@ AS_IT_COMES, HUGE = 'peer, defaults', 'peer, huge pages'
 
 @pytest.fixture
 def repo(tmp_path):
-    """A stand-in checkout."""
+    """Write a stand-in checkout."""
     return str(peer_checkout.write_repo(tmp_path / 'repo'))
 
 
 @pytest.fixture
 def python(tmp_path):
-    """A Python with a stand-in for PyTorch."""
+    """Write a Python with a stand-in for PyTorch."""
     return str(peer_checkout.write_python(tmp_path / 'peer'))
 
 
 @pytest.fixture
 def peers(repo, python):
-    """The peer in both of its settings."""
+    """Return the peer in both of its settings."""
     return sides.peers(python, repo, glibc=True)
 
 
 def _run(*flags):
-    """-> status, stderr of the command, and whether TensorFlow was loaded."""
+    """Run the command. -> status, stderr, whether TensorFlow was loaded."""
     code = ('import sys; from benchmarks.peer import __main__ as command; from dnnlib import cli\n'
             'try: cli.run_script(command.main)\n'
             'finally: print("tensorflow" in sys.modules)')
@@ -54,7 +54,7 @@ def _run(*flags):
 
 
 def _refused(*flags):
-    """-> the only line of a command that ends with status 2 and has not loaded TensorFlow."""
+    """Check that the command exits with status 2 and without loading TensorFlow. -> its only line."""
     status, errors, has_loaded = _run(*flags)
     assert (status, has_loaded) == (2, False)
     line, = errors.splitlines()
@@ -110,7 +110,7 @@ def test_sides_take_turns_and_each_is_the_first_in_some_round(monkeypatch, peers
 
 
 def test_both_sides_draw_and_the_peer_gets_huge_pages(peers, capsys):
-    """Ours in earnest; the stand-in is faster with huge pages."""
+    """Our side is real. The stand-in is faster with huge pages."""
     all_sides = [sides.ours(), *peers]
     results = command.measure([PIECE], all_sides, rounds=1, seconds=0)
     command.report(results, all_sides, rounds=1)
@@ -172,7 +172,7 @@ def test_the_peer_as_it_comes_has_no_tunables_of_this_process(monkeypatch, repo,
 
 
 def test_the_peer_trains_in_all_four_phases(tmp_path, peers):
-    """The stand-in loss checks how often each comes, with which images and for which network."""
+    """The stand-in loss checks each phase: its frequency, its images and its network."""
     pixels = list(range(256)) * 4 * 49
     dataset_files.write_idx(tmp_path / dataset_files.IMAGES_GZ, 0x803, [64, 28, 28], pixels)
     arguments = dict(mnist_dir=str(tmp_path), fmap_base=64, fmap_max=4)
