@@ -357,7 +357,7 @@ def test_the_page_about_quotas_is_an_error_and_takes_nothing_away(server, fetch,
 
 
 def test_a_page_is_no_network(fetch, cache):
-    """The networks of some hotels, for example, answer any request with their own page."""
+    """The Wi-Fi of a hotel, for example, may answer any request with a login page."""
     page = b'<html>Please log in</html>' + b' ' * 9000
     with pytest.raises(DownloadError, match='answered with a page instead of the file'):
         fetch(answer(page, Content_Type='text/html'))

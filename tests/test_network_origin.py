@@ -169,7 +169,7 @@ def test_an_unknown_function_is_an_error_with_the_ways_on():
     ({}, r"missing \['mapping', 'synthesis'\], surplus none"),
     ({'synthesis': None, 'mapping': None, '../x': None}, r"missing none, surplus \['../x'\]")])
 def test_sub_networks_are_those_of_the_function(components, message):
-    """Otherwise the function would create missing ones."""
+    """The build function would otherwise create the missing ones."""
     with pytest.raises(UserError, match=f"network 'net': the stored components do not fit G_main: {message}"):
         network_origin.find(make_state(STYLEGAN2, 'G_main', components=components))
 

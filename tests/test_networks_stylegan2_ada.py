@@ -213,7 +213,7 @@ def test_only_the_highest_resolutions_run_in_half_precision(session):
 
 
 def test_large_styles_do_not_overflow_half_precision(session):
-    """Styles are normalized before the convolution, which demodulation undoes."""
+    """Styles are normalized before the convolution, and demodulation cancels the factor."""
     x, y = golden_input('x', [2, 6, 5, 5]), golden_input('y', [2, 4])
     results = []
     for dtype, scale in ((tf.float32, 1), (tf.float32, 1e4), (tf.float16, 1e4)):
