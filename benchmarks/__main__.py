@@ -1,4 +1,4 @@
-"""Measure how fast everything is on this machine. docs/performance.md is its report."""
+"""Measure the speed of all parts on this machine. docs/performance.md holds the report."""
 
 import argparse
 import glob
@@ -16,29 +16,29 @@ from dnnlib import cli
 from dnnlib.files import atomic_write
 from dnnlib.util import UserError, format_time
 
-RESULTS = 'benchmarks/results'  # git ignores it
-RECORDS = 'benchmarks/records'  # the results that docs/ shows
+RESULTS = 'benchmarks/results'  # ignored by git
+RECORDS = 'benchmarks/records'  # the results shown in docs/
 
 
 def make_parser():
-    """Return the parser of the command line."""
+    """Build the command-line parser."""
     epilog = 'parts:\n' + '\n'.join(f'  {name:12s}{text}' for name, text in PARTS.items())
     parser = argparse.ArgumentParser(prog='python -m benchmarks', description=__doc__, epilog=epilog,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add('--quick', action='store_true', help='one or two minutes: fewer measurements, and shorter')
+    add('--quick', action='store_true', help='make fewer and shorter measurements (one or two minutes)')
     add('--only', type=cli.some_of(*PARTS), default=list(PARTS), metavar='PARTS',
-        help='parts to measure, separated by commas (default: all)')
+        help='comma-separated parts to measure (default: all)')
     add('--out', metavar='DIR',
         help='folder for performance.json, .md and .png (default for a complete run: docs, with the JSON in '
              f'{RECORDS}; otherwise {RESULTS})')
     add('--report', nargs='+', metavar='JSON',
-        help='measure nothing, but write the report of these results: the first in full, others as tables')
+        help='measure nothing; write the report of these files: the first in full, the others as tables')
     return parser
 
 
 def measure(wanted, quick):
-    """Measure one piece after the other and return the results. A file keeps them as they come."""
+    """Measure the pieces in order and return the results, which are also saved after each piece."""
     results = {'command': shlex.join(['python', '-m', 'benchmarks', *sys.argv[1:]]), 'date': machine.today(),
                'machine': machine.describe(), 'quick': quick, 'pieces': {}}
     begin = time.monotonic()
@@ -56,7 +56,7 @@ def measure(wanted, quick):
 
 
 def _measure_one(piece, inputs):
-    """Return the result or, so that the other pieces still run, the error."""
+    """Return the result of one piece, or its error, so that the other pieces still run."""
     try:
         files = {argument: getattr(inputs, name) for argument, name in piece.inputs.items()}
         return processes.call(piece.function, {**piece.arguments, **files})
@@ -76,7 +76,7 @@ def _read(path):
 
 
 def main(argv=None):
-    """Measure, or read results, and write the report."""
+    """Measure, or read earlier results, and write the report."""
     args = make_parser().parse_args(argv)
     if args.report:
         out = args.out or 'docs'
@@ -90,10 +90,10 @@ def main(argv=None):
         others = [_read(path) for path in paths]
         _write_json(results, RECORDS if complete else out)
     report.write(results, out, others)
-    print(f'{out}/performance.md has the report.')
+    print(f'Report: {out}/performance.md')
     failed = [name for name, result in results['pieces'].items() if 'error' in result]
     if failed:
-        raise UserError(f'without a result: {"; ".join(failed)}')
+        raise UserError(f'no result for {"; ".join(failed)}')
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
-"""Multiply-adds of convolutions and dense layers: all the arithmetic that a matrix product would do as well.
+"""Count the multiply-adds of convolutions and dense layers: the arithmetic that a matrix product could do.
 
-Resampling filters, noise, biases, activations and demodulation are not counted: the limit that follows from
-these figures is that of a network in which everything but the products is free.
+Resampling filters, noise, biases, activations and demodulation are not counted, so the resulting limit is the
+speed of a network in which everything but the products is free.
 """
 
 import math
@@ -10,36 +10,36 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 
-FLOP = 2  # of a multiply-add
+FLOP = 2  # per multiply-add
 
 
 def of_network(net):
-    """Multiply-adds per item of one evaluation of a StyleGAN2 network, by its table of layers.
+    """Return the multiply-adds per item of one evaluation of a StyleGAN2 network.
 
-    They follow from the definition of the layers and not from how the graph computes them. A layer that
-    doubles the resolution is a transposed convolution, which takes k*k*I*O per input pixel.
+    They follow from the definition of the layers, not from how the graph computes them. A layer that doubles
+    the resolution is a transposed convolution, which takes k*k*I*O per input pixel.
     """
     return sum(_of_layer(name, output, trainables) for name, output, trainables in net.list_layers())
 
 
 def _of_layer(name, output, trainables):
-    """Its convolution or dense weight, and the dense one that makes its styles."""
+    """Count a layer's convolution or dense weight and the dense weight that computes its styles."""
     weights = {var.op.name.rsplit('/', 1)[1]: var.shape.as_list() for var in trainables}
     total = math.prod(weights.get('mod_weight', [0]))
     if 'weight' not in weights:
         return total
     shape = weights['weight']  # [I,O] or [kH,kW,I,O]
-    positions = math.prod(output.shape.as_list()[1:]) // shape[-1]  # of all axes but N and C
+    positions = math.prod(output.shape.as_list()[1:]) // shape[-1]  # all axes except N and C
     if name.endswith('_up'):
         positions //= 4
     return total + positions * math.prod(shape)
 
 
 def of_graph(fetches, feed_dict=None):
-    """Multiply-adds of all products that one `session.run(fetches, feed_dict)` needs, as the graph has them.
+    """Return the multiply-adds of all products that one `session.run(fetches, feed_dict)` needs.
 
-    The operands are evaluated for their shapes, so that the run's effects on variables happen in part: for
-    graphs that are not needed any more.
+    The operands are evaluated to find their shapes, which may already change variables. Use it only on graphs
+    that are no longer needed.
     """
     shapes, rules = [], []
     for op in _needed(fetches):
@@ -53,7 +53,7 @@ def of_graph(fetches, feed_dict=None):
 
 
 def _needed(fetches):
-    """All operations that lead to `fetches`."""
+    """Return all operations that `fetches` depend on."""
     todo = [fetch if isinstance(fetch, tf.Operation) else fetch.op for fetch in fetches]
     seen = set()
     while todo:
@@ -66,7 +66,8 @@ def _needed(fetches):
 
 
 def _convolution(op, small, kernel):
-    """`small`: the side with as many pixels as kernels are applied to; `kernel` [kH,kW,I/groups,O]."""
+    """Count a convolution. `small`: shape of the side with one pixel per kernel position; `kernel`
+    [kH,kW,I/groups,O]."""
     return math.prod(small) * math.prod(kernel[:3])
 
 
@@ -75,7 +76,7 @@ def _product(op, a, result):
     return math.prod(result) * a[-2 if transposed else -1]
 
 
-# {type: (op -> the tensors whose shapes tell, shapes -> multiply-adds)}
+# {type: (op -> the tensors whose shapes are needed, shapes -> multiply-adds)}
 _RULES = {
     'Conv2D': (lambda op: (op.outputs[0], op.inputs[1]), _convolution),
     'Conv2DBackpropInput': (lambda op: (op.inputs[2], op.inputs[1]), _convolution),

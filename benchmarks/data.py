@@ -1,4 +1,4 @@
-"""Images per second through dataset_tool.py, the input pipeline and the metrics' features."""
+"""Measure images per second through dataset_tool.py, the input pipeline and the metrics' feature network."""
 
 import pathlib
 import tempfile
@@ -23,7 +23,7 @@ def write_images(folder, count, resolution):
 
 
 def convert(command, source, num_images):
-    """Time dataset_tool.py from the start of its process to its end. -> dict for JSON."""
+    """Time a whole run of dataset_tool.py, including process start. -> dict for JSON."""
     with tempfile.TemporaryDirectory() as folder:
         done = processes.run(processes.python('dataset_tool.py', command, f'{folder}/dataset', source))
     return {'seconds': done.seconds, 'num_images': num_images,
@@ -31,7 +31,7 @@ def convert(command, source, num_images):
 
 
 def read(data_dir, minibatch, seconds):
-    """Time minibatches of a data set as training reads it, in the session alone. -> dict for JSON."""
+    """Time reading minibatches of a data set in the way training reads them. -> dict for JSON."""
     import dnnlib.tflib as tflib
     from training import dataset
     tflib.init_tf({'rnd.np_random_seed': 1})
@@ -51,7 +51,7 @@ def read(data_dir, minibatch, seconds):
 
 
 def features(rounds, minibatches):
-    """Time the metrics' features without a download. -> dict for JSON."""
+    """Time the feature network that needs no download. -> dict for JSON."""
     import dnnlib.tflib as tflib
     from benchmarks import metric_features
     tflib.init_tf()

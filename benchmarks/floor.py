@@ -1,6 +1,6 @@
-"""python -m benchmarks.floor START PICKLE OUT: what nobody can do without before a network draws.
+"""Measure the least time before a network can draw: python -m benchmarks.floor START PICKLE OUT.
 
-Imports TensorFlow, then reads the arrays of a network pickle and builds nothing from them.
+Imports TensorFlow, then reads the arrays of a network pickle without building anything from them.
 """
 
 import json
@@ -11,14 +11,14 @@ import time
 
 
 class _Inert(dict):
-    """Instead of a network."""
+    """Takes the place of a network and ignores its state."""
 
     def __setstate__(self, state):
         pass
 
 
 class _Unpickler(pickle.Unpickler):
-    """Makes arrays and nothing else; the file was written a moment ago."""
+    """Creates only arrays. The benchmark wrote the file itself, so it is trusted."""
 
     def find_class(self, module, name):
         if module.startswith('numpy'):
@@ -27,7 +27,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def main(start, path, out):
-    """Write seconds since `start` (time.time() before this process) as JSON to the file `out`."""
+    """Write the seconds since `start` (time.time() before this process started) to the file `out` as JSON."""
     import tensorflow.compat.v1 as tf  # noqa: F401
     imported = time.time()
     with open(path, 'rb') as file:

@@ -1,4 +1,4 @@
-"""Images of StyleGAN2's config F at full width, with random weights."""
+"""Generate images with StyleGAN2's config F at full width and random weights."""
 
 import time
 
@@ -13,7 +13,7 @@ SETTINGS = config_settings('config-f')
 
 
 def _network(name, resolution):
-    """'G' or 'D' for RGB images."""
+    """Build 'G' or 'D' for RGB images."""
     tflib.init_tf({'rnd.np_random_seed': 1})
     shape = dict(num_channels=3, resolution=resolution, label_size=0)
     with tflib.device(0):
@@ -21,13 +21,13 @@ def _network(name, resolution):
 
 
 def write_pickle(path, resolution):
-    """Write (G, D, Gs), as training does."""
+    """Write (G, D, Gs) as training does."""
     G, D = _network('G', resolution), _network('D', resolution)
     misc.save_pkl((G, D, G.clone('Gs')), path)
 
 
 def drawing(resolution, minibatch):
-    """-> a generator, and a function that calls `Network.run`: latents to uint8 images, with fresh noise."""
+    """Build G and a function that calls `Network.run` on fixed latents with fresh noise. -> G, function."""
     G = _network('G', resolution)
     latents = np.random.RandomState(1).randn(minibatch, *G.input_shape[1:])
 
@@ -39,7 +39,7 @@ def drawing(resolution, minibatch):
 
 
 def generate(resolution, minibatch, seconds, min_rounds, with_profile=False):
-    """Time `drawing`. -> dict for JSON, times per image."""
+    """Time the function that `drawing` returns. -> dict for JSON, times per image."""
     start = time.perf_counter()
     G, images = drawing(resolution, minibatch)
     built = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The files that measurements need, made when the first of them asks."""
+"""Create the files that measurements need, each on first use."""
 
 import functools
 import pathlib
@@ -6,44 +6,44 @@ import pathlib
 from benchmarks import processes
 
 RESOLUTION = 256
-MNIST_FILES = 'data/fashion-mnist'  # from the repository's root
+MNIST_FILES = 'data/fashion-mnist'  # relative to the repository root
 
 
 class Inputs:
-    """Files in a folder that outlives them."""
+    """Holds the input files in a folder that the caller creates and deletes."""
 
     num_mnist = 6000
 
     def __init__(self, folder, num_images):
-        """`num_images`: how many images there are of the larger resolution."""
+        """Set the folder and the number of 256x256 images to create."""
         self._folder = pathlib.Path(folder)
         self.num_images = num_images
 
     @functools.cached_property
     def mnist_files(self):
-        """Folder of Fashion-MNIST's files."""
+        """Return the folder with the Fashion-MNIST files."""
         return MNIST_FILES
 
     @functools.cached_property
     def mnist(self):
-        """Data set of 32x32 grey images."""
+        """Create a data set of 32x32 grey images."""
         return self._data_set('create_mnist', self.mnist_files)
 
     @functools.cached_property
     def images(self):
-        """Folder of PNGs."""
+        """Create a folder of 256x256 PNGs."""
         path = str(self._folder / 'images')
         processes.call('data.write_images', dict(folder=path, count=self.num_images, resolution=RESOLUTION))
         return path
 
     @functools.cached_property
     def images_data_set(self):
-        """Data set of these."""
+        """Create a data set from these PNGs."""
         return self._data_set('create_from_images', self.images)
 
     @functools.cached_property
     def pickle(self):
-        """Network pickle of config F."""
+        """Create a network pickle of config F."""
         path = str(self._folder / 'network.pkl')
         processes.call('generation.write_pickle', dict(path=path, resolution=RESOLUTION))
         return path

@@ -1,4 +1,4 @@
-"""What a measurement was made on."""
+"""Describe the machine that a measurement runs on."""
 
 import contextlib
 import datetime
@@ -12,7 +12,7 @@ PACKAGES = ('tensorflow', 'tensorflow_cpu', 'numpy')
 
 
 def describe() -> dict:
-    """Processor, cores that this process may use, memory in bytes, system, versions."""
+    """Return the processor, the number of usable cores, the memory in bytes, the system and the versions."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     return {
         'processor': _processor(),
@@ -25,17 +25,17 @@ def describe() -> dict:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory that this process has held so far."""
+    """Return the peak memory of this process in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def today() -> str:
-    """Date and time with the zone, to the minute."""
+    """Return the date and time with the time zone, to the minute."""
     return datetime.datetime.now().astimezone().strftime('%Y-%m-%d %H:%M %z')
 
 
 def _cpuinfo(key):
-    """First value of this key in /proc/cpuinfo, '' where there is none."""
+    """Return the first value of this key in /proc/cpuinfo, or '' if it is missing."""
     with contextlib.suppress(OSError):
         for line in pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines():
             name, _, value = line.partition(':')
@@ -45,14 +45,14 @@ def _cpuinfo(key):
 
 
 def _processor():
-    """Its name; virtual machines often give no more than the maker, so that family and model help."""
+    """Return the processor's name with family and model, as virtual machines often report only the maker."""
     name = _cpuinfo('model name') or platform.processor() or 'unknown'
     family, model = _cpuinfo('cpu family'), _cpuinfo('model')
     return f'{name} (family {family}, model {model})' if family else name
 
 
 def has_avx512() -> bool:
-    """Are vectors of 512 bits the widest?"""
+    """Return whether the processor has AVX-512."""
     return 'avx512f' in _vector_instructions()
 
 

@@ -1,5 +1,4 @@
-"""Images per second through EfficientNet-Lite0, and the speed of its convolutions relative to a matrix
-product.
+"""Measure images per second through EfficientNet-Lite0 and compare its convolutions with a matrix product.
 
 Both are measured alternately, several times, so that other work on the machine affects both. Shares are also
 given by processor time, which varies less on a busy machine.
@@ -19,7 +18,7 @@ from metrics import sessions
 from metrics.features.efficientnet_lite0 import EfficientNetLite0
 
 MATRIX_SIZE = 2048
-SECONDS = 1.0  # duration of a measurement, at least
+SECONDS = 1.0  # minimum duration of a measurement
 
 
 def convolution_multiply_adds(graph):
@@ -37,7 +36,7 @@ def convolution_multiply_adds(graph):
 
 
 def per_second(call):
-    """Return how often `call` runs per second, and per second of processor time."""
+    """Return how often `call` runs per second and per second of processor time."""
     count = 0
     start, processor_start = time.perf_counter(), time.process_time()
     while time.perf_counter() - start < SECONDS:
@@ -47,7 +46,7 @@ def per_second(call):
 
 
 def make_calls(resolution, minibatch_sizes):
-    """Return {name: (function, work of one call)}: in images for minibatches, in FLOP for the matrix
+    """Return {name: (function, work per call)}. Work is in images for minibatches, in FLOP for the matrix
     product."""
     network = EfficientNetLite0()
     calls = {}
@@ -63,7 +62,7 @@ def make_calls(resolution, minibatch_sizes):
 
 
 def measure(resolution, minibatch_sizes, rounds):
-    """Measure all of them. -> dict for JSON, with medians over `rounds`"""
+    """Measure all minibatch sizes and the product. -> dict for JSON, with medians over `rounds`."""
     calls = make_calls(resolution, minibatch_sizes)
     for call, _ in calls.values():
         call()
@@ -95,7 +94,7 @@ def report(results):
 
 
 def main(argv=None):
-    """Parse, measure, report."""
+    """Measure and report as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add('--resolution', default=256, type=cli.int_at_least(1), metavar='PIXELS',

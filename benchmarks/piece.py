@@ -1,4 +1,4 @@
-"""python -m benchmarks.piece MODULE.FUNCTION ARGUMENTS OUT: one measurement, in this process."""
+"""Run one measurement in this process: python -m benchmarks.piece MODULE.FUNCTION ARGUMENTS OUT."""
 
 import importlib
 import json
@@ -7,7 +7,7 @@ import sys
 
 
 def main(function, arguments, out):
-    """Call a function of this package with arguments in JSON; its result goes to the file `out`."""
+    """Call a function of this package with arguments in JSON and write its result to the file `out`."""
     module, name = function.rsplit('.', 1)
     result = getattr(importlib.import_module(f'benchmarks.{module}'), name)(**json.loads(arguments))
     pathlib.Path(out).write_text(json.dumps(result), encoding='utf-8')

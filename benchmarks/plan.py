@@ -1,4 +1,4 @@
-"""What is measured."""
+"""List everything that is measured."""
 
 from dataclasses import dataclass, field
 
@@ -6,30 +6,30 @@ from benchmarks import machine
 
 PARTS = {
     'generation': 'images of config F',
-    'training': 'steps of training at 32x32',
-    'startup': 'the first image, the first tick',
-    'data': 'dataset_tool.py, the input pipeline, the features of the metrics',
-    'scaling': 'how the cost of an image grows with resolution and minibatch',
+    'training': 'training steps at 32x32',
+    'startup': 'time to the first image and to the first tick',
+    'data': 'dataset_tool.py, input pipeline, features for metrics',
+    'scaling': 'growth of the cost per image with resolution and minibatch',
 }
 QUICK_GENERATION = [(32, 1), (64, 1), (64, 4), (256, 1)]
 GOALS = dict(large=0.72, wide=0.72, narrow=0.30) if machine.has_avx512() else dict(
-    large=0.78, wide=0.72, narrow=0.40)  # shares of the matrix product's speed: generation, training
+    large=0.78, wide=0.72, narrow=0.40)  # shares of the matrix product's speed in generation and training
 MEMORY_GOALS = {'generate 1024x1024, minibatch 1': 2.5e9}  # bytes
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One measurement, in a process of its own."""
+    """One measurement, which runs in a separate process."""
     name: str
-    parts: tuple                 # It belongs to each of these.
-    function: str                # module.function of this package.
-    arguments: dict              # Its arguments,
-    inputs: dict = field(default_factory=dict)  # and those that are attributes of `inputs.Inputs`.
-    goal: float | None = None    # The share of the matrix product's speed to reach.
+    parts: tuple                 # It belongs to each of these parts.
+    function: str                # module.function in this package.
+    arguments: dict              # Arguments of the function.
+    inputs: dict = field(default_factory=dict)  # Further arguments: {name: attribute of `inputs.Inputs`}.
+    goal: float | None = None    # Share of the matrix product's speed to reach.
 
 
 def pieces(quick):
-    """All measurements, in their order. `quick`: fewer of them, and shorter."""
+    """Return all measurements in order. `quick`: fewer and shorter ones."""
     return [*_training(quick), *_generation(quick), *_startup(quick), *_data(quick)]
 
 
@@ -48,7 +48,7 @@ def _training(quick):
 
 
 def _generation(quick):
-    """Those with a goal come first; some of them are a part of the scaling, too."""
+    """Yield measurements of generation: first those with a goal, some of which also belong to scaling."""
     goals = dict.fromkeys([(1024, 1), (1024, 4), (256, 1), (256, 4)], GOALS['large'])
     wanted = [*goals, *((resolution, 1) for resolution in (32, 64, 128, 512)),
               *((64, minibatch) for minibatch in (2, 4, 8, 16, 32))]

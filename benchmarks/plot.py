@@ -1,10 +1,10 @@
-"""The picture of the report: how the cost of an image grows."""
+"""Plot how the cost of an image grows."""
 
 import matplotlib
 
 matplotlib.use('Agg')
 
-import matplotlib.pyplot as plt  # noqa: E402  (a backend without a screen comes first)
+import matplotlib.pyplot as plt  # noqa: E402 (the backend must be chosen first)
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator  # noqa: E402
 
 MEASURED = dict(marker='o', color='#1f5a94', label='measured (median; bars: minimum to maximum)')
@@ -12,7 +12,7 @@ LIMIT = dict(linestyle='--', color='#888888', label='limit of the matrix product
 
 
 def write(by_resolution, by_minibatch, path):
-    """Write a PNG of two diagrams. Arguments: results of `generation.generate`, in order."""
+    """Write a PNG with two diagrams. Arguments: sorted results of `generation.generate`."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), layout='constrained')
     _draw(left, by_resolution, 'resolution')
     left.set_xlabel('resolution (pixels), minibatch 1')
@@ -27,7 +27,7 @@ def write(by_resolution, by_minibatch, path):
 
 
 def _draw(axes, rows, key):
-    """Measured times and limits over resolution or minibatch."""
+    """Plot measured times and limits over resolution or minibatch."""
     x = [row[key] for row in rows]
     times = [row['seconds'] for row in rows]
     medians = [time['median'] for time in times]

@@ -1,4 +1,4 @@
-"""Commands in processes of their own: how long they take and how much memory."""
+"""Run commands in separate processes and measure their time and memory."""
 
 import json
 import os
@@ -14,28 +14,31 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Failed(Exception):
-    """A command that ended with an error; the text is the last that it said."""
+    """Raised when a command fails, with the last line of its output."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """How a command went."""
-    start: float            # time.time() before it was started.
-    seconds: float          # Until its end, or the line that was waited for.
-    peak_memory_bytes: int  # The most memory that the process has held.
+    """Time and memory of a finished command."""
+    start: float            # time.time() before the start.
+    seconds: float          # Until the end, or until the awaited line.
+    peak_memory_bytes: int  # Peak memory of the process.
 
 
 def begin(command, **kwargs):
-    """A process with its output, errors included, as text. It can be interrupted even where this one cannot:
-    what a shell runs in the background ignores SIGINT, and so would all that it starts."""
+    """Start a process with stdout and stderr combined as text.
+
+    The process handles SIGINT even if this one ignores it, as commands that a shell runs in the background
+    do.
+    """
     return subprocess.Popen(
         command, text=True, errors='replace', stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **kwargs)
 
 
 def run(command, until=None):
-    """Run a command in the repository's root to its end or until it prints a line that begins with `until`,
-    which ends it. -> Finished. Raises Failed."""
+    """Run a command in the repository root until it ends, or kill it when it prints a line that begins with
+    `until`. -> Finished. Raises Failed."""
     env = {**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '3', 'PYTHONUNBUFFERED': '1'}
     start = time.time()
     process = begin([str(word) for word in command], cwd=ROOT, env=env)
@@ -44,20 +47,20 @@ def run(command, until=None):
         seconds = time.time() - start
         if found:
             process.kill()
-        _, status, usage = os.wait4(process.pid, 0)  # subprocess does not tell the memory
+        _, status, usage = os.wait4(process.pid, 0)  # subprocess does not report memory
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = seconds if found else time.time() - start
     finally:
         _end(process)
     if until is not None and not found:
-        raise Failed(f'no line with {until!r}; {_last(lines)}')
+        raise Failed(f'no output line begins with {until!r}; last line: {_last(lines)}')
     if process.returncode not in (0, -signal.SIGKILL if found else 0):
         raise Failed(_last(lines))
     return Finished(start, seconds, usage.ru_maxrss * 1024)
 
 
 def _read(stream, until):
-    """-> lines, was the line found?"""
+    """Read lines up to one that begins with `until`. -> lines, whether it was found."""
     lines = []
     for line in stream:
         lines.append(line.rstrip())
@@ -71,7 +74,7 @@ def _last(lines):
 
 
 def _end(process):
-    """Without anything left running: what is interrupted has time to end the processes that it started."""
+    """Interrupt the process if it still runs, and give it time to end its children."""
     process.stdout.close()
     if process.returncode is None:
         process.send_signal(signal.SIGINT)
@@ -83,13 +86,15 @@ def _end(process):
 
 
 def python(*words):
-    """Command that runs this Python."""
+    """Return a command that runs this Python."""
     return [sys.executable, *words]
 
 
 def call(function, arguments):
-    """Call `module.function` of this package in a process of its own. -> the dict that it returns, with the
-    process's `peak_memory_bytes` unless it has some already. Raises Failed."""
+    """Call `module.function` of this package in a separate process. Raises Failed.
+
+    Returns the function's dict, with the process's `peak_memory_bytes` unless the dict already has it.
+    """
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder, 'result.json')
         done = run(python('-m', 'benchmarks.piece', function, json.dumps(arguments), out))

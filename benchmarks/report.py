@@ -1,4 +1,4 @@
-"""Write docs/performance.md from results; the only hand-written part is where_time_goes.md."""
+"""Write docs/performance.md from results. Only where_time_goes.md is written by hand."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ from dnnlib.files import atomic_write
 from dnnlib.util import format_time
 
 WHERE_TIME_GOES = pathlib.Path(__file__).parent / 'where_time_goes.md'
-FIRST_IMAGE_GOAL = 1.5   # times the import of TensorFlow and reading the file
+FIRST_IMAGE_GOAL = 1.5   # times the sum of importing TensorFlow and reading the file
 FIRST_TICK_GOAL = 30     # seconds
 
 HOW = '''\
@@ -71,7 +71,7 @@ def _write_picture(results, path):
 
 
 def _of(results, *functions):
-    """Return {name: result} of the measurements by these functions that have a result."""
+    """Return {name: result} of the successful measurements that used these functions."""
     return {name: result for name, result in results['pieces'].items()
             if result['function'] in functions and 'error' not in result}
 
@@ -87,7 +87,7 @@ def _by_minibatch(results):
 
 
 def _number(value):
-    """Return a number with three significant digits."""
+    """Format a number with three significant digits."""
     return f'{value:.0f}' if value >= 100 else f'{value:.3g}'
 
 
@@ -103,7 +103,7 @@ def _gb(size):
 
 
 def _table(title, head, rows, note=''):
-    """Return a Markdown table, or '' without rows."""
+    """Format a Markdown table, or return '' if there are no rows."""
     if not rows:
         return ''
     lines = [head, ['---'] * len(head), *rows]
@@ -124,7 +124,7 @@ def _head(results):
 
 
 def _origin(results):
-    """Return the lines that say when, where and how the results were measured."""
+    """Return lines that state when, where and how the results were measured."""
     machine = results['machine']
     versions = ', '.join(f'{name} {version}' for name, version in machine['versions'].items())
     return [

@@ -1,4 +1,4 @@
-"""What measurements share when they are read again and drawn."""
+"""Read result files and load the plotting modules."""
 
 import importlib
 import json
@@ -8,9 +8,9 @@ from dnnlib.util import UserError
 
 
 def read(path, expected, keys):
-    """Results of an earlier run. Raises UserError if the file does not hold a dict with these keys.
+    """Read the results of an earlier run. Raises UserError if the file does not hold a dict with these keys.
 
-    `expected`: what the file should be, for the message.
+    `expected`: description of a valid file, for the message.
     """
     try:
         results = json.loads(pathlib.Path(path).read_text(encoding='utf-8'))
@@ -22,11 +22,12 @@ def read(path, expected, keys):
 
 
 def plot_module(name):
-    """A module of this package that draws; None, and a line on stdout, where matplotlib is not installed."""
+    """Import a plotting module of this package. Prints a line and returns None if matplotlib is not
+    installed."""
     try:
         return importlib.import_module(f'benchmarks.{name}')
     except ModuleNotFoundError as error:
         if error.name != 'matplotlib':
             raise
-        print("No picture: matplotlib is not here (pip install -e '.[bench]').")
+        print("No picture: matplotlib is not installed (pip install -e '.[bench]').")
         return None

@@ -1,6 +1,7 @@
-"""Train for a long time, compute many features, and check that nothing grows that should not: docs/soak.md.
+"""Train for a long time, compute many features, and check that memory, files and times do not grow:
+docs/soak.md.
 
-Exits with status 1 if something does.
+Exits with status 1 if something grows.
 """
 
 import argparse
@@ -20,12 +21,12 @@ from dnnlib.files import atomic_write
 from dnnlib.progress import Progress
 from dnnlib.util import UserError
 
-PARTIAL = 'benchmarks/results'  # for the results up to an interruption
+PARTIAL = 'benchmarks/results'  # for partial results after an interruption
 RECORDS = 'benchmarks/records'
 MINIBATCH = 4
 TICK = re.compile(r'tick \d+ .*kimg (\S+) +lod .*sec/kimg (\S+) .*maintenance (\S+)')
 IMAGE = re.compile(r'image (\d+) of')
-TICK_ITERATIONS = 100  # a multiple of the 4 between two looks at the schedule
+TICK_ITERATIONS = 100  # a multiple of 4, as the schedule is updated every 4 iterations
 TICK_KIMG = TICK_ITERATIONS * MINIBATCH / 1000
 FLAGS = [
     '--config=config-f', '--fmap-base=128', '--fmap-max=16', '--mapping-layers=2', '--gamma=0.01',
@@ -34,18 +35,18 @@ FLAGS = [
 
 
 def make_parser():
-    """Return the parser of the command line."""
+    """Build the command-line parser."""
     parser = argparse.ArgumentParser(prog='python -m benchmarks.soak', description=__doc__)
     add = parser.add_argument
     add('--iterations', default=10000, type=cli.int_at_least(0), metavar='N',
-        help='minibatches to train on, rounded up to a multiple of 250; 0 = leave out (default: 10000)')
+        help='minibatches to train on, rounded up to a multiple of 250; 0 skips them (default: 10000)')
     add('--images', default=50000, type=cli.int_at_least(0), metavar='N',
-        help='images of which to compute features; 0 = leave out (default: 50000)')
+        help='images to compute features of; 0 skips them (default: 50000)')
     add('--pixels', default=64, type=cli.int_at_least(32), metavar='N',
-        help='side of the images inside the feature network, which has 224 otherwise (default: 64)')
+        help='side of the images inside the feature network, in place of its usual 224 (default: 64)')
     add('--out', metavar='DIR',
         help=f'folder for soak.json, .md and .png (default: docs, with the JSON in {RECORDS})')
-    add('--report', metavar='JSON', help='measure nothing; make the report from this file of results')
+    add('--report', metavar='JSON', help='measure nothing; write the report of this file')
     return parser
 
 
@@ -60,7 +61,7 @@ def train(folder, iterations):
     before = None
     for sample in soak_watch.watch(command, folder, _at_tick):
         progress.show(sample['iterations'])
-        if before is not None:  # the first tick ends after a few iterations
+        if before is not None:  # the first tick has only a few iterations
             seconds = sample['processor_seconds'] - before['processor_seconds']
             iterations = sample['iterations'] - before['iterations']
             yield {**sample, 'processor_seconds_per_tick': seconds / iterations * TICK_ITERATIONS}
@@ -68,7 +69,7 @@ def train(folder, iterations):
 
 
 def _at_tick(line):
-    """Return iterations, seconds of the tick and of its snapshots and metrics; None for other lines."""
+    """Parse a line of output. -> iterations, seconds of the tick and of maintenance; None for other lines."""
     tick = TICK.match(line)
     return tick and {
         'iterations': round(float(tick[1]) * 1000 / MINIBATCH),
@@ -92,7 +93,8 @@ def _at_image(line):
 
 
 def measure(args):
-    """Return the results, which are also written after each part. Raises UserError without /proc."""
+    """Measure and return the results, which are also written after each part. Raises UserError without
+    /proc."""
     if not os.path.isdir('/proc/self/fd'):
         raise UserError('the soak reads /proc; run it on Linux')
     results = {'command': shlex.join(['python', '-m', 'benchmarks.soak', *sys.argv[1:]]),
@@ -127,7 +129,7 @@ def _write_json(results, out):
 
 
 def main(argv=None):
-    """Parse, measure, report; exit with status 1 if something grows."""
+    """Measure, write the report and exit with status 1 if something grows."""
     args = make_parser().parse_args(argv)
     if args.report:
         results = results_file.read(
@@ -136,13 +138,13 @@ def main(argv=None):
         try:
             results = measure(args)
         except processes.Failed as error:
-            raise UserError(f'the watched process has failed:\n{error}') from error
+            raise UserError(f'the measured process failed:\n{error}') from error
         _write_json(results, args.out or RECORDS)
     out = args.out or 'docs'
     soak_report.write(results, out)
     verdicts = soak_report.verdicts(results)
     print('\n'.join(verdict.line() for verdict in verdicts))
-    print(f'{out}/soak.md has the report.')
+    print(f'Report: {out}/soak.md')
     if not all(verdict.flat for verdict in verdicts):
         sys.exit(1)
 

@@ -1,7 +1,7 @@
-"""python -m benchmarks.soak_features DATA_SET NUM_IMAGES PIXELS: compute features as a metric does, and print
-the progress.
+"""Compute features as a metric does, and print the progress.
 
-PIXELS: side of the images inside the feature network. Its own 224 take ten times as long as 64.
+Usage: python -m benchmarks.soak_features DATA_SET NUM_IMAGES PIXELS. PIXELS is the side of the images inside
+the feature network. Its default of 224 takes ten times as long as 64.
 """
 
 import os
@@ -23,7 +23,7 @@ def write_data_set(folder, num_images):
 
 
 def main(data_set, num_images, pixels):
-    """Summarize the real images of the data set as fd50k_lite0 does."""
+    """Compute statistics of the real images of the data set as fd50k_lite0 does."""
     from metrics.feature_metric import FeatureMetric
     from metrics.features import efficientnet_lite0
     from metrics.figures import statistics
@@ -37,7 +37,7 @@ def main(data_set, num_images, pixels):
             yield batch
 
     class RealFeatures(FeatureMetric):
-        """The part of the metric that looks at real images."""
+        """The part of the metric that processes real images."""
 
         def measure(self, evaluation):
             statistics.moments(shown(evaluation.reals(num_images, self.minibatch_per_gpu, self.network_name)))

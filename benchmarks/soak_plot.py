@@ -1,13 +1,13 @@
-"""The picture of the report: what must not grow, over iterations and over images."""
+"""Plot the quantities that must not grow, over iterations and over images."""
 
 import matplotlib
 
 matplotlib.use('Agg')
 
-import matplotlib.pyplot as plt  # noqa: E402  (a backend without a screen comes first)
+import matplotlib.pyplot as plt  # noqa: E402 (the backend must be chosen first)
 from matplotlib.ticker import StrMethodFormatter  # noqa: E402
 
-# Part, {key of the samples: name}, factor, label.
+# (part, {key of the samples: name}, factor, label)
 PANELS = [
     ('training', {'rss_bytes': None}, 1e-6, 'resident memory (MB)'),
     ('training', {'open_files': 'open files', 'threads': 'threads'}, 1, 'how many'),
@@ -22,7 +22,7 @@ STYLE = dict(linewidth=0.9, marker='.', markersize=3)
 
 
 def write(results, path):
-    """Write a PNG with the panels that have samples."""
+    """Write a PNG with all panels that have samples."""
     panels = [panel for panel in PANELS if results[panel[0]]]
     rows = -(-len(panels) // 2)
     figure, axes = plt.subplots(rows, 2, figsize=(10, 2.9 * rows), layout='constrained', squeeze=False)

@@ -10,17 +10,17 @@ from benchmarks import results_file, soak_training
 from dnnlib.files import atomic_write
 from dnnlib.util import UserError, format_time
 
-PARTS = {'training': 'iterations', 'features': 'images'}  # what they count
+PARTS = {'training': 'iterations', 'features': 'images'}  # the unit that each part counts
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """What must not grow."""
-    key: str        # In a sample.
+    """A quantity that must not grow."""
+    key: str        # Key in a sample.
     name: str
-    factor: float   # From the unit of samples to that of the report.
-    share: float    # By which it may grow and still counts as flat ...
-    amount: float   # ... or this amount, in units of the report, if that is more.
+    factor: float   # From the unit of the samples to the unit of the report.
+    share: float    # Growth by this share still counts as flat ...
+    amount: float   # ... or by this amount, in units of the report, if that is more.
     form: str
 
 
@@ -55,18 +55,18 @@ summaries at every tick.'''
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a quantity has grown, in units of the report."""
+    """Says whether a quantity has grown, in units of the report."""
     part: str
     quantity: Quantity
     first: float          # Median of the first quarter of the samples.
-    last: float           # Of the last one.
-    per_thousand: float   # Slope of the line, per 1000 of what the part counts.
-    growth: float         # The larger one of what the medians and the line say at least.
+    last: float           # Median of the last quarter.
+    per_thousand: float   # Slope of the fitted line, per 1000 iterations or images.
+    growth: float         # The larger of the two estimates in CRITERIA.
     allowed: float
 
     @property
     def flat(self) -> bool:
-        """Return whether it has grown no more than is allowed."""
+        """Return whether the growth is within the allowed limit."""
         return self.growth <= self.allowed
 
     def line(self) -> str:
@@ -78,7 +78,7 @@ class Verdict:
 
 
 def judge(part, quantity, samples) -> Verdict:
-    """Judge whether a quantity has grown. Raises UserError for too few samples."""
+    """Judge whether a quantity has grown. Raises UserError if there are too few samples."""
     if len(samples) < 3:
         raise UserError(f'{part}: {len(samples)} samples are too few to see growth; measure for longer')
     x = np.array([sample[PARTS[part]] for sample in samples], float)
@@ -92,7 +92,7 @@ def judge(part, quantity, samples) -> Verdict:
 
 
 def verdicts(results) -> list:
-    """Return the Verdict of every quantity of the parts that have samples."""
+    """Return a Verdict for every quantity of the parts that have samples."""
     return [judge(part, quantity, results[part]) for part in PARTS if results[part]
             for quantity in QUANTITIES[part]]
 

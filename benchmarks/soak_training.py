@@ -1,4 +1,4 @@
-"""python -m benchmarks.soak_training FLAGS: run_training.py with a metric of few images."""
+"""Run run_training.py with a metric of few images: python -m benchmarks.soak_training FLAGS."""
 
 import run_training
 from dnnlib import cli

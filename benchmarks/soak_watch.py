@@ -1,4 +1,4 @@
-"""A process as the system sees it, looked at again and again while it works."""
+"""Sample memory, threads and open files of a running process."""
 
 import contextlib
 import os
@@ -10,13 +10,15 @@ from collections import deque
 
 from benchmarks import processes
 
-SECONDS_TO_END = 600  # for a process that is interrupted: it saves what it has, on a slow machine too
+SECONDS_TO_END = 600  # for an interrupted process to save its state, even on a slow machine
 LAST_LINES = 40
 
 
 def look(pid) -> dict | None:
-    """Resident memory in bytes, threads, open files and the processor time so far of a child process or this
-    one (Linux). None if it has ended."""
+    """Sample the resident memory in bytes, threads, open files and processor time of a process (Linux).
+
+    The process is this one or a child. Returns None if it has ended.
+    """
     folder = pathlib.Path('/proc', str(pid))
     status = dict(line.split(':', 1) for line in (folder / 'status').read_text().splitlines())
     if 'VmRSS' not in status:
@@ -28,10 +30,12 @@ def look(pid) -> dict | None:
 
 
 def watch(command, folder, position):
-    """Run a command in `folder` to its end. Yields `look` with what `position` makes of a line of its output,
-    a dict with which it is joined, and `seconds` since the start; lines of which it makes None are left out.
+    """Run a command in `folder` until it ends, and yield a sample for each line of output that has a
+    position.
 
-    Raises processes.Failed if the command does. It is ended if nobody goes on to listen.
+    `position` returns a dict for such a line and None for others. A sample joins this dict with the result of
+    `look` and with the `seconds` since the start. Raises processes.Failed if the command fails. Closing the
+    generator ends the process.
     """
     env = {**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '3', 'PYTHONUNBUFFERED': '1', 'PYTHONPATH': processes.ROOT}
     start = time.monotonic()
@@ -51,11 +55,11 @@ def watch(command, folder, position):
 
 
 def _end(process):
-    """Without anything left running; training ends in good order."""
+    """Interrupt the process, so that training can save its state, and kill it if it does not end in time."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=SECONDS_TO_END)  # reads on, so that it can write
+            process.communicate(timeout=SECONDS_TO_END)  # keeps reading, so that the process can write
     if process.poll() is None:
         process.kill()
         process.wait()

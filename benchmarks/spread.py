@@ -1,9 +1,9 @@
-"""What is told of repeated measurements."""
+"""Summarize repeated measurements."""
 
 import statistics
 
 
 def spread(values) -> dict:
-    """Median, minimum, maximum and how many there were."""
+    """Return the median, the minimum, the maximum and the number of values."""
     return {'median': statistics.median(values), 'min': min(values), 'max': max(values),
             'rounds': len(values)}

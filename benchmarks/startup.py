@@ -1,4 +1,4 @@
-"""From the start of a public script to its first image or to the first tick of training."""
+"""Measure the time from the start of a script to its first image or its first tick of training."""
 
 import json
 import os
@@ -13,8 +13,8 @@ from benchmarks.spread import spread
 
 
 def first_image(pickle_path, rounds):
-    """Time run_generator.py up to its first image, and a process that only imports TensorFlow and reads the
-    file, in turn. -> dict for JSON."""
+    """Time run_generator.py up to its first image, in turn with a process that only imports TensorFlow and
+    reads the file. -> dict for JSON."""
     parts, times, memory = [], [], []
     for _ in range(rounds):
         parts.append(_floor(pickle_path))
@@ -41,7 +41,7 @@ def _floor(pickle_path):
 
 
 def _generate(pickle_path):
-    """-> seconds until the image was there, peak memory."""
+    """Generate one image. -> seconds until it is written, peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         done = processes.run(processes.python(
             'run_generator.py', 'generate-images', f'--network={pickle_path}', '--seeds=1',
@@ -63,7 +63,7 @@ def first_tick(data_dir, rounds):
 
 
 def demo_training(changed):
-    """Script and flags of the training in `make demo`, some of which get other values."""
+    """Return the script and the flags of the training in `make demo`, with the values in `changed`."""
     env = {key: value for key, value in os.environ.items() if not key.startswith('MAKE')}
     recipe = subprocess.run(['make', '-n', 'demo'], cwd=processes.ROOT, env=env, check=True, text=True,
                             stdout=subprocess.PIPE).stdout

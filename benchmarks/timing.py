@@ -1,4 +1,4 @@
-"""Times next to the rate of a matrix product, and profiles by type of operation."""
+"""Measure times relative to the speed of a matrix product, and profile by type of operation."""
 
 import collections
 import functools
@@ -16,7 +16,7 @@ from benchmarks.spread import spread
 
 MATRIX_SIZE = 2048
 COSTS = worker.COSTS
-PRODUCT_SECONDS = 0.4  # that a measurement of the rate lasts at least
+PRODUCT_SECONDS = 0.4  # minimum duration of one measurement of the product
 MAX_ROUNDS = 15
 
 
@@ -32,21 +32,22 @@ class Product:
         tflib.run(self._op)
 
     def rate(self):
-        """Floating-point operations per second at this moment."""
+        """Return the current speed in floating-point operations per second."""
         seconds, *_ = cost_of(lambda: tflib.run(self._op), PRODUCT_SECONDS)
         return 2 * MATRIX_SIZE ** 3 / seconds
 
 
 def cost_of(call, at_least=0.0):
-    """What a call takes, the mean of as many as `at_least` seconds hold. -> array of what COSTS names."""
+    """Return the mean cost of a call, repeated for at least `at_least` seconds. -> array in the order of
+    COSTS."""
     return np.array(worker.cost_of(call, at_least))
 
 
 def alternate(measure, seconds, min_rounds):
-    """Measure the rate of the product and `measure()` in turn, for `seconds` and `min_rounds` at least.
+    """Measure the speed of the product and `measure()` in turn, for at least `seconds` and `min_rounds`.
 
-    Neighbours in time suffer from the same disturbances: the rate of a round is the mean of those before and
-    after. -> [rate], [what `measure` has returned]
+    The speed in a round is the mean of those measured before and after it, as other work on the machine
+    affects neighbouring measurements alike. -> [speed], [result of `measure`].
     """
     product = Product()
     rates, results = [product.rate()], []
@@ -59,9 +60,10 @@ def alternate(measure, seconds, min_rounds):
 
 
 def against_limit(multiply_adds, rates, costs):
-    """Times of work of so many multiply-adds beside the time that the product would take for as many.
+    """Compare measured times with the time that the matrix product takes for the same number of
+    multiply-adds.
 
-    `rates`, `costs` (of `cost_of`): of the same rounds. -> dict of spreads
+    `rates` and `costs` (from `cost_of`) belong to the same rounds. -> dict of spreads.
     """
     seconds = [cost[0] for cost in costs]
     limits = [2 * multiply_adds / rate for rate in rates]
@@ -74,9 +76,9 @@ def against_limit(multiply_adds, rates, costs):
 
 
 def profile(call) -> dict:
-    """{type of operation: [seconds, how many]} of everything that `call` has the default session run.
+    """Profile everything that `call` runs in the default session. -> {type of operation: [seconds, count]}.
 
-    Operations overlap on several cores, so that the seconds are more than those of the clock.
+    Operations overlap on several cores, so the sum of the seconds exceeds the elapsed time.
     """
     totals = collections.defaultdict(lambda: [0.0, 0])
     session, metadata = tflib.tfutil.default_session(), tf.RunMetadata()
@@ -93,13 +95,14 @@ def profile(call) -> dict:
 
 
 def _type_of(node):
-    """From a label such as 'name = Conv2D(input, filter)'; what has none keeps its name."""
+    """Extract the type from a label such as 'name = Conv2D(input, filter)'; without one, return the node's
+    name."""
     _, equals, call = node.timeline_label.partition(' = ')
     return call.partition('(')[0] if equals else node.node_name.partition(':')[0]
 
 
 def top(totals, count=12) -> list:
-    """The `count` types that take most time as [[type, seconds, how many]], and the rest as one line."""
+    """Return the `count` types that take most time as [[type, seconds, count]], and all others in one row."""
     rows = sorted(([kind, *total] for kind, total in totals.items()), key=lambda row: -row[1])
     rest = rows[count:]
     if rest:

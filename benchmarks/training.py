@@ -1,4 +1,4 @@
-"""Times each step of an iteration: StyleGAN2's config F, narrowed, on grey images of 32x32."""
+"""Time each step of an iteration: StyleGAN2's config F, narrowed, on grey images of 32x32."""
 
 import time
 
@@ -13,11 +13,11 @@ from training.settings.configs import config_settings
 MINIBATCH = 16
 G_REG_INTERVAL = 4    # minibatches, as in training_loop
 D_REG_INTERVAL = 16
-STEP_SECONDS = 0.25   # how long a step is repeated at least, in each round
+STEP_SECONDS = 0.25   # minimum time for which a step is repeated in each round
 
 
 def build(data_dir, fmap_base, fmap_max):
-    """Build networks and ops, and start the data set. -> G, D, graph, feed_dict."""
+    """Build networks and ops, and configure the data set. -> G, D, graph, feed_dict."""
     settings = config_settings('config-f')
     training_set = dataset.load_dataset(tfrecord_dir=data_dir)
     shape = dict(num_channels=training_set.shape[0], resolution=training_set.shape[1], label_size=0)
@@ -37,7 +37,7 @@ def build(data_dir, fmap_base, fmap_max):
 
 
 def steps_of(graph):
-    """Return {name: (operations, how often a minibatch runs them)}, in their order."""
+    """Return {name: (operations, runs per minibatch)} in the order of training."""
     return {
         'G': ((graph.G_train,), 1),
         'G regularization': ((graph.G_reg,), 1 / G_REG_INTERVAL),
@@ -48,12 +48,12 @@ def steps_of(graph):
 
 
 def multiply_adds_by_definition(G, D):
-    """Return multiply-adds per image of an average iteration; `G`, `D`: those of one evaluation.
+    """Return the multiply-adds per image of an average iteration. `G`, `D`: multiply-adds of one evaluation.
 
     A gradient with respect to inputs costs as much as the evaluation, and so does one with respect to
-    weights, also at second order. G's regularizer has half the minibatch.
+    weights, also at second order. G's regularizer uses half the minibatch.
     """
-    G_step = 3 * G + 2 * D      # both forward and back to G's images, and to G's weights
+    G_step = 3 * G + 2 * D      # both forward, and back to G's images and G's weights
     G_reg = 6 * G / 2           # forward, gradient of the dlatents, and two gradients of each of these
     D_step = G + 2 * 3 * D      # fakes, then reals and fakes forward, back, and to the weights
     D_reg = 6 * D
@@ -61,7 +61,8 @@ def multiply_adds_by_definition(G, D):
 
 
 def train(data_dir, fmap_base, fmap_max, seconds, min_rounds, with_profile=False):
-    """Time the steps of an iteration. -> dict for JSON: times per 1000 images, those of steps per run."""
+    """Time the steps of an iteration. -> dict for JSON: total times per 1000 images, times of steps per
+    run."""
     tflib.init_tf({'rnd.np_random_seed': 1})
     start = time.perf_counter()
     G, D, graph, feed = build(data_dir, fmap_base, fmap_max)
@@ -75,7 +76,7 @@ def train(data_dir, fmap_base, fmap_max, seconds, min_rounds, with_profile=False
         return {name: timing.cost_of(lambda ops=ops: tflib.run(ops, feed), STEP_SECONDS)
                 for name, (ops, _) in steps.items()}
 
-    one_round()  # meanwhile the buffers of the data set fill
+    one_round()  # lets the buffers of the data set fill
     rates, rounds = timing.alternate(one_round, seconds, min_rounds)
     peak = machine.peak_memory_bytes()
     profiles = _profile(steps, feed) if with_profile else {}

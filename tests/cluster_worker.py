@@ -1,6 +1,6 @@
-"""One process of a small training: python -m tests.cluster_worker RESULT_DIR DATA_DIR NUM_GPUS [JSON].
+"""Run one process of a small training: python -m tests.cluster_worker RESULT_DIR DATA_DIR NUM_GPUS [JSON].
 
-TF_CONFIG says which. The JSON has further arguments of the training loop.
+TF_CONFIG says which process it is. The JSON holds further arguments of the training loop.
 """
 
 import json
@@ -14,8 +14,8 @@ from tests.resumed_runs import TINY_D, TINY_G
 
 
 def settings(data_dir, **kwargs):
-    """Arguments of a run of config-f in small, with everything that draws random numbers."""
-    optimizer = dict(tf_optimizer='tf.train.GradientDescentOptimizer')  # Adam makes rounding a matter of sign
+    """Return the arguments of a small config-f run that uses every source of random numbers."""
+    optimizer = dict(tf_optimizer='tf.train.GradientDescentOptimizer')  # Adam turns rounding into sign flips
     args = dict(
         G_args=TINY_G, D_args=TINY_D, G_opt_args=optimizer, D_opt_args=optimizer, data_dir=data_dir,
         G_loss_args=dict(func_name='training.loss.G_logistic_ns_pathreg'),
@@ -30,7 +30,7 @@ def settings(data_dir, **kwargs):
 
 
 def main():
-    """Train."""
+    """Train with the arguments of the command line."""
     result_dir, data_dir, num_gpus, *more = sys.argv[1:]
     sc = dnnlib.SubmitConfig()
     sc.run_dir_root, sc.run_desc, sc.num_gpus = result_dir, 'test', int(num_gpus)

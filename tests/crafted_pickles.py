@@ -1,4 +1,4 @@
-"""Pickles as other writers make them: of any protocol, under other names, of networks of any state."""
+"""Write pickles as other writers do: with any protocol, other names, and networks in any state."""
 
 import io
 import pickle
@@ -8,14 +8,15 @@ from dnnlib.tflib.network import state as network_state
 
 
 class StoredNetwork:
-    """Pickled as a network of this state."""
+    """Is pickled as a network with this state."""
 
     def __init__(self, state):
         self.state = state
 
 
 def stored(net, change=lambda state: {}):
-    """A network as a `StoredNetwork`, with its sub-networks; change(state) gives new values of its fields."""
+    """Convert a network and its sub-networks to `StoredNetwork`; change(state) returns new values of
+    fields."""
     state = network_state.get_state(net)
     state['components'] = {key: stored(component, change) for key, component in net.components.items()}
     state.update(change(state))
@@ -23,8 +24,11 @@ def stored(net, change=lambda state: {}):
 
 
 class Pickler(pickle._Pickler):
-    """`core`: package of NumPy's functions; `network`: module of the class of networks; `python2`: with byte
-    strings, as Python 2 has them."""
+    """Writes pickles as other versions of Python and NumPy do.
+
+    `core`: package of NumPy's functions; `network`: module of the class Network; `python2`: writes byte
+    strings, as Python 2 does.
+    """
 
     def __init__(self, file, protocol, core='numpy._core', network='dnnlib.tflib.network', python2=False):
         super().__init__(file, protocol)
@@ -59,7 +63,7 @@ class Pickler(pickle._Pickler):
 
 
 def dumps(obj, protocol=4, **names):
-    """The stream, as bytes; `names` as of `Pickler`."""
+    """Return the pickle as bytes; `names`: see `Pickler`."""
     file = io.BytesIO()
     Pickler(file, protocol, **names).dump(obj)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Running dataset_tool.py, small files for it, and a look at what it has written."""
+"""Run dataset_tool.py, write small files for it, and read its output."""
 
 import gzip
 
@@ -22,7 +22,7 @@ def run(*args):
 
 
 def records(path):
-    """The records of a file as [(shape, pixels)]."""
+    """Read the records of a file. -> [(shape, pixels)]."""
     features = [tf.train.Example.FromString(record).features.feature
                 for record in tf.python_io.tf_record_iterator(str(path))]
     return [(list(feature['shape'].int64_list.value), feature['data'].bytes_list.value[0])
@@ -30,19 +30,19 @@ def records(path):
 
 
 def contents(folder):
-    """{name: content} of all files in the folder and below."""
+    """Return {name: content} of all files below the folder."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob('*') if path.is_file()}
 
 
 def shuffled_order(num_images):
-    """The published order, in which data sets with a fixed number of images are written."""
+    """Return the published order, in which data sets with a fixed number of images are written."""
     order = np.arange(num_images)
     np.random.RandomState(123).shuffle(order)
     return order
 
 
 def write_images(folder, arrays, names=None):
-    """Write [H,W] or [H,W,3] as 0.png, 1.png, ... or by other names. -> folder."""
+    """Write [H,W] or [H,W,3] as 0.png, 1.png, ... or under other names. -> folder."""
     folder.mkdir(parents=True)
     for idx, pixels in enumerate(arrays):
         PIL.Image.fromarray(pixels).save(folder / (names[idx] if names else f'{idx}.png'))
@@ -65,19 +65,19 @@ def write_mnist(folder, num_images=3, labels=(0, 9, 5)):
 
 
 def random_pixels(*shape):
-    """uint8 [*shape]"""
+    """Return random pixels, uint8 [*shape]."""
     return _rnd.randint(0, 256, shape).astype(np.uint8)
 
 
 def images_in(folder, side):
-    """All images of this resolution in a data set named `set`, uint8 [N,C,side,side]."""
+    """Return all images of this resolution in a data set named `set`, uint8 [N,C,side,side]."""
     parsed = records(folder / f'set-r{side.bit_length() - 1:02d}.tfrecords')
     assert all(shape[1:] == [side, side] for shape, _ in parsed)
     return np.stack([np.frombuffer(pixels, np.uint8).reshape(shape) for shape, pixels in parsed])
 
 
 def classes_in(folder, num_classes):
-    """Classes of a data set named `set`, whose labels are one-hot."""
+    """Return the classes of a data set named `set`, which has one-hot labels."""
     labels = np.load(folder / 'set-rxx.labels')
     assert labels.dtype == np.float32 and labels.shape[1:] == (num_classes,)
     np.testing.assert_array_equal(np.sort(labels, axis=1)[:, -2:], [[0, 1]] * len(labels))
@@ -85,7 +85,7 @@ def classes_in(folder, num_classes):
 
 
 def refused(tmp_path, match, *args):
-    """The command ends in one clear line and leaves nothing behind."""
+    """Check that the command fails with a clear one-line error and leaves nothing behind."""
     with pytest.raises(UserError, match=match) as info:
         run(args[0], tmp_path / 'set', *args[1:])
     assert '\n' not in str(info.value)

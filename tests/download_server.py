@@ -1,4 +1,4 @@
-"""A web server on this machine that fails in the ways that servers on the Internet do."""
+"""Run a web server on this machine that fails in the ways in which servers on the Internet do."""
 
 import contextlib
 import hashlib
@@ -9,23 +9,26 @@ import threading
 
 
 def answer(body=b'', status=200, cut=None, pause=0.0, **headers):
-    """What to answer a request. `cut`: bytes after which the connection breaks off; `pause`: seconds between
-    blocks of 16 KB; `headers`: with '_' for '-'; None leaves one out."""
+    """Describe the answer to a request.
+
+    `cut`: number of bytes after which the connection breaks; `pause`: seconds between blocks of 16 KB;
+    `headers`: names with '_' in place of '-', where None omits a header.
+    """
     headers = {name.replace('_', '-'): value for name, value in headers.items()}
     return dict(body=body, status=status, cut=cut, pause=pause, headers=headers)
 
 
 def file(body, ranges=True, etag=True, **more):
-    """An answer with a file; the rest of it, where a request asks for that and `ranges`."""
+    """Describe an answer with a file, or with the requested part of it if `ranges` is true."""
     headers = {'ETag': f'"{hashlib.md5(body).hexdigest()}"'} if etag else {}
     return {**answer(body, **{**headers, **more}), 'ranges': ranges}
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    """Gives the next of `server.answers` for the path, the last one again and again."""
+    """Sends the next of `server.answers` for the path and repeats the last one."""
 
     def do_GET(self):
-        """Answer, as told."""
+        """Send the answer."""
         self.server.asked.append(self.path)
         self.server.ranges.append(self.headers.get('Range'))
         answers = self.server.answers[self.path]
@@ -41,7 +44,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._send(body, status, {'Content-Length': str(len(body)), **headers, **reply['headers']}, reply)
 
     def _start(self, reply):
-        """Where the rest begins that the request asks for; None for the whole file."""
+        """Return the start of the requested range, or None for the whole file."""
         match = re.fullmatch(r'bytes=(\d+)-', self.headers.get('Range', ''))
         condition = self.headers.get('If-Range')
         known = [reply['headers'].get(name) for name in ('ETag', 'Last-Modified')]
@@ -66,12 +69,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 threading.Event().wait(reply['pause'])
 
     def log_message(self, *args):
-        """Quiet."""
+        """Log nothing."""
 
 
 @contextlib.contextmanager
 def running():
-    """Server with `answers` {path: [answer, ...]}, `url`, and the paths and ranges that were `asked` for."""
+    """Run a server with `answers` {path: [answer, ...]}, `url`, and lists of requested paths and ranges."""
     with http.server.ThreadingHTTPServer(('127.0.0.1', 0), _Handler) as server:
         server.answers, server.asked, server.ranges, server.lock = {}, [], [], threading.Lock()
         server.url = f'http://127.0.0.1:{server.server_port}'

@@ -1,4 +1,4 @@
-"""What networks are made of on GPUs, on any machine."""
+"""Build networks on any machine as they are built on GPUs."""
 
 from unittest import mock
 
@@ -9,17 +9,20 @@ from dnnlib.tflib.ops import conv2d
 
 
 def built_for_gpus():
-    """Context in which tensors get the layout and the ops that they have on GPUs."""
+    """Use the layout and the ops for GPUs in this context."""
     return mock.patch.object(conv2d, '_has_gpu', lambda: True)
 
 
 def compiled(function):
-    """The same function of tensors, run by XLA: on a CPU, too, it convolves channels first and in groups,
-    forward and backward, which TensorFlow's own kernels do not."""
+    """Compile a function of tensors with XLA.
+
+    On CPUs, XLA also supports channels-first and grouped convolutions, forward and backward. TensorFlow's own
+    kernels do not.
+    """
     by_xla = tf.function(function, jit_compile=True, autograph=False)
 
     def call(*args):
-        # Such a function can capture the values of variables, but not the references that are read again.
+        # A compiled function can capture values of variables, but not reads of references.
         with mock.patch.object(RefVariable, 'read_value', RefVariable.value):
             return by_xla(*args)
 

@@ -1,4 +1,4 @@
-"""What tests of hostile files share: a canary, the check that a file is refused, and streams by hand."""
+"""Share tools between tests of hostile files: a canary, a check for refusal, and hand-written streams."""
 
 import contextlib
 import pickle
@@ -20,12 +20,12 @@ MAX_MEGABYTES = 100
 DANGEROUS = re.compile(
     'os[.](system|exec|fork|posix_spawn|remove|rename|mkdir)|subprocess|socket|shutil|ctypes')
 
-fired = []     # what has been executed
+fired = []     # calls that were executed
 watching = []  # not empty while a file is loaded
 
 
 def fire(*args, **kwargs):
-    """What must never be called."""
+    """Record a call. No file may cause one."""
     fired.append(args)
 
 
@@ -39,7 +39,7 @@ sys.addaudithook(_watch)
 
 @contextlib.contextmanager
 def watched():
-    """Context in which dangerous calls are noted in `fired`."""
+    """Record dangerous calls in `fired` in this context."""
     fired.clear()
     watching.append(True)
     try:
@@ -49,7 +49,7 @@ def watched():
 
 
 def assert_refused(path):
-    """The file ends in one clear error; nothing is executed. -> its text"""
+    """Check that loading the file fails with one clear error and executes nothing. -> text of the error."""
     classes = (util.EasyDict, submit.SubmitConfig, tflib.Network, contents.StoredNetwork,
                arrays.StoredArray, arrays.StoredDict)
     before = [dict(vars(cls)) for cls in classes]
@@ -70,21 +70,21 @@ def assert_refused(path):
     return message.removeprefix(f'{path}: ')
 
 
-# Streams by hand
+# Hand-written streams
 
 def text(value):
-    """BINUNICODE"""
+    """Return the opcode BINUNICODE for a text."""
     data = value.encode()
     return b'X' + struct.pack('<I', len(data)) + data
 
 
 def name(module, attribute):
-    """GLOBAL"""
+    """Return the opcode GLOBAL for a name."""
     return f'c{module}\n{attribute}\n'.encode()
 
 
 def number(value):
-    """LONG1"""
+    """Return the opcode LONG1 for a number."""
     data = pickle.encode_long(value)
     return b'\x8a' + bytes([len(data)]) + data
 
@@ -101,17 +101,17 @@ EMPTY_ARRAY = RECONSTRUCT + name('numpy', 'ndarray') + b'K\0\x85C\1b\x87R'
 
 
 def array(shape, data, dtype=F4):
-    """Stream of an array; shape and data are opcodes."""
+    """Return the stream of an array. `shape` and `data` are opcodes."""
     return EMPTY_ARRAY + b'(K\1' + shape + dtype + b'\x89' + data + b'tb'
 
 
 def typed(dtype):
-    """An array of this type, opcodes."""
+    """Return the stream of an array of this type, given as opcodes."""
     return array(b'K\1\x85', b'C\x08' + bytes(8), name('numpy', 'dtype') + dtype + b'\x85R')
 
 
 def laughs(depth=30):
-    """Nested lists which share all that they hold, of 10^depth leaves."""
+    """Return nested lists with 10^depth leaves that share their contents."""
     levels = [b'](' + b'K\1' * 10 + b'eq\0']
     for i in range(depth - 1):
         levels.append(b'0](' + (b'h' + bytes([i])) * 10 + b'eq' + bytes([i + 1]))

@@ -1,4 +1,4 @@
-"""The rules of CONTRIBUTING.md about imports and sizes, as functions of files below a root folder."""
+"""Check the rules of CONTRIBUTING.md about imports and sizes in files below a root folder."""
 
 import ast
 import graphlib
@@ -12,15 +12,15 @@ _BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, as
 
 
 def name_of(path, root):
-    """Dotted name of the module in a file."""
+    """Return the dotted name of the module in a file."""
     return '.'.join(path.relative_to(root).with_suffix('').parts).removesuffix('.__init__')
 
 
 def imports(path, root, known):
-    """Yields dotted names of the modules that a file asks for when it is loaded, anywhere but in functions.
+    """Yield the dotted names of the modules that a file imports outside functions.
 
-    Relative names are resolved; `from x import y` is x.y if that is one of the names `known`, else x. A plain
-    `import x` inside of the package x asks for nothing: x is being loaded.
+    Relative names are resolved. `from x import y` yields x.y if `known` contains it, else x. A plain `import
+    x` inside the package x yields nothing, as x is already being loaded.
     """
     name = name_of(path, root)
     package = name if path.name == '__init__.py' else name.rpartition('.')[0]
@@ -34,8 +34,8 @@ def imports(path, root, known):
 
 
 def loaded(path, root, known):
-    """Names of `imports` and of the packages around these, which are loaded before, but not those around the
-    file itself."""
+    """Return the names from `imports` and all packages around them, which load first, except packages around
+    the file itself."""
     name = name_of(path, root)
     targets = set(imports(path, root, known))
     return targets | {package for target in targets for package in _packages_around(target)
@@ -52,7 +52,7 @@ def _is_inside(name, package):
 
 
 def circle(paths, root):
-    """Names of modules, each of which imports the next one and the last of which is the first; [] if none."""
+    """Return the names of modules that import each other in a circle, in order, or [] if there is none."""
     files = {name_of(path, root): path for path in paths}
     graph = {name: loaded(path, root, files) for name, path in files.items()}
     try:
@@ -63,7 +63,7 @@ def circle(paths, root):
 
 
 def oversized(path, max_lines):
-    """Yields what is too large in a file, in words."""
+    """Yield descriptions of everything in a file that exceeds the limits."""
     lines = path.read_text(encoding='utf-8').splitlines()
     if len(lines) > max_lines:
         yield f'{len(lines)} lines, more than {max_lines}'
@@ -73,7 +73,7 @@ def oversized(path, max_lines):
             yield f'line {number}: {columns} columns, more than {MAX_COLUMNS}'
     for node in ast.walk(_parsed(path)):
         if isinstance(node, _FUNCTIONS):
-            body_lines = node.end_lineno - node.body[0].lineno + 1  # without its table of parameters
+            body_lines = node.end_lineno - node.body[0].lineno + 1  # excludes the parameter list
             if body_lines > MAX_BODY_LINES:
                 yield f'{node.name}: {body_lines} lines, more than {MAX_BODY_LINES}'
             if _nesting(node) > MAX_NESTING:
@@ -81,7 +81,7 @@ def oversized(path, max_lines):
 
 
 def _nesting(node):
-    """How many blocks are inside one another at most; those of functions within count for themselves."""
+    """Return the maximum nesting depth of blocks. Inner functions are counted separately."""
     children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, _FUNCTIONS)]
     depths = [_nesting(child) - _is_elif(node, child) for child in children]
     return max(depths, default=0) + isinstance(node, _BLOCKS)

@@ -1,4 +1,4 @@
-"""Source texts of network modules in the manner of TF1, as old pickles hold them."""
+"""Define source texts of network modules in TF1 style, as old pickles contain them."""
 
 # A generator with a synthesis network: boolean dimensions, NCHW, Dimension values, nested custom gradients.
 GENERATOR = '''\
@@ -70,7 +70,7 @@ def G_pixels(latents_in, fmaps=4, latent_size=3, use_noise=True, randomize_noise
         x = tf.nn.conv2d_transpose(x, w, shape, strides=[1, 1, 2, 2], padding='SAME', data_format='NCHW')
     return tf.identity(x, name='images_out')'''
 
-# Features of images, by layers that TensorFlow has lost and by ops whose GPU layout the CPU lacks.
+# Features of images, from layers that TensorFlow has removed and ops whose GPU layout CPUs do not support.
 FEATURES = '''\
 import tensorflow as tf
 from tensorflow.contrib.layers import xavier_initializer
@@ -94,7 +94,7 @@ def features(images_in, **_kwargs):
     return tf.identity(x, name='features_out')
 '''
 
-# Convolutions with a kernel for every sample, which fold the minibatch into the channels.
+# Convolutions with a separate kernel for each sample, which fold the minibatch into the channels.
 FUSED = '''\
 import numpy as np
 import tensorflow as tf
@@ -118,7 +118,7 @@ def per_sample(x, w, mode):
     return tf.reshape(x, [-1, fmaps, x.shape[2], x.shape[3]])
 '''
 
-# Old names of NumPy and TensorFlow, and the ways to import them.
+# Old names in NumPy and TensorFlow, and the ways to import them.
 NAMES = '''\
 import numpy
 import numpy.linalg

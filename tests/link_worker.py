@@ -1,6 +1,8 @@
-"""A worker that only agrees with the others: python -m tests.link_worker TIMEOUT ROUNDS [SETTING [DO]].
+"""Run a worker that only exchanges values with the others: python -m tests.link_worker TIMEOUT ROUNDS
+[SETTING [DO]].
 
-SETTING is that of all but the first worker. DO: 'fail' = worker 1 fails at the end, 'wait' = worker 0 waits.
+SETTING applies to all workers except the first. DO: 'fail' makes worker 1 fail at the end, 'wait' makes
+worker 0 wait.
 """
 
 import sys
@@ -12,7 +14,7 @@ from dnnlib.parallel import workers
 
 
 def main():
-    """Print 'connected', then after each round its number, then 'done'."""
+    """Print 'connected', then the number of each round, then 'done'."""
     timeout_seconds, rounds, *more = sys.argv[1:]
     me = workers.from_environment()
     mine = more[0] if more and not me.is_first else 'the same'

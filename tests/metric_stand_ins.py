@@ -1,4 +1,4 @@
-"""Small stand-ins for the feature networks of the metrics; the golden figures were measured with them."""
+"""Define small stand-ins for the metrics' feature networks. The golden figures were measured with them."""
 
 from dataclasses import dataclass
 
@@ -10,38 +10,38 @@ from dnnlib.util import UserError
 
 
 def _block_means(images, factor):
-    """[N,C,H,W] -> means over factor x factor blocks, float32 [N,C*H/factor*W/factor]."""
+    """Average blocks of factor x factor pixels. [N,C,H,W] -> float32 [N,C*H/factor*W/factor]."""
     images = tflib.tfutil.shrink_images(tf.cast(images, tf.float32), factor)
     return tf.reshape(images, [-1, np.prod(images.shape.as_list()[1:])])
 
 
 def inception_features(images_in, size=16, **_kwargs):
-    """Images [N,3,size,size] -> [N,F]."""
+    """Compute features. Images [N,3,size,size] -> [N,F]."""
     images_in.set_shape([None, 3, size, size])
     return tf.identity(_block_means(images_in, 8) / 255, name='features')
 
 
 def inception_softmax(images_in, size=16, **_kwargs):
-    """Images [N,3,size,size] -> probabilities [N,F]."""
+    """Compute probabilities. Images [N,3,size,size] -> [N,F]."""
     images_in.set_shape([None, 3, size, size])
     return tf.nn.softmax(_block_means(images_in, 8) / 255 * 8, name='softmax')
 
 
 def vgg16(images_in, size=16, **_kwargs):
-    """Images [N,3,size,size] -> [N,F]."""
+    """Compute features. Images [N,3,size,size] -> [N,F]."""
     images_in.set_shape([None, 3, size, size])
     return tf.identity(_block_means(images_in, 4) / 64, name='features')
 
 
 def lpips(a_in, b_in, **_kwargs):
-    """Two minibatches of images [N,3,H,W] -> distances [N]."""
+    """Compute distances. Two minibatches of images [N,3,H,W] -> [N]."""
     a_in.set_shape([None, 3, None, None])
     b_in.set_shape([None, 3, None, None])
     return tf.reduce_mean(tf.square((a_in - b_in) / 255), axis=[1, 2, 3], name='distances')
 
 
 def classifier(images_in, labels_in, index=0, size=16, **_kwargs):
-    """Images [N,3,size,size] and labels, which are ignored -> logits [N,1]."""
+    """Compute logits and ignore the labels. Images [N,3,size,size] -> [N,1]."""
     images_in.set_shape([None, 3, size, size])
     labels_in.set_shape([None, 0])
     weights = np.float32(np.roll([1, -1, 0.5], -index)).reshape(1, 3, 1, 1)
@@ -84,7 +84,7 @@ def sources(names, **kwargs):
     """Return SOURCES with stand-ins for the published files. `kwargs`: their arguments, such as size."""
     table = {}
     for name in names:
-        if name.startswith('efficientnet'):  # comes with a package
+        if name.startswith('efficientnet'):  # installed with a package
             table[name] = names[name]
             continue
         args = dict(kwargs)

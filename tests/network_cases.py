@@ -1,4 +1,4 @@
-"""Comparison of networks with the golden figures: outputs, gradients, tables of variables."""
+"""Compare networks with the golden figures: outputs, gradients, tables of variables."""
 
 import json
 
@@ -17,7 +17,7 @@ from tests.golden_recipe import golden_input
 
 
 def cases_by_graph(cases):
-    """Group cases that differ only in their level of detail and inputs and so can share a graph."""
+    """Group cases that differ only in level of detail and inputs, and so can share a graph."""
     groups = {}
     for case in cases:
         key = json.dumps([case['func'], case['static'], case['run'], case['batch']])
@@ -26,7 +26,7 @@ def cases_by_graph(cases):
 
 
 def check_golden_cases(cases, arrays):
-    """Build the network of these cases once and compare everything. arrays: from the .npz file."""
+    """Build the network of these cases once and compare everything. `arrays`: from the .npz file."""
     net = tflib.Network('net', func_name=cases[0]['func'], **cases[0]['static'])
     inputs, outputs, grads = _graph(net, cases[0])
     for case in cases:
@@ -58,7 +58,7 @@ def _graph(net, case):
 
 
 def _inputs(case):
-    """Return the inputs of a golden case, in the order of the network."""
+    """Return the inputs of a golden case, in the network's order."""
     values = []
     for name, (_, *shape) in zip(case['input_names'], case['input_shapes'], strict=True):
         if name == 'labels_in':
@@ -79,13 +79,13 @@ def _check_interface(net, case):
 
 
 def table_id(table):
-    """Name the test of a table."""
+    """Name the test for a table."""
     return f'{table["func_name"].split(".")[-1]}-{table["static_kwargs"]}'
 
 
 def check_variable_table(table, monkeypatch):
     """Compare the variables and shapes of a full-size network with a table."""
-    monkeypatch.setattr(tflib.Network, 'reset_own_vars', lambda net: None)  # hundreds of MB of no use here
+    monkeypatch.setattr(tflib.Network, 'reset_own_vars', lambda net: None)  # saves hundreds of MB
     net = tflib.Network('net', func_name=table['func_name'], **table['static_kwargs'])
     variables = {name: [var.shape.as_list(), var.trainable] for name, var in net.vars.items()}
     assert variables == table['variables']

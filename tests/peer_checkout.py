@@ -1,8 +1,8 @@
-"""A stand-in for a checkout of stylegan2-ada-pytorch, and for a Python with PyTorch."""
+"""Write stand-ins for a checkout of stylegan2-ada-pytorch and for a Python with PyTorch."""
 
 import sys
 
-# What the peer's side uses of PyTorch, over NumPy; images have their size from the checkout.
+# The part of PyTorch that the peer's side uses, on NumPy. The checkout determines the size of images.
 TORCH = '''\
 import contextlib
 import numpy as np
@@ -46,7 +46,7 @@ class optim:
     Adam = Adam
 '''
 
-# Without huge pages everything takes ten times longer.
+# Everything takes ten times as long without huge pages.
 NETWORKS = '''\
 import os
 import time
@@ -135,7 +135,7 @@ def load_network_pkl(file):
 
 
 def write_repo(folder, calls=10 ** 9):
-    """Write the checkout, whose networks fail after so many calls. -> folder."""
+    """Write the checkout. Its networks fail after `calls` calls. -> folder."""
     files = {'legacy.py': LEGACY, 'dnnlib/__init__.py': 'from . import util', 'dnnlib/util.py': DNNLIB,
              'torch_utils/persistence.py': '', 'training/loss.py': LOSS,
              'training/networks.py': NETWORKS.replace('{calls}', str(calls))}
@@ -147,8 +147,8 @@ def write_repo(folder, calls=10 ** 9):
 
 
 def write_python(folder, torch=TORCH):
-    """Write a program that is this Python with a module torch of that text, without one if that is None.
-    -> its path"""
+    """Write a program that runs this Python with `torch` as the text of the module torch, or without the
+    module if it is None. -> path of the program."""
     modules = folder / 'modules'
     modules.mkdir(parents=True)
     if torch is not None:

@@ -1,4 +1,4 @@
-"""Pickles as Python 2 wrote them: CIFAR comes in this form, which Python 3 can read but not write."""
+"""Write pickles as Python 2 did. CIFAR has this form, which Python 3 can read but not write."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def _number(number):
 
 
 def _array(array):
-    """uint8 [N,M]"""
+    """Write an array, uint8 [N,M]."""
     rows, columns = array.shape
     shape = b'M' + rows.to_bytes(2, 'little') + b'M' + columns.to_bytes(2, 'little') + b'\x86'
     dtype = (b'cnumpy\ndtype\n' + _text('u1') + b'K\x00K\x01\x87R(K\x03' + _text('|') + b'NNN'
@@ -23,7 +23,7 @@ def _array(array):
 
 
 def python2_batch(batch):
-    """Pickle, protocol 2, of a dict whose items are uint8 [N,M], lists of int, or text."""
+    """Write a dict with values uint8 [N,M], list of int or text as a pickle with protocol 2."""
     items = b''
     for key, item in batch.items():
         if isinstance(item, np.ndarray):

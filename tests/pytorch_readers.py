@@ -1,8 +1,8 @@
-"""What stylegan2-ada-pytorch and stylegan3 make of a pickle, in plain NumPy: a reader and tiny networks.
+"""Read pickles as stylegan2-ada-pytorch and stylegan3 do, and build tiny networks from them in plain NumPy.
 
-Both map the class Network to a stub and find everything else by ordinary look-up; they check the static
-kwargs of the three networks, collect the variables and bring them into their own form. The networks here take
-them so: images [N,C,H,W], weights [O,I,k,k] and [O,I].
+Both readers map the class Network to a stub and look up everything else as usual. They check the static
+kwargs of the three networks, collect the variables and convert them. The networks here take images [N,C,H,W]
+and weights [O,I,k,k] and [O,I].
 """
 
 import pickle
@@ -22,11 +22,11 @@ GAIN = np.sqrt(2)  # of the leaky ReLU
 
 
 class Stub:
-    """A network of the file: its fields are attributes."""
+    """Stands for a network in the file; its fields are attributes."""
 
 
 class Reader(pickle.Unpickler):
-    """Finds names as Python with NumPy 1 does."""
+    """Looks up names as Python with NumPy 1 does."""
 
     def find_class(self, module, name):
         if (module, name) == ('dnnlib.tflib.network', 'Network'):
@@ -37,7 +37,7 @@ class Reader(pickle.Unpickler):
 
 
 def read(path):
-    """(G, D, G_ema) as stubs. Raises ValueError where a reader would."""
+    """Return the stubs (G, D, G_ema). Raises ValueError for files that the readers refuse."""
     with open(path, 'rb') as file:
         networks = Reader(file).load()
     assert isinstance(networks, tuple)
@@ -52,7 +52,7 @@ def read(path):
 
 
 def parameters(net, prefix=''):
-    """{name: value} of a network and its sub-networks, these under their keys."""
+    """Return {name: value} of a network and its sub-networks, with the keys of sub-networks as prefixes."""
     found = {prefix + name: np.asarray(value) for name, value in net.variables}
     for key, component in net.components.items():
         found.update(parameters(component, f'{prefix}{key}/'))
@@ -60,18 +60,18 @@ def parameters(net, prefix=''):
 
 
 def dense(values, name):
-    """(weight [O,I], bias [O])"""
+    """Return weight [O,I] and bias [O] of a dense layer."""
     return values[name + '/weight'].T, values[name + '/bias']
 
 
 def conv(values, name, flip=False):
-    """-> [O,I,k,k]"""
+    """Convert the weight of a convolution. -> [O,I,k,k]."""
     w = values[name + '/weight']
     return (w[::-1, ::-1] if flip else w).transpose(3, 2, 0, 1)
 
 
 def style(values, name, dlatents):
-    """The affine layer of a modulated convolution. dlatents [N,W] -> [N,I]."""
+    """Apply the affine layer of a modulated convolution. dlatents [N,W] -> [N,I]."""
     weight, bias = values[name + '/mod_weight'].T, values[name + '/mod_bias'] + 1
     return dlatents @ weight.T / np.sqrt(weight.shape[1]) + bias
 
@@ -81,7 +81,7 @@ def lrelu(x):
 
 
 def correlate(x, w, stride=1):
-    """x [N,I,H,W], w [O,I,k,k] -> [N,O,H',W'], without padding."""
+    """Correlate without padding. x [N,I,H,W], w [O,I,k,k] -> [N,O,H',W']."""
     windows = np.lib.stride_tricks.sliding_window_view(x, w.shape[2:], axis=(2, 3))[:, :, ::stride, ::stride]
     return np.einsum('nihwab,oiab->nohw', windows, w)
 
@@ -91,14 +91,14 @@ def pad(x, before, after):
 
 
 def smooth(x, before, after, gain=1):
-    """The low-pass filter [1,3,3,1], after padding."""
+    """Pad and apply the low-pass filter [1,3,3,1]."""
     taps = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64 * gain
     windows = np.lib.stride_tricks.sliding_window_view(pad(x, before, after), (4, 4), axis=(2, 3))
     return np.einsum('nihwab,ab->nihw', windows, taps)
 
 
 def zeros_between(x):
-    """Zeros after every pixel. [N,C,H,W] -> [N,C,2*H,2*W]."""
+    """Insert zeros after every pixel. [N,C,H,W] -> [N,C,2*H,2*W]."""
     n, c, h, w = x.shape
     result = np.zeros([n, c, h, 2, w, 2])
     result[:, :, :, 0, :, 0] = x
@@ -106,7 +106,7 @@ def zeros_between(x):
 
 
 def mapping(values, kwargs, z):
-    """[N,Z] -> [N,W]"""
+    """Run the mapping network. [N,Z] -> [N,W]."""
     w_dim, num_layers = kwargs.get('dlatent_size', 512), kwargs.get('mapping_layers', 8)
     width, lrmul = kwargs.get('mapping_fmaps', w_dim), 0.01
     widths = [kwargs.get('latent_size', 512)] + [width] * (num_layers - 1) + [w_dim]
@@ -119,12 +119,12 @@ def mapping(values, kwargs, z):
 
 
 def synthesis_layer(values, name, noise, x, dlatents, up=False):
-    """Modulated 3x3 convolution, noise, bias, activation."""
+    """Apply modulated 3x3 convolution, noise, bias and activation."""
     weight = conv(values, name, flip=up)
     w = weight / np.sqrt(np.prod(weight.shape[1:]))
     w = w * style(values, name, dlatents)[:, np.newaxis, :, np.newaxis, np.newaxis]  # [N,O,I,k,k]
     w = w / np.sqrt(np.sum(w ** 2, axis=(2, 3, 4), keepdims=True) + 1e-8)
-    if up:  # the weights of upsampling layers are those of a true convolution
+    if up:  # upsampling layers store the weights of a true convolution
         x, w = pad(zeros_between(x)[:, :, :-1, :-1], 2, 2), w[..., ::-1, ::-1]
     else:
         x = pad(x, 1, 1)
@@ -142,7 +142,7 @@ def to_rgb(values, name, x, dlatents):
 
 
 def generate(net, z):
-    """Images [N,C,H,W] of architecture 'skip', without truncation, with the stored noise."""
+    """Generate images [N,C,H,W] of architecture 'skip', without truncation, with the stored noise."""
     values, kwargs = parameters(net), net.static_kwargs
     assert kwargs.get('architecture', 'skip') == 'skip'
     dlatents = mapping(values, kwargs, z)
@@ -160,7 +160,7 @@ def generate(net, z):
 
 
 def group_deviations(x, group_size):
-    """Standard deviations over groups of samples, as one more channel. None: the minibatch is one group."""
+    """Add a channel with standard deviations over groups of samples. None: the minibatch is one group."""
     n, _, height, width = x.shape
     group = n if group_size is None else min(group_size, n)
     y = x.reshape(group, -1, *x.shape[1:])
@@ -169,7 +169,7 @@ def group_deviations(x, group_size):
 
 
 def scores(net, images):
-    """Scores [N,1] of architecture 'resnet'."""
+    """Compute scores [N,1] of architecture 'resnet'."""
     values, kwargs = parameters(net), net.static_kwargs
     assert kwargs.get('architecture', 'resnet') == 'resnet'
 

@@ -1,4 +1,4 @@
-"""Small training runs that stop and resume, and what they leave behind."""
+"""Start, stop and resume small training runs, and compare their output."""
 
 import contextlib
 import json
@@ -17,12 +17,12 @@ from training.resuming import command, found_runs, state_folder
 TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
               dlatent_size=4, mapping_fmaps=4, mapping_layers=1)
 TINY_D = dict(func_name='training.networks_stylegan2.D_stylegan2', fmap_base=32, fmap_max=4,
-              architecture='skip')  # the only one that knows resolution 4
+              architecture='skip')  # the only architecture that supports resolution 4
 ADAM = dict(beta1=0.0, beta2=0.99, epsilon=1e-8)
 
 
 def write_data(folder):
-    """A data set `tiny` of 20 images of 8x8 pixels in three classes. -> folder"""
+    """Write a data set `tiny` of 20 images of 8x8 pixels in three classes. -> folder."""
     rnd = np.random.RandomState(3)
     with TFRecordExporter(str(folder / 'tiny'), 20, print_progress=False) as exporter:
         for _ in range(20):
@@ -32,7 +32,7 @@ def write_data(folder):
 
 
 def start(data_dir, result_dir, session_config=QUICK, num_gpus=1, **kwargs):
-    """Run the training loop in a new run directory. -> run directory"""
+    """Run the training loop in a new run directory. -> run directory."""
     sc = dnnlib.SubmitConfig()
     sc.run_dir_root = str(result_dir)
     sc.run_desc = 'test'
@@ -52,7 +52,7 @@ def start(data_dir, result_dir, session_config=QUICK, num_gpus=1, **kwargs):
 
 
 def resume(run_dir, session_config=QUICK, **changes):
-    """Resume a run, as in another process."""
+    """Resume a run in a fresh session, as another process would."""
     run = found_runs.find_run(str(run_dir), None)
     sc = command.settings_with(run, {}, [], None)
     sc.run_func_kwargs.update(changes)
@@ -63,7 +63,7 @@ def resume(run_dir, session_config=QUICK, **changes):
 
 
 def values(run_dir):
-    """Return all that the last training state contains: {name: array or number}."""
+    """Return everything in the last training state. -> {name: array or number}."""
     state = state_folder.read(state_folder.paths(str(run_dir))[-1])
     reader = tf.train.load_checkpoint(state.path + '/variables')
     variables = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
@@ -72,14 +72,14 @@ def values(run_dir):
 
 
 def tick_lines(run_dir):
-    """Without times."""
+    """Return the tick lines of log.txt without times."""
     lines = [line for line in (run_dir / 'log.txt').read_text().splitlines() if line.startswith('tick ')]
     times = r'(time|sec/tick|sec/kimg|maintenance) +\S+( +\d\ds)* +'
     return [re.sub(times, '', line) for line in lines]
 
 
 def summaries(run_dir, times=False):
-    """{name: [(step, value)]} of what TensorBoard shows, without times unless asked for."""
+    """Return {name: [(step, value)]} from TensorBoard, with times if `times` is true."""
     events = EventAccumulator(str(run_dir))
     events.Reload()
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)]
@@ -87,14 +87,14 @@ def summaries(run_dir, times=False):
 
 
 def differences(run_dir, other):
-    """Return what differs between two runs that should be equal: [line]."""
+    """Return a list of differences between two runs that should be equal."""
     expected, actual = values(run_dir), values(other)
     found = sorted(set(expected) ^ set(actual))
     found += [name for name in sorted(set(expected) & set(actual))
               if not np.array_equal(expected[name], actual[name])]
     if tick_lines(other) != tick_lines(run_dir):
         found.append('lines of ticks')
-    if str(summaries(other)) != str(summaries(run_dir)):  # as text: NaN is NaN
+    if str(summaries(other)) != str(summaries(run_dir)):  # as text, where NaN equals NaN
         found.append('TensorBoard')
     names = [{path.name for path in run.glob('*.p[kn][lg]')} for run in (run_dir, other)]
     found += [f'{name} is missing' for name in names[0] - names[1]]

@@ -1,4 +1,4 @@
-"""Random numbers that two graphs have in common."""
+"""Give two graphs the same random numbers."""
 
 import itertools
 
@@ -8,8 +8,7 @@ import dnnlib.tflib as tflib
 
 
 def seeded_by_order():
-    """Context in which the random ops that are built have the seeds 1, 2, 3, ...: whoever asks for the same
-    numbers in the same order gets the same."""
+    """Seed the random ops in this context with 1, 2, 3, ... in the order in which they are built."""
     seeds = itertools.count(1)
     return tflib.random.replaced(
         normal=lambda shape, **kwargs: tf.random_normal(shape, seed=next(seeds), **kwargs),

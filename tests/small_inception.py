@@ -1,4 +1,4 @@
-"""A small graph with the names and operations of Google's Inception network, in its file formats."""
+"""Build a small graph with the names, operations and file formats of Google's Inception network."""
 
 import io
 import tarfile
@@ -8,14 +8,14 @@ import tensorflow.compat.v1 as tf
 
 from metrics.features import inception_graph
 
-SIZE = 27  # in place of 299
+SIZE = 27  # instead of 299
 CLASSIFIER_SHAPE = (12, 7)
 BATCH_NORM = 'BatchNormWithGlobalNormalization'
 NAMES = ('beta', 'gamma', 'moving_mean', 'moving_variance')
 
 
 def const(graph, name, value, dtype=None):
-    """Add a constant. -> its name"""
+    """Add a constant. -> its name."""
     tensor = tf.make_tensor_proto(value, dtype)
     node = graph.node.add(op='Const', name=name)
     node.attr['dtype'].type = tensor.dtype
@@ -24,7 +24,7 @@ def const(graph, name, value, dtype=None):
 
 
 def op(graph, kind, name, *inputs, ints=(), **attributes):
-    """Add an operation of floats; `ints`: {attribute: list of integers}. -> its name"""
+    """Add an operation on floats; `ints`: {attribute: list of integers}. -> its name."""
     node = graph.node.add(op=kind, name=name, input=inputs)
     node.attr['T'].type = 1  # float
     for key, value in dict(ints).items():
@@ -54,7 +54,7 @@ def _conv(graph, name, x, random, shape, stride):
 
 
 def _images(graph):
-    graph.versions.producer = 8  # batch normalization and old concatenation end with 9
+    graph.versions.producer = 8  # batch normalization and old concatenation are removed in version 9
     const(graph, 'DecodeJpeg/contents', b'')
     node = graph.node.add(op='DecodeJpeg', name='DecodeJpeg', input=['DecodeJpeg/contents'])
     node.attr['channels'].i = 3
@@ -69,7 +69,7 @@ def _images(graph):
 
 
 def small_graph(seed=0):
-    """The graph, for a single image."""
+    """Return the graph, for a single image."""
     random = np.random.RandomState(seed)
     graph = tf.GraphDef()
     x = _conv(graph, 'conv', _images(graph), random, [3, 3, 3, 8], stride=2)  # -> 13x13
@@ -93,7 +93,7 @@ def small_graph(seed=0):
 
 
 def write_archive(path, graph, name=inception_graph.GRAPH):
-    """A .tgz with the graph between other files. `graph`: a GraphDef or bytes. -> path"""
+    """Write a .tgz with the graph between other files. `graph`: a GraphDef or bytes. -> path."""
     data = graph if isinstance(graph, bytes) else graph.SerializeToString()
     with tarfile.open(path, 'w:gz') as archive:
         for member_name, contents in (('LICENSE', b'text'), (name, data), ('cropped_panda.jpg', b'image')):

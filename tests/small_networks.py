@@ -1,4 +1,4 @@
-"""Build functions of tiny networks, and the arrays they are tried on."""
+"""Define build functions of tiny networks, and arrays to test them on."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -9,11 +9,11 @@ SMALL_G = dict(func_name='training.networks_stylegan2.G_main', resolution=8, fma
                dlatent_size=4, mapping_fmaps=4, mapping_layers=2)
 X = np.arange(10, dtype=np.float32).reshape(5, 2)
 Y = np.arange(15, dtype=np.float32).reshape(5, 1, 3)
-AFFINE_X = np.repeat(X.sum(axis=1, keepdims=True), 3, axis=1)  # what `affine` makes of X at the start
+AFFINE_X = np.repeat(X.sum(axis=1, keepdims=True), 3, axis=1)  # initial output of `affine` for X
 
 
 def affine(x_in, y_in, width=3, scale=1.0, is_template_graph=False, components=None, **_kwargs):
-    """x [N,2] and y [N,1,width] -> x @ weight + bias [N,width], y * scale."""
+    """Apply an affine map and a scale. x [N,2], y [N,1,width] -> x @ weight + bias [N,width], y * scale."""
     x_in.set_shape([None, 2])
     y_in.set_shape([None, 1, width])
     with tf.variable_scope('Dense'):
@@ -25,7 +25,7 @@ def affine(x_in, y_in, width=3, scale=1.0, is_template_graph=False, components=N
 
 
 def double(x_in, components=None, **_kwargs):
-    """x [N,2] -> 2 * x, through a sub-network that is made by the first call."""
+    """Double x [N,2] with a sub-network that the first call creates."""
     x_in.set_shape([None, 2])
     if 'inner' not in components:
         components.inner = tflib.Network('double_inner', func_name=twice)
@@ -34,12 +34,12 @@ def double(x_in, components=None, **_kwargs):
 
 
 def twice(x_in, **_kwargs):
-    """x [N,2] -> 2 * x."""
+    """Double x [N,2]."""
     x_in.set_shape([None, 2])
     weight = tf.get_variable('weight', initializer=np.float32(2))
     return tf.identity(x_in * weight, name='twice_out')
 
 
 def graph_ops():
-    """Names of all operations of the graph."""
+    """Return the names of all operations in the graph."""
     return {op.name for op in tf.get_default_graph().get_operations()}

@@ -4,11 +4,11 @@
 
 One process trains undisturbed. Other processes resume a second run, and each is killed (SIGKILL) at a random
 moment: while it builds its graph, trains, reports or writes a state. After the last kill the run continues
-until it ends. Its variables, order of data, logs and snapshots must be bit-for-bit identical to the first
-one's.
+until it ends. Its variables, order of data, logs and snapshots must be bit-for-bit identical to those of the
+first run.
 
-Loading TensorFlow takes most of the start of a process: it is loaded once, and every process is a fork of
-this one, which starts no thread of TensorFlow. Exits with status 1 if anything differs.
+Loading TensorFlow takes most of a process's start, so it is loaded once and every process is forked from this
+one, which starts no TensorFlow threads. Exits with status 1 if anything differs.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from tests import resumed_runs
 
 
 def main():
-    """Run the experiment and print its figures."""
+    """Parse the command line and run the experiment."""
     parser = argparse.ArgumentParser()
     parser.add_argument('--kills', type=int, default=200)
     parser.add_argument('--seed', type=int, default=1)
@@ -35,7 +35,7 @@ def main():
 
 
 def stress(folder, kills, rnd):
-    """Run the experiment. -> exit status."""
+    """Run the experiment and print its figures. -> exit status."""
     data_dir = resumed_runs.write_data(folder / 'data')
     kwargs = dict(
         network_snapshot_ticks=1, image_snapshot_ticks=None, keep_states=2, lazy_regularization=False,
@@ -86,7 +86,7 @@ class Witness:
         self.snapshots = set()
 
     def look(self):
-        """Compare with the last look. -> what is there, as text."""
+        """Compare the files with those of the last call. -> description of the files."""
         names = sorted(path.name for path in self.run_dir.iterdir())
         states = [name for name in names if name.startswith('training-state-')]
         snapshots = {name for name in names if name.startswith('network-snapshot-')}
@@ -101,7 +101,7 @@ class Witness:
 
 
 def _forked(output, work):
-    """Start a process that calls `work` and ends. -> its id."""
+    """Fork a process that calls `work` and ends. -> its id."""
     sys.stdout.flush()
     pid = os.fork()
     if pid > 0:
@@ -127,7 +127,7 @@ def _wait(pid):
 
 
 def _kill_at_random(pid, run_dir, rnd):
-    """Kill the process in its start, while it writes a state, or some time after that. -> when, as text."""
+    """Kill the process at startup, while it writes a state, or some time later. -> when, as text."""
     before = sorted(run_dir.glob('training-state-*'))[-1:]
     moments = [('its start', 3.0), ('it began a state', 0.06), ('a state', 0.5)]
     when, longest = rnd.choices(moments, [2, 4, 4])[0]
@@ -135,7 +135,7 @@ def _kill_at_random(pid, run_dir, rnd):
         if when == 'it began a state' and list(run_dir.glob('.tmp-training-state-*')):
             break
         if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            break  # it has ended by itself: an error
+            break  # it has ended on its own, which is an error
         time.sleep(0.002)
     delay = rnd.uniform(0, longest)
     time.sleep(delay)

@@ -1,4 +1,4 @@
-"""dnnlib.pickles.arrays: what it reads, what it refuses, and that reading executes nothing."""
+"""Test dnnlib.pickles.arrays: what it reads, what it refuses, and that it executes nothing."""
 
 import io
 import os
@@ -31,7 +31,7 @@ def test_files_of_python_2_are_read(path):
     assert list(loaded) == ['data', 'labels', 'batch_label']
     np.testing.assert_array_equal(loaded['data'], pixels)
     assert (loaded['labels'], loaded['batch_label']) == ([3, 1, 4, 1], 'testing \xe9')
-    assert pickle.loads(content, encoding='latin1')['labels'] == [3, 1, 4, 1]  # the form is a genuine one
+    assert pickle.loads(content, encoding='latin1')['labels'] == [3, 1, 4, 1]  # the pickle is a genuine one
 
 
 @pytest.mark.parametrize('protocol', range(pickle.HIGHEST_PROTOCOL + 1))
@@ -39,7 +39,7 @@ def test_files_of_python_2_are_read(path):
 def test_arrays_come_back_whatever_protocol_and_numpy_wrote_them(path, protocol, module):
     arrays = [pixels, np.asfortranarray(pixels), pixels.astype('>i4'), np.float32([[1.5]])]
     content = pickle.dumps((*arrays, np.int64(7)), protocol)
-    if protocol < 4:  # without lengths in front of the names
+    if protocol < 4:  # names have no length prefix
         content = content.replace(b'numpy._core', module)
     *loaded, number = load(path, content)
     for array, expected in zip(loaded, arrays, strict=True):
@@ -49,7 +49,7 @@ def test_arrays_come_back_whatever_protocol_and_numpy_wrote_them(path, protocol,
 
 
 class _Hostile:
-    """Pickled as a call of a function."""
+    """Is pickled as a call of a function."""
 
     def __init__(self, function, *args):
         self.call = function, args

@@ -1,4 +1,4 @@
-"""What autosummary records is what TensorBoard reads."""
+"""Test that TensorBoard reads the values that autosummary records."""
 
 import warnings
 
@@ -15,7 +15,7 @@ from tests.golden_figures import QUICK, fresh_session
 
 @pytest.fixture
 def flush(session, tmp_path):
-    """Function that saves the summaries and returns {tag: latest value} from the event file."""
+    """Return a function that saves the summaries and returns {tag: latest value} from the event file."""
     writer = tf.summary.FileWriter(str(tmp_path))
     step = 0
 
@@ -218,7 +218,7 @@ def test_finalizing_needs_a_session_and_happens_once():
 
 
 def read_layout(folder):
-    """The custom-scalar layout in an event file as {category: {chart: [(value, lower, upper)]}}."""
+    """Return the custom-scalar layout in an event file as {category: {chart: [(value, lower, upper)]}}."""
     (event,) = event_file(folder).Tensors('custom_scalars__config__')
     layout = layout_pb2.Layout.FromString(event.tensor_proto.string_val[0])
     return {category.title: {chart.title: [(series.value, series.lower, series.upper)
@@ -250,7 +250,7 @@ def test_custom_scalars_bring_margins_and_a_layout(flush, tmp_path, monkeypatch)
 def test_margins_of_a_constant_are_that_constant_despite_rounding(flush, monkeypatch):
     monkeypatch.setattr(tflib.autosummary, 'enable_custom_scalars', True)
     for _ in range(3):
-        autosummary('Loss/G', 0.1)  # the mean square is rounded to less than the squared mean
+        autosummary('Loss/G', 0.1)  # rounding makes the mean square smaller than the squared mean
     np.testing.assert_allclose(list(flush().values()), 0.1, rtol=1e-6)
 
 
@@ -263,7 +263,7 @@ def test_without_custom_scalars_there_is_no_layout(flush, tmp_path):
 def test_a_value_that_is_used_for_its_gradient_alone_is_recorded(session, flush):
     x = tf.Variable([1.0, 2.0])
     session.run(x.initializer)
-    scores = autosummary('Loss/scores/mixed', x * 3.0)  # a sum of known shape does without its values
+    scores = autosummary('Loss/scores/mixed', x * 3.0)  # a sum of known shape needs no values
     gradient = tf.gradients(tf.reduce_sum(scores), x)[0]
     np.testing.assert_array_equal(session.run(gradient), [3.0, 3.0])
     assert flush() == {'Loss/scores/mixed': 4.5}

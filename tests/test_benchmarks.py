@@ -1,4 +1,4 @@
-"""Benchmarks: what is counted, what is reported, what can be asked for. Nothing here is timed."""
+"""Test what the benchmarks count, what they report, and their command line. Nothing is timed here."""
 
 import copy
 import mmap
@@ -23,13 +23,13 @@ TO_GREY = 4 * (4 * 4 + 8 * 8)
 SMALL_G = 2 * DENSE + 5 * DENSE + CONV_4x4 + UP_8x8 + CONV_8x8 + TO_GREY  # 2 mapping layers, 5 with styles
 SMALL_D = (4 * 8 * 8 + CONV_8x8               # from grey, Conv0
            + CONV_4x4 + 4 * 4 * 4 * 4         # Conv1_down, Skip
-           + 9 * 5 * 4 * 4 * 4                # one feature map more: the standard deviation
+           + 9 * 5 * 4 * 4 * 4                # one more feature map: the standard deviation
            + 4 * 4 * 4 * 4 + 4)               # Dense0, Output
 
 
 @pytest.fixture(scope='module')
 def networks(module_session):
-    """A small generator and discriminator of config F."""
+    """Build a small generator and discriminator of config F."""
     G = tflib.Network('G', func_name='training.networks_stylegan2.G_main', latent_size=4, dlatent_size=4,
                       mapping_fmaps=4, mapping_layers=2, **WIDTH)
     D = tflib.Network('D', func_name='training.networks_stylegan2.D_stylegan2', **WIDTH)
@@ -47,7 +47,7 @@ def test_graph_of_a_discriminator_takes_the_multiply_adds_of_its_definition(netw
 
 
 def test_graph_of_a_step_takes_the_multiply_adds_of_its_definition(networks):
-    """Forward, and back to inputs and to weights."""
+    """A step runs forward, and backward to inputs and weights."""
     D = networks[1]
     images = tf.zeros([3, 1, 8, 8])
     scores = tf.reduce_sum(D.get_output_for(images, tf.zeros([3, 0])))

@@ -1,4 +1,4 @@
-"""Where files are kept from run to run: one place for all kinds, which a flag or a variable names."""
+"""Test the cache folder: all kinds of files share it, and a flag or a variable sets it."""
 
 import argparse
 import os
@@ -24,9 +24,9 @@ NAME = 'vgg16'
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch, tmp_path):
-    """Neither a folder that was set nor variables; an empty home and an empty current directory."""
+    """Start without a set folder or variables, with an empty home and current directory."""
     monkeypatch.setattr(util, '_cache_dir_override', None)
-    monkeypatch.setenv('DNNLIB_CACHE_DIR', '')  # what a flag sets is undone afterwards
+    monkeypatch.setenv('DNNLIB_CACHE_DIR', '')  # restores the variable after a flag has set it
     monkeypatch.setenv('HOME', str(tmp_path / 'home'))
     monkeypatch.delenv(feature_networks.FOLDER_VARIABLE, raising=False)
     (tmp_path / 'here').mkdir()
@@ -43,7 +43,7 @@ def use_flag(path):
 
 @pytest.fixture
 def folders(monkeypatch):
-    """Function that lets each kind of file be looked up or written. -> {kind: its folder}"""
+    """Return a function that looks up or writes each kind of file. -> {kind: its folder}."""
     def ask():
         asked = []
         with monkeypatch.context() as patch:
@@ -83,14 +83,14 @@ def test_the_flag_wins_over_the_variable(tmp_path, monkeypatch):
 
 
 def test_without_a_name_files_are_where_published_code_has_them(folders, tmp_path):
-    """And the list is not in the current directory, where it could come with somebody's archive."""
+    """The list of trusted sources is not in the current directory, where an archive could have put one."""
     kept = str(tmp_path / 'here' / '.stylegan2-cache')
     assert folders() == {'networks': kept, 'statistics': kept, 'feature networks': kept,
                          'trust': str(tmp_path / 'home' / '.cache' / 'dnnlib')}
 
 
 class _Used(Exception):
-    """Raised in place of the rest of a script."""
+    """Raised instead of running the rest of a script."""
 
 
 @pytest.mark.parametrize('main, flags', [
@@ -119,7 +119,7 @@ def test_what_can_be_no_folder_is_refused(value, capsys):
 
 @pytest.fixture
 def offline(monkeypatch):
-    """No connection to anywhere."""
+    """Make every download fail for lack of a connection."""
     def open_url(url, cache_dir):
         raise downloads.failure(url, cache_dir, 'no connection')
 

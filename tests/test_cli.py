@@ -1,4 +1,4 @@
-"""dnnlib.cli: argument types, and how scripts end."""
+"""Test dnnlib.cli: argument types, and how scripts end."""
 
 import argparse
 import errno

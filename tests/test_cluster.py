@@ -1,4 +1,4 @@
-"""Processes that train together give the networks of one process with as many devices."""
+"""Test that processes that train together give the same networks as one process with as many devices."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from tests.test_training_loop import _export, _network_values
 
 @pytest.fixture(scope='session')
 def data_dir(tmp_path_factory):
-    """A data set of 24 small images with labels."""
+    """Write a data set of 24 small images with labels."""
     path = tmp_path_factory.mktemp('data')
     images = np.clip(golden_input('dataset/images', [24, 3, 4, 4]) * 40 + 128, 0, 255).astype(np.uint8)
     _export(path / 'tiny', images)
@@ -21,7 +21,7 @@ def data_dir(tmp_path_factory):
 
 
 def one_process(data_dir, result_dir, num_gpus, **kwargs):
-    """Train here. -> run directory."""
+    """Train in this process. -> run directory."""
     sc = dnnlib.SubmitConfig()
     sc.run_dir_root, sc.run_desc, sc.num_gpus = str(result_dir), 'test', num_gpus
     sc.local.do_not_copy_source_files = True
@@ -36,7 +36,8 @@ def arguments(data_dir, result_dir, num_gpus, settings='{}'):
 
 
 def assert_same_networks(run_dir, other, tolerance=2e-5):
-    """Final networks are equal to rounding. They have moved far further than that."""
+    """Check that final networks are equal up to rounding, and that training has changed them far more than
+    that."""
     expected = _network_values(other / 'network-final.pkl')
     actual = _network_values(run_dir / 'network-final.pkl')
     for key, value in expected.items():
@@ -48,7 +49,7 @@ def assert_same_networks(run_dir, other, tolerance=2e-5):
 
 @pytest.fixture(scope='session')
 def whole(data_dir, tmp_path_factory):
-    """Run directory of one process with two devices."""
+    """Train in one process with two devices and return the run directory."""
     return one_process(data_dir, tmp_path_factory.mktemp('results'), num_gpus=2)
 
 

@@ -1,4 +1,5 @@
-"""Whole trainings by several processes: they agree, stop, lose one another, resume. `make test-cluster`."""
+"""Test whole trainings by several processes: they agree, stop, lose one another, resume. `make
+test-cluster`."""
 
 import json
 import pathlib
@@ -23,13 +24,13 @@ def run_dir_of(result_dir):
 
 
 def finish_all(processes):
-    """-> [(status, error lines)]"""
+    """Wait for all processes to end. -> [(status, error lines)]."""
     return [clusters.finish(process)[::2] for process in processes]
 
 
 @pytest.fixture(scope='module')
 def four_devices(data_dir, tmp_path_factory):  # noqa: F811
-    """Run directory of one process with four devices."""
+    """Train in one process with four devices and return the run directory."""
     return one_process(data_dir, tmp_path_factory.mktemp('results'), num_gpus=4)
 
 
@@ -42,7 +43,7 @@ def test_processes_train_as_one_with_all_their_devices(count, data_dir, four_dev
 
 @pytest.fixture
 def endless(data_dir, tmp_path):  # noqa: F811
-    """-> (processes, addresses) of a run of two workers that has written states."""
+    """Start a run of two workers and wait until it has written states. -> (processes, addresses)."""
     with clusters.cluster(arguments(data_dir, tmp_path, 1, ENDLESS), 2) as (processes, addresses):
         clusters.wait_for_line(processes[0], 'tick 2')
         yield processes, addresses

@@ -1,4 +1,5 @@
-"""Sums over devices equal NumPy's; keys agree between processes; devices that are one are told apart."""
+"""Test that sums over devices equal NumPy's, that processes agree on keys, and that duplicate devices are
+found."""
 
 import itertools
 
@@ -18,7 +19,7 @@ FOUR_DEVICES = {**QUICK, 'device_count.CPU': 4}
 
 @pytest.fixture(scope='module')
 def module_session():
-    """One graph and session with four CPU devices for all tests."""
+    """Share one graph and session with four CPU devices between all tests."""
     with fresh_session(FOUR_DEVICES) as opened:
         yield opened
 
@@ -28,12 +29,12 @@ def names_of(count):
 
 
 def inputs_of(count):
-    """[[array per shape] per device]"""
+    """Return inputs as [[array per shape] per device]."""
     return [[golden_input(f'{index}{shape}', shape) for shape in SHAPES] for index in range(count)]
 
 
 def constants(arrays, device_names):
-    """Tensors with these values on these devices."""
+    """Create tensors with these values on these devices."""
     result = []
     for values, name in zip(arrays, device_names, strict=True):
         with tf.device(name):
@@ -90,7 +91,7 @@ def test_a_later_graph_has_sums_of_its_own(count, module_session):
 
 
 def build_afresh():
-    """Graph with two sums, as a process that starts here builds it."""
+    """Build a graph with two sums, as a newly started process does."""
     with pytest.MonkeyPatch.context() as patch, tf.Graph().as_default() as graph:
         patch.setattr(collectives, '_instance_keys', itertools.count(1))
         build_sums(2)
@@ -116,7 +117,7 @@ def test_keys_tell_collectives_and_sets_of_devices_apart():
 
 def test_devices_of_a_group_may_be_spread_over_processes(module_session, monkeypatch):
     sums = []
-    for index, name in enumerate(names_of(2)):  # each process builds what is on its own device
+    for index, name in enumerate(names_of(2)):  # each process builds the part for its own device
         monkeypatch.setattr(collectives, '_instance_keys', itertools.count(1000))
         tensors = constants(inputs_of(2)[index:index + 1], [name])
         sums += collectives.all_reduce_sum(tensors, [name], group=names_of(2))
@@ -125,7 +126,7 @@ def test_devices_of_a_group_may_be_spread_over_processes(module_session, monkeyp
 
 
 def gradients_of_worker(index):
-    """The collectives of an update in one of three workers, with a device each."""
+    """Return the collectives of an update in one of three workers with one device each."""
     cluster = Cluster(1, Workers(('a:1', 'b:1', 'c:1'), index), link='not None: others are there')
     with fresh_session(QUICK) as session, pytest.MonkeyPatch.context() as patch:
         patch.setattr(collectives, '_instance_keys', itertools.count(1))

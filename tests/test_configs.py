@@ -1,4 +1,4 @@
-"""The configurations against the published settings, written out."""
+"""Test the configurations against the published settings."""
 
 import pytest
 
@@ -18,7 +18,7 @@ SG1, SG2 = 'training.networks_stylegan.', 'training.networks_stylegan2.'
 REVISED = {'func_name': SG2 + 'G_main', 'synthesis_func': 'G_synthesis_stylegan_revised', 'fmap_base': 8192}
 D_STYLEGAN = {'func_name': SG2 + 'D_stylegan', 'fmap_base': 8192}
 
-# G, D, loss of G, lazy regularization (None = default: yes), gamma, schedule
+# G, D, loss of G, lazy regularization (None: the default, which is on), gamma, schedule
 TABLE = {
     'config-a': ({'func_name': SG1 + 'G_style'}, {'func_name': SG1 + 'D_basic'},
                  'G_logistic_ns', False, 10, GROWING_SCHED),
@@ -62,7 +62,7 @@ def test_variants_of_config_e_differ_in_their_architectures_alone(G, D):
     assert variant == base
 
 
-# By number of devices: global minibatch, and where it differs.
+# {number of devices: (global minibatch, its exceptions by resolution)}
 MINIBATCHES = {
     1: (4, {4: 128, 8: 128, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4}),
     2: (8, {4: 256, 8: 256, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8}),

@@ -1,4 +1,4 @@
-"""The plug-in hook is there and says that it builds nothing."""
+"""Test that the plug-in hook exists and reports that it builds nothing."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""training.dataset: what is streamed, and what is said about a data set that is damaged or missing."""
+"""Test training.dataset: the images that it streams, and its errors for damaged or missing data sets."""
 
 import inspect
 import json
@@ -34,13 +34,13 @@ def write_data_set(path, pixels=images, labels=onehot):
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """A good data set; nothing may be changed in it."""
+    """Return the folder of a good data set, which tests must not change."""
     return write_data_set(tmp_path_factory.mktemp('data') / 'set')
 
 
 @pytest.fixture
 def own_folder(tmp_path):
-    """A good data set for this test to damage."""
+    """Copy the data set, so that this test can damage it."""
     return write_data_set(tmp_path / 'set')
 
 
@@ -303,7 +303,7 @@ def test_load_dataset_joins_the_folders_and_says_what_it_streams(module_session,
 
 
 class PublishedMethodsOnly:
-    """A data set that was written for the published code."""
+    """A data set class that was written for the published code."""
 
     def __init__(self, size):
         self.size = size
@@ -331,7 +331,7 @@ def test_load_dataset_constructs_other_classes_by_name(session, capsys):
 
 
 def refused(folder, match, **kwargs):
-    """The data set is refused in one line, before TensorFlow has anything to do."""
+    """Check that the data set is refused with a one-line error, before TensorFlow reads anything."""
     with pytest.raises(UserError, match=match) as info:
         TFRecordDataset(folder, **kwargs)
     assert '\n' not in str(info.value)

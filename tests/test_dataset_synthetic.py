@@ -1,4 +1,4 @@
-"""SyntheticDataset: zeros or what a subclass computes, and its use as the data of a training run."""
+"""Test SyntheticDataset: zeros or computed images, and its use in a training run."""
 
 import inspect
 import pathlib
@@ -16,7 +16,7 @@ from training.dataset import SyntheticDataset, load_dataset
 
 
 class Ramp(SyntheticDataset):
-    """Every image has its number in the minibatch plus 100 times its lod as its value, and class 1."""
+    """Images of class 1 whose value is their number in the minibatch plus 100 times the lod."""
 
     def _generate_images(self, minibatch, lod, shape):
         values = tf.cast(tf.range(minibatch) + 100 * lod, self.dtype)

@@ -1,4 +1,4 @@
-"""dataset_tool.py: the files it writes, what it says about bad input, and what a failure leaves behind."""
+"""Test dataset_tool.py: its files, its errors for bad input, and the files left after a failure."""
 
 import gzip
 import itertools
@@ -65,7 +65,7 @@ def test_records_hold_shape_and_pixels_in_the_published_format(tmp_path):
     export(tmp_path / 'set', [image])
     assert records(tmp_path / 'set' / 'set-r03.tfrecords') == [([3, 8, 8], image.tobytes())]
     content = (tmp_path / 'set' / 'set-r03.tfrecords').read_bytes()
-    assert int.from_bytes(content[:8], 'little') == len(content) - 16  # length, checksums, record
+    assert int.from_bytes(content[:8], 'little') == len(content) - 16  # minus length, checksums and record
 
 
 def test_reduced_images_are_rounded_half_to_even(tmp_path):
@@ -77,7 +77,7 @@ def test_reduced_images_are_rounded_half_to_even(tmp_path):
 
 
 def test_rounding_errors_do_not_add_up(tmp_path):
-    # 4x4 pixels with the mean 0.625; three of their quarters have the mean 0.5, which is written as 0.
+    # 4x4 pixels with mean 0.625. Three of their quarters have mean 0.5, which is rounded to 0.
     half = np.array([[0, 1], [1, 0]])
     block = np.block([[half, half], [half, np.ones([2, 2])]])
     export(tmp_path / 'set', [np.tile(block, [4, 4])[np.newaxis].astype(np.uint8)])
@@ -155,7 +155,7 @@ def test_a_killed_run_leaves_the_earlier_data_set_whole(tmp_path):
     exporter = TFRecordExporter(str(folder), 9, print_progress=False)
     exporter.add_image(np.zeros([1, 16, 16], np.uint8))
     exporter.add_labels(np.zeros([1, 1]))
-    # What is on the disk now is what a killed process leaves.
+    # The files on disk now are those that a killed process leaves.
     assert {name: content for name, content in contents(folder).items() if '/' not in name} == before
     assert all(name.startswith('incomplete-') for name in contents(folder) if '/' in name)
 
@@ -189,7 +189,7 @@ def test_nothing_in_between_passes_for_a_data_set(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, 'replace', watched_replace)
     export(folder, np.zeros([2, 3, 16, 16], np.uint8))
-    assert len(states) == 6  # 3 files out, 3 in
+    assert len(states) == 6  # 3 files moved away, 3 moved in
     assert all('set-r02.tfrecords' not in state for state in states[:-1])
     assert states[-1] == {'set-r02.tfrecords', 'set-r03.tfrecords', 'set-r04.tfrecords'}
 
@@ -374,7 +374,7 @@ def no_screen(monkeypatch):
 
 
 def fake_opencv(keys, window_error=None):
-    """OpenCV as far as it is used: remembers what was shown and answers with these keys."""
+    """Return a stand-in for OpenCV that records the images shown and returns these keys."""
     class OpenCVError(Exception):
         """Stands for cv2.error."""
 
@@ -406,7 +406,7 @@ def test_display_without_a_screen_writes_a_picture(tmp_path, session, monkeypatc
 def test_display_without_a_usable_opencv_writes_a_picture(tmp_path, session, monkeypatch, opencv):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('DISPLAY', ':0')
-    monkeypatch.setitem(sys.modules, 'cv2', opencv)  # None: importing it fails
+    monkeypatch.setitem(sys.modules, 'cv2', opencv)  # None makes the import fail
     export(tmp_path / 'set', grey[:, np.newaxis])
     run('display', 'set')
     assert (tmp_path / 'set-images.png').exists()
@@ -437,7 +437,7 @@ def test_display_shows_images_in_a_window_until_escape(tmp_path, session, monkey
         'idx = 2        label = [0.0, 0.0, 1.0, 0.0, 0.0]',
         'Displayed 3 images.']
     assert [name for name, _ in opencv.shown] == ['dataset_tool'] * 3
-    np.testing.assert_array_equal(opencv.shown[1][1], rgb[1][:, :, ::-1])  # OpenCV wants BGR
+    np.testing.assert_array_equal(opencv.shown[1][1], rgb[1][:, :, ::-1])  # OpenCV expects BGR
 
 
 @pytest.mark.parametrize('command', [['display', 'set'],

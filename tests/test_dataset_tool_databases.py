@@ -1,4 +1,4 @@
-"""dataset_tool.py on LSUN and HDF5: contents, order, labels, bad input, packages that are missing."""
+"""Test dataset_tool.py on LSUN and HDF5: contents, order, labels, bad input, missing packages."""
 
 import io
 import sys
@@ -16,14 +16,15 @@ from training.data import image_databases
 
 
 def encoded(pixels, image_format='PNG', **options):
-    """Content of an image file."""
+    """Encode an image as the content of a file."""
     file = io.BytesIO()
     PIL.Image.fromarray(pixels).save(file, image_format, **options)
     return file.getvalue()
 
 
 def write_lmdb(folder, values):
-    """An LMDB of these values; the keys are in the opposite order of writing. -> folder."""
+    """Write an LMDB with these values. The order of the keys is opposite to the order of writing. ->
+    folder."""
     with lmdb.open(str(folder), map_size=1 << 24) as env, env.begin(write=True) as txn:
         for idx, value in reversed(list(enumerate(values))):
             txn.put(b'key%02d' % idx, value)
@@ -152,7 +153,7 @@ def test_opencv_decodes_where_it_is_installed_and_pillow_what_it_cannot(tmp_path
 
 def test_images_are_turned_upright():
     exif = PIL.Image.Exif()
-    exif[0x0112] = 6  # orientation: turned by 90 degrees
+    exif[0x0112] = 6  # orientation: rotated by 90 degrees
     pixels = random_pixels(4, 8, 3)
     data = encoded(pixels, 'PNG', exif=exif)
     np.testing.assert_array_equal(image_databases.decode_image(data), np.rot90(pixels, -1))
@@ -229,6 +230,6 @@ def test_labels_that_do_not_fit_an_hdf5_file_are_named(tmp_path, labels, match):
     ('create_lsun', 'lmdb', 'lsun'), ('create_lsun_wide', 'lmdb', 'lsun'),
     ('create_from_hdf5', 'h5py', 'hdf5')])
 def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch, command, package, extra):
-    monkeypatch.setitem(sys.modules, package, None)  # importing it fails
+    monkeypatch.setitem(sys.modules, package, None)  # makes the import fail
     expected = rf"the Python package {package} .*; install it with: pip install -e '\.\[{extra}\]'$"
     refused(tmp_path, expected, command, tmp_path / 'source')

@@ -1,4 +1,4 @@
-"""dataset_tool.py on CIFAR, SVHN, CelebA and stacked MNIST: contents, order, labels, bad input."""
+"""Test dataset_tool.py on CIFAR, SVHN, CelebA and stacked MNIST: contents, order, labels, bad input."""
 
 import inspect
 import os
@@ -55,7 +55,7 @@ def test_mnistrgb_stacks_three_random_digits(tmp_path, seed_args, seed):
 
 
 def write_cifar10(folder, num_images=(2, 3, 1, 1, 2), **changes):
-    """Five batches as Python 2 wrote them; `changes` to the third. -> folder."""
+    """Write five batches as Python 2 did, with `changes` to the third. -> folder."""
     folder.mkdir()
     for idx, num in enumerate(num_images):
         batch = {'data': random_pixels(num, 3072), 'labels': [(idx + 3 * i) % 10 for i in range(num)]}
@@ -121,7 +121,7 @@ def test_damaged_cifar_files_are_named(tmp_path):
 
 
 class Hostile:
-    """Makes a folder where it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __reduce__(self):
         return os.mkdir, ('executed',)

@@ -1,4 +1,4 @@
-"""Training over several CPU devices equals training on one, loss by loss, and is repeatable."""
+"""Test that training on several CPU devices equals training on one, for each loss, and is repeatable."""
 
 import functools
 import inspect
@@ -25,16 +25,16 @@ from training.data.export import TFRecordExporter
 from training.dataset import TFRecordDataset
 from training.loop.graph import GraphSettings, LossSettings, build_train_graph
 
-MINIBATCH = 2  # images per device and round, which is also one group of the minibatch statistics
+MINIBATCH = 2  # images per device and round, which form one group of the minibatch statistics
 TINY = dict(num_channels=3, resolution=4, label_size=3, fmap_base=32, fmap_max=4)
 TINY_G = dict(TINY, func_name='training.networks_stylegan2.G_main', latent_size=4, dlatent_size=4,
               mapping_fmaps=4, mapping_layers=1, style_mixing_prob=None)
 TINY_D = dict(TINY, func_name='training.networks_stylegan2.D_stylegan2', architecture='skip')
-SGD = dict(tf_optimizer='tf.train.GradientDescentOptimizer')  # Adam makes rounding a matter of the sign
-LRATE = 1024.0  # The gradient is what is compared: next to it the variables hardly count.
+SGD = dict(tf_optimizer='tf.train.GradientDescentOptimizer')  # Adam turns rounding into sign flips
+LRATE = 1024.0  # The test compares gradients, next to which the values of variables should be negligible.
 
-# With a decay, a device whose rounds follow each other compares the second one with a mean that has moved by
-# then, while devices side by side start from the same mean. That agrees to first order in the decay only.
+# With a decay, a device that runs its rounds in sequence compares the second one with an updated mean, while
+# devices in parallel start from the same mean. The two agree only to first order in the decay.
 LOSS_ARGS = {'training.loss.G_logistic_ns_pathreg': dict(pl_decay=0.0)}
 LOSSES = [f'{module.__name__}.{name}' for module in (loss, loss_stylegan)
           for name, function in inspect.getmembers(module, inspect.isfunction)
@@ -62,8 +62,10 @@ def loss_args(name):
 
 
 def normal_of_minibatch(first_minibatch, shape, **kwargs):
-    """Stand-in for normal noise that depends on its shape and on the minibatch for which it is drawn: those
-    of a round, one per device, count from the tensor `first_minibatch`."""
+    """Replace normal noise by values that depend on its shape and on the minibatch it is drawn for.
+
+    The minibatches of a round, one per device, are numbered from the tensor `first_minibatch`.
+    """
     values = deterministic_normal(tf, shape, **kwargs)
     device = re.search(r'GPU(\d)', tf.get_default_graph().get_name_scope())
     shift = first_minibatch + int(device[1] if device else 0)
@@ -75,7 +77,7 @@ def replaced_by_minibatch(first_minibatch):
 
 
 def changes_by(ops_and_feeds, variables):
-    """{name: change} of a dict of variables by these session calls, from golden values. They are set back."""
+    """Return {name: change} of `variables` after these session calls, and restore their values."""
     before = tflib.run(variables)
     for op, feed in ops_and_feeds:
         tflib.run(op, feed)
@@ -88,19 +90,19 @@ def largest(changes):
     return max(np.abs(change).max() for change in changes.values())
 
 
-# Every loss by itself: towers in one graph, on two devices
+# Every loss separately: towers in one graph, on two devices
 
 
 @pytest.fixture(scope='module')
 def first_minibatch():
-    """A session with two devices. -> what tells minibatches apart"""
+    """Open a session with two devices. -> tensor for the number of the first minibatch."""
     with device_session(2):
         yield tf.placeholder_with_default(0, [])
 
 
 @pytest.fixture(scope='module')
 def towers(first_minibatch):
-    """Networks and real images on each of two devices."""
+    """Build networks and real images on each of two devices."""
     result = []
     for index in range(2):
         with tflib.device(index):
@@ -111,7 +113,7 @@ def towers(first_minibatch):
 
 
 def tower_loss(name, tower, opt):
-    """Mean of a loss and its regularizer."""
+    """Return the mean of a loss plus the mean of its regularizer."""
     labels = tf.constant(one_hot(MINIBATCH, 3))
     training_set = types.SimpleNamespace(get_random_labels_tf=lambda minibatch_size: labels[:minibatch_size])
     args = dict(loss_args(name), G=tower.G, D=tower.D, opt=opt, training_set=training_set,
@@ -152,12 +154,12 @@ def test_two_devices_equal_one_that_accumulates(name, first_minibatch, towers):
     assert largest(missing) > 0.01 * largest(expected), 'the second minibatch makes no difference'
 
 
-# The whole training graph, fed from files
+# The whole training graph, with images from files
 
 
 @pytest.fixture(scope='module')
 def data_dir(tmp_path_factory):
-    """A data set of 24 images of 4x4 pixels, each different, with labels."""
+    """Write a data set of 24 different images of 4x4 pixels with labels."""
     path = tmp_path_factory.mktemp('data') / 'tiny'
     images = np.clip(golden_input('images', [24, 3, 4, 4]) * 40 + 128, 0, 255).astype(np.uint8)
     with TFRecordExporter(str(path), len(images), print_progress=False) as exporter:
@@ -174,7 +176,7 @@ def open_data(data_dir, shuffle_mb=0):
 
 
 def build(training_set, devices, rounds, G_loss, D_loss, mirror_augment=False, **opt_args):
-    """-> the graph of a training iteration, and what to feed"""
+    """Build the graph of a training iteration. -> graph, feed_dict."""
     with tflib.device(0):
         G, D = make_networks()
     settings = GraphSettings(
@@ -189,7 +191,7 @@ def build(training_set, devices, rounds, G_loss, D_loss, mirror_augment=False, *
 
 
 def changes_by_training_ops(data_dir, devices, rounds):
-    """{op: {variable: change}} of one update by the losses of StyleGAN2, from golden values."""
+    """Return {op: {variable: change}} for one update with the losses of StyleGAN2, from golden values."""
     with device_session(devices), replaced_randomness():
         first_minibatch = tf.placeholder_with_default(0, [])
         with replaced_by_minibatch(first_minibatch):
@@ -216,7 +218,7 @@ def test_training_ops_of_four_devices_equal_those_of_one(data_dir):
 
 
 def values_after_training(data_dir):
-    """All variables after three iterations on two devices, with everything drawn at random."""
+    """Return all variables after three iterations on two devices with real random numbers."""
     with device_session(2):
         graph, feed = build(open_data(data_dir, shuffle_mb=1), 2, 1, loss_args('training.loss.G_wgan'),
                             loss_args('training.loss.D_wgan'), mirror_augment=True)

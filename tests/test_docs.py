@@ -1,4 +1,4 @@
-"""The documentation: its links, the files and modules that it names, and the flags of its commands."""
+"""Test the documentation: its links, the files and modules it names, and the flags in its commands."""
 
 import ast
 import contextlib
@@ -53,7 +53,8 @@ def test_every_link_leads_somewhere(page):
 
 @pytest.mark.parametrize('page', PAGES, ids=_name)
 def test_every_module_that_a_page_names_exists(page):
-    """`training.misc`, `dnnlib.tflib.Network` and the like: the module, and what follows in its text."""
+    """For `dnnlib.tflib.Network` and the like, the module exists and its text contains the rest of the
+    name."""
     for name in re.findall(r'`((?:dnnlib|training|metrics|benchmarks)(?:\.\w+)+)\b(?!\*)', _prose(page)):
         assert name.endswith('.jsonl') or _leads_to_something(name.split('.')), name
 
@@ -75,7 +76,7 @@ def _words(path):
 
 
 def test_every_file_of_the_map_exists():
-    """The tree in CONTRIBUTING.md: folders by indentation, and the names of files in each line."""
+    """The tree in CONTRIBUTING.md gives folders by indentation, with the names of files in each line."""
     tree, = (text for text in _blocks(ROOT / 'CONTRIBUTING.md', '') if 'dnnlib/' in text)
     folders = []
     for line in tree.splitlines():
@@ -97,7 +98,7 @@ def test_every_key_of_a_published_file_is_in_the_table():
 
 
 def _commands():
-    """Yield script and words of every command of a script in the pages."""
+    """Yield the script and the words of every command in the pages that runs a script."""
     for page in PAGES:
         for line in '\n'.join(_blocks(page, '')).replace('\\\n', ' ').splitlines():
             words = shlex.split(line, comments=True) if line.startswith('python ') else []

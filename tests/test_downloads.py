@@ -1,4 +1,5 @@
-"""Downloads against a server on this machine that fails in every way: what arrives is whole, or an error."""
+"""Test downloads from a server on this machine that fails in every way: files are complete, or an error is
+raised."""
 
 import base64
 import errno
@@ -36,7 +37,7 @@ NAG_FORM = (b'<title>Google Drive - Virus scan warning</title>'
 
 @pytest.fixture
 def waits(monkeypatch):
-    """Seconds that were to be waited; nobody waits."""
+    """Record the seconds of each wait instead of waiting."""
     seconds = []
     monkeypatch.setattr(downloads.time, 'sleep', seconds.append)
     return seconds
@@ -51,7 +52,8 @@ def server(monkeypatch, waits):
 
 @pytest.fixture
 def fetch(server, tmp_path):
-    """Downloads `/x.pkl` into the folder `cache` from a server with these answers. -> the contents"""
+    """Return a function that downloads `/x.pkl` into `cache` from a server with these answers. ->
+    contents."""
     def call(*answers, fragment='', **kwargs):
         server.answers['/x.pkl'] = list(answers)
         path = downloads.fetch(f'{server.url}/x.pkl{fragment}', str(tmp_path / 'cache'), **kwargs)
@@ -66,12 +68,12 @@ def cache(tmp_path):
 
 
 def partial_size(cache):
-    """Bytes that have arrived of the only file in the folder."""
+    """Return the number of bytes of the only partial file in the folder."""
     [path] = [path for path in cache.glob('.tmp-*') if path.suffix != '.json']
     return path.stat().st_size
 
 
-# Continuing
+# Resuming
 
 @pytest.mark.parametrize('etag', [True, False])
 def test_a_download_that_breaks_off_continues_there(server, fetch, cache, etag, capsys):
@@ -95,10 +97,10 @@ def test_the_next_call_continues_where_the_last_one_failed(server, fetch, cache)
 
 
 @pytest.mark.parametrize('changed', [
-    file(OTHER),                        # its ETag is another one: the whole file comes
+    file(OTHER),                        # another ETag: the whole file is sent
     file(OTHER[:-1], etag=False),       # no ETag, but another length
-    file(OTHER[:50_000], etag=False),   # shorter than what has arrived
-    file(OTHER, ranges=False),          # ranges are not known to the server any more
+    file(OTHER[:50_000], etag=False),   # shorter than the partial file
+    file(OTHER, ranges=False),          # the server no longer supports ranges
 ], ids=['etag', 'length', 'shorter', 'no ranges'])
 def test_a_file_that_has_changed_is_downloaded_anew(fetch, changed):
     has_etag = 'ETag' in changed['headers']
@@ -153,7 +155,7 @@ def start_download(url, cache):
 
 
 def wait_for_data(process, cache):
-    """Return when the process has written some data."""
+    """Wait until the process has written some data."""
     while process.poll() is None:
         if any(path.stat().st_size > 0 for path in cache.glob('.tmp-*') if path.suffix != '.json'):
             return
@@ -199,7 +201,7 @@ def test_processes_that_want_the_same_file_wait_for_the_first_of_them(server, fe
 
 
 def test_who_waited_in_vain_downloads_the_file_itself(server, fetch, cache):
-    """The first one dies in the middle."""
+    """The first process dies during the download."""
     server.answers['/x.pkl'] = [file(DATA, pause=0.3), file(DATA)]
     first = start_download(f'{server.url}/x.pkl', cache)
     wait_for_data(first, cache)
@@ -213,7 +215,7 @@ def test_who_waited_in_vain_downloads_the_file_itself(server, fetch, cache):
     assert fetch(file(OTHER)) == DATA
 
 
-# Failing
+# Failures
 
 def test_the_wait_grows_with_each_failure_up_to_a_limit(fetch, waits):
     assert fetch(*[answer(status=503)] * 8, file(DATA)) == DATA
@@ -355,7 +357,7 @@ def test_the_page_about_quotas_is_an_error_and_takes_nothing_away(server, fetch,
 
 
 def test_a_page_is_no_network(fetch, cache):
-    """Such as that of a hotel, which answers in place of everybody."""
+    """The Wi-Fi of a hotel, for example, may answer any request with a login page."""
     page = b'<html>Please log in</html>' + b' ' * 9000
     with pytest.raises(DownloadError, match='answered with a page instead of the file'):
         fetch(answer(page, Content_Type='text/html'))

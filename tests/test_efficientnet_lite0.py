@@ -1,6 +1,7 @@
-"""metrics.features.efficientnet_lite0: its answers to natural images, and its use like a Network.
+"""Test metrics.features.efficientnet_lite0: its predictions for photographs, and its interface, which is that
+of Network.
 
-The photographs come inside the wheels of scikit-image and scikit-learn, which are not imported.
+The wheels of scikit-image and scikit-learn contain the photographs. These packages are not imported.
 """
 
 import importlib.util
@@ -35,7 +36,7 @@ def probabilities(module_session):
 
 
 def photograph(package, path):
-    """A photograph inside a package as [1,C,H,W]."""
+    """Read a photograph inside a package as [1,C,H,W]."""
     folder = importlib.util.find_spec(package).submodule_search_locations[0]
     with PIL.Image.open(pathlib.Path(folder, path)) as image:
         pixels = np.asarray(image)
@@ -47,7 +48,7 @@ def photograph(package, path):
     ('skimage', 'data/chelsea.png', 285),  # Egyptian cat: a tabby's face
     ('skimage', 'data/coffee.png', 967),  # espresso: a cup of it
     ('skimage', 'data/camera.png', 872),  # tripod, with a man behind the camera on it; a grey image
-    ('sklearn', 'datasets/images/flower.jpg', 985)])  # daisy: the nearest class to a dahlia
+    ('sklearn', 'datasets/images/flower.jpg', 985)])  # daisy: the class closest to a dahlia
 def test_photographs_are_recognized(probabilities, package, path, label):
     answers = probabilities.run(photograph(package, path))
     assert answers.argmax() == label
@@ -56,7 +57,8 @@ def test_photographs_are_recognized(probabilities, package, path, label):
 
 @needs_weights
 def test_outputs_are_those_of_the_network_in_pytorch(features, probabilities):
-    """Figures of PyTorch 2.13 with the package efficientnet-lite-pytorch 0.1.0; Pillow resized its image."""
+    """The expected values are from PyTorch 2.13 with efficientnet-lite-pytorch 0.1.0 and images resized by
+    Pillow."""
     c, y, x = np.indices([3, 32, 32])
     image = ((c * 40 + y * 5 + x * x // 8) % 256).astype(np.uint8)[np.newaxis]
     actual = features.run(image)[0]

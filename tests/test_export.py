@@ -1,4 +1,4 @@
-"""export.py: network files in forms for other code."""
+"""Test export.py, which converts network files for other code."""
 
 import os
 import pickle
@@ -37,7 +37,7 @@ def run(path, out):
 
 
 def texts(path):
-    """The source texts in a file, in the order of its networks and sub-networks."""
+    """Return the source texts in a file, in the order of its networks and sub-networks."""
     return [net.state['build_module_src'] for net in inspection.inspect(str(path)).all_networks()]
 
 

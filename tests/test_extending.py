@@ -1,4 +1,4 @@
-"""The examples of docs/extending.md run as printed."""
+"""Test that the examples of docs/extending.md run as printed."""
 
 import os
 import re
@@ -14,7 +14,7 @@ BLOCK = re.compile(r'^```python\n# (\w+\.py)\n(.*?)^```$', re.MULTILINE | re.DOT
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """A folder with all files of the page."""
+    """Return a folder with all files of the page."""
     folder = tmp_path_factory.mktemp('extending')
     page = (ROOT / 'docs' / 'extending.md').read_text(encoding='utf-8')
     blocks = dict(BLOCK.findall(page))

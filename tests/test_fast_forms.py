@@ -1,4 +1,4 @@
-"""Forms that are taken because they are faster give what the plain forms give, gradients included."""
+"""Test that faster forms of computations give the same values and gradients as the plain forms."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def _with_gradients(build, *inputs):
 
 
 def _assert_equal(session, forms, *arrays):
-    """Both forms have the same values and gradients."""
+    """Check that both forms have the same values and gradients."""
     inputs = [tf.constant(array) for array in arrays]
     actual, expected = session.run([_with_gradients(form, *inputs) for form in forms])
     for idx, (value, other) in enumerate(zip(actual, expected, strict=True)):
@@ -40,7 +40,7 @@ def test_the_gain_of_an_activation_can_be_shared_out(act, session):
 
 
 def _types_of_operations(build, *arrays):
-    """{type} of all operations that values and gradients take."""
+    """Return the types of all operations that compute values and gradients."""
     with tf.Graph().as_default() as graph:
         _with_gradients(build, *map(tf.constant, arrays))
     return {op.type for op in graph.get_operations()}
@@ -50,7 +50,7 @@ def _types_of_operations(build, *arrays):
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('fmaps', [1, 3, 8])
 def test_convolution_by_single_pixels_is_a_matrix_product(fmaps, stride, padding, session):
-    """In all its gradients: with strides, oneDNN's convolution would write where it must not."""
+    """This holds for all gradients: with strides, oneDNN's convolution would write out of bounds."""
     def plain(x, w):
         return tf.nn.conv2d(x[:, ::stride, ::stride], w, strides=1, padding=padding)
 
@@ -169,7 +169,7 @@ def test_groups_of_samples_are_the_same_for_a_minibatch_of_known_size(group_size
 
 @pytest.fixture(scope='module')
 def large_generator():
-    """A network whose images are large enough to be made one by one."""
+    """Return a network whose images are large enough to be generated one by one."""
     with fresh_session(QUICK):
         net = tflib.Network(
             'G', func_name='training.networks_stylegan2.G_main', resolution=styles._LARGE, fmap_base=64,

@@ -1,4 +1,4 @@
-"""dnnlib.faults: what a user can do something about is one line."""
+"""Test dnnlib.faults, which turns errors that users can fix into one-line messages."""
 
 import pytest
 import tensorflow.compat.v1 as tf

@@ -1,4 +1,5 @@
-"""Growing networks: all structures agree, the level of detail is up to date, 4x4 pixels are enough."""
+"""Test growing networks: all structures agree, the level of detail is up to date, 4x4 pixels are
+supported."""
 
 import time
 
@@ -60,7 +61,7 @@ def test_fixed_structure_has_all_details_at_any_level_of_detail(name, session):
 
 @pytest.mark.parametrize('name', ['G_style', 'G_revised'])
 def test_a_generator_hands_over_the_level_of_detail_that_its_caller_assigns_in_the_same_step(name, session):
-    """The assignment is slow, so a network that does not wait for it uses the old value."""
+    """The assignment is slow, so that a network that does not wait for it would use the old value."""
     def late_level():
         time.sleep(0.1)
         return np.float32(LAST_LOD)

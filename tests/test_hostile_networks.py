@@ -1,4 +1,4 @@
-"""Networks of hostile files: states that lie, ask for too much, or name what is not theirs."""
+"""Test networks in hostile files: false states, excessive sizes, and names that must not be used."""
 
 import io
 import pickletools
@@ -17,7 +17,7 @@ from tests.hostile_files import assert_refused
 
 @pytest.fixture(scope='module')
 def state_of(generator):
-    """Makes states of G, complete and new at each call."""
+    """Return a function that makes a new, complete state of G."""
     G = stored(generator)
     components = {key: component.state for key, component in G.state['components'].items()}
 
@@ -28,43 +28,43 @@ def state_of(generator):
 
 
 def kwargs(**changes):
-    """Change of keyword arguments."""
+    """Change keyword arguments."""
     return lambda state: state.update(static_kwargs={**state['static_kwargs'], **changes})
 
 
 def mapping_kwargs(**changes):
-    """Change of keyword arguments of a sub-network."""
+    """Change keyword arguments of a sub-network."""
     return lambda state: kwargs(**changes)(state['components']['mapping'].state)
 
 
 def variable(value):
-    """Another value for a variable."""
+    """Replace the value of a variable."""
     return lambda state: state.update(variables=[('lod', value), state['variables'][1]])
 
 
 def fields(**changes):
-    """Other fields."""
+    """Change fields."""
     return lambda state: state.update(changes)
 
 
 def components(**changes):
-    """Other sub-networks."""
+    """Change sub-networks."""
     return lambda state: state['components'].update(changes)
 
 
 def swap(state):
-    """Sub-networks under each other's key."""
+    """Exchange the keys of two sub-networks."""
     mapping, synthesis = state['components'].values()
     state['components'] = dict(mapping=mapping, synthesis=synthesis)
 
 
 def contain_itself(state):
-    """A network in its own state."""
+    """Put a network into its own state."""
     state['components']['mapping'] = StoredNetwork(state)
 
 
 def explode(depth=12):
-    """Nested lists which share all that they hold."""
+    """Return nested lists that share their contents."""
     value = [1] * 10
     for _ in range(depth):
         value = [value] * 10
@@ -164,7 +164,7 @@ def test_states_that_lie_end_in_one_clear_error(change, message, state_of, tmp_p
 
 
 def mapping_stream(state_of, **changes):
-    """Stream of the smallest network, and its state."""
+    """Return the stream of the smallest network, and its state."""
     state = {**state_of()['components']['mapping'].state, **changes}
     return dumps(StoredNetwork(state)), state
 
@@ -204,7 +204,7 @@ def test_a_network_that_is_cut_off_anywhere_is_refused(protocol, state_of, gener
 
 
 def test_damaged_bytes_end_in_a_network_or_in_one_clear_line(state_of):
-    """Most of them are in a name, a number or the structure: the source text is short."""
+    """The source text is short, so most damage hits a name, a number or the structure."""
     data, _ = mapping_stream(state_of, build_module_src='def G_synthesis_stylegan2(')
     random = np.random.RandomState(1)
     refused = 0

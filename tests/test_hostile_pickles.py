@@ -1,4 +1,5 @@
-"""Files made to harm: none executes anything, none takes much memory, each ends in one clear line."""
+"""Test malicious files: none executes anything or takes much memory, and each causes a clear one-line
+error."""
 
 import contextlib
 import copyreg
@@ -204,7 +205,7 @@ STREAMS = {**CALLS, **{f'misuse: {key}': data for key, data in MISUSE.items()},
 
 @pytest.fixture
 def extensions(monkeypatch):
-    """Extensions of another library in the process, which has used them."""
+    """Register pickle extensions, as another library in the process could have done."""
     for code in (0xf0, 0xf1f0, 0xf2f1f0):
         monkeypatch.setitem(copyreg._extension_cache, code, fire)
         monkeypatch.setitem(copyreg._inverted_registry, code, (fire.__module__, 'fire'))
@@ -230,7 +231,7 @@ def test_files_of_arrays_are_read_as_carefully(data, tmp_path, extensions):
 
 @contextlib.contextmanager
 def counted_calls():
-    """-> list that gets an item for each function that is called, and for each that returns."""
+    """Return a list that grows with each call of a function and each return."""
     calls = []
     sys.setprofile(lambda _frame, event, _arg: calls.append(event))
     try:
@@ -254,7 +255,7 @@ def test_there_are_enough_of_them():
 
 
 def test_the_canary_sings():
-    """Without protection these streams do what they are made for."""
+    """Without protection, these streams do execute code."""
     with watched():
         pickle.loads(CALLS['memoised'])
         os.system('true')

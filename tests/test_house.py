@@ -1,4 +1,4 @@
-"""The rules of CONTRIBUTING.md about who may import whom and how large anything may be."""
+"""Test the rules of CONTRIBUTING.md about imports and sizes."""
 
 import pathlib
 
@@ -12,7 +12,8 @@ MODULES = sorted(path for folder in PACKAGES for path in (ROOT / folder).rglob('
 SCRIPTS = sorted(ROOT.glob('*.py'))
 OTHERS = sorted(path for folder in ('tests', 'benchmarks') for path in (ROOT / folder).rglob('*.py'))
 
-# From the ground up; a module imports from its own floor and those below. The first prefix that fits counts.
+# From the bottom up. Modules import only from their own floor and lower ones. The first matching prefix
+# counts.
 FLOORS = [
     ('dnnlib.submission', 1), ('dnnlib.pickles', 2), ('dnnlib.tflib.tfutil', 1), ('dnnlib.tflib.ops', 2),
     ('dnnlib.tflib', 3), ('dnnlib', 0),
@@ -65,7 +66,7 @@ def test_tensorflow_comes_in_one_way(path):
 
 @pytest.mark.parametrize('name', ['dnnlib', 'dnnlib.cli', 'export', 'network_info', 'run_training'])
 def test_parsing_a_command_line_does_not_load_tensorflow(name):
-    """Help and errors come at once."""
+    """Help and error messages should appear at once."""
     seen, todo = set(), [name]
     while todo:
         module = todo.pop()

@@ -1,4 +1,4 @@
-"""The rules that test_house.py holds find what they are there for, on trees that are made up."""
+"""Test that the checks of test_house.py find violations, on made-up trees."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests import house_rules
 
 
 def _tree(root, files):
-    """Write {path below root: text}. -> the paths"""
+    """Write {path below root: text}. -> paths."""
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(exist_ok=True)
@@ -39,8 +39,8 @@ def test_a_longer_circle_is_told_in_the_order_of_its_imports(tmp_path):
 
 
 @pytest.mark.parametrize('package, inside', [
-    ('from .ops import conv', 'from lib import Network\nconv = 1'),  # what only the package itself can give
-    ('import lib.ops', 'import user'),  # whose module loads the package
+    ('from .ops import conv', 'from lib import Network\nconv = 1'),  # names defined by the package itself
+    ('import lib.ops', 'import user'),  # a module that loads the package
     ('from . import ops', 'from user import x'),
 ])
 def test_circles_through_packages_are_found(package, inside, tmp_path):

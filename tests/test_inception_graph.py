@@ -1,4 +1,4 @@
-"""metrics.features.inception_graph computes what a small graph does, and refuses other graphs."""
+"""Test that metrics.features.inception_graph computes a small graph correctly and refuses other graphs."""
 
 import os
 import tarfile
@@ -42,7 +42,7 @@ def softmax(path, module_session):
 
 
 def original(arrays, *outputs):
-    """Evaluate the unchanged graph in TensorFlow, image by image. -> [N,F] for each output"""
+    """Evaluate the unchanged graph in TensorFlow, image by image. -> [N,F] for each output."""
     with tf.Graph().as_default(), tf.Session() as session:
         image = tf.placeholder(tf.float32, [1, None, None, 3])
         tensors = tf.import_graph_def(small_graph(), {'ExpandDims:0': image}, return_elements=outputs)
@@ -102,8 +102,11 @@ def test_the_graph_alone_is_read_as_well(features, tmp_path, module_session):
 
 
 def modern(graph):
-    """Convert a graph to what later TensorFlow writes: concatenation with the axis last, an addition for the
-    bias, an identity in front of the classifier."""
+    """Convert a graph to the form that newer TensorFlow writes.
+
+    Concatenation takes the axis last, the bias is added by an addition, and an identity precedes the
+    classifier.
+    """
     nodes = {node.name: node for node in graph.node}
     nodes['mixed/join'].op = 'ConcatV2'
     nodes['mixed/join'].input.append(nodes['mixed/join'].input.pop(0))

@@ -1,4 +1,4 @@
-"""training.loop.interruption: signals end a run in good order."""
+"""Test training.loop.interruption: signals end a run properly."""
 
 import signal
 
@@ -17,7 +17,7 @@ def test_the_first_signal_is_noted_and_a_second_interrupt_ends_the_process(signu
         assert interrupted
         assert 'finishing the iteration' in capfd.readouterr().err
         if signum == signal.SIGTERM:
-            signal.raise_signal(signum)  # schedulers repeat it
+            signal.raise_signal(signum)  # schedulers may repeat the signal
         else:
             with pytest.raises(error):
                 signal.raise_signal(signum)

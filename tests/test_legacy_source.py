@@ -1,4 +1,5 @@
-"""Running the source texts of old pickles: what they see, what they build, and that nobody else sees it."""
+"""Test the execution of source texts in old pickles: the modules they see, the networks they build, and
+isolation."""
 
 import inspect
 import pickle
@@ -27,7 +28,7 @@ NCHW = [0, 3, 1, 2]
 
 
 def build(text, name, **kwargs):
-    """A network of a function of this source text, on the CPU, with values that follow from names."""
+    """Build a network from a function of this source text on the CPU, with golden values."""
     with tf.device('/cpu:0'):
         net = tflib.Network(name, func_name=execution.build_function(text, name), **kwargs)
     set_golden_values(net)
@@ -39,7 +40,7 @@ def generator(module_session):
     return build(legacy_modules.GENERATOR, 'G_parts', fmaps=4)
 
 
-# The text as a module.
+# The text as a module
 
 def test_a_text_is_executed_once_and_others_get_modules_of_their_own():
     counting = 'import sys\nsys.executed = getattr(sys, "executed", 0) + 1\ndef f(x): return x\n'
@@ -79,7 +80,7 @@ def test_a_name_without_a_function_is_an_error_that_tells_the_functions(name):
 ])
 def test_a_text_that_fails_is_named_with_its_line(text, expected):
     before = set(sys.modules)
-    for _ in range(2):  # a module that has failed is not taken for one that is there
+    for _ in range(2):  # a module that failed must not count as loaded
         with pytest.raises(UserError, match=expected) as info:
             execution.build_function(text, 'f')
         assert '\n' not in str(info.value)
@@ -113,14 +114,14 @@ def test_a_name_that_is_gone_without_an_equal_is_an_attribute_error():
     assert not hasattr(old_tf, 'no_such_op')
 
 
-# Networks.
+# Networks
 
 def upscaled(x):
     return x.repeat(2, axis=2).repeat(2, axis=3)
 
 
 def expected_images(net, z):
-    """What `GENERATOR` computes, by NumPy and our convolutions."""
+    """Compute the output of `GENERATOR` with NumPy and our convolutions."""
     v = {name: net.get_var('G_parts_synthesis/' + name) for name in net.components.synthesis.own_vars}
     x = (z @ (v['Dense/weight'] * np.sqrt(2 / 3))).reshape(-1, 4, 4, 4) + v['noise0']
     gain = np.float32(np.sqrt(2 / 36))
@@ -216,7 +217,7 @@ def test_layers_that_tensorflow_has_lost_keep_their_names_and_values(module_sess
 
 
 def expected_features(net, images):
-    """What `FEATURES` computes, in NHWC and by NumPy."""
+    """Compute the output of `FEATURES` in NHWC and with NumPy."""
     v = {name: net.get_var(name) for name in net.vars}
     x = tf.nn.conv2d(images.transpose(NHWC), v['conv2d/kernel'], [1, 1, 1, 1], 'SAME')
     x = tf.nn.relu(x + v['conv2d/bias'])
@@ -242,7 +243,7 @@ def test_batch_normalization_in_training_uses_the_minibatch_and_updates_its_aver
         old_tf.layers.dropout(x, training=tf.constant(True))
 
 
-# Shapes.
+# Shapes
 
 def test_shapes_take_what_tf1_took(session):
     dim = tf.constant(X).shape[1]
@@ -275,13 +276,13 @@ def test_a_cast_reads_a_variable_after_what_it_depends_on(session):
     assert tflib.run(value) == 3
 
 
-# Ops in the layout of GPUs.
+# Ops in the layout of GPUs
 
 W = golden_input('legacy/w', [3, 3, 4, 3])
 S12 = [1, 1, 1, 2]
 EXPLICIT = [[0, 0], [0, 0], [2, 1], [0, 3]]
 
-# Ops of one tf or another on an image and a weight; `perm` reorders what has one item per axis of NCHW.
+# Ops of the module `o` on an image and a weight. `perm` reorders lists with one item per axis of NCHW.
 CASES = {
     'conv2d': lambda o, x, w, perm, f: o.nn.conv2d(x, w, perm(S12), 'SAME', data_format=f),
     'conv2d, padded': lambda o, x, w, perm, f: o.nn.conv2d(
@@ -315,7 +316,7 @@ CASES = {
 
 
 def derivatives(y, inputs):
-    """y, the first-order gradients and the second-order ones."""
+    """Return y, the first-order gradients and the second-order ones."""
     first = tf.gradients(tf.reduce_sum(y ** 2), inputs)
     second = tf.gradients(sum(tf.reduce_sum(g ** 2) for g in first), inputs)
     assert None not in first + second
@@ -323,7 +324,7 @@ def derivatives(y, inputs):
 
 
 def in_both_layouts(name):
-    """-> derivatives of the bridged op in NCHW on a CPU, and of TensorFlow's own in NHWC."""
+    """Return the derivatives of our replacement in NCHW on a CPU, and of TensorFlow's op in NHWC."""
     x, w = tf.constant(X), tf.constant(W)
     with tf.device('/cpu:0'):
         bridged = CASES[name](old_tf, x, w, list, 'NCHW')
@@ -357,7 +358,7 @@ def test_an_op_keeps_the_name_that_it_is_given(session):
     assert y.op.name == 'pooled'
 
 
-# Samples as groups.
+# Samples as groups
 
 FUSED_REFERENCES = {
     'plain': lambda x, w: conv2d.conv2d(x, w, stride=2),
@@ -368,7 +369,7 @@ FUSED_REFERENCES = {
 
 
 def assert_no_convolution(graph):
-    """TensorFlow's own has gradients with groups on some processors only."""
+    """Check that no Conv2D op is used, as its gradients support groups only on some processors."""
     assert not [op.name for op in graph.get_operations() if op.type.startswith('Conv2D')]
 
 

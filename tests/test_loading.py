@@ -1,4 +1,5 @@
-"""Files that hold one network, three or others: training.misc.pickles and its published names."""
+"""Test training.misc.pickles and its published names on files with one network, three networks or other
+contents."""
 
 import io
 
@@ -15,7 +16,7 @@ from training import misc
 
 @pytest.fixture(scope='module')
 def triple(generator):
-    """(G, D, Gs)"""
+    """Return (G, D, Gs)."""
     D = tflib.Network('D', func_name='training.networks_stylegan2.D_stylegan2', resolution=8, fmap_max=4)
     return generator, D, generator.clone('Gs')
 

@@ -1,4 +1,4 @@
-"""Losses and regularizers: golden values and gradients, and what gets recorded."""
+"""Test losses and regularizers: golden values and gradients, and recorded summaries."""
 
 import numpy as np
 import pytest
@@ -20,13 +20,13 @@ from tests.golden_recipe import golden_input
 from training import loss as losses
 from training import loss_stylegan
 
-# Our module for the losses of each code base; both code bases call theirs `training.loss`.
+# Our modules for the losses of each code base. Both published modules are called `training.loss`.
 MODULES = {'losses_stylegan': 'training.loss_stylegan', 'losses_stylegan2': 'training.loss'}
 CASES = [(code_base, case) for code_base in MODULES for case in figures(code_base)['cases']]
 
 
 class OneHotLabels:
-    """Stand-in for a data set whose random labels are the one-hot rows of the golden runs."""
+    """Stands in for a data set, with the one-hot rows of the golden runs as random labels."""
 
     def __init__(self, label_size):
         self.label_size = label_size
@@ -39,7 +39,7 @@ class OneHotLabels:
 
 @pytest.fixture(scope='module')
 def networks(request):
-    """Build G and D of the golden runs of a code base and label size, once for all its losses."""
+    """Build G and D of the golden runs for a code base and label size, once for all losses."""
     code_base, label_size = request.param
     spec = figures(code_base)['networks']
     with fresh_session(QUICK):
@@ -102,7 +102,7 @@ def _check_running_mean_of_path_lengths(reg, case):
 
 
 class LinearG:
-    """Generator of images = 3 * latents, with dlatents of two layers, the second of which has no effect."""
+    """Generates images = 3 * latents. The second of the two layers of dlatents has no effect."""
     input_shapes = [[None, 16], [None, 0]]
     output_shape = [None, 1, 4, 4]
 
@@ -115,7 +115,7 @@ class LinearG:
 
 
 class LinearD:
-    """Discriminator whose scores are dot products with a vector of length 2, in the given type."""
+    """Computes scores as dot products with a vector of length 2, in the given type."""
 
     def __init__(self, dtype=tf.float32):
         self.dtype = dtype
@@ -134,7 +134,7 @@ def _linear(loss, opt=None, dtype=tf.float32, **kwargs):
 
 
 def _summary_means(session):
-    """Return {tag: mean} of everything recorded."""
+    """Return {tag: mean} of all recorded values."""
     tflib.autosummary.finalize_autosummaries()
     merged = tf.summary.merge_all()
     summary = tf.Summary() if merged is None else tf.Summary.FromString(session.run(merged))
@@ -188,7 +188,7 @@ def test_losses_record_scores_and_penalties_before_weighting(name, reg, recorded
     ('D_logistic_simplegp', {'r1_gamma': 0}, 1, SCORES),
 ])
 def test_losses_of_stylegan_are_float32_and_record_the_same(name, kwargs, columns, recorded, session):
-    """This holds for float16 scores, too. A penalty widens the loss to a square."""
+    """Scores may be float16. A penalty broadcasts the loss to a square."""
     value = session.run(_linear(getattr(loss_stylegan, name), dtype=tf.float16, **kwargs))
     assert value.dtype == np.float32
     assert value.shape == (6, columns)
@@ -243,11 +243,11 @@ def test_penalties_of_stylegan_are_scaled_only_while_they_are_differentiated(net
 
 
 def test_path_length_of_a_linear_generator_is_known(session):
-    """J^T y has the length 3 |y| in one of two layers, whatever the latents."""
+    """J^T y has length 3 |y| in one of two layers, for any latents."""
     G = LinearG()
     images, dlatents = G.get_output_for(tf.zeros([64, 16]), None, is_training=True, return_dlatents=True)
     lengths = session.run(losses._path_lengths(G, images, dlatents)) * np.sqrt(2)
-    # |y| of 16 normal numbers / sqrt(16) is 1 on average, to about 1/sqrt(2 * 16).
+    # |y| / sqrt(16) for 16 normal numbers is 1 on average, to about 1/sqrt(2 * 16).
     assert abs(lengths.mean() - 3.0) < 0.4
     assert lengths.std() < 1.0
 

@@ -1,4 +1,4 @@
-"""Where feature networks come from; their files have to be trusted before anything in them runs."""
+"""Test the sources of feature networks, whose files run code only after the user has trusted them."""
 
 import hashlib
 import io
@@ -34,7 +34,7 @@ def folders(monkeypatch, tmp_path):
 
 @pytest.fixture
 def path(tmp_path, session):
-    """A network file in the folder."""
+    """Write a network file to the folder."""
     path = tmp_path / 'inception_v3_features.pkl'
     misc.save_pkl(tflib.Network('net', func_name=small_networks.twice), str(path))
     return path
@@ -42,13 +42,13 @@ def path(tmp_path, session):
 
 @pytest.fixture
 def graph_path(tmp_path):
-    """The file of the graph in the folder."""
+    """Write the file of the graph to the folder."""
     return small_inception.write_archive(tmp_path / inception_graph.ARCHIVE, small_inception.small_graph())
 
 
 @pytest.fixture
 def downloads(monkeypatch):
-    """{URL: contents} of the downloads that succeed; others fail."""
+    """Return a table {URL: contents} of the downloads that succeed. All others fail."""
     table = {}
 
     def open_url(url, cache_dir):

@@ -1,4 +1,4 @@
-"""The metrics over EfficientNet-Lite0 rank images as people would, under names of their own."""
+"""Test that metrics based on EfficientNet-Lite0 rank images as people would, and have their own names."""
 
 import gzip
 import importlib.util
@@ -28,7 +28,7 @@ def fashion_mnist(name, offset):
 
 @pytest.fixture(scope='module')
 def features():
-    """{set of images: its features [COUNT,1280]}"""
+    """Return {set of images: features [COUNT,1280]}."""
     images = fashion_mnist('train-images-idx3-ubyte.gz', 16).reshape(-1, 1, 28, 28)
     classes = fashion_mnist('train-labels-idx1-ubyte.gz', 8)
     others = images[COUNT:2 * COUNT]

@@ -1,4 +1,4 @@
-"""Whole metrics with stand-ins for the feature networks: golden figures, real images, errors and results."""
+"""Test whole metrics with stand-in feature networks: golden figures, real images, errors and results."""
 
 import gc
 import hashlib
@@ -47,7 +47,7 @@ def _export(path, images):
 
 @pytest.fixture(scope='module')
 def data_dir(tmp_path_factory):
-    """The images of the golden runs: in color, grey, and larger."""
+    """Write the images of the golden runs: in color, grey, and enlarged."""
     path = tmp_path_factory.mktemp('data')
     images = np.clip(golden_input('dataset/images', [24, 3, 16, 16]) * 40 + 128, 0, 255).astype(np.uint8)
     _export(path / 'tiny', images)
@@ -67,26 +67,26 @@ def _save_generator(path, **kwargs):
 
 @pytest.fixture(scope='module')
 def network_pkl(tmp_path_factory):
-    """The generator of the golden figures."""
+    """Write the generator of the golden figures."""
     return _save_generator(tmp_path_factory.mktemp('networks') / 'Gs.pkl')
 
 
 @pytest.fixture(scope='module')
 def labelled_pkl(tmp_path_factory):
-    """A grey generator that takes labels."""
+    """Write a grey generator that takes labels."""
     return _save_generator(tmp_path_factory.mktemp('networks') / 'Gs.pkl', num_channels=1, label_size=3)
 
 
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch, tmp_path):
-    """Stand-ins for the feature networks and an empty cache."""
+    """Use stand-ins for the feature networks and an empty cache."""
     monkeypatch.setattr(feature_networks, 'SOURCES', metric_stand_ins.sources(feature_networks.SOURCES))
     monkeypatch.setenv('DNNLIB_CACHE_DIR', str(tmp_path / 'cache'))
 
 
 @pytest.fixture
 def evaluate(data_dir, network_pkl):
-    """Function that evaluates a metric given by its arguments. -> {suffix: value}"""
+    """Return a function that evaluates a metric given by its arguments. -> {suffix: value}."""
     def run(definition, pkl=network_pkl, dataset_args=DATA, **kwargs):
         metric = dnnlib.util.call_func_by_name(**{'name': 'metric', **definition})
         metric.run(pkl, data_dir=data_dir, dataset_args=dataset_args,
@@ -99,8 +99,11 @@ _answers = linear_separability._answers
 
 
 def _answers_of_the_golden_run(logits):
-    """The last sample kept and the first one dropped have the same certainty, to six digits, and opposite
-    answers: rounding decides which is kept. The golden run kept the one with a positive logit."""
+    """Break a tie as the golden run did.
+
+    The last sample kept and the first one dropped have the same certainty to six digits and opposite answers,
+    so rounding decides which one is kept. The golden run kept the one with a positive logit.
+    """
     return _answers(logits + 1e-4)
 
 
@@ -118,7 +121,7 @@ def test_metric_has_its_golden_value(case, evaluate, monkeypatch):
     with replaced_randomness():
         results = evaluate({'func_name': case['metric'], **case['kwargs']})
     expected = {'' if suffix == 'value' else suffix: value for suffix, value in case['result'].items()}
-    # The solver of the planes stops before it has converged, where it is depends on a random order.
+    # The solver stops before it has converged, at a point that depends on a random order.
     tolerance = 1e-2 if case['metric'].endswith('.LS') else 1e-3
     assert results == pytest.approx(expected, rel=tolerance)
     metric = dnnlib.util.call_func_by_name(func_name=case['metric'], name='metric', **case['kwargs'])
@@ -314,7 +317,7 @@ def test_many_evaluations_leave_no_graphs_behind(evaluate):
 
 @pytest.fixture
 def run_dir(tmp_path):
-    """Directory of a training run."""
+    """Create the directory of a training run."""
     run = tmp_path / 'run'
     run.mkdir()
     sc = dnnlib.SubmitConfig()
@@ -352,7 +355,7 @@ def test_result_lines_have_the_published_form():
 
 
 class Published(metric_base.MetricBase):
-    """A metric written for the published code."""
+    """A metric that was written for the published code."""
 
     def __init__(self, num_images, **kwargs):
         super().__init__(**kwargs)

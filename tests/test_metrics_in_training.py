@@ -1,4 +1,4 @@
-"""Metrics during training are evaluated after snapshots and recorded for TensorBoard."""
+"""Test that metrics are evaluated after snapshots during training and recorded for TensorBoard."""
 
 import gc
 import os
@@ -25,7 +25,7 @@ NUM_EVALUATIONS = 10
 
 @pytest.fixture
 def stand_ins(monkeypatch, tmp_path):
-    """Stand-ins for the feature networks and an empty cache."""
+    """Use stand-ins for the feature networks and an empty cache."""
     table = metric_stand_ins.sources(feature_networks.SOURCES, size=8)
     monkeypatch.setattr(feature_networks, 'SOURCES', table)
     monkeypatch.setenv('DNNLIB_CACHE_DIR', str(tmp_path / 'cache'))
@@ -33,7 +33,7 @@ def stand_ins(monkeypatch, tmp_path):
 
 @pytest.fixture(scope='module')
 def run_dir(tmp_path_factory):
-    """Run directory of a training with labels and a metric, whose first tick has no snapshot."""
+    """Train with labels and a metric; the first tick has no snapshot. -> run directory."""
     path = tmp_path_factory.mktemp('run')
     with TFRecordExporter(str(path / 'tiny'), 12, print_progress=False) as exporter:
         for image in np.random.RandomState(1).randint(256, size=[12, 3, 8, 8]).astype(np.uint8):
@@ -82,7 +82,7 @@ def test_statistics_of_reals_are_computed_once_per_run(run_dir):
 
 
 def resident_megabytes():
-    """Return the memory of this process."""
+    """Return the resident memory of this process."""
     num_pages = int(pathlib.Path('/proc/self/statm').read_text().split()[1])
     return num_pages * os.sysconf('SC_PAGE_SIZE') / 2 ** 20
 
@@ -95,7 +95,7 @@ def live_graphs():
 @pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs /proc')
 def test_evaluation_after_evaluation_leaves_nothing_behind(run_dir, stand_ins, session):
-    """Evaluate within another session. Graphs that remained would take about 10 MB per evaluation."""
+    """Each evaluation runs inside another session. A graph that is not freed takes about 10 MB."""
     metric = dnnlib.util.call_func_by_name(**FID)
     network_pkl = max(run_dir.glob('network-snapshot-*.pkl'))
     figures = []

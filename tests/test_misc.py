@@ -1,4 +1,4 @@
-"""training.misc: value ranges, image grids, pickles."""
+"""Test training.misc: value ranges, image grids, pickles."""
 
 import pickle
 
@@ -15,7 +15,7 @@ from training.misc import pictures
 
 
 class FakeDataset:
-    """Streams single-coloured images of classes 0, 1, 2, ... in turn; the value of an image is its number."""
+    """Streams uniform images of classes 0, 1, 2, ... in turn. The value of an image is its number."""
 
     def __init__(self, shape=(1, 4, 4), label_size=4, absent=()):
         self.shape = list(shape)
@@ -36,7 +36,7 @@ class FakeDataset:
 
 
 def class_map(grid):
-    """Classes of the grid's cells as [rows, columns]; -1 = empty."""
+    """Return the classes of the grid's cells as [rows, columns]; -1 means empty."""
     (columns, rows), _, labels = grid
     classes = np.where(labels.any(axis=1), labels.argmax(axis=1), -1)
     return classes.reshape(rows, columns)
@@ -139,7 +139,7 @@ def test_class_layouts_put_one_class_into_each_block(layout, rows):
     grid = misc.setup_snapshot_image_grid(data, size='4k', layout=layout)
     assert class_map(grid).tolist() == rows
     assert (grid[1].dtype, grid[2].dtype) == (np.uint8, np.float32)
-    assert len(set(grid[1][:, 0, 0, 0])) == 28  # no image twice
+    assert len(set(grid[1][:, 0, 0, 0])) == 28  # no image appears twice
 
 
 def test_blocks_beyond_the_classes_start_again_with_the_first_class():

@@ -1,4 +1,4 @@
-"""Several latents per image style the layers they should, and one latent changes nothing."""
+"""Test that several latents per image style the right layers, and that a single latent changes nothing."""
 
 import itertools
 
@@ -53,7 +53,7 @@ def test_as_many_latents_as_layers_get_one_layer_each():
 
 @pytest.fixture(scope='module', params=['StyleGAN2', 'StyleGAN'])
 def labelled_generator(request, module_session):
-    """A generator with labels and noise; StyleGAN's is growing."""
+    """Build a generator with labels and noise. StyleGAN's is growing."""
     Gs = tflib.Network('Gs', **(SMALL_G if request.param == 'StyleGAN2' else GROWING_G), label_size=3)
     set_golden_values(Gs)
     Gs.set_var('lod', 0.5)

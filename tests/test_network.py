@@ -1,4 +1,4 @@
-"""dnnlib.tflib.Network: template graphs, building on tensors, variables, copies."""
+"""Test dnnlib.tflib.Network: template graphs, building on tensors, variables, copies."""
 
 import io
 
@@ -109,7 +109,7 @@ def test_a_build_function_has_inputs_and_returns_tensors(module_session):
         tflib.Network('bad', func_name='tests.test_network.absent')
 
 
-# Building on tensors.
+# Building on tensors
 
 def test_output_follows_scope_device_and_dependencies_of_the_caller(net):
     with tf.name_scope('caller'), tf.device('/cpu:0'):

@@ -1,4 +1,4 @@
-"""What a network is given: shapes and keyword arguments that it does not take are named."""
+"""Test the checks of a network's arguments: errors name the shapes and keywords that it does not accept."""
 
 import functools
 
@@ -16,12 +16,12 @@ Z = np.zeros([2, 4])
 
 @pytest.fixture(scope='module')
 def labelled(module_session):
-    """A generator of ten classes."""
+    """Build a generator with ten classes."""
     return tflib.Network('Gs', label_size=10, **SMALL_G)
 
 
 def reads_any(x_in, **kwargs):
-    """x [N,2] -> x * factor."""
+    """Scale x [N,2] by `factor`."""
     x_in.set_shape([None, 2])
     return tf.identity(x_in * kwargs.get('factor', 1), name='out')
 

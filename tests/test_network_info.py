@@ -1,4 +1,4 @@
-"""network_info.py: what is in a file, told without TensorFlow and without running any of it."""
+"""Test network_info.py, which describes files without TensorFlow and without executing them."""
 
 import hashlib
 import os
@@ -30,7 +30,7 @@ SIZES = dict(resolution=16, num_channels=1, fmap_base=32, fmap_max=4)
 STYLES = dict(latent_size=4, dlatent_size=4, mapping_fmaps=4, mapping_layers=2)
 ADA_STYLES = dict(latent_size=4, dlatent_size=4, mapping_layers=2)
 
-# By code base: (module, function of G, function of D, further arguments of G, do styles exist?)
+# {code base: (module, function of G, function of D, further arguments of G, whether styles exist)}
 CODES = {
     'StyleGAN2': ('networks_stylegan2', 'G_main', 'D_stylegan2', STYLES, True),
     'StyleGAN': ('networks_stylegan', 'G_style', 'D_basic', STYLES, True),
@@ -47,7 +47,7 @@ def cache_dir(tmp_path, monkeypatch):
 
 @pytest.fixture(scope='module')
 def triple(module_session):
-    """Function that makes (G, D, Gs) of a code base, once."""
+    """Return a function that builds (G, D, Gs) of a code base once."""
     made = {}
 
     def networks(code):
@@ -62,7 +62,7 @@ def triple(module_session):
 
 @pytest.fixture
 def info(capsys):
-    """What the script prints about a file, lines with single blanks."""
+    """Return a function that runs the script on a file. -> lines of output, with single spaces."""
     def run(path, *flags):
         capsys.readouterr()
         network_info.main([str(path), *flags])
@@ -225,7 +225,7 @@ def test_settings_and_statistics_are_named(tmp_path, info):
 
 
 def torch_stub(name):
-    """A pickle that asks for a name of PyTorch's first."""
+    """Return a pickle that starts with a name from PyTorch."""
     module, attribute = name.rsplit('.', 1)
     return b'\x80\x04}' + text('G') + f'c{module}\n{attribute}\n'.encode() + b'}\x85Rs.'
 
@@ -301,7 +301,7 @@ def test_urls_and_keys_are_downloaded_once(network_pkl, info, cache_dir, monkeyp
     assert f'python run_generator.py generate-images --network={key} --seeds=0-15' in info(key)
 
 
-# Without TensorFlow, and fast
+# Speed, without TensorFlow
 
 WATCH = """
 import resource, sys
@@ -314,7 +314,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)
 
 
 def test_neither_tensorflow_nor_the_data_of_the_arrays_are_loaded(triple, tmp_path):
-    """Which is what makes it fast."""
+    """The script is fast because it skips both."""
     path = tmp_path / 'large.pkl'
     large = ('large', np.ones([100_000_000 // 4], np.float32))
     path.write_bytes(dumps(stored(triple('StyleGAN2')[1], lambda state: {

@@ -1,4 +1,4 @@
-"""dnnlib.pickles.origin: which build function a stored network belongs to."""
+"""Test dnnlib.pickles.origin, which finds the build function of a stored network."""
 
 import types
 
@@ -38,7 +38,7 @@ ALL = [(candidate.code, candidate.name) for candidate in network_origin.CANDIDAT
 
 
 def make_state(code, name, **changes):
-    """State of a network of this code base, complete unless changed."""
+    """Return the complete state of a network of this code base, with `changes`."""
     variables = OF_TWO[code, name] if (code, name) in OF_TWO else VARIABLES[name]
     components = {key: types.SimpleNamespace(_build_func_name=func)
                   for key, func in COMPONENTS.get((code, name), {}).items()}
@@ -150,7 +150,7 @@ def test_evidence_that_disagrees_is_told_in_one_line(state, parent, code, line, 
 
 @pytest.mark.parametrize('code', [STYLEGAN2, ADA])
 def test_weaker_pieces_of_evidence_do_not_outvote_a_stronger_one(code):
-    """The variables of one code base, and all else of the other."""
+    """The variables are from one code base, and everything else from the other."""
     other = {STYLEGAN2: ADA, ADA: STYLEGAN2}[code]
     variables = make_state(code, 'G_main')['variables']
     assert is_found(make_state(other, 'G_main', variables=variables), code, parent=other)
@@ -169,7 +169,7 @@ def test_an_unknown_function_is_an_error_with_the_ways_on():
     ({}, r"missing \['mapping', 'synthesis'\], surplus none"),
     ({'synthesis': None, 'mapping': None, '../x': None}, r"missing none, surplus \['../x'\]")])
 def test_sub_networks_are_those_of_the_function(components, message):
-    """The function would make those that are missing."""
+    """The build function would otherwise create the missing ones."""
     with pytest.raises(UserError, match=f"network 'net': the stored components do not fit G_main: {message}"):
         network_origin.find(make_state(STYLEGAN2, 'G_main', components=components))
 

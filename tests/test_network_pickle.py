@@ -1,4 +1,4 @@
-"""Pickles of networks: what is written, what is read, and what is refused."""
+"""Test pickles of networks: how they are written, read and refused."""
 
 import collections
 import io
@@ -33,7 +33,7 @@ def values(net):
 
 @pytest.fixture(scope='module')
 def networks(module_session):
-    """(G, D, Gs) with values of their own."""
+    """Build (G, D, Gs) with different values."""
     G = tflib.Network('G', **SMALL_G)
     D = tflib.Network('D', func_name='training.networks_stylegan2.D_stylegan2', resolution=8, fmap_max=4)
     set_golden_values(G)
@@ -45,7 +45,7 @@ def networks(module_session):
 
 @pytest.fixture(scope='module')
 def stream(networks):
-    """The networks as bytes."""
+    """Write the networks to bytes."""
     file = io.BytesIO()
     network_pickle.dump(networks, file)
     return file.getvalue()
@@ -55,7 +55,7 @@ def load(data):
     return network_pickle.load(io.BytesIO(data))
 
 
-# What is written.
+# Writing
 
 def test_networks_come_back_bit_by_bit(networks, stream):
     expected = [images(networks[0]), networks[1].run(images(networks[0]), None), images(networks[2])]
@@ -134,7 +134,7 @@ def test_scalars_are_stored_as_numpy_scalars(networks):
     assert {value.dtype for value in stored.values()} == {np.dtype('float32')}
 
 
-# What is read.
+# Reading
 
 @pytest.mark.parametrize('name', [
     'networks_stylegan.G_style', 'networks_stylegan.G_mapping', 'networks_stylegan.G_synthesis',
@@ -167,7 +167,7 @@ def test_arrays_of_all_protocols_and_numpy_versions_are_read(protocol, core, mon
             else:
                 super().save_global(obj, name)
 
-    arrays = [array for array in ARRAYS if np.size(array) or protocol > 2]  # none is empty in old files
+    arrays = [array for array in ARRAYS if np.size(array) or protocol > 2]  # old files have no empty arrays
     file = io.BytesIO()
     Pickler(file, protocol).dump(arrays)
     for found, array in zip(load(file.getvalue()), arrays, strict=True):
@@ -194,10 +194,10 @@ def test_run_settings_are_read():
     assert (found.submit_target, found.local) == (config.submit_target, config.local)
 
 
-# What is refused.
+# Refusing
 
 class Call:
-    """Pickled as a call of `func`."""
+    """Is pickled as a call of `func`."""
 
     def __init__(self, func, *args):
         self.reduced = func, args
@@ -207,7 +207,7 @@ class Call:
 
 
 def stack_global(module, name):
-    """Stream that asks for a name, dots included, and calls it."""
+    """Return a stream that looks up a name, which may contain dots, and calls it."""
     strings = b''.join(b'\x8c' + bytes([len(text)]) + text.encode() for text in (module, name))
     return b'\x80\x04' + strings + b'\x93\x8c\x02id\x85R.'
 
@@ -285,14 +285,14 @@ def test_a_file_that_was_cut_off_is_named_and_builds_nothing(stream, tmp_path):
 
 
 class Changed:
-    """Pickled as a network of this state, its sub-networks as they are."""
+    """Is pickled as a network with changed fields. Sub-networks stay as they are."""
 
     def __init__(self, net, **changes):
         self.state = {**network_state.get_state(net), **changes}
 
 
 class ChangedPickler(writing._Pickler):
-    """Knows `Changed`."""
+    """Writes `Changed` objects as networks."""
 
     def save(self, obj, save_persistent_id=True):
         if not isinstance(obj, Changed):
@@ -312,7 +312,7 @@ def dump_changed(obj):
 
 
 def with_lod(state, value):
-    """The variables of a state with another value of `lod`."""
+    """Return the variables of a state with another value of `lod`."""
     return dict(variables=[(name, value if name == 'lod' else old) for name, old in state['variables']])
 
 

@@ -1,4 +1,4 @@
-"""What a network tells about itself: operations, layers, the printed table, histograms."""
+"""Test the reports of a network: operations, layers, the printed table, histograms."""
 
 import tensorflow.compat.v1 as tf
 

@@ -1,4 +1,4 @@
-"""Network.run(): minibatches, transforms, devices, cached graphs."""
+"""Test Network.run(): minibatches, transforms, devices, cached graphs."""
 
 import numpy as np
 import pytest

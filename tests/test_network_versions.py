@@ -1,4 +1,4 @@
-"""Pickles of networks of all versions and writers: what is read from them."""
+"""Test reading pickles of networks of all versions and writers."""
 
 import io
 import pickle
@@ -23,7 +23,7 @@ SMALL = dict(resolution=8, fmap_max=4, num_channels=1)
 
 @pytest.fixture(scope='module')
 def mapping(module_session):
-    """The smallest of the networks."""
+    """Build the smallest of the networks."""
     net = tflib.Network('G_mapping', func_name='training.networks_stylegan2.G_mapping', latent_size=4,
                         dlatent_size=3, mapping_fmaps=2, mapping_layers=2)
     set_golden_values(net)
@@ -32,7 +32,7 @@ def mapping(module_session):
 
 @pytest.fixture(autouse=True)
 def no_handlers(monkeypatch):
-    """Handlers are gone after a test."""
+    """Remove import handlers after each test."""
     monkeypatch.setattr(stored_state, 'import_handlers', [])
 
 
@@ -46,7 +46,8 @@ def outputs(net):
 
 
 def assert_equal_networks(found, expected):
-    """The same variables and values; images of a network follow from these."""
+    """Check that both networks have the same function, arguments and values, and therefore the same
+    images."""
     assert list(found.vars) == list(expected.vars)
     for name in expected.vars:
         np.testing.assert_array_equal(found.get_var(name), expected.get_var(name))
@@ -96,7 +97,7 @@ def test_keyword_arguments_may_hold_dictionaries_with_attributes(mapping):
 
 @pytest.mark.parametrize('protocol', [2, 4])
 def test_version_2_is_progressive_gan_without_components(protocol, session):
-    """Its repository has the axes of some weights the other way round: [k,k,out,in]."""
+    """The Progressive GAN repository swaps two axes of some weights: [k,k,out,in]."""
     G = tflib.Network('G', func_name='training.networks_progan.G_paper', latent_size=4, fmap_base=32, **{
         **SMALL, 'fmap_max': 16})
     set_golden_values(G)
@@ -126,7 +127,7 @@ def test_who_wrote_a_file_decides_about_square_weights(network, turned, session)
 
 
 def test_weights_that_were_turned_are_stored_with_a_text_that_takes_them(session):
-    """The text of the repository of Progressive GAN makes weights of the other form."""
+    """The source text in the Progressive GAN repository creates weights of the other shape."""
     G = tflib.Network('G', func_name='training.networks_progan.G_paper', latent_size=4, **SMALL)
     change = dict(version=2, build_module_src='def G_paper(latents_in, labels_in): ...')
     assert load(dumps(stored(G, lambda state: change)))._build_module_src == change['build_module_src']
@@ -145,7 +146,7 @@ def test_version_3_is_stylegan(session, capsys):
 
 
 def with_shapes(net):
-    """Change of a state that makes it version 5."""
+    """Return a change of a state to version 5."""
     nets = {'G': net, **{component.name: component for component in net.components.values()}}
     return lambda state: dict(version=5, **{field: getattr(nets[state['name']], field) for field in (
         'input_shapes', 'output_shapes', 'input_names', 'output_names')})
@@ -174,7 +175,7 @@ def test_sub_networks_without_source_text_are_those_of_the_network_around_them(g
     assert_equal_networks(load(data), generator)
     assert capsys.readouterr().out == ''
     with pytest.raises(UserError, match='its G_mapping may be that of'):
-        pickle.loads(data)  # sees the sub-networks first
+        pickle.loads(data)  # this reads the sub-networks first
 
 
 def test_theano_networks_are_named():

@@ -1,4 +1,4 @@
-"""Networks of StyleGAN and Progressive GAN: golden outputs and gradients, variable tables, equal forms."""
+"""Test the networks of StyleGAN and Progressive GAN: golden figures, variable tables, equivalent forms."""
 
 import contextlib
 
@@ -141,7 +141,7 @@ def test_latents_of_progressive_gan_are_as_wide_as_its_first_feature_maps(sessio
 
 
 def test_networks_built_for_gpus_give_the_same_images_and_scores():
-    """The layout is channels-first there."""
+    """On GPUs, the layout is channels-first."""
     def evaluate(*inputs):
         kwargs = dict(structure='linear', randomize_noise=False)
         return [net.get_output_for(x, *[None] * (net.num_inputs - 1), **kwargs)

@@ -1,4 +1,4 @@
-"""Networks of StyleGAN2: golden outputs and gradients, variable tables, equal forms."""
+"""Test the networks of StyleGAN2: golden figures, variable tables, equivalent forms."""
 
 import contextlib
 
@@ -63,7 +63,7 @@ def _run(net, **kwargs):
 
 
 def test_fused_and_unfused_modulated_convolution_agree_in_training(generator):
-    """This holds for images and gradients."""
+    """Images and gradients agree."""
     latents = tf.constant(golden_input('latents', [3, 8]))
     results = []
     for fused in (False, True):
@@ -109,7 +109,7 @@ def test_demodulated_weights_have_unit_norm(session):
 
 
 def test_networks_built_for_gpus_give_the_same_images_and_scores():
-    """The layout is channels-first there, and layers may be one grouped convolution for all samples."""
+    """On GPUs, the layout is channels-first, and a layer may be one grouped convolution for all samples."""
     def evaluate(latents):
         images = [G.get_output_for(latents, None, randomize_noise=False, fused_modconv=fused)
                   for fused in (True, False)]
@@ -126,7 +126,7 @@ def test_networks_built_for_gpus_give_the_same_images_and_scores():
 
 
 def test_half_precision_gives_nearly_the_same_images_and_scores(session):
-    """Activations are smooth: at the kink of lrelu, rounding may change a gradient."""
+    """Activations are smooth, because at the kink of lrelu rounding may change a gradient."""
     results = []
     for dtype in ('float32', 'float16'):
         G, D = (build(func_name, resolution=8, label_size=2, dtype=dtype, nonlinearity='swish',

@@ -1,4 +1,4 @@
-"""Networks of StyleGAN2-ADA: golden outputs and gradients, and agreement with StyleGAN2's."""
+"""Test the networks of StyleGAN2-ADA: golden figures, and agreement with StyleGAN2's networks."""
 
 import re
 import zlib
@@ -37,7 +37,7 @@ def test_golden_cases_have_the_same_variables_outputs_and_gradients(cases, sessi
 
 
 # Results of the published code for networks of 32x32 pixels with the values of `_numbered_value`: arguments,
-# classes, then mean, standard deviation and samples, once for each evaluation.
+# classes, then mean, standard deviation and samples for each evaluation.
 PUBLISHED_SIZE = dict(num_channels=3, resolution=32, fmap_base=512, fmap_max=32)
 EIGHT_TAPS = [1, 2, 3, 4, 4, 3, 2, 1]
 PUBLISHED_IMAGES = [
@@ -127,14 +127,17 @@ def _network(func_name, **kwargs):
 
 
 def _joined(values, suffix):
-    """Remove the scalars whose names end in `suffix` and return them as one array: each is a sum whose terms
-    almost cancel, so its rounding error is measured against the largest of them."""
+    """Remove the scalars whose names end in `suffix` and return them as one array.
+
+    Each is a sum of terms that almost cancel, so its rounding error is measured relative to the largest of
+    them.
+    """
     return np.array([values.pop(name) for name in list(values) if name.endswith(suffix)])
 
 
 @pytest.mark.parametrize('architecture', ['skip', 'resnet', 'orig'])
 def test_in_single_precision_the_networks_are_those_of_stylegan2(architecture, session):
-    """This holds in training, for gradients and the running mean of W, too."""
+    """Networks in training, their gradients and the running mean of W agree."""
     results = []
     for module, D_name in ((MODULE, 'D_main'), ('training.networks_stylegan2', 'D_stylegan2')):
         G = _network(f'{module}.G_main', architecture=architecture, **SMALL_G)
@@ -154,7 +157,7 @@ def test_in_single_precision_the_networks_are_those_of_stylegan2(architecture, s
 
 @pytest.mark.parametrize(('num_fp16_res', 'tolerance'), [(0, 1e-5), (1, 0.01)])
 def test_networks_built_for_gpus_agree_fused_and_unfused_with_those_for_cpus(num_fp16_res, tolerance):
-    """The layout is channels-first there, and layers may be one grouped convolution for all samples."""
+    """On GPUs, the layout is channels-first, and a layer may be one grouped convolution for all samples."""
     def evaluate(latents, num_fp16_res=0):
         images = [G.get_output_for(latents, None, randomize_noise=False, fused_modconv=fused,
                                    num_fp16_res=num_fp16_res) for fused in (True, False)]
@@ -175,8 +178,8 @@ def test_networks_built_for_gpus_agree_fused_and_unfused_with_those_for_cpus(num
 
 @pytest.mark.parametrize('architecture', ['skip', 'resnet'])
 def test_half_precision_gives_nearly_the_same_images_scores_and_gradients(architecture, session):
-    """Settings are those of the published runs, but with smooth activations: at the kink of lrelu, rounding
-    may change a gradient."""
+    """Settings are those of the published runs, but with smooth activations, because at the kink of lrelu
+    rounding may change a gradient."""
     size = dict(resolution=16, fmap_base=128, fmap_max=16, architecture=architecture, nonlinearity='swish')
     G = _network(G_MAIN, **size, latent_size=8, dlatent_size=8, mapping_layers=2, label_size=3)
     D = _network(D_MAIN, **size, label_size=3)
@@ -210,7 +213,7 @@ def test_only_the_highest_resolutions_run_in_half_precision(session):
 
 
 def test_large_styles_do_not_overflow_half_precision(session):
-    """Styles are normalized before the convolution; demodulation undoes it."""
+    """Styles are normalized before the convolution, and demodulation cancels the factor."""
     x, y = golden_input('x', [2, 6, 5, 5]), golden_input('y', [2, 4])
     results = []
     for dtype, scale in ((tf.float32, 1), (tf.float32, 1e4), (tf.float16, 1e4)):
@@ -300,7 +303,7 @@ def test_adaptive_dropout_has_the_strength_of_the_augmentation(session):
 
 @pytest.mark.parametrize('architecture', ['skip', 'resnet'])
 def test_adaptive_dropout_is_in_front_of_every_bias_but_the_last(architecture, session):
-    """A dropout that doubles all channels equals doubled weights."""
+    """A dropout that doubles all channels is equivalent to doubled weights."""
     net = _network(D_MAIN, architecture=architecture, adaptive_dropout=np.log(2), **SMALL)
     with tflib.random.replaced(normal=lambda shape, *args, **kwargs: tf.ones(shape)):
         scores = session.run(net.get_output_for(tf.constant(IMAGES), None, augment_strength=1))

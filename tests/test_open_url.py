@@ -1,4 +1,4 @@
-"""is_url and open_url as published; test_downloads.py has the ways in which servers fail."""
+"""Test is_url and open_url as published. test_downloads.py covers failing servers."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ from tests.download_server import answer
 
 @pytest.fixture
 def server(monkeypatch):
-    """Server with `answers` {path: [answer, ...]} and `asked`, the paths so far."""
+    """Run a server with `answers` {path: [answer, ...]} and the list `asked` of requested paths."""
     monkeypatch.setattr(downloads, 'FIRST_WAIT_SECONDS', 0)
     monkeypatch.setenv('NO_PROXY', '127.0.0.1')
     with download_server.running() as running:

@@ -1,4 +1,4 @@
-"""Bias and activation, FIR resampling and its convolutions: golden values and gradients of two orders."""
+"""Test bias and activation, FIR resampling and its convolutions: golden values, gradients of two orders."""
 
 import functools
 import re
@@ -19,7 +19,7 @@ K1331 = [1, 3, 3, 1]
 
 
 def _case_inputs(case):
-    """Inputs and keyword arguments of a golden case."""
+    """Return the inputs and keyword arguments of a golden case."""
     name, kwargs = case['name'], dict(case['kwargs'])
     if name.startswith('fused_bias_act'):
         variants = {'2d': ('a2/x', 'a2/b', 1), 'axis3': ('a3/x', 'a2/b', 1)}
@@ -33,7 +33,7 @@ def _case_inputs(case):
 
 
 def _build_case(case):
-    """-> tensors of the value, the first-order gradients and the second-order ones."""
+    """Return tensors of the value, the first-order gradients and the second-order ones."""
     function = re.match(r'[a-z_0-9]+', case['name']).group()
     values, kwargs = _case_inputs(case)
     inputs = [tf.constant(value) for value in values]
@@ -103,7 +103,8 @@ def test_upfirdn_agrees_with_a_direct_sum_for_uneven_factors_and_kernels(session
 
 
 def test_gradients_of_upfirdn_of_any_order_are_exact(session):
-    """Against a dense matrix: the op is linear, so its Jacobian is what it does to unit images."""
+    """The op is linear, so its outputs for unit images give its Jacobian as a dense matrix to compare
+    with."""
     x = tf.constant(golden_input('jac/x', [1, 4, 5, 1]))
     op = functools.partial(upfirdn_2d.upfirdn_2d, k=golden_input('jac/k', [3, 2]), upx=2, downy=2, padx0=1,
                            pady0=2, pady1=-1)
@@ -195,7 +196,7 @@ def test_biases_run_along_any_axis_and_may_be_empty(session):
 
 @pytest.mark.parametrize('act', ['tanh', 'sigmoid', 'elu', 'selu', 'softplus', 'swish'])
 def test_second_order_gradients_count_the_incoming_gradient(act, session):
-    """d/dx of sum(g * dy * gain * f'(x)) against differences of f'; the published kernels leave out dy."""
+    """Compare d/dx of sum(g * dy * gain * f'(x)) with differences of f'. The published kernels omit dy."""
     u = np.linspace(-2.9, 3.1, 9)
     step = 1e-5
     x = tf.placeholder(tf.float64, [9])

@@ -1,4 +1,5 @@
-"""Updates follow Adam in NumPy, however gradients are gathered; overflows change the loss scaling only."""
+"""Test that updates follow Adam in NumPy for any source of gradients, and that overflows change only loss
+scaling."""
 
 import dataclasses
 
@@ -17,7 +18,7 @@ BAD = [np.nan, 1.0, 1.0]
 
 
 class NumpyAdam:
-    """Adam in float64, as in Algorithm 1 of Kingma and Ba (2015), with epsilon as TensorFlow has it."""
+    """Adam in float64, as in Algorithm 1 of Kingma and Ba (2015), with TensorFlow's definition of epsilon."""
 
     def __init__(self, value, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):
         self.value = np.array(value, np.float64)
@@ -36,7 +37,7 @@ class NumpyAdam:
 
 @dataclasses.dataclass
 class Problem:
-    """A variable with a loss that has any gradient one likes, and an Optimizer for it."""
+    """A variable with a loss that has any given gradient, and an Optimizer for it."""
 
     optimizer: tflib.Optimizer
     var: tf.Variable
@@ -44,7 +45,7 @@ class Problem:
     op: tf.Operation
 
     def step(self, gradient):
-        """-> the variable after one evaluation with this gradient"""
+        """Evaluate once with this gradient. -> value of the variable."""
         tflib.run(self.op, {self.gradient: gradient})
         return tflib.run(self.var)
 
@@ -186,7 +187,7 @@ SCALING = dict(use_loss_scaling=True, loss_scaling_init=64.0, loss_scaling_inc=0
 
 
 def loss_scaling_after(problem, gradient):
-    """log2 of the factor after an evaluation with this gradient."""
+    """Evaluate once with this gradient. -> log2 of the loss scale."""
     problem.step(gradient)
     return tflib.run(problem.optimizer.get_loss_scaling_var(problem.var.device))
 
@@ -205,7 +206,7 @@ def test_loss_scaling_grows_with_good_updates_and_shrinks_with_overflows(session
 
 def test_loss_scaling_shrinks_until_scaled_gradients_fit_into_float32(session):
     problem = make_problem(tf_optimizer=SGD, learning_rate=1e-23, **SCALING)
-    large = [1e23, 0.0, 0.0]  # times 2^64 or 2^54 it is too large
+    large = [1e23, 0.0, 0.0]  # too large when multiplied by 2^64 or 2^54
     assert_values(problem.step(large), START)
     assert loss_scaling_after(problem, large) == 44.0
     assert_values(problem.step(large), np.array(START) - [1, 0, 0])
@@ -238,7 +239,7 @@ def test_sharing_optimizers_step_one_adam(session, tf_optimizer):
     main, adam = make_problem(**kwargs), NumpyAdam(START, 0.1, beta1=0.5)
     gradients = random_gradients(4)
     assert_values(main.step(gradients[0]), adam.step(gradients[0]))
-    # What is made later leaves the state as it is by then.
+    # Optimizers that are added later keep the current state.
     reg = make_problem(var=main.var, name='Reg', share=main.optimizer, minibatch_multiplier=2, **kwargs)
     assert_values(main.step(gradients[1]), adam.step(gradients[1]))
     reg.step(gradients[2])

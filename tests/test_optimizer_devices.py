@@ -1,4 +1,4 @@
-"""Several devices train as one: minibatches, accumulation, loss scaling and shared state over CPU devices."""
+"""Test training on several CPU devices: minibatches, accumulation, loss scaling and shared state."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ FOUR_DEVICES = {**QUICK, **tflib.device_config(4)}
 
 @pytest.fixture
 def four_devices():
-    """A session with four CPU devices."""
+    """Open a session with four CPU devices."""
     with fresh_session(FOUR_DEVICES) as opened:
         yield opened
 
@@ -25,7 +25,8 @@ def num_collectives():
 
 
 def make_problem(gradients, **kwargs):
-    """Optimizer of a variable with one gradient [3] per device. -> it, its op, the copies of the variable."""
+    """Build an optimizer for a variable with one gradient [3] per device. -> optimizer, op, copies of the
+    variable."""
     optimizer, copies = tflib.Optimizer(**kwargs), []
     for index, gradient in enumerate(gradients):
         with tf.device(f'/cpu:{index}'):
@@ -41,7 +42,7 @@ def assert_all_equal(copies, expected):
 
 
 def regression(device, x, y):
-    """Two variables on a device and the mean squared error of a linear model."""
+    """Create two variables on a device and the mean squared error of a linear model."""
     with tf.device(device):
         weight, bias = tf.Variable(np.ones([2, 1], np.float32)), tf.Variable(np.zeros([1], np.float32))
         tflib.run([weight.initializer, bias.initializer])
@@ -112,7 +113,7 @@ def test_two_optimizers_update_in_one_call(four_devices):
 
 
 def adam_on(count, gradients):
-    """Values of the variable after main, reg, main on `count` devices, with state shared by main and reg."""
+    """Run main, reg, main with shared state on `count` devices. -> values of the variable."""
     args = dict(learning_rate=0.1, beta1=0.5)
     main, main_op, copies = make_problem([tf.constant(value) for value in gradients[:count]], **args)
     reg = tflib.Optimizer(name='Reg', share=main, **args)

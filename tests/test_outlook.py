@@ -1,4 +1,4 @@
-"""Estimates for this machine: pictures that shrink on CPUs, trainings of months that are announced."""
+"""Test estimates for this machine: smaller image grids on CPUs, and warnings about very long training."""
 
 import numpy as np
 import PIL.Image
@@ -20,7 +20,7 @@ def G(module_session):
 
 @pytest.fixture
 def slow(monkeypatch):
-    """A machine without a GPU, with one core that makes an image of `G` in a second."""
+    """Pretend to be a machine with one core and no GPU, which takes a second for an image of `G`."""
     monkeypatch.setattr(outlook, 'on_cpu', lambda: True)
     monkeypatch.setattr(outlook.os, 'cpu_count', lambda: 1)
     monkeypatch.setattr(outlook, 'multiply_adds', lambda net: outlook.MULTIPLY_ADDS_PER_CORE)
@@ -90,7 +90,7 @@ def _pictures(run_dir):
 
 
 def test_a_run_with_a_small_grid_resumes_with_it_and_says_how_long_it_takes(slow, tmp_path, monkeypatch):
-    """The second part finds a faster machine, and keeps the grid."""
+    """The second part runs on a faster machine but keeps the grid."""
     monkeypatch.setattr(outlook, 'LONG_DAYS', 0)
     grid_args = dict(size='1080p', layout='random')
     one = start(write_data(tmp_path), tmp_path, grid_args=grid_args, total_kimg=0.016)
@@ -108,7 +108,7 @@ def test_a_run_with_a_small_grid_resumes_with_it_and_says_how_long_it_takes(slow
 
 @pytest.mark.long
 def test_a_smaller_grid_changes_nothing_else(slow, tmp_path):
-    """Its latents are those of the upper left, and all random numbers stay the same."""
+    """Its latents are the upper left corner of the full grid, and all other random numbers stay the same."""
     write_data(tmp_path)
     runs = [start(tmp_path, tmp_path / str(seconds), grid_args=dict(size='1080p', layout='random'),
                   total_kimg=0.008, cpu_grid_seconds=seconds, tf_config={'rnd.np_random_seed': 1})

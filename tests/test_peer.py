@@ -1,6 +1,6 @@
-"""python -m benchmarks.peer: what is needed, in whose turn what runs, and which ratio comes out.
+"""Test python -m benchmarks.peer: its requirements, the order of turns, and the ratio.
 
-The peer is a stand-in, and so is its PyTorch.
+Both the peer and its PyTorch are stand-ins.
 """
 
 import ast
@@ -22,29 +22,29 @@ from tests import dataset_files, peer_checkout
 from training import misc
 
 PIECE = rounds.Piece('images', 'generation', 's/image', 2, 'generate', dict(resolution=8, minibatch=2))
-AS_IT_COMES, HUGE = 'peer as it comes', 'peer, huge pages'
+AS_IT_COMES, HUGE = 'peer, defaults', 'peer, huge pages'
 
 
 @pytest.fixture
 def repo(tmp_path):
-    """A stand-in checkout."""
+    """Write a stand-in checkout."""
     return str(peer_checkout.write_repo(tmp_path / 'repo'))
 
 
 @pytest.fixture
 def python(tmp_path):
-    """A Python with a stand-in for PyTorch."""
+    """Write a Python with a stand-in for PyTorch."""
     return str(peer_checkout.write_python(tmp_path / 'peer'))
 
 
 @pytest.fixture
 def peers(repo, python):
-    """The peer in both of its settings."""
+    """Return the peer in both of its settings."""
     return sides.peers(python, repo, glibc=True)
 
 
 def _run(*flags):
-    """-> status, stderr of the command, and whether TensorFlow was loaded."""
+    """Run the command. -> status, stderr, whether TensorFlow was loaded."""
     code = ('import sys; from benchmarks.peer import __main__ as command; from dnnlib import cli\n'
             'try: cli.run_script(command.main)\n'
             'finally: print("tensorflow" in sys.modules)')
@@ -54,7 +54,7 @@ def _run(*flags):
 
 
 def _refused(*flags):
-    """-> the only line of a command that ends with status 2 and has not loaded TensorFlow."""
+    """Check that the command exits with status 2 and without loading TensorFlow. -> its only line."""
     status, errors, has_loaded = _run(*flags)
     assert (status, has_loaded) == (2, False)
     line, = errors.splitlines()
@@ -110,7 +110,7 @@ def test_sides_take_turns_and_each_is_the_first_in_some_round(monkeypatch, peers
 
 
 def test_both_sides_draw_and_the_peer_gets_huge_pages(peers, capsys):
-    """Ours in earnest; the stand-in is faster with huge pages."""
+    """Our side is real. The stand-in is faster with huge pages."""
     all_sides = [sides.ours(), *peers]
     results = command.measure([PIECE], all_sides, rounds=1, seconds=0)
     command.report(results, all_sides, rounds=1)
@@ -172,7 +172,7 @@ def test_the_peer_as_it_comes_has_no_tunables_of_this_process(monkeypatch, repo,
 
 
 def test_the_peer_trains_in_all_four_phases(tmp_path, peers):
-    """The stand-in loss checks how often each comes, with which images and for which network."""
+    """The stand-in loss checks each phase: its frequency, its images and its network."""
     pixels = list(range(256)) * 4 * 49
     dataset_files.write_idx(tmp_path / dataset_files.IMAGES_GZ, 0x803, [64, 28, 28], pixels)
     arguments = dict(mnist_dir=str(tmp_path), fmap_base=64, fmap_max=4)
@@ -189,8 +189,8 @@ def test_a_peer_that_fails_in_the_middle_is_named_with_its_last_line(tmp_path, p
     results = command.measure([PIECE], all_sides, rounds=3, seconds=0)
     with pytest.raises(UserError) as caught:
         command.report(results, all_sides, rounds=3)
-    assert str(caught.value) == ('without a result: images: peer as it comes: ended with status 1; its last '
-                                 'line: MemoryError: out of stand-in memory')
+    assert str(caught.value) == ('no result for images: peer, defaults: exited with status 1; last line: '
+                                 'MemoryError: out of stand-in memory')
     assert 'no result' in capsys.readouterr().out
 
 
@@ -208,21 +208,21 @@ def test_without_flags_both_needs_are_told():
 
 
 def test_a_missing_checkout_is_told(python):
-    assert '--repo=/nowhere: there is no such folder' in _refused('--repo=/nowhere', f'--python={python}')
+    assert '--repo=/nowhere: no such folder' in _refused('--repo=/nowhere', f'--python={python}')
 
 
 def test_a_folder_that_is_something_else_is_told(python, repo):
     pathlib.Path(repo, 'training/networks.py').unlink()
     line = _refused(f'--repo={repo}', f'--python={python}')
-    assert 'is no checkout of stylegan2-ada-pytorch, as it has no training/networks.py' in line
+    assert 'not a checkout of stylegan2-ada-pytorch, as it has no training/networks.py' in line
 
 
 def test_a_missing_interpreter_is_told(repo):
-    assert '--python=/nowhere/python: is no program' in _refused(f'--repo={repo}', '--python=/nowhere/python')
+    assert '--python=/nowhere/python: not a program' in _refused(f'--repo={repo}', '--python=/nowhere/python')
 
 
 def test_a_program_that_is_no_python_is_told(repo):
-    assert '--python=true: is no Python' in _refused(f'--repo={repo}', '--python=true')
+    assert '--python=true: not a Python' in _refused(f'--repo={repo}', '--python=true')
 
 
 def test_an_interpreter_without_pytorch_is_told_how_to_get_it(repo, tmp_path):

@@ -1,4 +1,4 @@
-"""metrics.perceptual_path_length: the path between two latents."""
+"""Test the path between two latents in metrics.perceptual_path_length."""
 
 import numpy as np
 

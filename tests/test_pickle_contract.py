@@ -1,4 +1,4 @@
-"""Snapshots can be read elsewhere: with NumPy 1, and by the PyTorch versions, with equal images."""
+"""Test that other readers get the same images from snapshots: NumPy 1 and the PyTorch versions."""
 
 import pickletools
 
@@ -53,7 +53,7 @@ def test_pytorch_readers_make_the_same_images_of_a_snapshot(exported, networks, 
 
 @pytest.mark.parametrize('batch', [3, 8])
 def test_pytorch_readers_give_the_same_scores(batch, networks, snapshot):
-    """This includes groups of 4, which is not the default of the readers."""
+    """The minibatches include groups of 4, which is not the readers' default."""
     images = golden_input('images', [batch, 3, 16, 16])
     _, D, _ = pytorch_readers.read(snapshot)
     expected = networks[1].run(images, None)
@@ -103,7 +103,7 @@ def test_the_file_holds_what_old_versions_read(snapshot):
     assert max(opcode.proto for opcode, _, _ in opcodes) <= 4
     assert b'numpy._core' not in data
     assert 'EasyDict' not in {argument for _, argument, _ in opcodes if isinstance(argument, str)}
-    assert data.count(b'def G_main(') == 1  # of seven networks
+    assert data.count(b'def G_main(') == 1  # although there are seven networks
 
 
 def test_a_snapshot_comes_back_and_is_written_again_unchanged(networks, snapshot, tmp_path):

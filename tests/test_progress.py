@@ -1,4 +1,4 @@
-"""Long work says what it does; short work says nothing."""
+"""Test that long work reports its progress and short work prints nothing."""
 
 import io
 import sys
@@ -12,7 +12,7 @@ from dnnlib.progress import Progress, announced, shown
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Time that passes when the test says so: [seconds]."""
+    """Return a clock that only the test advances: [seconds]."""
     now = [1000.0]
     monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
     monkeypatch.setattr(sys, '__stderr__', io.StringIO())

@@ -1,4 +1,4 @@
-"""dnnlib.tflib.random: the one source of random tensors."""
+"""Test dnnlib.tflib.random, the only source of random tensors."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_an_error_or_an_unknown_name_leaves_the_generators_alone(session):
 
 
 def _counted(session, seed=3, towers=(0,)):
-    """-> function: step -> numbers of two draws per tower."""
+    """Return a function: step -> numbers of two draws per tower."""
     step = tf.placeholder(tf.int64, [])
     draws = []
     with random.counted(seed, step):

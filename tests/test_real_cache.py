@@ -1,4 +1,4 @@
-"""metrics.real_cache returns the statistics of real images, and only those of the same origin."""
+"""Test that metrics.real_cache returns the statistics of real images only for the same data."""
 
 import os
 import subprocess
@@ -22,13 +22,13 @@ def statistics():
 
 @pytest.fixture
 def cache(tmp_path):
-    """Path of a file in a folder that does not exist yet."""
+    """Return the path of a file in a folder that does not exist yet."""
     return str(tmp_path / 'cache' / 'reals.pkl')
 
 
 @pytest.fixture
 def data_dir(tmp_path):
-    """Folder of a data set with files that are larger than the part that is read of them."""
+    """Write a data set whose files are larger than the part of them that is read."""
     folder = tmp_path / 'data' / 'tiny'
     folder.mkdir(parents=True)
     for name, size in [('tiny-r04.tfrecords', 3_000_000), ('tiny-r03.tfrecords', 700),

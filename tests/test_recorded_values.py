@@ -1,4 +1,4 @@
-"""TensorBoard shows every value of a training, finite and computed from the images trained on."""
+"""Test that TensorBoard shows all values of a training, finite and computed from the training images."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ METRIC = dict(func_name='metrics.frechet_inception_distance.FID', name='fid', nu
               minibatch_per_gpu=8)
 ITERATIONS, REPEATS, MINIBATCH = 3, 2, 4
 
-# Where regularizers are steps of their own: what each step records. All else records all that its loss does.
+# What each step records if regularizers are separate steps. Otherwise a step records all values of its loss.
 LAZY = {
     'G_train': [],
     'G_reg': ['Loss/pl_lengths', 'Loss/pl_penalty'],
@@ -42,9 +42,9 @@ OF_STYLEGAN2 = {'scores/real', 'scores/fake', 'gradient_penalty', 'pl_lengths', 
 
 
 class Seen:
-    """The values that the losses hand to `autosummary`, as tensors of their own, looked at before each step.
+    """Collects the tensors that losses pass to `autosummary` and evaluates them before each step.
 
-    A look has no effect on the run: all variables are set back.
+    An evaluation has no effect on the run, as all variables are restored.
     """
 
     def __init__(self):
@@ -53,7 +53,7 @@ class Seen:
         self.values = {}                   # (images shown before the iteration, name): [array]
 
     def recording(self, network, values):
-        """Stand-in for `autosummary` inside a loss."""
+        """Replace `autosummary` inside a loss."""
         record = tflib.autosummary.autosummary
 
         def autosummary(name, value, *args, **kwargs):
@@ -62,7 +62,7 @@ class Seen:
         return autosummary
 
     def call_loss(self, func_name, **kwargs):
-        """Stand-in for `call_func_by_name`."""
+        """Replace `call_func_by_name`."""
         network = 'D' if 'reals' in kwargs else 'G'
         stand_in = self.recording(network, self.tensors)
         with contextlib.ExitStack() as stack:
@@ -73,7 +73,7 @@ class Seen:
         return result
 
     def look(self, trainer, step):
-        """Evaluate what the step will record."""
+        """Evaluate the values that the step will record."""
         names = LAZY[step] if trainer.graph.G_reg_interval is not None else list(self.tensors[step[0]])
         tensors = {name: self.tensors[step[0]][name] for name in names if name in self.tensors[step[0]]}
         if step.endswith('reg') and tensors:
@@ -87,7 +87,7 @@ class Seen:
             self.values.setdefault((trainer.sched_nimg, name), []).extend(arrays)
 
     def run_step(self, trainer, *ops):
-        """Stand-in for `Trainer._run`."""
+        """Replace `Trainer._run`."""
         for step in LAZY:
             op = getattr(trainer.graph, step)
             if op in ops:
@@ -97,13 +97,13 @@ class Seen:
     run = Trainer._run
 
     def means(self, name):
-        """Mean over each iteration."""
+        """Return the mean of each iteration."""
         starts = sorted({nimg for nimg, seen in self.values if seen == name})
         return [np.mean([np.mean(array) for array in self.values[nimg, name]]) for nimg in starts]
 
 
 def _settings(config, num_gpus):
-    """The settings of a configuration for images of 8x8 pixels, with a tick per iteration."""
+    """Return the settings of a configuration for images of 8x8 pixels, with one iteration per tick."""
     settings = config_settings(config, num_gpus)
     tiny = dict(fmap_base=32, fmap_max=4)
     size = MINIBATCH * num_gpus
@@ -122,7 +122,7 @@ def _settings(config, num_gpus):
 
 
 def _train(folder, config, num_gpus=1, **changes):
-    """-> what the losses had, {name: [value per tick]} of TensorBoard."""
+    """Train. -> `Seen`, and {name: [value per tick]} from TensorBoard."""
     seen = Seen()
     resumed_runs.write_data(folder)
     table = metric_stand_ins.sources(feature_networks.SOURCES, size=8)
@@ -139,7 +139,8 @@ def _train(folder, config, num_gpus=1, **changes):
 @pytest.fixture(scope='module', params=[
     *CONFIGS, *(pytest.param(config, marks=pytest.mark.long) for config in OTHER_CONFIGS)])
 def run(request, tmp_path_factory):
-    """-> configuration, what its losses had, what TensorBoard shows; with loss scaling in one of them."""
+    """Train with each configuration, one of them with loss scaling. -> configuration, `Seen`, TensorBoard
+    values."""
     scaling = dict(use_loss_scaling=True, loss_scaling_init=4.0)
     changes = dict(G_opt_args=scaling, D_opt_args=scaling) if request.param == 'stylegan' else {}
     return request.param, *_train(tmp_path_factory.mktemp('run'), request.param, **changes)

@@ -1,4 +1,4 @@
-"""A run that stops and resumes ends bit-for-bit as one that never stopped."""
+"""Test that a run that stops and resumes is bit-for-bit identical to one that never stopped."""
 
 import contextlib
 import signal
@@ -87,13 +87,13 @@ def test_a_run_that_stops_every_few_iterations_ends_as_one_in_one_go(case, data_
 
 
 def D_not_finite_on_the_last_device(G, D, opt, training_set, minibatch_size, reals, labels):
-    """`D_not_finite` on the second of two devices."""
+    """Apply `D_not_finite` on the second of two devices."""
     loss = D_logistic if reals.device.endswith(':0') else D_not_finite
     return loss(G, D, opt, training_set, minibatch_size, reals, labels)
 
 
 def variables_of(path, prefix):
-    """{name: value} of a training state."""
+    """Return {name: value} of a training state."""
     reader = tf.train.load_checkpoint(f'{path}/variables')
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()
             if name.startswith(prefix)}
@@ -120,7 +120,7 @@ def test_a_stop_between_steps_that_are_skipped_changes_nothing_and_one_bad_devic
 
 
 def D_not_finite(G, D, opt, training_set, minibatch_size, reals, labels):
-    """A loss that is NaN in its second evaluation, and from the fifth on."""
+    """Return a loss that is NaN in its second evaluation and from the fifth on."""
     loss, _ = D_logistic(G, D, opt, training_set, minibatch_size, reals, labels)
     with tf.control_dependencies(None):
         count_var = tf.Variable(0.0, trainable=False)

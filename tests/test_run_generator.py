@@ -1,4 +1,4 @@
-"""run_generator.py and pretrained_networks.py: files, seeds, style mixing, errors; golden images."""
+"""Test run_generator.py and pretrained_networks.py: files, seeds, style mixing, errors, golden images."""
 
 import collections
 import runpy
@@ -22,13 +22,13 @@ G_MAIN = 'training.networks_stylegan2.G_main'
 D_STYLEGAN2 = 'training.networks_stylegan2.D_stylegan2'
 CDN = 'https://nvlabs-fi-cdn.nvidia.com/'
 DRIVE = 'https://drive.google.com/uc?id='
-NUM_LAYERS = 6  # of a network of resolution 16
+NUM_LAYERS = 6  # of a network with resolution 16
 UINT8 = dict(func=tflib.convert_images_to_uint8, nchw_to_nhwc=True)
 
 
 @pytest.fixture(scope='module', params=[3, 1], ids=['rgb', 'grey'])
 def network_pkl(request, module_session, tmp_path_factory):
-    """File of (G, D, Gs) that draw small images."""
+    """Write (G, D, Gs) that generate small images to a file."""
     shape = dict(num_channels=request.param, resolution=16, fmap_base=64, fmap_max=8)
     G = tflib.Network('G', func_name=G_MAIN, latent_size=8, dlatent_size=8, mapping_fmaps=8, **shape)
     D = tflib.Network('D', func_name=D_STYLEGAN2, **shape)
@@ -40,7 +40,7 @@ def network_pkl(request, module_session, tmp_path_factory):
 
 
 def run(command, network_pkl, result_dir, *flags):
-    """Call the script. -> (folder that it wrote, Gs as it was left)."""
+    """Run the script. -> the run directory, Gs with its final variables."""
     flags = [command, f'--network={network_pkl}', f'--result-dir={result_dir}', *flags]
     run_generator.main(flags)
     run_dir = sorted(result_dir.iterdir())[-1]
@@ -50,20 +50,20 @@ def run(command, network_pkl, result_dir, *flags):
 
 
 def read_png(path, Gs):
-    """-> [H,W,C] of a picture in the mode that belongs to the network."""
+    """Read an image [H,W,C] and check that its mode fits the network."""
     with PIL.Image.open(path) as image:
         assert (image.format, image.mode) == ('PNG', {1: 'L', 3: 'RGB'}[Gs.output_shape[1]])
         return np.asarray(image).reshape(image.height, image.width, -1)
 
 
 def assert_same_picture(actual, expected):
-    """Sums in another order may round a pixel to its neighbour value."""
+    """Check that images are equal up to 1, as a different order of summation may change the rounding."""
     assert actual.shape == expected.shape
     assert np.abs(actual.astype(int) - expected).max() <= 1
 
 
 def picture_of_seed(Gs, seed, psi):
-    """What `generate-images` draws, step by step."""
+    """Compute the image of `generate-images` step by step."""
     rnd = np.random.RandomState(seed)
     z = rnd.randn(1, 8)
     for layer_idx, size in enumerate([4, 8, 8, 16, 16]):
@@ -112,7 +112,7 @@ def test_no_grid_unless_asked_for(network_pkl, tmp_path):
 # style-mixing-example
 
 def mixed_picture(Gs, row, col, layers, psi):
-    """What `style-mixing-example` draws, step by step."""
+    """Compute the image of `style-mixing-example` step by step."""
     w = [Gs.components.mapping.run(np.random.RandomState(seed).randn(1, 8), None)[0] for seed in (row, col)]
     w = [Gs.get_var('dlatent_avg') * (1 - psi) + x * psi for x in w]
     w[0][layers] = w[1][layers]
@@ -277,7 +277,7 @@ def test_a_published_key_is_loaded_from_its_url(network_pkl, monkeypatch):
 
 @pytest.fixture(scope='module')
 def labelled_pkl(module_session, tmp_path_factory):
-    """File of networks that draw three classes."""
+    """Write networks that generate three classes to a file."""
     shape = dict(num_channels=1, resolution=8, label_size=3, fmap_base=32, fmap_max=4)
     G = tflib.Network('G', func_name=G_MAIN, latent_size=4, dlatent_size=4, mapping_fmaps=4, **shape)
     D = tflib.Network('D', func_name=D_STYLEGAN2, **shape)

@@ -1,4 +1,4 @@
-"""run_metrics.py: whole runs with stand-ins for the feature networks, and what is refused before a run."""
+"""Test run_metrics.py: whole runs with stand-in feature networks, and errors before a run."""
 
 import json
 
@@ -18,7 +18,7 @@ from training.data.export import TFRecordExporter
 
 @pytest.fixture(scope='module')
 def data_dir(tmp_path_factory):
-    """A folder with two data sets of 8x8 images, one of grey images, and two generators."""
+    """Write two data sets of 8x8 images, one of grey images, and two generators to a folder."""
     path = tmp_path_factory.mktemp('data')
     images = np.random.RandomState(1).randint(256, size=[48, 3, 8, 8]).astype(np.uint8)
     for name, part in (('tiny', images[:24]), ('held-out', images[24:]), ('grey', images[:24, :1])):
@@ -35,7 +35,7 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch, tmp_path):
-    """Stand-ins for the feature networks and an empty cache."""
+    """Use stand-ins for the feature networks and an empty cache."""
     table = metric_stand_ins.sources(feature_networks.SOURCES, size=8)
     monkeypatch.setattr(feature_networks, 'SOURCES', table)
     monkeypatch.setenv('DNNLIB_CACHE_DIR', str(tmp_path / 'cache'))
@@ -43,7 +43,7 @@ def stand_ins(monkeypatch, tmp_path):
 
 @pytest.fixture
 def script(data_dir, tmp_path):
-    """Function of further flags that runs the script on the data set."""
+    """Return a function that runs the script on the data set with further flags."""
     flags = [f'--data-dir={data_dir}', f'--network={data_dir / "a.pkl"}', '--dataset=tiny',
              f'--result-dir={tmp_path}']
     return lambda *more: cli.run_script(lambda: run_metrics.main([*flags, *more]))

@@ -1,4 +1,4 @@
-"""run_training.py: what the flags mean, and what is refused before anything runs."""
+"""Test run_training.py: the settings that flags produce, and errors before anything runs."""
 
 import inspect
 import json
@@ -23,7 +23,7 @@ from training.training_loop import training_loop
 
 @pytest.fixture
 def data_dir(tmp_path):
-    """A folder with a data set of one empty file."""
+    """Create a folder with a data set of one empty file."""
     (tmp_path / 'ffhq').mkdir()
     (tmp_path / 'ffhq' / 'ffhq-r08.tfrecords').touch()
     return tmp_path
@@ -31,7 +31,8 @@ def data_dir(tmp_path):
 
 @pytest.fixture
 def submitted(monkeypatch):
-    """What main() hands over, instead of a run: [(SubmitConfig, function name, settings), ...]."""
+    """Collect the submissions of main() instead of running them: [(SubmitConfig, function name, settings),
+    ...]."""
     calls = []
     monkeypatch.setattr(run_training, 'check_files', lambda args, settings: None)
     monkeypatch.setattr(dnnlib, 'submit_run', lambda sc, func, **kwargs: calls.append((sc, func, kwargs)))
@@ -197,7 +198,7 @@ def test_a_run_directory_is_resumed_at_its_newest_snapshot(data_dir, submitted, 
 
 @pytest.fixture
 def run_dir(data_dir, submitted, tmp_path):
-    """Directory of a run of config-f with one training state, which holds nothing."""
+    """Create the directory of a config-f run with one empty training state."""
     _main(data_dir, '--config=config-f', '--metrics=none', '--seed=7', '--fmap-max=64')
     sc, sc.run_func_name, sc.run_func_kwargs = submitted.pop()
     sc.run_dir = str(tmp_path / 'results' / '00003-stylegan2-ffhq-1gpu-config-f')
@@ -208,7 +209,7 @@ def run_dir(data_dir, submitted, tmp_path):
 
 @pytest.fixture
 def continued(monkeypatch):
-    """What main() hands over to go on with a run: [(run, SubmitConfig), ...]."""
+    """Collect the runs that main() would resume: [(run, SubmitConfig), ...]."""
     calls = []
     monkeypatch.setattr(command, 'resume', lambda run, sc: calls.append((run, sc)))
     return calls

@@ -1,4 +1,4 @@
-"""The training schedule and the configurations, as published."""
+"""Test that the training schedule and the configurations are as published."""
 
 import pytest
 

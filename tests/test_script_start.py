@@ -1,4 +1,4 @@
-"""script_start: how scripts end while modules load, and in an address space that is too small."""
+"""Test script_start: how scripts end while modules load, and when the address space is too small."""
 
 import ast
 import os
@@ -22,7 +22,7 @@ WAIT = READY + 'time.sleep(3600)\n'
 
 @pytest.fixture
 def start(tmp_path):
-    """Function of a script's text and its limit in bytes -> process that has begun with it."""
+    """Return a function that starts a script with this text, in an address space limited to `num_bytes`."""
     shutil.copy(script_start.__file__, tmp_path)
 
     def limited(num_bytes):
@@ -40,7 +40,7 @@ def start(tmp_path):
 
 
 def finish(process):
-    """-> status, output, error lines."""
+    """Wait for the end of a process. -> status, output, error lines."""
     output, errors = process.communicate(timeout=600)
     return process.returncode, output, errors.splitlines()
 

@@ -1,4 +1,4 @@
-"""Processes that share a data set read together what one of them alone reads."""
+"""Test that processes that share a data set read together what a single process reads."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from training.dataset import TFRecordDataset
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """22 images, of which each has the value of its number, with labels."""
+    """Write 22 labelled images, each with its number as its value."""
     path = str(tmp_path_factory.mktemp('data') / 'set')
     with TFRecordExporter(path, 22, print_progress=False) as exporter:
         for index in range(22):
@@ -19,7 +19,7 @@ def folder(tmp_path_factory):
 
 
 def minibatches(data, count, size=2):
-    """Numbers of the images of minibatches, which have the right labels."""
+    """Read minibatches and check their labels. -> numbers of the images."""
     result = []
     for _ in range(count):
         images, labels = data.get_minibatch_np(size)

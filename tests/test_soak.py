@@ -1,4 +1,4 @@
-"""The soak: how a process is watched, what counts as flat, what is reported. Nothing here is timed."""
+"""Test the soak: watching a process, judging growth, and the report. Nothing is timed here."""
 
 import json
 import os
@@ -16,7 +16,8 @@ TICK_LINE = ('tick 12    kimg 4.8      lod 0.00  minibatch 4    time 12s        
 
 
 def _samples(count=100, **series):
-    """Samples of a training in which everything is flat but for `series`, functions of the iterations."""
+    """Return samples of a training in which everything is flat except `series`, functions of the
+    iterations."""
     rnd = np.random.RandomState(4)
     iterations = [100 * (number + 1) for number in range(count)]
     flat = dict(rss_bytes=1e9, open_files=7, threads=20, seconds_per_tick=2.0, processor_seconds_per_tick=3.0)
@@ -43,7 +44,7 @@ def test_what_stays_where_it_is_is_flat():
 
 
 @pytest.mark.parametrize(('key', 'function'), [
-    ('rss_bytes', lambda x: 1e9 + x * 5000),                       # 50 MB in all
+    ('rss_bytes', lambda x: 1e9 + x * 5000),                       # 50 MB in total
     ('open_files', lambda x: 7 + x // 2000),
     ('threads', lambda x: 20 + (x > 8000)),
     ('seconds_per_tick', lambda x: 2.0 * (1 + x / 50000)),
@@ -170,7 +171,7 @@ def test_a_process_that_fails_says_why(tmp_path):
 
 @pytest.mark.parametrize('handler', [signal.default_int_handler, signal.SIG_IGN])
 def test_a_process_to_which_nobody_listens_any_more_is_interrupted(handler, tmp_path):
-    """SIG_IGN: as where tests run in the background of a shell."""
+    """SIG_IGN applies when tests run in the background of a shell."""
     code = '''
 import time
 try:

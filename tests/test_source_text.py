@@ -1,4 +1,4 @@
-"""The source text that is stored with networks: their module as it stands, below a heading."""
+"""Test the source text stored with networks, which is their unchanged module below a heading."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""Statistics of features against golden figures, independent computations and closed forms."""
+"""Test statistics of features against golden figures, independent computations and closed forms."""
 
 import itertools
 import sys
@@ -81,7 +81,7 @@ def rotation(size):
 
 @pytest.mark.parametrize('zeros_a, zeros_b', [(0, 0), (10, 0), (0, 12), (10, 12), (20, 20)])
 def test_frechet_distance_of_commuting_covariances_is_that_of_their_axes(zeros_a, zeros_b):
-    """Covariances with the same axes and variances u, v: sum (sqrt u - sqrt v)^2, of any rank."""
+    """With equal axes and variances u, v, the distance is sum (sqrt u - sqrt v)^2 for any rank."""
     u, v = np.linspace(0.1, 3, 20), np.linspace(2, 0.5, 20)
     u[:zeros_a] = 0
     v[len(v) - zeros_b:] = 0
@@ -92,7 +92,7 @@ def test_frechet_distance_of_commuting_covariances_is_that_of_their_axes(zeros_a
 
 
 def test_frechet_distance_of_lines_follows_from_their_angle():
-    """Rank one each, a a^T and b b^T: |a|^2 + |b|^2 - 2 |a.b|."""
+    """For the rank-one matrices a a^T and b b^T, the distance is |a|^2 + |b|^2 - 2 |a.b|."""
     a, b = rows('lines', 2, 50).astype(np.float64)
     expected = a @ a + b @ b - 2 * abs(a @ b)
     distance = statistics.frechet_distance(np.zeros(50), np.outer(a, a), np.zeros(50), np.outer(b, b))
@@ -100,7 +100,7 @@ def test_frechet_distance_of_lines_follows_from_their_angle():
 
 
 def test_frechet_distance_with_fewer_samples_than_features():
-    """The trace of the root is the sum of the singular values of one centred set times the other."""
+    """The trace of the root is the sum of the singular values of the product of both centred sets."""
     a, b = rows('few/a', 20, 64).astype(np.float64), rows('few/b', 15, 64, 1.4).astype(np.float64)
     centred_a, centred_b = ((x - x.mean(axis=0)) / np.sqrt(len(x) - 1) for x in (a, b))
     shift = a.mean(axis=0) - b.mean(axis=0)
@@ -120,7 +120,7 @@ def test_frechet_distance_of_broken_statistics_is_nan():
 
 
 def naive_kernel_distance(real, fake, num_subsets, max_subset_size, random):
-    """Unbiased estimate, one pair at a time."""
+    """Compute the unbiased estimate pair by pair."""
     size = min(len(real), len(fake), max_subset_size)
     kernel = lambda u, v: (float(np.dot(u, v)) / len(u) + 1) ** 3  # noqa: E731
     results = []
@@ -284,7 +284,7 @@ def test_neighbourhoods_need_enough_samples():
 
 @pytest.mark.parametrize('dtype', [np.float16, np.float32])
 def test_precision_recall_needs_memory_for_a_block_only(dtype):
-    """All distances would take 9 MB, a block takes 0.25 MB."""
+    """All distances would take 9 MB; a block takes 0.25 MB."""
     real, fake = rows('memory/real', 1500, 8), rows('memory/fake', 1500, 8)
     tracemalloc.start()
     manifold.precision_recall(real, fake, row_batch_size=250, col_batch_size=250, dtype=dtype)
@@ -294,7 +294,8 @@ def test_precision_recall_needs_memory_for_a_block_only(dtype):
 
 
 def test_filtered_mean_leaves_out_what_lies_beyond_the_outer_percentiles():
-    """Ranks 0 to 249: the 1st percentile is at 2.49, the 99th at 246.51; rounded outwards, 2 and 247 stay."""
+    """For ranks 0 to 249, the 1st percentile is 2.49 and the 99th is 246.51. Rounded outwards, 2 and 247 are
+    kept."""
     distances = np.arange(250.0) ** 2
     shuffled = np.random.RandomState(0).permutation(distances)
     assert statistics.filtered_mean(shuffled) == pytest.approx(distances[2:248].mean())

@@ -1,4 +1,4 @@
-"""Layers of StyleGAN against NumPy, in both layouts."""
+"""Test layers of StyleGAN against NumPy, in both layouts."""
 
 import functools
 
@@ -29,7 +29,7 @@ def in_layout(function, layout, session, x=X):
 
 
 def variables(session):
-    """Give every variable a value of its own and return {name: value}."""
+    """Set every variable to a different value and return {name: value}."""
     names = {var: var.name.split(':')[0] for var in tf.global_variables()}
     values = {name: golden_input(name, var.shape.as_list()) for var, name in names.items()}
     tflib.set_vars({var: values[name] for var, name in names.items()})

@@ -1,4 +1,4 @@
-"""Blur and resampling of StyleGAN, alone and with convolutions: published numbers, equal forms, gradients."""
+"""Test blur and resampling of StyleGAN: published numbers, equivalent forms, gradients."""
 
 import functools
 
@@ -53,7 +53,7 @@ def test_blur_pads_like_a_depthwise_convolution_with_same_padding(taps, stride, 
 
 def test_blur_of_half_precision_images_is_computed_in_single_precision(module_session):
     x = golden_input('half', [1, 1, 8, 8]).astype(np.float16)
-    f = [1e-5, 2e-5, 1e-5]  # the products of these taps vanish in half precision
+    f = [1e-5, 2e-5, 1e-5]  # the products of these taps underflow in half precision
     y, expected = module_session.run([
         ops.blur2d(tf.constant(x), f), ops.blur2d(tf.constant(x.astype(np.float32)), f)])
     assert y.dtype == np.float16
@@ -91,7 +91,7 @@ LINEAR_OPS = {
 
 @pytest.mark.parametrize('op', LINEAR_OPS.values(), ids=LINEAR_OPS)
 def test_first_and_second_order_gradients_are_exact(op, module_session):
-    """The ops are linear, so their results for unit images are the rows of a matrix to compare with."""
+    """The ops are linear, so their outputs for unit images are the rows of a matrix to compare with."""
     x = tf.constant(golden_input('jac', [1, 1, 4, 6]))
     units = tf.constant(np.eye(24, dtype=np.float32).reshape(24, 1, 4, 6))
     y = op(x)
@@ -105,7 +105,7 @@ def test_first_and_second_order_gradients_are_exact(op, module_session):
 
 
 def _value_and_gradients(y, inputs):
-    """Return y, its first-order gradients, and second-order ones through that of the first input."""
+    """Return y, its first-order gradients, and the second-order gradients for the first input."""
     grads = tf.gradients(tf.reduce_sum(y ** 3), inputs)
     return [y, *grads, *tf.gradients(tf.reduce_sum(grads[0] ** 2), inputs)]
 
@@ -113,7 +113,7 @@ def _value_and_gradients(y, inputs):
 @pytest.mark.parametrize('kernel', [1, 3, 5])
 @pytest.mark.parametrize('function', [ops.upscale2d_conv2d, ops.conv2d_downscale2d])
 def test_fused_and_separate_steps_agree_where_upscaling_flips_the_kernel(function, kernel, module_session):
-    """This holds for values and for gradients with respect to images and weights."""
+    """Values and gradients with respect to images and weights agree."""
     x = tf.constant(golden_input('fused/x', [2, 3, 6, 8]))
     w = tf.constant(golden_input('fused/w', [kernel, kernel, 3, 4]))
     separate_w = w[::-1, ::-1] if function is ops.upscale2d_conv2d else w

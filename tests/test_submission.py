@@ -1,4 +1,4 @@
-"""dnnlib.submission: run directories, what lies in them, and what a run leaves behind."""
+"""Test dnnlib.submission: run directories, their files, and the state that a run leaves."""
 
 import errno
 import multiprocessing
@@ -44,12 +44,12 @@ def use_and_move_on():
 
 
 def quiet():
-    """Nothing to do."""
+    """Do nothing."""
 
 
 @pytest.fixture
 def config(tmp_path):
-    """A configuration with `tmp_path/runs` as its root and no copy of the sources."""
+    """Return a configuration with the root `tmp_path/runs` that does not copy source files."""
     calls.clear()
     submit_config = dnnlib.SubmitConfig()
     submit_config.run_dir_root = str(tmp_path / 'runs')
@@ -105,7 +105,7 @@ def test_stored_configuration_has_plain_numbers(config):
     assert stored.local.do_not_copy_source_files is True
     text = read(done.run_dir, 'submit_config.txt')
     assert "'inner': {'n': 7}" in text and 'np.' not in text
-    assert type(calls[0]['inner'].n) is np.int32  # the function gets what was given
+    assert type(calls[0]['inner'].n) is np.int32  # the function receives the original values
 
 
 def test_pickles_show_the_published_class_paths():
@@ -180,7 +180,7 @@ def _submit_many(root, barrier, index, results):
 
 def test_processes_that_start_together_get_distinct_run_ids(tmp_path):
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload([THIS])  # imported once for all of them
+    context.set_forkserver_preload([THIS])  # imported once for all processes
     count = 6
     barrier, results = context.Barrier(count), context.Queue()
     processes = [context.Process(target=_submit_many, args=(str(tmp_path / 'runs'), barrier, i, results))
@@ -283,7 +283,7 @@ def test_a_full_disk_names_the_log(config, monkeypatch):
 
 @pytest.fixture
 def context(config, tmp_path):
-    """An open RunContext in `tmp_path`."""
+    """Open a RunContext in `tmp_path`."""
     config.run_dir = str(tmp_path)
     with dnnlib.RunContext(config) as opened:
         yield opened
@@ -358,7 +358,7 @@ def test_run_dir_path_outside_a_run_is_the_current_directory(tmp_path, monkeypat
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A small project with the function `pack.mod.function`, importable here."""
+    """Write a small importable project with the function `pack.mod.function`."""
     package = tmp_path / 'project' / 'pack'
     package.mkdir(parents=True)
     (package / '__init__.py').touch()

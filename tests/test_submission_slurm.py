@@ -1,6 +1,6 @@
-"""The target Slurm: the batch script, what it does when it is stopped, and what the tasks are told.
+"""Test the target Slurm: the batch script, how it reacts to a stop, and the environment of its tasks.
 
-Programs of Slurm are stand-ins here; tests/slurm holds the tests with a real one.
+The programs of Slurm are stand-ins here. tests/slurm tests with a real Slurm.
 """
 
 import json
@@ -24,7 +24,7 @@ from dnnlib.submission.slurm import target, task
 from training.data.export import TFRecordExporter
 
 THIS = 'tests.test_submission_slurm'
-HANGS = 600  # Seconds after which what should have happened is taken never to happen.
+HANGS = 600  # Seconds after which an expected event counts as missing.
 RUNNING = 'JobId=7 JobState=RUNNING Reason=None PreemptTime=None Comment='
 
 pytestmark = pytest.mark.skipif(shutil.which('bash') is None, reason='batch scripts are run by bash')
@@ -36,7 +36,8 @@ def announce(word):
 
 @pytest.fixture
 def programs(tmp_path, monkeypatch):
-    """A function that puts a bash script on the PATH as a program; all write to the file `calls` there."""
+    """Return a function that adds a bash script to the PATH as a program. Calls are logged in the file
+    `calls`."""
     folder = tmp_path / 'bin'
     folder.mkdir()
     (folder / 'calls').touch()
@@ -52,7 +53,7 @@ def programs(tmp_path, monkeypatch):
 
 @pytest.fixture
 def config(tmp_path):
-    """A configuration for Slurm, with `tmp_path/my runs` as its root."""
+    """Return a configuration for Slurm with the root `tmp_path/my runs`."""
     submit_config = dnnlib.SubmitConfig()
     submit_config.submit_target = dnnlib.SubmitTarget.SLURM
     submit_config.run_dir_root = str(tmp_path / 'my runs')
@@ -162,9 +163,9 @@ def test_without_sbatch_nothing_is_written(config, tmp_path, monkeypatch):
 
 @pytest.fixture
 def job(config, programs, tmp_path):
-    """A function that starts a job: (what its command does, what scontrol shows) -> process.
+    """Return a function that starts a job: (text of its command, output of scontrol) -> process.
 
-    `programs.calls()` are the calls of Slurm's programs; the command says 'start' or 'resume'.
+    `programs.calls()` returns the calls of Slurm's programs. The file `commands` records 'start' or 'resume'.
     """
     programs('sbatch', 'echo 7')
     config.slurm.resume_script = '/re sume.py'
@@ -298,7 +299,7 @@ def test_time_limits_are_those_of_sbatch(text, seconds):
 
 @pytest.fixture
 def flags(tmp_path):
-    """A function that runs run_training.py with these flags, on a small data set."""
+    """Return a function that runs run_training.py with these flags on a small data set."""
     with TFRecordExporter(str(tmp_path / 'my data' / 'set'), 1, print_progress=False) as exporter:
         exporter.add_image(np.zeros([3, 8, 8], np.uint8))
 
@@ -327,7 +328,7 @@ def test_flags_reach_the_script_and_a_dry_run_prints_it(flags, tmp_path, capsys)
 
 @pytest.fixture
 def stopped_run(flags, programs):
-    """Directory of a run with two training states, which hold nothing."""
+    """Create the directory of a run with two empty training states."""
     programs('sbatch', 'echo 7')
     flags('--submit=slurm', '--slurm-time=60')
     run_dir = programs.calls()[0].removeprefix('sbatch --parsable ').removesuffix('/slurm.sh')

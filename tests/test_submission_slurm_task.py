@@ -1,4 +1,4 @@
-"""What every task of a Slurm job is told of the others."""
+"""Test the information about other tasks that each task of a Slurm job receives."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-"""The self-contained source text builds networks from published names alone, in Python 3.6 and TF 1.14."""
+"""Test that the self-contained source text builds networks in Python 3.6 and TF 1.14 from published names
+alone."""
 
 import ast
 import builtins
@@ -22,7 +23,7 @@ from tests.golden_recipe import golden_input
 
 MODULES = ('networks_stylegan2', 'networks_stylegan', 'networks_progan', 'networks_stylegan2_ada')
 
-# What the published packages offer to a module of networks.
+# Names that published packages provide to a module of networks
 DNNLIB_NAMES = (
     'EasyDict', 'PathType', 'RunContext', 'SubmitConfig', 'SubmitTarget', 'convert_path',
     'get_path_from_template', 'make_run_dir_path', 'submit_config', 'submit_run')
@@ -33,8 +34,8 @@ TFLIB_NAMES = (
     'get_plugin', 'init_tf', 'init_uninitialized_vars', 'is_tf_expression', 'lerp', 'lerp_clip', 'log2',
     'run', 'set_vars', 'shape_to_list')
 
-# Found in `tensorflow.compat.v1` of TensorFlow 1.14, on which the networks were evaluated, too, with
-# gradients of first and second order. A name that is new here has to be looked up there.
+# Names that exist in `tensorflow.compat.v1` of TensorFlow 1.14, on which the networks were also evaluated,
+# with gradients of first and second order. Check that version before adding a name.
 TENSORFLOW_1_14 = {
     'Operation', 'Tensor', 'TensorArray', 'Variable',
     'abs', 'as_dtype', 'assign', 'broadcast_to', 'cast', 'clip_by_value',
@@ -54,12 +55,12 @@ SMALL = dict(resolution=8, num_channels=3, fmap_max=4, latent_size=4, dlatent_si
 
 
 def exported(name):
-    """The self-contained text of `training.<name>`."""
+    """Return the self-contained text of `training.<name>`."""
     return tf1_source.of_name(f'training.{name}')
 
 
 def guarded_import(name, *args):
-    """`import` where, beside Python, nothing but NumPy, TensorFlow and the published names is installed."""
+    """Import as if only NumPy, TensorFlow and the published names were installed."""
     if name in ('dnnlib', 'dnnlib.tflib'):
         published = types.SimpleNamespace(**{name: getattr(dnnlib, name) for name in DNNLIB_NAMES})
         published.tflib = types.SimpleNamespace(**{name: getattr(tflib, name) for name in TFLIB_NAMES})
@@ -70,7 +71,7 @@ def guarded_import(name, *args):
 
 
 def executed(text, folder, monkeypatch):
-    """A module made of the text."""
+    """Execute the text as a module."""
     module = types.ModuleType('networks_of_a_pickle')
     module.__file__ = str(folder / 'networks_of_a_pickle.py')
     (folder / 'networks_of_a_pickle.py').write_text(text, encoding='utf-8')
@@ -125,7 +126,8 @@ def test_the_text_builds_the_same_network_from_published_names(path, kwargs, tmp
 
 
 def gradients(net, order):
-    """Of the squared outputs or, of the second order, of the slope of those. -> {name of variable: array}"""
+    """Differentiate the squared outputs, or for order 2 their squared gradient. -> {name of variable:
+    array}."""
     x = tf.constant(inputs_of(net)[0])
     total = tf.reduce_sum(tf.square(net.get_output_for(x, None, randomize_noise=False)))
     if order == 2:
@@ -154,7 +156,7 @@ def test_the_text_is_python_3_6_and_imports_published_packages_only(name):
     statements = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert all(isinstance(node, ast.Import) for node in statements)
     expected = {'numpy', 'tensorflow.compat.v1', 'dnnlib', 'dnnlib.tflib'}
-    if name == 'networks_progan':  # Readers tell it by that.
+    if name == 'networks_progan':  # Readers recognize Progressive GAN by this.
         expected = {'numpy', 'tensorflow.compat.v1'}
         assert 'dnnlib' not in exported(name)
     assert {alias.name for node in statements for alias in node.names} == expected
@@ -253,7 +255,7 @@ def test_what_python_3_6_does_not_know_is_put_in_older_words(text, expected):
 
 
 def write_modules(folder, monkeypatch, **texts):
-    """Make these modules of `training` the ones that the exporter reads."""
+    """Write modules of `training` and make the exporter read them."""
     (folder / 'training' / 'layers').mkdir(parents=True)
     for name, text in texts.items():
         (folder / 'training' / f'{name.replace("__", "/")}.py').write_text(text)

@@ -1,4 +1,4 @@
-"""What is set before TensorFlow loads: oneDNN is on, however the project is entered."""
+"""Test the environment before TensorFlow loads: oneDNN is on for every way of importing the project."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ ONEDNN = 'TF_ENABLE_ONEDNN_OPTS'
 
 @pytest.fixture
 def stand_in(tmp_path):
-    """Folder with a TensorFlow that says what oneDNN's variable is when it loads, and ends the process."""
+    """Write a stand-in for TensorFlow that prints oneDNN's variable when it loads and ends the process."""
     (tmp_path / 'tensorflow').mkdir()
     (tmp_path / 'tensorflow' / '__init__.py').write_text(STAND_IN, encoding='utf-8')
     return tmp_path
@@ -44,9 +44,9 @@ def test_what_the_user_has_set_stays(stand_in):
 
 @pytest.fixture
 def fresh(monkeypatch):
-    """An x86 machine on which nobody has set anything, and TensorFlow is not there yet."""
+    """Simulate an x86 machine with no variable set, before TensorFlow is loaded."""
     monkeypatch.setattr(platform, 'machine', lambda: 'x86_64')
-    monkeypatch.setenv(ONEDNN, '')  # so that it is restored
+    monkeypatch.setenv(ONEDNN, '')  # restores the variable after the test
     monkeypatch.delenv(ONEDNN)
     monkeypatch.delitem(sys.modules, 'tensorflow', raising=False)
     return monkeypatch

@@ -1,4 +1,4 @@
-"""dnnlib.tflib.tfutil: sessions, variables, small expressions, image conversion."""
+"""Test dnnlib.tflib.tfutil: sessions, variables, small expressions, image conversion."""
 
 import os
 
@@ -15,7 +15,7 @@ from tests.small_networks import graph_ops
 
 @pytest.fixture
 def no_session():
-    """A graph without a default session; what the test installs is gone afterwards."""
+    """Provide a graph without a default session, and close any session that the test opens."""
     with tf.Graph().as_default():
         yield
         session = tf.get_default_session()
@@ -101,7 +101,7 @@ def test_fields_in_maps_are_set_by_their_keys():
 
 @pytest.fixture
 def pretend_gpus(monkeypatch):
-    """Makes TensorFlow report so many GPUs."""
+    """Return a function that makes TensorFlow report `count` GPUs."""
     def pretend(count):
         monkeypatch.setattr(tf.config, 'list_physical_devices', lambda kind: [kind] * count)
 
@@ -257,7 +257,7 @@ def test_float_images_become_uint8_with_rounding_and_saturation(module_session):
 
 
 def test_shrinking_averages_blocks_before_rounding(module_session):
-    values = np.arange(2 * 5 * 4, dtype=np.float32).reshape(1, 2, 5, 4)  # the last row fills no block
+    values = np.arange(2 * 5 * 4, dtype=np.float32).reshape(1, 2, 5, 4)  # the last row does not fill a block
     images = tflib.run(tflib.convert_images_to_uint8(tf.constant(values), drange=[0, 255], shrink=2))
     np.testing.assert_array_equal(images[0, 0], [[3, 5], [11, 13]])  # means 2.5, 4.5, ... are rounded up
     np.testing.assert_array_equal(images[0, 1], [[23, 25], [31, 33]])

@@ -1,4 +1,4 @@
-"""metrics.features.torch_weights: what it reads, what it refuses, and that reading executes nothing."""
+"""Test metrics.features.torch_weights: what it reads, what it refuses, and that it executes nothing."""
 
 import collections
 import io
@@ -17,7 +17,7 @@ numbers = np.arange(24, dtype='<f4')
 
 
 def _as_global(module, name):
-    """Pickled as this name."""
+    """Return an object that is pickled as this name."""
     def function():
         pass
     function.__module__, function.__qualname__ = module, name
@@ -29,7 +29,7 @@ STORAGES = {'f4': _as_global('torch', 'FloatStorage'), 'i8': _as_global('torch',
 
 
 class Storage:
-    """Pickled as a reference to these numbers."""
+    """Is pickled as a reference to these numbers."""
 
     def __init__(self, key, array, length=None, kind=None):
         self.key, self.array = key, array
@@ -37,7 +37,7 @@ class Storage:
 
 
 class Call:
-    """Pickled as a call of a function."""
+    """Is pickled as a call of a function."""
 
     def __init__(self, *call):
         self.call = call[0], call[1:]
@@ -63,7 +63,7 @@ def tensor(storage, shape, strides, offset=0):
 
 
 def content(weights, magic=torch_weights.MAGIC, little_endian=True):
-    """A file as PyTorch wrote it, or with another header."""
+    """Write a file as PyTorch does, optionally with another header."""
     file = io.BytesIO()
     for header in (magic, 1001, {'protocol_version': 1001, 'little_endian': little_endian}):
         pickle.dump(header, file, 2)

@@ -1,4 +1,4 @@
-"""Whole training runs: golden ones, what they leave behind, and how they stop."""
+"""Test whole training runs: golden runs, their files, and how they stop."""
 
 import pathlib
 import pickle
@@ -40,11 +40,11 @@ NO_SNAPSHOTS = dict(image_snapshot_ticks=None, network_snapshot_ticks=None)
 
 @pytest.fixture(scope='module')
 def data_dir(tmp_path_factory):
-    """The data set of the golden runs."""
+    """Write the data set of the golden runs."""
     path = tmp_path_factory.mktemp('data')
     images = np.clip(golden_input('dataset/images', [24, 3, 16, 16]) * 40 + 128, 0, 255).astype(np.uint8)
     _export(path / 'tiny', images)
-    # The golden runs halve what is already rounded: the lowest resolution comes from a data set of its own.
+    # The golden runs computed the lowest resolution from rounded images, so it is written separately.
     halves = images.reshape(24, 3, 8, 2, 8, 2).mean(axis=(3, 5))  # [N,C,H,W] -> [N,C,H/2,W/2]
     _export(path / 'halves' / 'tiny', np.rint(halves).astype(np.uint8))
     shutil.copy(path / 'halves' / 'tiny' / 'tiny-r02.tfrecords', path / 'tiny')
@@ -77,7 +77,7 @@ def _data(resolution, **kwargs):
 
 
 def _small_run(data_dir, result_dir, **kwargs):
-    """A run of 24 images with short ticks, small enough to look at what it leaves behind."""
+    """Run on 24 images with short ticks. -> run directory."""
     args = dict(
         G_args=TINY_G, D_args=TINY_D, G_loss_args=dict(func_name='training.loss.G_logistic_ns_pathreg'),
         D_loss_args=dict(func_name='training.loss.D_logistic_r1'), total_kimg=0.024, minibatch_repeats=1,
@@ -87,7 +87,7 @@ def _small_run(data_dir, result_dir, **kwargs):
 
 
 def _network_values(pkl):
-    """{'G/<variable>': value, ...} of a pickle (G, D, Gs)."""
+    """Read {'G/<variable>': value, ...} from a pickle of (G, D, Gs)."""
     with fresh_session():
         nets = misc.load_pkl(str(pkl))
         return {f'{net.name}/{name}': value for net in nets
@@ -95,7 +95,7 @@ def _network_values(pkl):
 
 
 def _golden_start(case, folder):
-    """Pickle of the networks from which the golden runs start."""
+    """Write the initial networks of a golden run to a pickle."""
     path = str(folder / 'start.pkl')
     shape = dict(num_channels=3, resolution=16, label_size=0)
     with fresh_session():
@@ -108,7 +108,7 @@ def _golden_start(case, folder):
 
 
 def _by_resolution(value):
-    """JSON turns the keys of a table into strings."""
+    """Convert the keys of a table, which JSON stores as strings."""
     return {int(key): item for key, item in value.items()} if isinstance(value, dict) else value
 
 
@@ -131,14 +131,15 @@ def test_golden_run_ends_with_the_same_variables(name, data_dir, tmp_path):
             np.testing.assert_array_equal(actual[key], start, err_msg=key)
         else:
             errors[key] = np.linalg.norm(actual[key].astype(np.float64) - final) / figure['update_norm']
-    # Adam amplifies rounding: these are the limits of a correct loop; a wrong order or beta gives far more.
+    # Adam amplifies rounding errors. A correct loop stays within these limits; a wrong order or beta does
+    # not.
     assert np.median(list(errors.values())) < 0.04
     assert max(errors.values()) < 0.20, max(errors, key=errors.get)
 
 
 @pytest.fixture(scope='module')
 def finished_run(data_dir, tmp_path_factory):
-    """Run directory of a small run that went through."""
+    """Complete a small run and return its directory."""
     return _small_run(data_dir, tmp_path_factory.mktemp('results'), dataset_args=_data(8))
 
 
@@ -191,7 +192,7 @@ def test_the_last_snapshot_holds_what_was_trained(finished_run, final_values):
 
 @pytest.fixture(scope='module')
 def labelled_run(data_dir, tmp_path_factory):
-    """Run directory of a run with all that the other one does without."""
+    """Run with all options that `finished_run` does not use, and return the run directory."""
     return _small_run(
         data_dir, tmp_path_factory.mktemp('results'), dataset_args=_data(4, max_label_size='full'),
         grid_args=dict(size='1080p', layout='row_per_class'), num_gpus=2,
@@ -256,7 +257,7 @@ def test_each_network_learns_at_its_own_rate(rates, G_rate, D_rate, data_dir, tm
         assert any(np.any(bias) for bias in biases) == (rate > 0), 'they start at 0'
 
 
-# What does not depend on the losses: runs that only read data
+# Behaviour that does not depend on the losses: runs that only read data
 
 IDLE = dict(G_args=TINY_G, D_args=TINY_D, dataset_args=_data(4), grid_args=dict(size='one'),
             total_kimg=10, minibatch_repeats=1, sched_args=dict(
@@ -265,7 +266,7 @@ IDLE = dict(G_args=TINY_G, D_args=TINY_D, dataset_args=_data(4), grid_args=dict(
 
 @pytest.fixture
 def idle_run(data_dir, tmp_path, monkeypatch):
-    """Starts a run of 10 iterations of 1000 images each which train nothing. -> run directory."""
+    """Return a function that runs 10 iterations of 1000 images without training. -> run directory."""
     def build(G, D, Gs, training_set, *_args):
         optimizer = types.SimpleNamespace(reset_optimizer_state=lambda: None)
         no_op = tf.no_op()
@@ -280,7 +281,7 @@ def idle_run(data_dir, tmp_path, monkeypatch):
 
 
 def _run_dir(tmp_path):
-    """The run directory of a run that raised."""
+    """Return the directory of a run that raised an error."""
     return next(tmp_path.glob('results/0*-test'))
 
 
@@ -401,7 +402,7 @@ def test_a_full_disk_during_a_snapshot_leaves_earlier_snapshots_whole(idle_run, 
 
 
 def _damaged(data_dir, tmp_path, change):
-    """Copy of the data set with changed bytes in the file of resolution 4."""
+    """Copy the data set and change bytes in the file of resolution 4."""
     shutil.copytree(data_dir / 'tiny', tmp_path / 'data' / 'tiny')
     path = tmp_path / 'data' / 'tiny' / 'tiny-r02.tfrecords'
     content = bytearray(path.read_bytes())
@@ -446,7 +447,7 @@ def test_process_reals_fades_scales_and_mirrors(session):
     np.testing.assert_allclose(plain, expected, atol=1e-5)
     np.testing.assert_allclose(faded, expected * 0.75 + blocks * 0.25, atol=1e-5)
     np.testing.assert_allclose(coarse, np.kron(expected, np.ones([2, 2])), atol=1e-5)
-    # The stand-in draws 0.2 and 0.9 or so: what is below 0.5 stays as it is.
+    # The stand-in draws about 0.2 and 0.9. Images with values below 0.5 are not mirrored.
     keep = [np.allclose(mirrored[i], expected[i], atol=1e-5) for i in range(2)]
     flip = [np.allclose(mirrored[i], expected[i, :, :, ::-1], atol=1e-5) for i in range(2)]
     assert all(k != f for k, f in zip(keep, flip, strict=True))

@@ -1,4 +1,4 @@
-"""training.resuming.state_folder: states are whole or not there, and what is damaged is recognized."""
+"""Test training.resuming.state_folder: states are complete or absent, and damage is detected."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ from training.resuming import state_folder, state_keeper
 
 @pytest.fixture
 def variables(session):
-    """A variable `a`, its copy `b`, and another one, `c`."""
+    """Create a variable `a`, its copy `b`, and an independent one, `c`."""
     a, b, c = [tf.Variable(np.float32([1, 2, number]), name=name) for number, name in enumerate('abc')]
     tflib.run([var.initializer for var in (a, b, c)])
     return state_folder.Variables([a], {b: a})

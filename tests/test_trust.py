@@ -1,4 +1,4 @@
-"""Trust in the source text inside files: given per file, remembered, needed for unknown functions only."""
+"""Test trust in the source text of files: given per file, remembered, needed only for unknown functions."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ from training import misc
 
 @pytest.fixture(autouse=True)
 def cache_dir(tmp_path, monkeypatch):
-    """A cache directory of its own for each test."""
+    """Use a separate cache directory for each test."""
     path = tmp_path / 'cache'
     monkeypatch.setenv('DNNLIB_CACHE_DIR', str(path))
     return path
@@ -32,7 +32,7 @@ def cache_dir(tmp_path, monkeypatch):
 
 @pytest.fixture
 def executed(monkeypatch):
-    """What was executed: [(source text, function name), ...]; the functions come from `small_networks`."""
+    """Record executions as [(source text, function name), ...]; functions come from `small_networks`."""
     calls = []
 
     def build_function(source_text, func_name):
@@ -45,7 +45,7 @@ def executed(monkeypatch):
 
 @pytest.fixture(scope='module')
 def unknown(module_session):
-    """Stream with a network that is built by a function which is not ours, and a part of it, too."""
+    """Write a network whose functions, and those of its sub-network, are unknown."""
     return dumps(stored(tflib.Network('net', func_name=small_networks.double)))
 
 
@@ -60,7 +60,7 @@ def trusted_lines(cache_dir):
     return (cache_dir / 'trusted-sources.txt').read_text().splitlines()
 
 
-# The list
+# The list of trusted files
 
 def test_files_are_known_by_their_contents(cache_dir, tmp_path):
     first, copy, other = (tmp_path / name for name in ('first.pkl', 'copy.pkl', 'other.pkl'))
@@ -174,7 +174,7 @@ def test_trust_does_not_open_the_unpickler(executed, session):
 
 @pytest.fixture
 def generator_pkl(tmp_path, generator):
-    """File of one generator whose function is not known."""
+    """Write a generator with an unknown function to a file."""
     path = tmp_path / 'generator.pkl'
     path.write_bytes(dumps(stored(generator, lambda state: {
         'build_func_name': 'paint' if state['name'] == 'G' else state['build_func_name']})))

@@ -1,4 +1,4 @@
-"""dnnlib.util without its downloads, which test_open_url.py covers."""
+"""Test dnnlib.util without its downloads, which test_open_url.py covers."""
 
 import copy
 import ctypes
@@ -17,7 +17,7 @@ from dnnlib import files, util
 
 @pytest.fixture
 def module_folder(tmp_path, monkeypatch):
-    """A folder on the import path; modules imported from it are forgotten afterwards."""
+    """Add a folder to the import path, and unload its modules afterwards."""
     before = set(sys.modules)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, 'dont_write_bytecode', True)
@@ -58,7 +58,7 @@ def test_logger_copies_stdout_and_stderr_to_file_and_stdout(tmp_path, capsys):
     with util.Logger(str(path)):
         print('one')
         print('two', file=sys.stderr)
-        assert path.read_text() == 'one\ntwo\n'  # flushed at once
+        assert path.read_text() == 'one\ntwo\n'  # flushed immediately
     print('three')
     assert path.read_text() == 'one\ntwo\n'
     assert capsys.readouterr() == ('one\ntwo\nthree\n', '')
@@ -86,7 +86,7 @@ def test_inner_logger_forwards_to_the_outer_one(tmp_path):
 
 
 def test_loggers_can_be_closed_out_of_order(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sys, 'stdout', sys.stdout)  # what the closed outer logger leaves is undone
+    monkeypatch.setattr(sys, 'stdout', sys.stdout)  # restores the stream after the outer logger is closed
     monkeypatch.setattr(sys, 'stderr', sys.stderr)
     outer = util.Logger(str(tmp_path / 'outer'))
     inner = util.Logger(str(tmp_path / 'inner'))

@@ -1,4 +1,5 @@
-"""Workers meet, agree and leave together; whoever is lost ends the others with one line that names it."""
+"""Test that workers meet, agree and end together, and that a lost worker ends the others with one line that
+names it."""
 
 import signal
 import socket
@@ -10,7 +11,7 @@ import pytest
 from tests import clusters
 
 FOR_EVER = 1000000
-TIMEOUT = 10.0  # All that should arrive do so by then, on a slow machine too.
+TIMEOUT = 10.0  # Time in which all workers should connect, even on a slow machine.
 
 
 def link_workers(count, rounds=FOR_EVER, setting=(), absent=()):

@@ -1,4 +1,4 @@
-"""TF_CONFIG and the flags say who trains together; what makes no sense is refused in one line."""
+"""Test that TF_CONFIG and flags define the workers, and that invalid values cause a one-line error."""
 
 import json
 import os
@@ -14,7 +14,7 @@ HOSTS = ['a:1', 'b:2', '[::1]:3']
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    """Neither TF_CONFIG nor what it leads to stays behind."""
+    """Restore TF_CONFIG and the variables that depend on it."""
     monkeypatch.setenv('TF_CONFIG', '')
     monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '2')
     return monkeypatch
@@ -73,7 +73,7 @@ def test_flags_that_do_not_go_together_are_refused(addresses, index):
 
 
 def speak(text):
-    """A run function."""
+    """Print the text, as a run function."""
     print(text)
     assert dnnlib.submit_config.num_gpus == 3 and dnnlib.submit_config.run_dir is None
 

@@ -1,4 +1,4 @@
-"""What every script makes of a command line that it cannot obey: one line, status 2, and nothing on disk."""
+"""Test invalid command lines of all scripts: one line of error, status 2, and nothing on disk."""
 
 import gzip
 import importlib
@@ -25,7 +25,7 @@ from tests.wrong_command_lines import OTHERS, WITHOUT_TENSORFLOW
 from training import misc
 from training.data.export import TFRecordExporter
 
-pytestmark = pytest.mark.usefixtures('module_session')  # in place of the one that scripts leave open
+pytestmark = pytest.mark.usefixtures('module_session')  # replaces the session that scripts leave open
 
 SMALL_D = dict(func_name='training.networks_stylegan2.D_stylegan2', resolution=8, fmap_max=4)
 SMALL_PROGAN = dict(func_name='training.networks_progan.G_paper', resolution=8, fmap_max=4, latent_size=4)
@@ -44,7 +44,7 @@ def write_data_set(folder, name, shape, num_classes=0):
 
 
 def write_networks(folder):
-    """-> {name: network file}"""
+    """Write network files. -> {name: path}."""
     with fresh_session(QUICK):
         G, D = tflib.Network('G', **SMALL_G), tflib.Network('D', **SMALL_D)
         labelled = tflib.Network('G', label_size=3, **SMALL_G)
@@ -58,7 +58,7 @@ def write_networks(folder):
 
 @pytest.fixture(scope='module')
 def files(tmp_path_factory):
-    """{name: path} of small networks and data sets, good and bad."""
+    """Write small networks and data sets, good and bad. -> {name: path}."""
     folder = tmp_path_factory.mktemp('files')
     paths = {'new': str(folder / 'new'), 'data': str(folder / 'data'), **write_networks(folder)}
     content = pathlib.Path(paths['net']).read_bytes()
@@ -78,7 +78,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch, files):
-    """An empty folder to work in, with a cache elsewhere and without waiting for other machines."""
+    """Work in an empty folder, with the cache elsewhere and without downloads."""
     monkeypatch.setenv('DNNLIB_CACHE_DIR', str(tmp_path / 'cache'))
     monkeypatch.setenv('STYLEGAN_METRIC_NETWORKS', files['new'])
     monkeypatch.setattr(downloads, 'fetch', refuse)
@@ -88,7 +88,7 @@ def place(tmp_path, monkeypatch, files):
 
 
 def refuse(url, cache_dir, *_args):
-    """In place of a download: nobody answers."""
+    """Fail in place of a download, as if there were no connection."""
     raise downloads.failure(url, cache_dir, 'no connection', os.path.basename(url))
 
 
@@ -110,7 +110,7 @@ def test_a_wrong_command_line_ends_in_one_line_and_changes_nothing(
 
 
 def arguments(line, files):
-    """The arguments on a command line."""
+    """Return the arguments on a command line."""
     return [word.format(**files) for word in line.split()]
 
 
@@ -139,7 +139,7 @@ for script, argv in json.load(sys.stdin):
 
 
 def statuses(lines, place):
-    """Statuses of [(script, arguments)] in a process without TensorFlow."""
+    """Run [(script, arguments)] in a process that refuses to import TensorFlow. -> statuses."""
     process = subprocess.run([sys.executable, '-c', RUNNER], input=json.dumps(lines), cwd=place, text=True,
                              capture_output=True, env={**os.environ, 'PYTHONPATH': str(ROOT)})
     assert process.returncode == 0, process.stderr
@@ -173,5 +173,5 @@ def test_a_run_that_fails_removes_the_folders_that_were_made_for_it(result_dir, 
 
 
 def refuse_network(network_pkl, _trust_source):
-    """In place of loading: what only building finds out."""
+    """Fail in place of loading, with an error that is found only when building the network."""
     raise UserError(f'{network_pkl}: variables are missing')

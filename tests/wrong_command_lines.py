@@ -1,6 +1,6 @@
-"""Command lines of all scripts that cannot be obeyed: (script, arguments, part of the line that says so).
+"""List invalid command lines of all scripts: (script, arguments, part of the error message).
 
-What stands in braces is a file or folder of `test_wrong_command_lines.files`; {new} does not exist.
+Names in braces are files or folders of `test_wrong_command_lines.files`; {new} does not exist.
 """
 
 from training.settings.configs import CONFIGS
@@ -11,7 +11,7 @@ METRICS = '--data-dir={data} --dataset=tiny --network={net} --metrics=fd50k_lite
 TRAINING = '--data-dir={data} --dataset=tiny --config=config-f --metrics=none '
 REFUSING_URL = 'http://127.0.0.1:9/x.pkl'
 
-# Found by the parsers, or by a look at what exists.
+# Errors found by the parsers or by looking at files
 WITHOUT_TENSORFLOW = [
     ('run_generator', '', 'missing subcommand'),
     ('run_generator', 'draw', "invalid choice: 'draw'"),
@@ -126,7 +126,7 @@ WITHOUT_TENSORFLOW = [
     ('dataset_tool', 'create_from_hdf5 out {new}', '{new}: no such HDF5 file'),
 ]
 
-# Found by what TensorFlow is needed for, or by asking another machine.
+# Errors found with TensorFlow or by a request to another machine
 OTHERS = [
     ('run_generator', IMAGES + f'--network={REFUSING_URL}', f'downloaded from {REFUSING_URL}'),
     ('network_info', REFUSING_URL, f'downloaded from {REFUSING_URL}'),

@@ -1,1 +1,1 @@
-"""Measure this project and the PyTorch peer on the same work, in turn. docs/peer.md says how."""
+"""Compare this project and the PyTorch peer on the same work, in turn. docs/peer.md explains how."""

@@ -1,4 +1,4 @@
-"""Measure this project and the PyTorch peer on the same work, in turn (see docs/peer.md)."""
+"""Compare this project and the PyTorch peer on the same work, in turn (see docs/peer.md)."""
 
 import argparse
 import json
@@ -13,28 +13,28 @@ from dnnlib.files import atomic_write
 from dnnlib.progress import announced
 from dnnlib.util import UserError, format_time
 
-EPILOG = f"""needed, and not here:
+EPILOG = f"""requirements, which this project does not install:
   {checks.CLONE}
   python3 -m venv peer && peer/bin/{checks.INSTALL}
 """
 
 
 def make_parser():
-    """The command line."""
+    """Build the command-line parser."""
     parser = argparse.ArgumentParser(prog='python -m benchmarks.peer', description=__doc__, epilog=EPILOG,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('--repo', metavar='DIR', help='checkout of stylegan2-ada-pytorch')
     add('--python', metavar='FILE', help='Python interpreter with PyTorch')
-    add('--quick', action='store_true', help='a few minutes: less work, and fewer rounds')
+    add('--quick', action='store_true', help='do less work in fewer rounds (a few minutes)')
     add('--only', type=cli.some_of(*PARTS), default=list(PARTS), metavar='PARTS',
-        help=f'of {", ".join(PARTS)}, separated by commas (default: all)')
+        help=f'comma-separated parts to measure, of {", ".join(PARTS)} (default: all)')
     add('--json', metavar='FILE', help='also write all measurements to this file')
     return parser
 
 
 def measure(wanted, all_sides, rounds, seconds):
-    """Compare one piece of work after the other. -> {name: result or {'error': ...}}"""
+    """Compare the pieces in order. -> {name: result or {'error': ...}}."""
     results = {}
     for number, piece in enumerate(wanted, 1):
         start = time.monotonic()
@@ -54,15 +54,15 @@ def report(results, all_sides, rounds):
     names = [side.name for side in all_sides]
     print(f'\n{table.text(results, names)}\n\n{table.LEGEND.format(rounds=rounds)}')
     for name in table.unsteady(results):
-        print(f'{name}: turns of one side differ by half or more, so that the ratio says little; '
+        print(f'{name}: the turns of one side differ by half or more, so the ratio is unreliable; '
               'measure again while nothing else runs')
     failed = [f'{name}: {result["error"]}' for name, result in results.items() if 'error' in result]
     if failed:
-        raise UserError(f'without a result: {"; ".join(failed)}')
+        raise UserError(f'no result for {"; ".join(failed)}')
 
 
 def main(argv=None):
-    """Parse, check, measure, report."""
+    """Check the peer, measure and report."""
     args = make_parser().parse_args(argv)
     repo = checks.check_repo(args.repo)
     with announced(f'Loading the checkout with {args.python}...'):
@@ -70,7 +70,7 @@ def main(argv=None):
     if args.json and not os.path.isdir(os.path.dirname(os.path.abspath(args.json))):
         raise UserError(f'--json={args.json}: its folder does not exist; create it')
     described = machine.describe()
-    print(f'{described["processor"]}, {described["cores"]} cores; the CPU does everything')
+    print(f'{described["processor"]}, {described["cores"]} cores; everything runs on the CPU')
     print(f'ours: {_listed(described["versions"])}; peer: {_listed(peer["versions"])}', flush=True)
     all_sides = [sides.ours(), *sides.peers(python, repo, peer['glibc'])]
     rounds, seconds = (2, 1) if args.quick else (5, 2)

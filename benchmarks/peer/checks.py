@@ -1,4 +1,4 @@
-"""What a comparison needs: the peer's checkout, and a Python that can run it."""
+"""Check what a comparison needs: the peer's checkout, and a Python that can run it."""
 
 import json
 import os
@@ -18,28 +18,28 @@ NEEDED = (f"the peer's checkout ({CLONE}) and a Python with PyTorch "
 
 
 def check_repo(repo):
-    """-> its absolute path. Raises UserError if it is no checkout of the peer."""
+    """Return the absolute path of the checkout. Raises UserError if it is not a checkout of the peer."""
     if repo is None:
-        raise UserError(f'--repo is missing; needed are {NEEDED}')
+        raise UserError(f'--repo is missing; the comparison needs {NEEDED}')
     if not os.path.isdir(repo):
-        raise UserError(f'--repo={repo}: there is no such folder; expected a checkout of the peer: {CLONE}')
+        raise UserError(f'--repo={repo}: no such folder; expected a checkout of the peer: {CLONE}')
     missing = [name for name in FILES if not os.path.isfile(os.path.join(repo, name))]
     if missing:
-        raise UserError(f'--repo={repo}: is no checkout of stylegan2-ada-pytorch, as it has no {missing[0]}; '
-                        f'take one: {CLONE}')
+        raise UserError(f'--repo={repo}: not a checkout of stylegan2-ada-pytorch, as it has no {missing[0]}; '
+                        f'clone it: {CLONE}')
     return os.path.abspath(repo)
 
 
 def check_python(python, repo):
-    """-> absolute path of the interpreter, {'versions': ..., 'glibc': does it use that?}. Raises UserError if
-    it cannot load the checkout."""
+    """Return the absolute path of the interpreter and {'versions': ..., 'glibc': whether it uses glibc}.
+    Raises UserError if it cannot load the checkout."""
     if python is None:
-        raise UserError(f'--python is missing; needed are {NEEDED}')
+        raise UserError(f'--python is missing; the comparison needs {NEEDED}')
     path = shutil.which(python)
     if path is None or not os.path.isfile(path):
-        raise UserError(f'--python={python}: is no program; expected a Python with PyTorch, such as '
+        raise UserError(f'--python={python}: not a program; expected a Python with PyTorch, such as '
                         f'peer/bin/python after: python3 -m venv peer && peer/bin/{INSTALL}')
-    path = os.path.abspath(path)  # but not where a link leads: that is how an environment is told
+    path = os.path.abspath(path)  # links are kept, as Python finds its virtual environment by the path
     found = _ask(python, path, repo)
     if 'missing' in found:
         module = found['missing'].partition('.')[0]
@@ -49,7 +49,7 @@ def check_python(python, repo):
 
 
 def _ask(python, path, repo):
-    """-> what `peer_work.check` says."""
+    """Return the answer of `peer_work.check`."""
     try:
         done = subprocess.run(peer_command(path, repo) + ['check'], capture_output=True, text=True,
                               errors='replace', stdin=subprocess.DEVNULL)
@@ -59,6 +59,6 @@ def _ask(python, path, repo):
         try:
             return dict(json.loads(done.stdout))
         except ValueError:
-            raise UserError(f'--python={python}: is no Python interpreter, or a very old one') from None
+            raise UserError(f'--python={python}: not a Python interpreter, or a very old one') from None
     last = (done.stderr.strip() or f'status {done.returncode}').splitlines()[-1]
-    raise UserError(f'--python={python}: cannot load {repo} ({last}); take versions that go together')
+    raise UserError(f'--python={python}: cannot load {repo} ({last}); install compatible versions')

@@ -1,6 +1,7 @@
-"""python -m benchmarks.peer.our_work WORK ARGUMENTS: this project's side, measured when it is asked to.
+"""Run this project's side and measure on request: python -m benchmarks.peer.our_work WORK ARGUMENTS.
 
-Every kind of work is a function that prepares it and returns the function to measure. `folder`: an empty one.
+Each kind of work is a function that prepares it and returns the function to measure. `folder`: an empty
+folder.
 """
 
 import json
@@ -13,14 +14,14 @@ from benchmarks.peer import worker
 
 
 def generate(folder, resolution, minibatch):
-    """Latents to uint8 images, psi 0.5, with fresh noise."""
+    """Prepare the generation of uint8 images with psi 0.5 and fresh noise."""
     from benchmarks import generation
     _, images = generation.drawing(resolution, minibatch)
     return images
 
 
 def train(folder, mnist_dir, fmap_base, fmap_max):
-    """As many iterations as all regularizers take to be due once more."""
+    """Prepare 16 iterations, in which the regularizers run 4 times for G and once for D."""
     import dnnlib.tflib as tflib
     from benchmarks import training
     tflib.init_tf({'rnd.np_random_seed': 1})
@@ -40,7 +41,7 @@ def train(folder, mnist_dir, fmap_base, fmap_max):
 
 
 def first_image(folder, resolution):
-    """A process from its start to its end, which opens a network file and writes one image."""
+    """Prepare a process that opens a network file and writes one image, measured from start to end."""
     path = os.path.join(folder, 'network.pkl')
     processes.call('generation.write_pickle', dict(path=path, resolution=resolution))
 
@@ -56,7 +57,7 @@ WORK = {function.__name__: function for function in (generate, train, first_imag
 
 
 def main(work, arguments):
-    """Prepare and serve; `arguments` in JSON."""
+    """Prepare the work and serve measurements. `arguments`: in JSON."""
     worker.serve(lambda: WORK[work](**json.loads(arguments)))
 
 

@@ -1,9 +1,10 @@
-"""python peer_work.py REPO WORK ARGUMENTS: the peer's side, run by its own interpreter.
+"""Run the peer's side in its own interpreter: python peer_work.py REPO WORK ARGUMENTS.
 
-Uses the public interface of the checkout in the folder REPO. Nothing that Python 3.7 lacks is used, and of
-this project only worker.py beside this file: the packages of both have the same names.
+Uses the public interface of the checkout in the folder REPO. The code must run in Python 3.7, and of this
+project it imports only worker.py beside this file, as the packages of both projects have the same names.
 
-Every kind of work is a function that prepares it and returns the function to measure. `folder`: an empty one.
+Each kind of work is a function that prepares it and returns the function to measure. `folder`: an empty
+folder.
 """
 
 import copy
@@ -27,7 +28,7 @@ MODULES = ('numpy', 'torch', 'PIL', 'dnnlib', 'legacy', 'training.networks', 'tr
 
 
 def _network(name, resolution, num_channels=3, channel_base=32768, channel_max=512):
-    """'Generator' or 'Discriminator' of StyleGAN2's config F, all of it in float32."""
+    """Build the 'Generator' or 'Discriminator' of StyleGAN2's config F in float32."""
     import dnnlib
     width = dict(channel_base=channel_base, channel_max=channel_max, num_fp16_res=0, conv_clamp=None)
     if name == 'Generator':
@@ -41,7 +42,7 @@ def _network(name, resolution, num_channels=3, channel_base=32768, channel_max=5
 
 
 def _draw(G, z, noise_mode):
-    """z float32 [N,512] -> uint8 [N,C,H,W]"""
+    """Generate images. z float32 [N,512] -> uint8 [N,C,H,W]."""
     import torch
     with torch.no_grad():
         labels = torch.zeros([len(z), 0])
@@ -55,14 +56,15 @@ def _latents(count):
 
 
 def generate(folder, resolution, minibatch):
-    """Latents to uint8 images, psi 0.5, with fresh noise."""
+    """Prepare the generation of uint8 images with psi 0.5 and fresh noise."""
     G = _network('Generator', resolution).eval()
     z = _latents(minibatch)
     return lambda: _draw(G, z, noise_mode='random')
 
 
 def train(folder, mnist_dir, fmap_base, fmap_max):
-    """As many iterations as all regularizers take to be due once more; the images are in memory."""
+    """Prepare 16 iterations, in which the regularizers run 4 times for G and once for D. Images are in
+    memory."""
     import numpy as np
     import torch
 
@@ -99,7 +101,7 @@ def train(folder, mnist_dir, fmap_base, fmap_max):
 
 
 def _mnist(folder):
-    """Images of MNIST or Fashion-MNIST, padded from 28x28, uint8 [N,1,32,32]."""
+    """Read the images of MNIST or Fashion-MNIST, padded from 28x28. -> uint8 [N,1,32,32]."""
     import numpy as np
     with gzip.open(os.path.join(folder, 'train-images-idx3-ubyte.gz')) as file:
         pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 1, 28, 28)
@@ -107,14 +109,14 @@ def _mnist(folder):
 
 
 def _optimizer(net, reg_interval):
-    """Adam for lazy regularization (StyleGAN2, appendix B)."""
+    """Build Adam for lazy regularization (StyleGAN2, appendix B)."""
     import torch
     share = reg_interval / (reg_interval + 1)
     return torch.optim.Adam(net.parameters(), lr=LEARNING_RATE * share, betas=(0.0, 0.99 ** share))
 
 
 def _average(G, G_ema):
-    """Move the average of the weights towards the weights."""
+    """Update the moving average of the weights."""
     import torch
     beta = 0.5 ** (MINIBATCH / (G_SMOOTHING_KIMG * 1000))
     with torch.no_grad():
@@ -125,7 +127,7 @@ def _average(G, G_ema):
 
 
 def first_image(folder, resolution):
-    """A process from its start to its end, which opens a network file and writes one image."""
+    """Prepare a process that opens a network file and writes one image, measured from start to end."""
     path, image = os.path.join(folder, 'network.pkl'), os.path.join(folder, 'image.png')
     command = [sys.executable, __file__, sys.path[0]]
     written = json.dumps(dict(path=path, resolution=resolution))
@@ -154,7 +156,7 @@ def write_image(path, image):
 
 
 def check():
-    """Say in JSON on stdout which module is missing, or what there is."""
+    """Write the name of a missing module, or the versions of all, as JSON to stdout."""
     say = worker.take_stdout()
     try:
         for name in MODULES:
@@ -172,8 +174,8 @@ PROGRAMS = {function.__name__: function for function in (check, write_pickle, wr
 
 
 def main(repo, name, arguments='{}'):
-    """Run a program, or prepare work and serve; `arguments` in JSON."""
-    sys.path[0] = repo  # in place of this folder
+    """Run a program, or prepare work and serve measurements. `arguments`: in JSON."""
+    sys.path[0] = repo  # replaces the folder of this file
     arguments = json.loads(arguments)
     if name in PROGRAMS:
         PROGRAMS[name](**arguments)

@@ -1,4 +1,4 @@
-"""What is compared, and rounds in which one side after the other works."""
+"""Define the work to compare, and run it in rounds in which the sides take turns."""
 
 import contextlib
 import tempfile
@@ -11,7 +11,7 @@ from benchmarks.spread import spread
 from dnnlib.progress import shown
 
 PARTS = ('generation', 'training', 'startup')
-REST_SECONDS = 0.3  # between turns: threads wait busily for a moment after their last work
+REST_SECONDS = 0.3  # between turns: threads keep spinning for a moment after their last work
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Piece:
     name: str
     part: str
     unit: str
-    units: float     # that one call does
-    work: str        # a function of our_work.py and of peer_work.py,
-    arguments: dict  # and its arguments but `folder`
+    units: float     # units per call
+    work: str        # name of a function in our_work.py and peer_work.py
+    arguments: dict  # its arguments except `folder`
 
 
 def pieces(quick):
-    """All that is compared. `quick`: less of it."""
+    """Return all pieces to compare. `quick`: fewer of them."""
     return [*_generation(quick), *_training(quick), *_startup(quick)]
 
 
@@ -50,7 +50,7 @@ def _startup(quick):
 
 
 def compare(piece, sides, rounds, seconds):
-    """Let one side after the other work, `seconds` at least, in every round. -> dict for JSON.
+    """Let each side work for at least `seconds` in every round, one side after the other. -> dict for JSON.
 
     Raises processes.Failed.
     """
@@ -65,7 +65,7 @@ def compare(piece, sides, rounds, seconds):
 
 
 def _prepared(stack, side, piece):
-    """-> a worker that can be asked, with a folder of its own; `stack` ends both."""
+    """Start a worker with its own folder and wait until it is ready; `stack` closes both."""
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix='benchmarks-'))
     worker = stack.enter_context(Worker(side, piece.work, {'folder': folder, **piece.arguments}))
     worker.ready()
@@ -73,14 +73,16 @@ def _prepared(stack, side, piece):
 
 
 def _rotated(names, count):
-    """Each side is the first one in some round."""
+    """Rotate the names, so that each side comes first in some round."""
     count %= len(names)
     return names[count:] + names[:count]
 
 
 def summary(piece, turns):
-    """`turns` {side: [costs of a round]} -> the time of each side per unit, which of the peer's settings is
-    its best one, and how many times as fast as that we are. A dict for JSON."""
+    """Summarize `turns` {side: [costs of a round]} as a dict for JSON.
+
+    It holds the time of each side per unit, the faster of the peer's settings and our speed relative to it.
+    """
     times = {name: [costs['seconds'] / piece.units for costs in of_side] for name, of_side in turns.items()}
     result = {name: spread(of_side) for name, of_side in times.items()}
     best = min((name for name in times if name != OURS), key=lambda name: result[name]['median'])

@@ -1,4 +1,4 @@
-"""The sides of a comparison, and the processes in which they work."""
+"""Define the sides of a comparison and the processes in which they work."""
 
 import contextlib
 import json
@@ -20,53 +20,53 @@ _CPU_ONLY = {'CUDA_VISIBLE_DEVICES': '-1'}
 
 @dataclass(frozen=True)
 class Side:
-    """Whose work is measured, and how its processes are started."""
+    """A project to measure, and how to start its processes."""
     name: str
     command: list
     env: dict
 
 
 def ours():
-    """This project."""
+    """Return this project's side."""
     command = processes.python('-m', 'benchmarks.peer.our_work')
     return Side(OURS, command, {**os.environ, **_CPU_ONLY, 'TF_CPP_MIN_LOG_LEVEL': '3'})
 
 
 def peers(python, repo, glibc):
-    """The peer as it comes and, with glibc's allocator, with huge pages, which it gains from."""
+    """Return the peer with default settings and, if it uses glibc, with huge pages, which make it faster."""
     command = peer_command(python, repo)
     env = {name: value for name, value in os.environ.items() if name != _TUNABLES} | _CPU_ONLY
-    sides = [Side('peer as it comes', command, env)]
+    sides = [Side('peer, defaults', command, env)]
     if glibc:
         sides.append(Side('peer, huge pages', command, {**env, _TUNABLES: HUGE_PAGES}))
     return sides
 
 
 def peer_command(python, repo):
-    """The words in front of what the peer is to do."""
+    """Return the command for the peer, to which work and arguments are added."""
     return [python, str(pathlib.Path(__file__).with_name('peer_work.py')), repo]
 
 
 class Worker:
-    """A process of one side that prepares its work and measures it when it is asked to.
+    """A process of one side that prepares its work and measures it on request.
 
-    Raises processes.Failed, with the side and the last line that it wrote, wherever the process ends.
+    Raises processes.Failed, with the side and the last line of output, whenever the process has ended.
     """
 
     def __init__(self, side, work, arguments):
-        """Start the process; `ready` waits until it has prepared everything."""
+        """Start the process; `ready` waits until everything is prepared."""
         self.name = side.name
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             [*side.command, work, json.dumps(arguments)], cwd=processes.ROOT, env=side.env, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
-            start_new_session=True)  # so that it can be ended with what it has started
+            start_new_session=True)  # so that it can be killed together with its children
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_error):
-        with contextlib.suppress(ProcessLookupError):  # it has ended
+        with contextlib.suppress(ProcessLookupError):  # it has already ended
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for file in (self.process.stdin, self.process.stdout, self._log):
@@ -78,7 +78,8 @@ class Worker:
         self._answer()
 
     def measure(self, seconds):
-        """-> what a call takes, the mean of as many as `seconds` hold: a dict of `worker.COSTS`."""
+        """Return the mean cost of a call, repeated for at least `seconds`, as a dict with the keys
+        `worker.COSTS`."""
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps(seconds), file=self.process.stdin, flush=True)
         return self._answer()
@@ -91,4 +92,4 @@ class Worker:
         self._log.seek(0)
         lines = self._log.read().decode(errors='replace').split('\n')
         last = next((line.strip() for line in reversed(lines) if line.strip()), 'no output')
-        raise processes.Failed(f'{self.name}: ended with status {status}; its last line: {last}')
+        raise processes.Failed(f'{self.name}: exited with status {status}; last line: {last}')

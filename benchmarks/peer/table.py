@@ -1,28 +1,28 @@
-"""Results of a comparison as text."""
+"""Format the results of a comparison as text."""
 
 from benchmarks.peer.sides import OURS
 
 LEGEND = '''\
-Times are medians over {rounds} rounds. The ratio is how many times as fast we are as the peer at its best,
-which has a star: the median over the rounds, with the lowest and the highest. Above 1 we are faster.'''
+Times are medians over {rounds} rounds. The ratio is the time of the peer's faster setting, marked
+with a star, divided by ours: the median over the rounds, with minimum and maximum. Above 1 we are faster.'''
 
-UNSTEADY = 1.5  # times that one side's slowest turn takes as long as its quickest
+UNSTEADY = 1.5  # ratio of a side's slowest turn to its fastest
 
 
 def one_line(result):
-    """A result in a few words."""
+    """Summarize a result in a few words."""
     return f'ratio {_ratio(result)} to {result["best"]}'
 
 
 def text(results, side_names):
-    """`results` {piece: result or {'error': ...}} -> an aligned table."""
+    """Format `results` {piece: result or {'error': ...}} as an aligned table."""
     rows = [['', *side_names, 'ratio'], *(_row(name, result, side_names) for name, result in results.items())]
     widths = [max(len(row[idx]) for row in rows if idx < len(row)) for idx in range(len(rows[0]))]
     return '\n'.join(_aligned(row, widths) for row in rows)
 
 
 def unsteady(results):
-    """Names of the pieces in which turns of the same side differ so much that something else was at work."""
+    """Return the names of the pieces whose turns vary so much that other work must have disturbed them."""
     return [name for name, result in results.items()
             if any(times['max'] > UNSTEADY * times['min'] for times in result.get('times', {}).values())]
 

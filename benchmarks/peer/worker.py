@@ -1,6 +1,6 @@
-"""A process that measures when it is asked to.
+"""Measure on request in a separate process.
 
-The peer's interpreter loads this file, too: it uses nothing but the standard library of Python 3.7.
+The peer's interpreter loads this file too, so it uses only the standard library of Python 3.7.
 """
 
 import json
@@ -9,12 +9,13 @@ import resource
 import sys
 import time
 
-# Of a call: time, that of all processors, the kernel's part of it, and pages that the kernel brought in.
+# Costs of a call: elapsed time, processor time, the kernel's share of it, and minor page faults.
 COSTS = ('seconds', 'processor_seconds', 'system_seconds', 'minor_faults')
 
 
 def cost_of(call, at_least=0.0):
-    """What a call takes, the mean of as many as `at_least` seconds hold. -> list of what COSTS names."""
+    """Return the mean cost of a call, repeated for at least `at_least` seconds. -> list in the order of
+    COSTS."""
     count = 0
     start = _spent()
     while True:
@@ -26,15 +27,18 @@ def cost_of(call, at_least=0.0):
 
 
 def _spent():
-    """Time now, and user time, system time and minor faults so far, those of finished children included."""
+    """Return the time now, and user time, system time and minor faults so far, including finished
+    children."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return [time.perf_counter(), *(sum(getattr(usage, name) for usage in usages)
                                    for name in ('ru_utime', 'ru_stime', 'ru_minflt'))]
 
 
 def take_stdout():
-    """-> a function that writes an object as a line of JSON to stdout. All that is printed from here on goes
-    to stderr, so that libraries do not write between the lines."""
+    """Return a function that writes an object to stdout as a line of JSON.
+
+    From then on, all other output goes to stderr, so that libraries do not write between these lines.
+    """
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
 
@@ -46,11 +50,14 @@ def take_stdout():
 
 
 def serve(prepare):
-    """Prepare, which gives the function to measure, and call it once. Then answer every line on stdin, which
-    says for how many seconds to measure at least, with what a call took; to the end of stdin."""
+    """Prepare the function to measure, call it once, then measure it for every line on stdin until stdin
+    ends.
+
+    A line holds the minimum duration in seconds. The answer is a line with the mean cost of a call.
+    """
     say = take_stdout()
     call = prepare()
-    call()  # the first call does what later ones find done
+    call()  # the first call includes one-time work
     say('ready')
     for line in sys.stdin:
         costs = cost_of(call, json.loads(line))

@@ -1,4 +1,4 @@
-"""A Slurm of one machine, in a folder of its own, of daemons that belong to the test."""
+"""Run Slurm on one machine, in a separate folder, with daemons that the tests start."""
 
 import contextlib
 import getpass
@@ -15,8 +15,9 @@ MISSING = ('These tests start a Slurm of their own and miss {}. On Debian or Ubu
 
 FINAL_STATES = ('COMPLETED', 'CANCELLED', 'FAILED', 'TIMEOUT', 'PREEMPTED', 'NODE_FAIL')
 
-# Requeued jobs wait until credentials have expired, and for the next look at the queue (bf_interval). The
-# partitions: jobs of `high` push out those of the others, which have so many seconds to save what they have.
+# Requeued jobs wait until credentials expire, and for the next scheduling pass (bf_interval). Jobs in the
+# partition `high` preempt those in the others. In `grace`, preempted jobs get GraceTime seconds to save their
+# state.
 CONF = '''\
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
@@ -52,12 +53,13 @@ PartitionName=high Nodes=ALL MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF
 
 
 def missing_programs() -> list[str]:
-    """Those that are not installed."""
+    """Return the programs that are not installed."""
     return [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
 
 
 def wait_until(condition, seconds: float, what: str):
-    """Value of `condition()` once it is true. AssertionError, which says what did not come, after so long."""
+    """Wait until `condition()` is true and return its value. Raises AssertionError with `what` after
+    `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f'not within {seconds} seconds: {what}'
@@ -67,7 +69,7 @@ def wait_until(condition, seconds: float, what: str):
 
 @contextlib.contextmanager
 def running(folder: pathlib.Path):
-    """A cluster while the block lasts, and the environment of this process pointing to it."""
+    """Run a cluster and point the environment of this process to it."""
     for name in ('state', 'spool'):
         (folder / name).mkdir()
     key = folder / 'munge.key'
@@ -117,7 +119,7 @@ def _daemon(folder, command):
 
 
 def _path():
-    """Daemons are not on the path of every user."""
+    """Return the PATH with the folders of daemons, which not every user has."""
     return os.pathsep.join([os.environ['PATH'], '/usr/local/sbin', '/usr/sbin'])
 
 
@@ -130,23 +132,23 @@ def _free_ports(count):
 
 
 def slurm(*command: str, check: bool = True) -> str:
-    """Output of one of Slurm's programs."""
+    """Run one of Slurm's programs and return its output."""
     return subprocess.run(command, check=check, capture_output=True, text=True).stdout
 
 
 def job_field(job_id: str, name: str) -> str:
-    """What `scontrol show job` says, such as JobState."""
+    """Return a field, such as JobState, of `scontrol show job`."""
     words = slurm('scontrol', 'show', 'job', '--oneliner', job_id).split()
     return next(word.partition('=')[2] for word in words if word.startswith(f'{name}='))
 
 
 def pid_of_task(job_id: str, index: int) -> int:
-    """Process of a task of a running job."""
+    """Return the process id of a task of a running job."""
     lines = slurm('scontrol', 'listpids', f'{job_id}.0').splitlines()[1:]
     return next(int(pid) for pid, _, _, local_id, *_ in map(str.split, lines) if local_id == str(index))
 
 
 def wait_for_end(job_id: str, state: str = 'COMPLETED', seconds: float = 600) -> None:
-    """Until a job has ended. AssertionError if it is not in this state then."""
+    """Wait until a job has ended. Raises AssertionError if its final state is another one."""
     wait_until(lambda: job_field(job_id, 'JobState') in FINAL_STATES, seconds, f'the end of job {job_id}')
     assert job_field(job_id, 'JobState') == state

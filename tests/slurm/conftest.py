@@ -1,4 +1,4 @@
-"""Tests with a real Slurm. They need its programs and minutes: `make test-slurm` runs them, nothing else."""
+"""Define fixtures for tests with a real Slurm, which take minutes. Only `make test-slurm` runs them."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ collect_ignore_glob = [] if os.environ.get('SLURM_TESTS') else ['test_*.py']
 
 @pytest.fixture(scope='session', autouse=True)
 def slurm_cluster(tmp_path_factory):
-    """A running Slurm; `sbatch` and its like go there."""
+    """Run a Slurm that `sbatch` and other commands use."""
     missing = cluster.missing_programs()
     if missing:
         pytest.exit(cluster.MISSING.format(', '.join(missing)), returncode=2)
@@ -23,7 +23,7 @@ def slurm_cluster(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def data_dir(tmp_path_factory):
-    """A folder whose name has a space, with the data set `tiny` of 32x32 pixels."""
+    """Create a folder whose name has a space, with the data set `tiny` of 32x32 pixels."""
     folder = tmp_path_factory.mktemp('data') / 'my data'
     command = [sys.executable, 'dataset_tool.py', 'create_mnist', folder / 'tiny', 'data/fashion-mnist/test']
     subprocess.run(command, cwd=trainings.ROOT, check=True, capture_output=True)

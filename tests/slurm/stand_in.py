@@ -1,6 +1,7 @@
-"""Several processes that count together, a step at a time: a training without anything to train.
+"""Count together in several processes, step by step, as a stand-in for training.
 
-Started by the launcher of a run directory (`count`), or to go on from the state there with --resume=RUN_DIR.
+The launcher of a run directory calls `count`. With --resume=RUN_DIR, the process resumes from the state
+there.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ STATE = 'state.json'
 
 
 def count(total_steps: int, seconds_per_step: float) -> None:
-    """Count to `total_steps`. SIGTERM lets the step finish and leaves with the status to requeue on."""
+    """Count to `total_steps`. On SIGTERM, finish the step and exit with the status that requeues the job."""
     addresses, index = _workers()
     if index > 0:
         _answer(addresses[0])
@@ -59,14 +60,14 @@ def _host_and_port(address):
 
 @contextlib.contextmanager
 def _peers(addresses):
-    """Connections to all other tasks, which call at the address of the first."""
+    """Accept connections from all other tasks at the address of the first."""
     with socket.create_server(_host_and_port(addresses[0])) as server, contextlib.ExitStack() as open_ones:
         server.settimeout(600)
         yield [open_ones.enter_context(server.accept()[0]) for _ in addresses[1:]]
 
 
 def _step_of(peer):
-    """Let another task do a step. One that is gone or hangs ends this one."""
+    """Let another task do a step. Exits if that task is lost or hangs."""
     peer.settimeout(3)
     try:
         peer.sendall(b'go')
@@ -77,7 +78,7 @@ def _step_of(peer):
 
 
 def _answer(address):
-    """What a task does that is not the first: it follows, until it is told with which status to leave."""
+    """Follow the first task until it sends an exit status."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     deadline = time.monotonic() + 600
     while True:
@@ -113,7 +114,7 @@ def _save(step):
 
 
 def resume(run_dir: str) -> None:
-    """Go on in a run directory."""
+    """Resume in a run directory."""
     with open(os.path.join(run_dir, 'submit_config.pkl'), 'rb') as file:
         submit_config = pickle.load(file)
     dnnlib.submit_config = submit_config

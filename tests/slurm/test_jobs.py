@@ -1,4 +1,4 @@
-"""Jobs of two tasks on a real Slurm: how they start, stop, come back and end."""
+"""Test jobs of two tasks on a real Slurm: how they start, stop, resume and end."""
 
 import os
 import re
@@ -32,7 +32,7 @@ class Job:
         self.job_id = re.search(r'Job (\d+) is in the queue', capsys.readouterr().out)[1]
 
     def log(self):
-        """The lines of log.txt."""
+        """Return the lines of log.txt."""
         path = os.path.join(self.run_dir, 'log.txt')
         if not os.path.exists(path):
             return []
@@ -40,7 +40,7 @@ class Job:
             return file.read().splitlines()
 
     def steps(self):
-        """Numbers of the steps in log.txt."""
+        """Return the numbers of the steps in log.txt."""
         return [int(line.split()[1]) for line in self.log() if line.startswith('step ')]
 
     def wait_for_step(self, step):
@@ -70,7 +70,7 @@ def test_two_tasks_find_each_other_and_one_writes(root, capsys):
 
 
 def _end(job, total_steps):
-    """The job goes on to its end in its run directory, without a step left out or done twice."""
+    """Check that the job resumes in its run directory and does every step exactly once."""
     wait_for_end(job.job_id, seconds=400)
     assert job.steps() == [*range(1, total_steps + 1)]
     assert os.listdir(os.path.dirname(job.run_dir)) == [os.path.basename(job.run_dir)]

@@ -1,4 +1,4 @@
-"""run_training.py --submit=slurm on a real Slurm, with tiny networks and one process."""
+"""Test run_training.py --submit=slurm on a real Slurm, with tiny networks and one process."""
 
 import os
 import re

@@ -1,4 +1,5 @@
-"""Two processes train one network on a real Slurm; when one is killed, the job comes back and goes on."""
+"""Test two processes that train one network on a real Slurm. When one is killed, the job is requeued and
+resumes."""
 
 import glob
 import os

@@ -1,4 +1,4 @@
-"""Trainings of tiny networks on Slurm, by run_training.py."""
+"""Train tiny networks on Slurm with run_training.py."""
 
 import glob
 import os
@@ -14,13 +14,13 @@ TINY = ('--config=config-f', '--metrics=none', '--mirror-augment=true', '--fmap-
 
 
 def run_training(data_dir, *flags):
-    """The finished process of run_training.py."""
+    """Run run_training.py and return the finished process."""
     command = [sys.executable, 'run_training.py', f'--data-dir={data_dir}', '--dataset=tiny', *TINY, *flags]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 def submit(data_dir, root, *flags):
-    """-> run directory, number of the job."""
+    """Submit a training. -> run directory, job id."""
     result = run_training(data_dir, f'--result-dir={root}', '--submit=slurm', *flags)
     assert result.returncode == 0, result.stderr
     [run_dir] = glob.glob(f'{root}/*')
@@ -28,7 +28,7 @@ def submit(data_dir, root, *flags):
 
 
 def ticks(run_dir):
-    """(number, kimg) of every tick line in log.txt."""
+    """Return (number, kimg) of every tick line in log.txt."""
     path = os.path.join(run_dir, 'log.txt')
     if not os.path.exists(path):
         return []
