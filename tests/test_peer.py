@@ -148,7 +148,7 @@ def test_the_first_image_of_the_peer_comes_from_a_file_it_wrote(tmp_path, peers)
         assert (image.size, image.mode) == ((8, 8), 'RGB')
 
 
-def test_our_regularizers_run_as_often_as_they_are_due(tmp_path, monkeypatch):
+def test_our_regularizers_run_as_often_as_they_are_due(session, tmp_path, monkeypatch):
     ran = []
     monkeypatch.setattr(processes, 'run', lambda command: None)
     monkeypatch.setattr(training, 'build', lambda data_dir, fmap_base, fmap_max: (None, None, None, 'feed'))
