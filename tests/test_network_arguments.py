@@ -56,8 +56,7 @@ def strict(x_in, width=1, is_template_graph=False, components=None):
     ((Z,), r'Gs takes latents_in \[N,4\] and labels_in \[N,10\], but was given 1 input; None stands '),
     ((), r'Gs takes latents_in \[N,4\] and labels_in \[N,10\], but was given nothing'),
     ((Z, None, None), 'but was given 3 inputs'),
-    ((None, None), r'Gs: expected latents_in \[N,4\] and labels_in \[N,10\]; '
-                   'at least one of them must not be None'),
+    ((None, None), r'Gs: expected latents_in \[N,4\] and labels_in \[N,10\]; at least one '),
     ((np.zeros([2, 5]), None), r'Gs: latents_in has the shape \[2, 5\]; expected \[N,4\]$'),
     ((Z, np.zeros([2, 3])), r'Gs: labels_in has the shape \[2, 3\]; expected \[N,10\]$'),
     ((Z, np.zeros([3, 10])), 'the same number of rows in every input, but latents_in has 2, labels_in has 3'),

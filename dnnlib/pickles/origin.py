@@ -160,12 +160,14 @@ def _sign(fits):
 
 
 def _of_variables(candidate, state):
+    """Look for variables of the candidate and of others. That some are missing is damage, which building
+    finds."""
     names = [name for name, _ in state['variables']]
     if not names or not (candidate.has or candidate.lacks):
         return 0
     has, lacks = ([any(re.fullmatch(pattern, name) for name in names) for pattern in patterns]
                   for patterns in (candidate.has, candidate.lacks))
-    return _sign(all(has) and not any(lacks))
+    return _sign((any(has) or not has) and not any(lacks))
 
 
 def _of_shapes(candidate, state):
