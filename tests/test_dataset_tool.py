@@ -329,7 +329,7 @@ def test_files_that_are_no_images_are_named(tmp_path):
     (tmp_path / 'empty' / 'folder').mkdir()
     with pytest.raises(UserError, match='No input images found in .*empty'):
         run('create_from_images', tmp_path / 'set', tmp_path / 'empty')
-    with pytest.raises(UserError, match='none: there is no such folder'):
+    with pytest.raises(UserError, match='none: no such folder'):
         run('create_from_images', tmp_path / 'set', tmp_path / 'none')
 
 
