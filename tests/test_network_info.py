@@ -280,7 +280,7 @@ def test_hostile_text_is_shown_as_one_line(triple, tmp_path, info):
 
 @pytest.mark.parametrize('name, message', [
     ('gone.pkl', '^gone.pkl: no such file; expected a network pickle'),
-    ('gdrive:networks/stylegan2-cat-config-b.pkl', 'not among the published files')])
+    ('gdrive:networks/stylegan2-cat-config-b.pkl', 'not a published file')])
 def test_a_file_that_is_not_there_is_one_line(name, message):
     with pytest.raises(UserError, match=message):
         network_info.main([name])

@@ -120,6 +120,7 @@ def test_a_smaller_grid_changes_nothing_else(slow, tmp_path):
     assert sorted(different) == ['grid_labels', 'grid_size']
 
 
+@pytest.mark.long
 def test_progress_inside_a_minibatch_comes_to_the_whole_of_it(tmp_path, monkeypatch):
     seen = []
     run = Trainer._run

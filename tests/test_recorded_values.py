@@ -16,8 +16,8 @@ from training.loop import graph
 from training.loop.trainer import Trainer
 from training.settings.configs import config_settings, merged
 
-CONFIGS = ['config-f', 'stylegan']
-OTHER_CONFIGS = ['config-a', 'config-c', 'config-e-Gorig-Dresnet', 'config-e-Gresnet-Dskip', 'progan']
+CONFIGS = ['config-f']
+OTHER_CONFIGS = ['stylegan', 'config-a', 'config-c', 'config-e-Gorig-Dresnet', 'config-e-Gresnet-Dskip', 'progan']
 METRIC = dict(func_name='metrics.frechet_inception_distance.FID', name='fid', num_images=8,
               minibatch_per_gpu=8)
 ITERATIONS, REPEATS, MINIBATCH = 3, 2, 4

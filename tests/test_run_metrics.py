@@ -102,6 +102,7 @@ def test_the_real_images_themselves_cannot_be_told_from_the_real_ones(script, tm
     assert results['is50k-only20_mean'] > 1
 
 
+@pytest.mark.long
 def test_real_images_that_are_repeated_are_told_of_once(script, capsys):
     line = 'fid50k-only30: the data set holds 24 images, which are repeated to make 30.'
     script('--num-samples=30', '--repeats=2')

@@ -64,12 +64,14 @@ def test_a_worker_that_is_stopped_ends_the_others_after_a_while_and_itself_when_
         assert clusters.finish(processes[lost])[0] == 75
 
 
+@pytest.mark.long
 def test_a_first_worker_that_never_arrives_is_named():
     with link_workers(3, absent=[0]) as (processes, addresses):
         for process in processes:
             assert_ended(process, 75, f'Error: worker 0 ({addresses[0]}) did not arrive within 10 seconds')
 
 
+@pytest.mark.long
 def test_workers_that_never_arrive_are_named():
     with link_workers(4, absent=[1, 3]) as (processes, addresses):
         line = (f'Error: worker 1 ({addresses[1]}) did not arrive within 10 seconds, '

@@ -140,7 +140,7 @@ OTHERS = [
     ('run_metrics', METRICS + '--images=tiny',
      '--images=tiny: holds 8 images, but fd50k_lite0-only20 takes 20'),
     ('run_metrics', METRICS + '--images=tiny --metrics=ppl_wend',
-     'ppl_wend: looks at what a generator makes'),
+     'ppl_wend-only20: needs a generator and cannot measure'),
     ('run_training', TRAINING + '--metrics=fid50k', 'inception-2015-12-05.tgz'),
     ('run_training', TRAINING + '--dataset=torn', 'torn-r03.tfrecords: record 7 is damaged or cut off'),
     ('run_training', TRAINING + '--resolution=16', 'tiny: resolution 16 is not available, only 4, 8'),

@@ -4,7 +4,6 @@ import itertools
 import os
 
 import numpy as np
-import PIL.Image
 
 from dnnlib.files import atomic_write
 from dnnlib.progress import shown
@@ -22,8 +21,9 @@ MAX_GRID_DRAWS = 1000000  # images drawn to fill a grid by classes
 
 def picture_format(filename):
     """Return Pillow's name of the format that belongs to a file name. Raises UserError if there is none."""
+    from PIL import Image  # here, as network_info.py does without
     extension = os.path.splitext(filename)[1].lower()
-    formats = PIL.Image.registered_extensions()
+    formats = Image.registered_extensions()
     if extension not in formats:
         raise UserError(f'{filename or repr(filename)}: unknown picture format; use .png or .jpg')
     return formats[extension]
@@ -58,11 +58,12 @@ def create_image_grid(images, grid_size=None):
 
 def convert_to_pil_image(image, drange=[0, 1]):
     """Convert an image [H,W], [1,H,W] or [3,H,W] with values in `drange` to a PIL image of mode L or RGB."""
+    from PIL import Image
     if image.ndim == 3 and image.shape[0] == 1:
         image = image[0]
     image = adjust_dynamic_range(image, drange, [0, 255])
     image = np.rint(image).clip(0, 255).astype(np.uint8)
-    return PIL.Image.fromarray(image if image.ndim == 2 else image.transpose(1, 2, 0))  # [3,H,W] -> [H,W,3]
+    return Image.fromarray(image if image.ndim == 2 else image.transpose(1, 2, 0))  # [3,H,W] -> [H,W,3]
 
 
 def save_image_grid(images, filename, drange=[0, 1], grid_size=None):
