@@ -16,8 +16,8 @@ from training.loop import graph
 from training.loop.trainer import Trainer
 from training.settings.configs import config_settings, merged
 
-CONFIGS = ['config-f']
-OTHER_CONFIGS = ['stylegan', 'config-a', 'config-c', 'config-e-Gorig-Dresnet', 'config-e-Gresnet-Dskip', 'progan']
+LONG_CONFIGS = ['stylegan', 'config-a', 'config-c', 'config-e-Gorig-Dresnet', 'config-e-Gresnet-Dskip',
+                'progan']
 METRIC = dict(func_name='metrics.frechet_inception_distance.FID', name='fid', num_images=8,
               minibatch_per_gpu=8)
 ITERATIONS, REPEATS, MINIBATCH = 3, 2, 4
@@ -137,7 +137,7 @@ def _train(folder, config, num_gpus=1, **changes):
 
 
 @pytest.fixture(scope='module', params=[
-    *CONFIGS, *(pytest.param(config, marks=pytest.mark.long) for config in OTHER_CONFIGS)])
+    'config-f', *(pytest.param(config, marks=pytest.mark.long) for config in LONG_CONFIGS)])
 def run(request, tmp_path_factory):
     """Train with each configuration, one of them with loss scaling. -> configuration, `Seen`, TensorBoard
     values."""
