@@ -33,6 +33,15 @@ def imports(path, root, known):
             yield from (each if each in known else source for each in names)
 
 
+def all_imports(path):
+    """Yield the dotted names that a file imports from anywhere, inside functions as well. No relative names."""
+    for node in ast.walk(_parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module
+
+
 def loaded(path, root, known):
     """Return the names from `imports` and all packages around them, which load first, except packages around
     the file itself."""

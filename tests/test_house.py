@@ -10,6 +10,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 PACKAGES = ('dnnlib', 'training', 'metrics', 'bridges')
 MODULES = sorted(path for folder in PACKAGES for path in (ROOT / folder).rglob('*.py'))
 SCRIPTS = sorted(ROOT.glob('*.py'))
+SCRIPT_NAMES = {path.stem for path in SCRIPTS}
 OTHERS = sorted(path for folder in ('tests', 'benchmarks') for path in (ROOT / folder).rglob('*.py'))
 
 # From the bottom up. Modules import only from their own floor and lower ones. The first matching prefix
@@ -50,6 +51,13 @@ def test_modules_import_downwards_only(path):
     floors = {target: _floor(target) for target in _imports(path) if not name.startswith(target + '.')}
     above = [target for target, floor in floors.items() if floor is not None and floor > _floor(name)]
     assert not above, f'{name} imports upwards'
+
+
+@pytest.mark.parametrize('path', [path for path in MODULES if _name(path).startswith('dnnlib')], ids=_name)
+def test_dnnlib_does_without_the_gans_above_it(path):
+    """Not even its functions import anything else of this project."""
+    assert [name for name in house_rules.all_imports(path)
+            if name.split('.')[0] in {'training', 'metrics', 'bridges', *SCRIPT_NAMES}] == []
 
 
 @pytest.mark.parametrize('path', [path for path in MODULES if path.name.startswith('networks_')], ids=_name)
