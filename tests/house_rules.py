@@ -34,7 +34,7 @@ def imports(path, root, known):
 
 
 def all_imports(path):
-    """Yield the dotted names that a file imports from anywhere, inside functions as well. No relative names."""
+    """Yield the dotted names that a file imports, inside functions as well; no relative ones."""
     for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
