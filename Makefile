@@ -1,5 +1,5 @@
 # Targets: setup, demo, test, test-long, test-cluster, test-slurm, stress, soak, bench, docs, lint, clean.
-# They need only make and Python 3.11 or newer.
+# They need only make and Python 3.11 or newer; test-slurm needs Slurm, too.
 
 PYTHON   ?= python3
 KIMG     ?= 60

@@ -1,4 +1,7 @@
-"""General helpers, nothing about GANs: utilities, run submission and, in `dnnlib.tflib`, TensorFlow."""
+"""General helpers: utilities, run submission, safe reading of network files and, in `tflib`, TensorFlow.
+
+Imports nothing of the GANs built on it. Only the readers of network files know their functions, by name.
+"""
 
 # ruff: noqa: E402, I001  (prepare() runs before anything loads TensorFlow)
 from dnnlib import tf_environment

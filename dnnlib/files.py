@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import uuid
 
@@ -32,6 +33,12 @@ def atomic_write(path, mode: str = 'wb'):
         if isinstance(error, OSError) and (error.filename == temporary or error.errno in NO_SPACE):
             raise OSError(error.errno, os.strerror(error.errno), path) from error
         raise
+
+
+def sha256(path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits."""
+    with open(path, 'rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def sync(path) -> None:

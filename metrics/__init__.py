@@ -1,5 +1,7 @@
-"""How good networks are, by the published definitions: one file per metric, which says what is sampled and
-which statistic is computed. `metric_base` has the published names and MetricGroup, through which training
-comes in."""
+"""Metrics of generators: one file per metric says what is sampled and which statistic is computed.
+
+run_metrics.py and training evaluate them through `metric_base.MetricGroup`; `metric_defaults` names
+them.
+"""
 
 import dnnlib  # noqa: F401  (before TensorFlow loads: dnnlib/tf_environment.py)

@@ -45,10 +45,9 @@ def _is_below(module, prefix):
 
 @pytest.mark.parametrize('path', MODULES, ids=_name)
 def test_modules_import_downwards_only(path):
-    if path.name == '__init__.py':
-        return
     name = _name(path)
-    floors = {target: _floor(target) for target in _imports(path) if not name.startswith(target + '.')}
+    floors = {target: _floor(target) for target in _imports(path)
+              if not _is_below(target, name) and not _is_below(name, target)}
     above = [target for target, floor in floors.items() if floor is not None and floor > _floor(name)]
     assert not above, f'{name} imports upwards'
 
@@ -91,6 +90,8 @@ def test_there_are_no_circles_between_modules():
 
 
 def _max_lines(path):
+    if path.parent == ROOT and path.name.startswith('run_'):
+        return 150
     return 600 if path.name.startswith('networks_') or path.relative_to(ROOT).parts[0] == 'tests' else 400
 
 

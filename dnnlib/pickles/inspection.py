@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 
 from dnnlib import util
+from dnnlib.files import sha256
 from dnnlib.pickles import arrays, contents, file_kinds, source_text, stored_state, trust
 from dnnlib.pickles import origin as network_origin
 
@@ -184,11 +185,6 @@ class _WithoutData:
         return bytes(num_bytes)
 
 
-def _digest(path):
-    with open(path, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
-
-
 def _read(path, choose, with_data):
     """Return what is in a pickle file, networks as blueprints. Raises UserError if it is another kind of
     file, and names that."""
@@ -214,7 +210,7 @@ def inspect(path: str, choose=lambda found: found, with_data: bool = False) -> R
     `with_data`: read the values of large arrays, too.
     """
     with concurrent.futures.ThreadPoolExecutor() as threads:
-        hashed = threads.submit(_digest, path)  # Takes as long as all the rest.
+        hashed = threads.submit(sha256, path)  # Takes as long as all the rest.
         found = _read(path, choose, with_data)
         digest = hashed.result()
     items = list(found) if isinstance(found, (tuple, list)) else [found]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import dnnlib
 from dnnlib.downloading import downloads
+from dnnlib.files import sha256
 from dnnlib.pickles import trust
 from dnnlib.util import UserError
 from metrics.features import efficientnet_lite0, inception_graph
@@ -246,5 +247,4 @@ def _sha256(path):
 @functools.cache
 def _sha256_of(path, size, mtime_ns):
     """Cached until size or time of the file change."""
-    with open(path, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
+    return sha256(path)

@@ -1,1 +1,4 @@
-"""Metrics as pure functions of features, in NumPy and SciPy: arrays in, numbers out."""
+"""The statistics of metrics, in NumPy and SciPy alone.
+
+Metrics call them with features; no file or TensorFlow is involved.
+"""

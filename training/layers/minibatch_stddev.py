@@ -2,7 +2,8 @@
 
 import tensorflow.compat.v1 as tf
 
-from dnnlib.tflib.ops.conv2d import channel_axis, dims
+from dnnlib.tflib.ops.conv2d import channel_axis
+from dnnlib.tflib.ops.shapes import dims
 
 
 def minibatch_stddev_layer(x, group_size=4, num_new_features=1, data_format='NCHW'):

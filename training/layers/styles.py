@@ -7,7 +7,8 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.tflib import random
 from dnnlib.tflib.inference import is_inference
-from dnnlib.tflib.ops.conv2d import device_layout, dims
+from dnnlib.tflib.ops.conv2d import device_layout
+from dnnlib.tflib.ops.shapes import dims
 from dnnlib.tflib.tfutil import is_tf_expression, lerp
 
 _LARGE = 128  # From this resolution on, the feature maps of one sample outweigh the weights.

@@ -3,7 +3,8 @@
 import tensorflow.compat.v1 as tf
 
 from dnnlib.tflib import random
-from dnnlib.tflib.ops.conv2d import change_layout, dims, spatial_axes
+from dnnlib.tflib.ops.conv2d import change_layout, spatial_axes
+from dnnlib.tflib.ops.shapes import dims
 
 
 def const_input(dlatents, fmaps, initializer, data_format='NCHW'):

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from dnnlib.files import NO_SPACE, TEMPORARY, atomic_write, sync
+from dnnlib.files import NO_SPACE, TEMPORARY, atomic_write, sha256, sync
 from dnnlib.tflib import autosummary
 from dnnlib.util import UserError
 from training.resuming.found_runs import STATE_PREFIX
@@ -95,7 +95,7 @@ def write(run_dir, nimg, variables, arrays, content):
         try:
             variables.save(temporary)
             np.savez(os.path.join(temporary, _ARRAYS), **arrays)
-            checksums = {name: _checksum(os.path.join(temporary, name))
+            checksums = {name: sha256(os.path.join(temporary, name))
                          for name in sorted(os.listdir(temporary))}
             _write_json(temporary, content, checksums)
             for name in checksums:
@@ -119,7 +119,7 @@ def read(path):
     whole = _read_json(path)
     for name, checksum in whole['checksums'].items():
         try:
-            actual = _checksum(os.path.join(path, name))
+            actual = sha256(os.path.join(path, name))
         except OSError as error:
             raise DamagedState(f'{path}: {name} cannot be read ({error.strerror})') from error
         if actual != checksum:
@@ -163,11 +163,6 @@ def _named(path):
         yield
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
-
-
-def _checksum(path):
-    with open(path, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def _checksum_of(value):

@@ -1,6 +1,5 @@
 """Translates the flags of run_training.py to arguments of the training loop."""
 
-import glob
 import os
 import re
 
@@ -9,6 +8,7 @@ from dnnlib.pickles.stored_state import LIMITS
 from dnnlib.util import UserError, is_url
 from training.data import folders
 from training.data.official_files import OFFICIAL_URLS
+from training.misc.pickles import network_snapshots
 from training.settings.configs import GROUP_SIZE, config_settings, makes_groups, merged
 
 WHOLE = cli.int_at_least(1)
@@ -152,7 +152,7 @@ def _resume_settings(resume):
         return {'resume_pkl': resume}
     if not os.path.isdir(resume):
         raise UserError(f'--resume={resume}: no such file or run directory')
-    snapshots = sorted(glob.glob(os.path.join(glob.escape(resume), 'network-snapshot-*.pkl')))
+    snapshots = network_snapshots(resume)
     if not snapshots:
         raise UserError(f'--resume={resume}: the directory holds no network-snapshot-*.pkl '
                         'and no training-state-*')

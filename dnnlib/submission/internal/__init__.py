@@ -1,4 +1,4 @@
-"""The local target, and the launcher `run.py`."""
+"""The local target, and `run.py`, which starts a run in its directory. The names are published."""
 
 from dnnlib.submission.internal import local
 

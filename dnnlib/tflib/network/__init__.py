@@ -1,4 +1,8 @@
-"""Network: a build function, its variables, and the graphs built from them."""
+"""Network: a build function, its variables, and the graphs built from them.
+
+`tflib.Network` is the way in; its methods call the modules of this folder. `network_pickle` makes networks of
+files.
+"""
 
 import inspect
 import re
