@@ -55,7 +55,7 @@ def _holds(report):
     number = f'{len(report.networks)} network{"s" * (len(report.networks) != 1)} ({names})'
     if report.other is None:
         return 'one network' if isinstance(report.found, inspection.Blueprint) else number
-    return f'{number} and {report.other}' if names else f'no network but {report.other}'
+    return f'{number} and {report.other}' if names else f'no networks; {report.other}'
 
 
 def _network_lines(network, role, earlier):
@@ -102,9 +102,10 @@ def _source(network):
     """Describe the source text."""
     digest = f'SHA-256 {network.source_digest}'
     return {
-        inspection.CURRENT: f'word for word what this version stores; {digest}',
-        inspection.SELF_CONTAINED: f'of this project by its heading, for TensorFlow 1.14; {digest}',
-        inspection.OTHER: f'of another version of this project, by its heading; {digest}',
+        inspection.CURRENT: f'identical to what this version stores; {digest}',
+        inspection.SELF_CONTAINED: f'written by this project, according to its heading, for TensorFlow 1.14; '
+                                   f'{digest}',
+        inspection.OTHER: f'written by another version of this project, according to its heading; {digest}',
         inspection.MARKED: f'has functions of {network.code}, but was not compared with any text; {digest}',
         inspection.UNKNOWN: f'unknown; {digest}',
         inspection.NONE: 'none',
@@ -137,7 +138,7 @@ def _uses(name, report):
 
 def _use_of_others(report):
     if report.other is not None and report.other.startswith('the settings of a run'):
-        return 'python run_training.py --resume=FOLDER, its folder, if that holds training states'
+        return 'python run_training.py --resume=RUN_DIR, if the run directory holds training states'
     if report.other == 'statistics of real images':
         return 'python run_metrics.py, from the cache directory'
     return 'no command; expected (G, D, Gs) or one generator'

@@ -43,7 +43,7 @@ def _load(network_pkl, trust_source):
     return pretrained_networks.load_generator(network_pkl, trust_source)
 
 
-@faults.described(remedy='give')
+@faults.described()
 def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=None, trust_source=False):
     """Write `seed<NNNN>.png` for every seed and, with `grid` = (columns, rows), all of them as `grid.png`."""
     from training import generation
@@ -61,7 +61,7 @@ def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=Non
         generation.save_images(np.stack(images), 'grid.png', grid_size=grid)
 
 
-@faults.described(remedy='give')
+@faults.described()
 def style_mixing_example(network_pkl, row_seeds, col_seeds, truncation_psi, class_idx=None, col_styles=None,
                          minibatch_size=4, trust_source=False):
     """Write `<row>-<col>.png`, the row's image with `col_styles` of the column's, and all as `grid.png`."""

@@ -31,7 +31,7 @@ EXAMPLES = """examples:
 valid metrics:"""
 
 
-@faults.described(remedy='give')
+@faults.described()
 def run(network_pkls, metrics, dataset, data_dir, mirror_augment, images=(), num_samples=None, repeats=1,
         trust_source=False):
     """Evaluate metrics, given by name, of networks and data sets; the parameters are those of the command
@@ -60,7 +60,7 @@ def run(network_pkls, metrics, dataset, data_dir, mirror_augment, images=(), num
 
 
 def make_group(names, num_samples):
-    """Return the metrics of these names, with so many samples; None = with their own."""
+    """Return the metrics of these names. num_samples: samples to take; None = as each metric defines."""
     from metrics import metric_base  # loads TensorFlow
     return metric_base.MetricGroup([with_num_samples(metric_defaults[name], num_samples) for name in names])
 

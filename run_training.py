@@ -94,8 +94,8 @@ def main(argv=None):
 def slurm_options(args, group, changes=()):
     """Return the options of the Slurm target, None for another target. changes: flags of a resumed run."""
     if args.submit == 'slurm' and group.count > 1:
-        raise UserError('--submit=slurm: the tasks of the job are the workers; leave out --workers and '
-                        'TF_CONFIG')
+        raise UserError('--submit=slurm: the tasks of the job are the workers; omit --workers and '
+                        'unset TF_CONFIG')
     return slurm_flags.target_options(args, resume_script=os.path.abspath(__file__),
                                       resume_flags=list(changes), state_files='training-state-*',
                                       straggler_seconds=120)  # workers exit together

@@ -129,9 +129,9 @@ def _head(results):
                            for part, unit in PARTS.items() if results[part])
     return '\n'.join([
         '# Soak', '',
-        f'{amounts[:1].upper()}{amounts[1:]}, and nothing may grow. `make soak` measures this again and '
-        'rewrites this page; `python -m benchmarks.soak --report benchmarks/records/soak.json` only rewrites '
-        'it.', '',
+        f'{amounts[:1].upper()}{amounts[1:]} must not grow in memory, files, threads or time. `make soak` '
+        'measures this again and rewrites this page; '
+        '`python -m benchmarks.soak --report benchmarks/records/soak.json` only rewrites it.', '',
         f'- command: `{results["command"]}`, {format_time(results["seconds"])}',
         f'- date: {results["date"]}',
         f'- machine: {machine["processor"]}, {machine["cores"]} cores; '

@@ -74,7 +74,7 @@ def _number(kind, name, minimum, maximum=None):
 
 
 def int_at_least(minimum: int):
-    """Return a type that accepts whole numbers from `minimum` on."""
+    """Return a type that accepts whole numbers of at least `minimum`."""
     return _number(int, 'whole number', minimum)
 
 
@@ -84,7 +84,7 @@ def int_between(minimum: int, maximum: int):
 
 
 def float_at_least(minimum: float):
-    """Return a type that accepts finite numbers from `minimum` on."""
+    """Return a type that accepts finite numbers of at least `minimum`."""
     return _number(float, 'number', minimum)
 
 
@@ -179,7 +179,7 @@ def line_for(error: BaseException) -> str | None:
         reason = os.strerror(error.errno)
         return f'Error: {reason}' if error.filename is None else f'Error: {error.filename}: {reason}'
     if isinstance(error, MemoryError):
-        return 'Error: out of memory; give the process more (ulimit -v, the limit of the job)'
+        return 'Error: out of memory; raise the memory limit (ulimit -v, or that of the job)'
     return 'Interrupted.' if isinstance(error, KeyboardInterrupt) else None
 
 

@@ -7,10 +7,10 @@ from dnnlib.util import UserError
 
 
 @contextlib.contextmanager
-def described(remedy='lower --minibatch-gpu, or give'):
+def described(*remedies):
     """Raise UserError if memory runs out, or if the disk is full where TensorFlow writes. Also a decorator.
 
-    remedy: advice that ends before 'the process more'.
+    remedies: what the user can do about memory besides raising its limit.
     """
     try:
         yield
@@ -20,5 +20,5 @@ def described(remedy='lower --minibatch-gpu, or give'):
             raise
         if 'No space left' in str(error):
             raise UserError(str(error).partition('\n')[0]) from error
-        raise UserError(f'memory has run out; {remedy} the process more (ulimit -v, the limit of the '
-                        'job)') from error
+        advice = ' or '.join([*remedies, 'raise the memory limit (ulimit -v, or that of the job)'])
+        raise UserError(f'memory has run out; {advice}') from error

@@ -166,7 +166,7 @@ def _import_and_look_up(module_name, local_name):
 
 
 def _import_unless_missing(module_name):
-    """Import a module; it is no error if this very module does not exist."""
+    """Import a module. Does nothing if the module itself does not exist."""
     try:
         importlib.import_module(module_name)
     except ImportError as error:

@@ -37,7 +37,8 @@ class RealData:
         labels = {'max_label_size': labels} if has_files else {}
         data, loaded = self, self.load(**labels)
         if has_files and loaded.resolution > resolution:
-            print(f'{network_pkl}: generates {resolution}x{resolution}; real images are read in this size')
+            print(f'{network_pkl}: generates {resolution}x{resolution} images; real images are read at this '
+                  'resolution')
             data = dataclasses.replace(self, dataset_args={**self.dataset_args, 'resolution': resolution})
             loaded = data.load(**labels)
         fit.check_generator(

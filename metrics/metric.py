@@ -24,7 +24,7 @@ class Metric:
     network_names = ()      # Feature networks that are needed; names as in feature_networks.SOURCES.
     result_suffixes = ()    # Suffixes of all results: TensorBoard needs them before the first evaluation.
     needs_generator = True  # False if images are enough.
-    num_fakes = 0           # Number of images to measure, where they are enough.
+    num_fakes = 0           # Number of images to measure if `needs_generator` is False.
 
     def __init__(self, name, force_dataset_args={}, force_G_kwargs={}, reals_name=None):
         """

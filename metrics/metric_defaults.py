@@ -35,14 +35,15 @@ def _named(**definitions):
 
 
 def _path_lengths(prefix, **args):
-    """In the order of the published definitions: steps anywhere on a path, then steps at its end, in Z and
-    W."""
+    """Return path length metrics in the published order: steps anywhere on a path, then steps at its end, in
+    Z and W."""
     return {f'{prefix}_{space}{sampling}': dict(args, space=space, sampling=sampling)
             for sampling in ('full', 'end') for space in ('z', 'w')}
 
 
 def _mixing_table(plain_name, **args):
-    """StyleGAN's Table 2: metrics of images of 1 to 4 latents, with the real images of the plain metric."""
+    """Return StyleGAN's Table 2: metrics of images of 1 to 4 latents, with the real images of the plain
+    metric."""
     return {f'{plain_name}_mix{num}': dict(args, num_latents=num, reals_name=plain_name)
             for num in (1, 2, 3, 4)}
 

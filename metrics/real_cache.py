@@ -31,8 +31,8 @@ def file_path(metric_name, mirror_augment, dataset_args, extension='pkl', **kwar
 
 
 def fingerprint(data_dir, dataset_args):
-    """Return the SHA-256 of a data set: of the names, sizes, times and sampled contents of its files, images
-    and labels. 'none' for a data set without files.
+    """Return the SHA-256 of the names, sizes, times and sampled contents of a data set's files; 'none' if it
+    has no files.
 
     The contents distinguish data sets with equal names and sizes whose times were set by a copying program.
     """

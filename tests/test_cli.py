@@ -99,7 +99,7 @@ def raising(error):
     (OSError(errno.EDQUOT, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.EDQUOT)}'),
     (OSError(errno.EROFS, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.EROFS)}'),
     (OSError(errno.EPERM, 'x', 'out.png'), 2, f'Error: out.png: {os.strerror(errno.EPERM)}'),
-    (MemoryError(), 2, 'Error: out of memory; give the process more (ulimit -v, the limit of the job)'),
+    (MemoryError(), 2, 'Error: out of memory; raise the memory limit (ulimit -v, or that of the job)'),
     (OSError(errno.ENOSPC, 'x'), 2, f'Error: {os.strerror(errno.ENOSPC)}'),
     (KeyboardInterrupt(), 130, 'Interrupted.'),
 ])

@@ -12,11 +12,11 @@ def exhausted(message):
 
 
 @pytest.mark.parametrize('error', [MemoryError(), exhausted('OOM when allocating tensor with shape[9]')])
-@pytest.mark.parametrize(('kwargs', 'beginning'), [
-    ({}, 'memory has run out; lower --minibatch-gpu, or give the process more'),
-    (dict(remedy='give'), 'memory has run out; give the process more')])
-def test_want_of_memory_says_what_to_do(error, kwargs, beginning):
-    with pytest.raises(UserError, match=f'^{beginning} '), faults.described(**kwargs):
+@pytest.mark.parametrize(('remedies', 'beginning'), [
+    ([], 'memory has run out; raise the memory limit'),
+    (['lower --minibatch-gpu'], 'memory has run out; lower --minibatch-gpu or raise the memory limit')])
+def test_want_of_memory_says_what_to_do(error, remedies, beginning):
+    with pytest.raises(UserError, match=f'^{beginning} '), faults.described(*remedies):
         raise error
 
 

@@ -102,7 +102,7 @@ def test_networks_of_all_code_bases_are_described(code, triple, tmp_path, info):
     assert lines.count('state version 4') == 3
     arguments = ' '.join(lines)
     assert all(f'{key}={value}' in arguments for key, value in {**SIZES, **more}.items())
-    known = 'source text word for word what this version stores'
+    known = 'source text identical to what this version stores'
     assert sum(line.startswith(known) for line in lines) == 1
     assert lines.count('source text the same as of G') == 2
     assert not any('problem' in line or 'trust' in line for line in lines)
@@ -129,9 +129,9 @@ def test_parameters_are_those_that_the_published_code_counts(name):
      'source text has functions of StyleGAN2, but was not compared'),
     ('def anything(x):\n', 'source text unknown; SHA-256'),
     ('# training.networks_stylegan2 of stylegan-tf 0.0.1; ...\n',
-     'source text of another version of this project'),
+     'source text written by another version of this project, according to its heading'),
     ('"""Networks.\n\nx and the layers that it uses, as they were when the network was stored.\n"""\n',
-     'source text of this project by its heading, for TensorFlow 1.14'),
+     'source text written by this project, according to its heading, for TensorFlow 1.14'),
 ])
 def test_a_source_text_that_is_not_stored_here_is_not_called_known(source, expected, triple, tmp_path, info):
     data = dumps(stored(triple('StyleGAN2')[0], lambda state: {'build_module_src': source}))
@@ -146,7 +146,7 @@ def test_a_change_of_one_letter_is_seen(triple, tmp_path, info):
         return {'build_module_src': state['build_module_src'].replace('512', '513', 1)}
 
     (tmp_path / 'net.pkl').write_bytes(dumps(stored(triple('StyleGAN2')[0], change)))
-    assert not any('source text word for word' in line for line in info(tmp_path / 'net.pkl'))
+    assert not any('source text identical' in line for line in info(tmp_path / 'net.pkl'))
 
 
 @pytest.mark.parametrize('protocol', [2, 3, 4, 5])
@@ -214,14 +214,14 @@ def test_settings_and_statistics_are_named(tmp_path, info):
     config.run_func_name = 'training.training_loop.training_loop'
     misc.save_pkl(config, str(tmp_path / 'submit_config.pkl'))
     lines = info(tmp_path / 'submit_config.pkl')
-    assert lines[0].endswith('no network but the settings of a run of training.training_loop.training_loop')
+    assert lines[0].endswith('no networks; the settings of a run of training.training_loop.training_loop')
     real_cache.write(str(tmp_path / 'reals.pkl'), (np.zeros(3), np.zeros([3, 3])), data='x')
     lines = info(tmp_path / 'reals.pkl')
-    assert lines[0].endswith('no network but statistics of real images')
+    assert lines[0].endswith('no networks; statistics of real images')
     assert lines[-1] == 'python run_metrics.py, from the cache directory'
     (tmp_path / 'sigma.pkl').write_bytes(pickle.dumps((np.zeros(3), np.zeros([3, 3]))))
     [first, *_] = info(tmp_path / 'sigma.pkl')
-    assert first.endswith('no network but a tuple of an array [3] and an array [3, 3]')
+    assert first.endswith('no networks; a tuple of an array [3] and an array [3, 3]')
 
 
 def torch_stub(name):
@@ -242,7 +242,7 @@ def torch_stub(name):
     (b'version https://git-lfs.github.com/spec/v1\n', 'git lfs pull'),
     (b'\x89HDF\r\n\x1a\n', 'an HDF5 file'), (b'\x89PNG\r\n', 'a picture'),
     (b'\x1f\x8b\x08', 'a compressed file'),
-    (b'', 'an empty file'), (b'just a text', 'no pickle'), (bytes(range(1, 200)), 'no pickle'),
+    (b'', 'an empty file'), (b'just a text', 'not a pickle'), (bytes(range(1, 200)), 'not a pickle'),
 ])
 def test_a_file_of_another_kind_is_called_by_its_name(data, expected, tmp_path):
     path = tmp_path / 'file.bin'

@@ -186,7 +186,7 @@ def test_malformed_values_are_explained_by_the_parser(flag, capsys):
 
 def test_a_file_that_holds_no_networks_is_named(tmp_path, module_session):
     path = tmp_path / 'network.pkl'
-    for data, message in ((b'x', 'this is no pickle'), (b'N.', 'expected three networks'),
+    for data, message in ((b'x', 'this is not a pickle'), (b'N.', 'expected three networks'),
                           (b'(K\x01K\x02K\x03t.', 'expected three networks')):
         path.write_bytes(data)
         with pytest.raises(UserError, match=f'^{path}: .*{message}'):

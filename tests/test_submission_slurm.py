@@ -156,7 +156,7 @@ def test_the_directory_of_a_job_that_exists_stays_whatever_the_status_of_sbatch(
 
 def test_without_sbatch_nothing_is_written(config, tmp_path, monkeypatch):
     monkeypatch.setenv('PATH', str(tmp_path))
-    with pytest.raises(util.UserError, match='there is no sbatch here'):
+    with pytest.raises(util.UserError, match='sbatch was not found'):
         dnnlib.submit_run(config, f'{THIS}.announce', word='hello')
     assert not os.path.exists(config.run_dir_root)
 
@@ -385,8 +385,8 @@ def test_what_cannot_be_resumed_is_not_submitted(own, message, stopped_run, prog
 
 @pytest.mark.parametrize(('own', 'message'), [
     (['--submit=moon'], 'argument --submit: expected one of local, slurm'),
-    (['--slurm-nodes=2'], 'Error: --slurm-nodes has no meaning without --submit=slurm'),
-    (['--slurm-option=--mem=0'], 'Error: --slurm-option has no meaning without --submit=slurm'),
+    (['--slurm-nodes=2'], 'Error: --slurm-nodes requires --submit=slurm'),
+    (['--slurm-option=--mem=0'], 'Error: --slurm-option requires --submit=slurm'),
     (['--submit=slurm', '--slurm-nodes=0'], 'argument --slurm-nodes: expected a whole number of at least 1'),
     (['--submit=slurm', '--slurm-tasks-per-node=33'], 'expected a whole number from 1 to 32'),
     (['--submit=slurm', '--slurm-time=long'], "argument --slurm-time: expected a time limit such as 90"),

@@ -82,7 +82,7 @@ def test_workers_that_never_arrive_are_named():
 
 def test_a_worker_with_other_settings_is_refused():
     with link_workers(3, setting=['another']) as (processes, addresses):
-        line = "Error: worker {} ({}) has other settings: setting is another, that of worker 0 is the same"
+        line = "Error: worker {} ({}) has different settings: setting is another, but the same in worker 0"
         lines = [line.format(index, addresses[index]) for index in (1, 2)]
         for process in processes:
             status, _, errors = clusters.finish(process)

@@ -217,6 +217,7 @@ def load_dataset(class_name=None, data_dir=None, verbose=False, **kwargs):
     assert class_name is not None
     if verbose:
         print(f'Streaming data using {class_name}...')
+    # Data sets of users need not list their variables: take all that the constructor creates.
     num_variables = len(tf.global_variables())
     training_set = dnnlib.util.call_func_by_name(func_name=class_name, **kwargs)
     if not isinstance(training_set, Dataset):

@@ -65,5 +65,8 @@ def images_from_dlatents(Gs, dlatents, minibatch_size=4):
 
 
 def save_images(images, name, grid_size=None):
-    """Write images, uint8 [N,C,H,W], as one picture of (columns, rows) to the run directory."""
+    """Tile images, uint8 [N,C,H,W], and write the picture to the run directory.
+
+    grid_size: (columns, rows).
+    """
     pictures.save_image_grid(images, dnnlib.make_run_dir_path(name), drange=[0, 255], grid_size=grid_size)

@@ -148,7 +148,7 @@ def G_synthesis(
     use_pixel_norm = False,                 # Scale the channels of every pixel to a mean square of 1?
     use_instance_norm = True,               # Give every feature map mean 0 and variance 1 (AdaIN)?
     dtype = 'float32',                      # Type of activations and output. Variables are float32.
-    fused_scale = 'auto',                   # Fuse upscaling with convolution? 'auto' = from 128 pixels on.
+    fused_scale = 'auto',                   # Fuse upscaling with convolution? 'auto' = at >= 128 pixels.
     blur_filter = [1, 2, 1],                # Filter taps of the blur after upscaling. None = no blur.
     structure = 'auto',                     # 'fixed', 'linear', 'recursive' or 'auto', see layers/growth.py.
     is_template_graph = False,              # Is this the call in which Network creates the variables?
@@ -220,7 +220,7 @@ def D_basic(
     mbstd_group_size = 4,                   # Samples per group of the minibatch stddev. 1 = no such layer.
     mbstd_num_features = 1,                 # Feature maps that the minibatch stddev appends.
     dtype = 'float32',                      # Type of activations and output. Variables are float32.
-    fused_scale = 'auto',                   # Fuse downscaling with convolution? 'auto' = from 128 pixels on.
+    fused_scale = 'auto',                   # Fuse downscaling with convolution? 'auto' = at >= 128 pixels.
     blur_filter = [1, 2, 1],                # Filter taps of the blur before downscaling. None = no blur.
     structure = 'auto',                     # 'fixed', 'linear', 'recursive' or 'auto', see layers/growth.py.
     is_template_graph = False,              # Is this the call in which Network creates the variables?

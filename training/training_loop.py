@@ -86,7 +86,7 @@ def training_loop(
     shared = dict(vars(network_settings) | vars(graph_settings) | vars(loop_settings), sched_args=sched_args,
                   dataset_args=dataset_args, tf_config=tf_config, worker_timeout=worker_timeout)
     with tflib.parallel.joined(workers.from_environment(), num_gpus, shared, worker_timeout) as cluster, \
-            faults.described():
+            faults.described('lower --minibatch-gpu'):
         cluster.start_session({**tflib.device_config(num_gpus), **tf_config})
         state = _read_state(resume_state, cluster)
         seed = _seed_graph(state, cluster)
@@ -153,8 +153,8 @@ def _train(trainer, networks, reporter, keeper, cluster):
 def _end_tick(trainer, networks, reporter, keeper, interrupted):
     """End a tick: print its line, and write pictures, networks and metrics if they are due.
 
-    With the networks a training state is saved: before the report, which may take long and be cut short, and
-    again, as far as the report has changed it, afterwards.
+    A training state is saved with the networks, before the report, which may be long and interrupted.
+    Afterwards the state is updated with what the report changed.
     """
     if reporter is None:
         trainer.start_tick()

@@ -1,7 +1,8 @@
-"""Connections between the first worker of a run and all others, by which they agree and notice a lost worker.
+"""Connects the first worker to all others, so that they can agree on values and detect a lost worker.
 
 Plain TCP with one JSON object per line, on the port of the first worker, before TensorFlow's server uses it.
-They last as long as the run: a worker that is silent or disconnects without a farewell ends all.
+The connections last as long as the run: a worker that is silent or disconnects without saying goodbye ends
+the run.
 """
 
 import contextlib
@@ -220,7 +221,7 @@ def _welcome(link, connection, hello):
                    if settings.get(name) != hello['settings'].get(name)]
     if differences:
         theirs, ours = settings.get(differences[0]), hello['settings'].get(differences[0])
-        return index, f'has other settings: {differences[0]} is {theirs}, that of worker 0 is {ours}'
+        return index, f'has different settings: {differences[0]} is {theirs}, but {ours} in worker 0'
     return None
 
 

@@ -19,7 +19,7 @@ class Workers:
     """The processes of a run in the order of their indices, by address, 'host:port'; none for a single
     process."""
     addresses: tuple = ()
-    index: int = 0  # Of this process.
+    index: int = 0  # Index of this process.
 
     @property
     def count(self) -> int:

@@ -78,7 +78,7 @@ def _view(data, dtype, shape, order):
     if not isinstance(data, (bytes, bytearray)) or not isinstance(dtype, _StoredDtype):
         raise ValueError('an array without data')
     if not all(type(size) is int and size >= 0 for size in shape):  # NumPy accepts negative ones.
-        raise ValueError('an array of no size')
+        raise ValueError('an array with an invalid size')
     return np.ndarray(shape, dtype.numpy, data, order=order)
 
 
@@ -142,7 +142,7 @@ GLOBALS = {  # {(module, name) in a stream: stand-in}
 
 
 class _Stream:
-    """Reads no more than there is, whatever length a stream claims, and counts bytes and pieces."""
+    """Reads a stream without trusting the lengths it claims, and counts what is read."""
 
     def __init__(self, stream):
         self._stream = stream

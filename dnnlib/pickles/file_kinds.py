@@ -11,22 +11,22 @@ _PYTORCH = ('a file of PyTorch; expected a network pickle of this project or of 
 _BY_BEGINNING = [  # (pattern, what the file is)
     (br'\s*<(!doctype html|html|head)', 'an HTML page that a web site sent instead of the file; delete it '
                                         'and download the file again'),
-    (br'version https://git-lfs', 'a Git LFS pointer; `git lfs pull` fetches the file'),
+    (br'version https://git-lfs', 'a Git LFS pointer, not a network file; `git lfs pull` fetches the file'),
     (br'PK\x03\x04.{26}[^\n]{0,200}?(data\.pkl|/version|/byteorder)', _PYTORCH),
-    (br'PK\x03\x04.{26}[^\n]{0,200}?\.npy', 'an archive of NumPy arrays (.npz)'),
-    (br'PK\x03\x04', 'a zip archive; unpack it first'),
+    (br'PK\x03\x04.{26}[^\n]{0,200}?\.npy', 'an archive of NumPy arrays (.npz), not a network file'),
+    (br'PK\x03\x04', 'a zip archive, not a network file; unpack it first'),
     (br'\x80.' + re.escape(_TORCH_MAGIC), _PYTORCH),
-    (br'\x93NUMPY', 'a NumPy array (.npy)'),
-    (br'\x89HDF', 'an HDF5 file, for example of Keras or of a data set'),
-    (br'\x89PNG|\xff\xd8\xff', 'a picture'),
-    (br'\x1f\x8b|BZh|\xfd7zXZ', 'a compressed file or archive; unpack it first'),
+    (br'\x93NUMPY', 'a NumPy array (.npy), not a network file'),
+    (br'\x89HDF', 'an HDF5 file (of Keras or a data set, for example), not a network file'),
+    (br'\x89PNG|\xff\xd8\xff', 'a picture, not a network file'),
+    (br'\x1f\x8b|BZh|\xfd7zXZ', 'a compressed file or archive, not a network file; unpack it first'),
 ]
 
 
 def by_beginning(beginning: bytes) -> str | None:
     """Return what a file that begins with these bytes is; None if it may be a pickle of networks."""
     if not beginning:
-        return 'an empty file'
+        return 'an empty file, not a network file'
     return next((text for pattern, text in _BY_BEGINNING
                  if re.match(pattern, beginning, re.DOTALL | re.IGNORECASE)), None)
 
@@ -34,7 +34,7 @@ def by_beginning(beginning: bytes) -> str | None:
 def by_error(text: str, first_byte: bytes) -> str | None:
     """Return what a file is that was refused with this text; None if the text does not show it."""
     if first_byte != b'\x80':
-        return 'no pickle, and so no network file'
+        return 'not a pickle, so not a network file'
     asked = re.search(r'the file asks for (\S+?);', text)
     if asked is None:
         return None

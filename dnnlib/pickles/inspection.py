@@ -191,7 +191,7 @@ def _read(path, choose, with_data):
     with open(path, 'rb') as file:
         kind = file_kinds.by_beginning(file.read(file_kinds.FIRST_BYTES))
         if kind is not None:
-            raise util.UserError(f'this is no network file but {kind}')
+            raise util.UserError(f'this is {kind}')
         file.seek(0)
         try:
             return _Finder()(choose(contents.unpickled(file if with_data else _WithoutData(file))))

@@ -96,9 +96,9 @@ class Origin:
     doubts: tuple = ()
 
 
-_HINT = ('If you know and trust where the file comes from, load it with trust_source=True (--trust-source), '
-         'which runs the source text inside; or register an import_handler (dnnlib.tflib.network) that '
-         'changes build_func_name to a function of your own')
+_HINT = ('If you trust the origin of the file, load it with trust_source=True (--trust-source), which runs '
+         'the source text inside; or register an import_handler (dnnlib.tflib.network) that changes '
+         'build_func_name to a function of your own')
 
 
 def find(state: dict, parent: str | None = None, tell=print) -> Origin:

@@ -77,7 +77,7 @@ def _check_fields(state):
         raise util.UserError(f'{who}: variables should be pairs; the file is damaged')
     names = [name for name, _ in state['variables']]
     if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
-        raise util.UserError(f'{who}: variables should have different names; the file is damaged')
+        raise util.UserError(f'{who}: variable names must be unique; the file is damaged')
     for field in SHAPE_FIELDS:
         if field in state and not _are_shapes(state[field]):
             raise util.UserError(f'{who}: {field} should be lists of numbers; the file is damaged')

@@ -9,7 +9,7 @@ from dnnlib.files import atomic_write
 
 
 def _now():
-    """Return the time with its zone, so that differences survive a change of the clocks."""
+    """Return the current time with its zone, so that intervals stay correct when clocks change."""
     return datetime.datetime.now().astimezone()
 
 

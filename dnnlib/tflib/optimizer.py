@@ -48,9 +48,9 @@ class SkippedSteps:
 class Optimizer:
     """Trains a list of variables to lower losses on one or more devices.
 
-    Call `register_gradients` for each loss, then `apply_updates` once for the op that makes a step. The step
-    follows the mean gradient over losses, devices and accumulated minibatches; it is skipped if that is not
-    finite.
+    Call `register_gradients` for each loss, then `apply_updates` once for the op that performs an update. The
+    update follows the mean gradient over losses, devices and accumulated minibatches; it is skipped if that
+    is not finite.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Optimizer:
         """Add the gradients of `loss` for a list or dict of variables on the device of the loss.
 
         All calls pass variables of the same shapes in the same order. A step also evaluates the loss itself,
-        with the variables before the step, so that everything it records is recorded.
+        with the variables before the step, so that its summaries are recorded.
         """
         assert not self._updates_applied, 'register_gradients() comes before apply_updates()'
         trainable_vars = list(trainable_vars.values() if isinstance(trainable_vars, dict) else trainable_vars)
@@ -133,7 +133,7 @@ class Optimizer:
             device.gradients.setdefault(var, []).append(gradient)
 
     def apply_updates(self, allow_no_op=False) -> tf.Operation:
-        """Build the op that makes a step, and initialize its state in the default session.
+        """Build the op that performs an update, and initialize its state in the default session.
 
         `allow_no_op`: without registered gradients, return an op that does nothing.
         """

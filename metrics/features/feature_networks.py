@@ -246,5 +246,5 @@ def _sha256(path):
 
 @functools.cache
 def _sha256_of(path, size, mtime_ns):
-    """Cached until size or time of the file change."""
+    """Return the SHA-256 of a file, cached until its size or time changes."""
     return sha256(path)

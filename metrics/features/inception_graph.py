@@ -148,7 +148,7 @@ def read(path) -> FrozenGraph:
 
 @functools.lru_cache(maxsize=1)
 def _read(path, size, mtime_ns):
-    """Cached until size or time of the file change."""
+    """Return the FrozenGraph of a file, cached until its size or time changes."""
     definition = tf.GraphDef.FromString(_graph_bytes(path))
     _check_operations(definition)
     nodes = {node.name: node for node in definition.node}

@@ -41,7 +41,7 @@ class _Tensor:
         if not isinstance(storage, _Storage):
             raise ValueError('a tensor without a storage')
         if not all(type(number) is int and number >= 0 for number in (offset, *shape, *strides)):
-            raise ValueError('a tensor of no size')
+            raise ValueError('a tensor with an invalid offset, size or stride')
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
     def array(self):

@@ -17,7 +17,8 @@ class Dataset:
     `dtype`, `dynamic_range` (values of black and white), `label_size` (0 = no labels), `label_dtype`.
     """
 
-    variables = ()  # Created with the data set, which sets them itself: training states do not contain them.
+    # Variables that the data set creates and restores itself; training states leave them out.
+    variables = ()
 
     def __init__(self, shape, dtype='uint8', dynamic_range=(0, 255), label_size=0, label_dtype='float32'):
         self.shape = list(shape)

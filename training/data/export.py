@@ -17,7 +17,7 @@ ORDER_SEED = 123
 
 
 class TFRecordExporter:
-    """Writes images, at all resolutions from 4x4 on, and labels to the data set `tfrecord_dir`.
+    """Writes images, at all resolutions from 4x4 up, and labels to the data set `tfrecord_dir`.
 
     The files are completed in a subfolder; `close` moves them into place, where they replace an earlier data
     set. As a context manager, it is closed at the end of the block. If the block fails, what was written is
@@ -130,7 +130,7 @@ class TFRecordExporter:
         side = shape[-1]
         if shape not in ([1, side, side], [3, side, side]) or side < 4 or side & (side - 1) != 0:
             raise UserError(f'images have shape {shape}; expected 1 or 3 channels and a square whose side '
-                            'is a power of two from 4 on')
+                            'is a power of two, at least 4')
         self.shape = shape
         options = tf.python_io.TFRecordOptions(tf.python_io.TFRecordCompressionType.NONE)
         with self._errors_named():
@@ -167,7 +167,7 @@ class TFRecordExporter:
             self._close_writers()
         shutil.rmtree(self._work_dir, ignore_errors=True)
         if self._is_new_dir:
-            with contextlib.suppress(OSError):  # not empty: the data set is there
+            with contextlib.suppress(OSError):  # not empty if the data set has been moved here
                 os.rmdir(self.tfrecord_dir)
 
 

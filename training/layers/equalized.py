@@ -51,7 +51,7 @@ def dense_layer(x, fmaps, gain=1, use_wscale=True, lrmul=1, weight_var='weight',
     """Multiply by a weight matrix, without bias. x [N,...], flattened in C,H,W order -> [N,fmaps]."""
     x = flatten_samples(x, data_format)
     w, scale = weight_and_scale([x.shape.as_list()[1], fmaps], gain, use_wscale, lrmul, weight_var)
-    if x.dtype == tf.float16:  # scaled inputs may be too small for it
+    if x.dtype == tf.float16:  # scaled inputs could underflow in half precision
         return tf.matmul(x, tf.cast(w * scale, x.dtype))
     return tf.matmul(x * scale, w)  # x is smaller than w
 

@@ -30,8 +30,8 @@ def conv2d(x, fmaps, kernel, data_format='NCHW', **kwargs):
 def upscale2d_conv2d(x, fmaps, kernel, fused_scale='auto', data_format='NCHW', **kwargs):
     """Upscale by 2 and convolve, without bias. x [N,C,H,W] -> [N,fmaps,2*H,2*W].
 
-    fused_scale: do both in one operation? 'auto' = from an output of 128 pixels on. The two forms apply the
-    weights differently (`ops.stylegan_resampling.upscale2d_conv2d`). kwargs: for `get_weight`.
+    fused_scale: do both in one operation? 'auto' = for an output of 128 pixels or more. The two forms apply
+    the weights differently (`ops.stylegan_resampling.upscale2d_conv2d`). kwargs: for `get_weight`.
     """
     fused = stylegan_resampling.use_fused(fused_scale, 2 * _short_side(x, data_format))
     w = _kernel_weight(x, fmaps, kernel, data_format, kwargs)
@@ -41,7 +41,8 @@ def upscale2d_conv2d(x, fmaps, kernel, fused_scale='auto', data_format='NCHW', *
 def conv2d_downscale2d(x, fmaps, kernel, fused_scale='auto', data_format='NCHW', **kwargs):
     """Convolve, without bias, and downscale by 2. x [N,C,H,W] -> [N,fmaps,H/2,W/2].
 
-    fused_scale: do both in one operation? 'auto' = from an input of 128 pixels on. kwargs: for `get_weight`.
+    fused_scale: do both in one operation? 'auto' = for an input of 128 pixels or more.
+    kwargs: for `get_weight`.
     """
     fused = stylegan_resampling.use_fused(fused_scale, _short_side(x, data_format))
     w = _kernel_weight(x, fmaps, kernel, data_format, kwargs)

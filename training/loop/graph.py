@@ -59,7 +59,7 @@ class TrainGraph:
     Gs_update: tf.Operation
     G_reg_interval: int | None = None           # Minibatches from one G_reg to the next. None = never.
     D_reg_interval: int | None = None           # Likewise from one D_reg to the next.
-    optimizers: tuple = ()                      # All that make steps.
+    optimizers: tuple = ()                      # All optimizers.
     variables: tuple = ()                       # All variables of the graph.
     state_variables: tuple = ()                 # Those that a training state contains.
     copies: dict = field(default_factory=dict)  # {variable: a state variable with always the same value}

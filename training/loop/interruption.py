@@ -11,7 +11,7 @@ _EXITING = b'\nInterrupted: exiting; the last training state is complete.\n'
 
 
 class Interruption:
-    """Records the first signal; true from then on. A second SIGINT raises at once, and so does any signal
+    """Records the first signal; is true afterwards. A second SIGINT raises at once, and so does any signal
     while everything is saved. A second SIGTERM is ignored: schedulers repeat it."""
 
     def __init__(self):
@@ -39,7 +39,7 @@ class Interruption:
 
     @contextlib.contextmanager
     def saved(self):
-        """Declare that everything is on the disk: signals need not wait for what runs in this context."""
+        """Let signals end the process immediately in this context, because everything has been saved."""
         self._saved = True
         try:
             yield

@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from dnnlib.progress import Progress
 
 # A low estimate per second for the networks of this project, so that pictures take no longer than they
-# should. A constant, so that the same machine always decides alike. Measurements: docs/performance.md.
+# should. A constant, so that the same machine always decides the same way. Measurements: docs/performance.md.
 MULTIPLY_ADDS_PER_CORE = 25e9
 LONG_DAYS = 30  # Trainings that take longer are announced.
 

@@ -22,7 +22,7 @@ def training_schedule(
     lrate_rampup_kimg = 0,                  # kimg in which learning rates rise from 0. 0 = at once.
     tick_kimg_base = 4,                     # kimg from one tick to the next.
     tick_kimg_dict = {8: 28, 16: 24, 32: 20, 64: 16, 128: 12, 256: 8, 512: 6, 1024: 4}): # By resolution.
-    """Return the settings in force after `cur_nimg` images, as a pure function.
+    """Return the settings after `cur_nimg` images. They depend on the arguments only.
 
     -> EasyDict of kimg, lod (0 = full resolution, fractional while layers fade in), resolution,
     minibatch_size, minibatch_gpu, G_lrate, D_lrate, tick_kimg.

@@ -1,4 +1,4 @@
-"""Training states: folders, complete or not there, with everything that a run needs to resume.
+"""Training states: folders that are complete or absent, with everything that a run needs to resume.
 
 `training-state-<kimg>` in the run directory contains `variables.*` (written by TensorFlow), `arrays.npz` (the
 grid of the snapshots) and `state.json` (counters, positions, checksums of the other files and of itself).
@@ -146,7 +146,7 @@ def keep_newest(run_dir, count):
 
 
 def remove(path):
-    """Remove a state, which at no time is there in parts."""
+    """Remove a state atomically: it is renamed first."""
     temporary = _temporary_path(os.path.dirname(path))
     os.rename(path, temporary)
     shutil.rmtree(temporary, ignore_errors=True)
@@ -165,6 +165,7 @@ def _named(path):
         raise OSError(error.errno, error.strerror, path) from error
 
 
+# A flipped bit in JSON often gives another valid state, which would resume silently.
 def _checksum_of(value):
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 

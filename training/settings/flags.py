@@ -76,9 +76,10 @@ def make_parser(description, metrics):
                      help='addresses host:port,... of processes that train together, each with --num-gpus '
                      'devices; the first one writes all files (default: those in TF_CONFIG)')
     own.add_argument('--worker-index', type=cli.int_at_least(0), metavar='N',
-                     help='index of this process in --workers, from 0 on')
+                     help='index of this process in --workers, starting at 0')
     for name, (value_type, default, text, _) in OWN_FLAGS.items():
-        own.add_argument(f'--{name}', type=value_type, metavar='X', help=f'{text} (default: {default})')
+        own.add_argument(f'--{name}', type=value_type, metavar='BOOL' if value_type is cli.boolean else 'X',
+                         help=f'{text} (default: {default})')
     return parser
 
 

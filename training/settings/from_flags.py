@@ -33,16 +33,16 @@ OWN_FLAGS = {
     'resolution':     (SIDE, "the data set's", 'resolution to train at', ['dataset_args.resolution']),
     'minibatch-size': (WHOLE, "the config's", 'images per update, on all devices together',
                        ['sched_args.minibatch_size_base']),
-    'minibatch-size-by-res': (cli.by_resolution(WHOLE), "the config's", 'the same by resolution, such as '
-                       '8:256,16:128', ['sched_args.minibatch_size_dict']),
+    'minibatch-size-by-res': (cli.by_resolution(WHOLE), "the config's", '--minibatch-size by resolution, '
+                       'such as 8:256,16:128', ['sched_args.minibatch_size_dict']),
     'minibatch-gpu':  (WHOLE, "the config's", 'images that a device processes at once',
                        ['sched_args.minibatch_gpu_base']),
-    'minibatch-gpu-by-res': (cli.by_resolution(WHOLE), "the config's", 'the same by resolution',
-                       ['sched_args.minibatch_gpu_dict']),
+    'minibatch-gpu-by-res': (cli.by_resolution(WHOLE), "the config's", '--minibatch-gpu by resolution, '
+                       'such as 8:32,16:16', ['sched_args.minibatch_gpu_dict']),
     'lrate':          (REAL, "the config's", 'learning rate of G and D',
                        ['sched_args.G_lrate_base', 'sched_args.D_lrate_base']),
-    'lrate-by-res':   (cli.by_resolution(REAL), "the config's", 'the same by resolution',
-                       ['sched_args.G_lrate_dict', 'sched_args.D_lrate_dict']),
+    'lrate-by-res':   (cli.by_resolution(REAL), "the config's", '--lrate by resolution, such as '
+                       '8:0.001,16:0.0015', ['sched_args.G_lrate_dict', 'sched_args.D_lrate_dict']),
     'lrate-rampup-kimg': (REAL, '0', 'thousands of images over which the learning rate rises from 0',
                        ['sched_args.lrate_rampup_kimg']),
     'lod-initial-resolution': (SIDE, "the config's", 'resolution at which progressive growing starts',
@@ -58,11 +58,10 @@ OWN_FLAGS = {
                        ['G_smoothing_kimg']),
     'snapshot-ticks': (WHOLE, "the config's", 'ticks between snapshots of images and networks',
                        ['image_snapshot_ticks', 'network_snapshot_ticks']),
-    'snapshot-kimg':  (KIMG, 'by ticks', 'thousands of images between snapshots, instead of ticks',
-                       ['snapshot_kimg']),
-    'grid-size':      (cli.one_of('1080p', '4k', '8k'), "the config's",
-                       '1080p, 4k or 8k: size of the snapshot images; smaller on CPUs by default',
-                       ['grid_args.size']),
+    'snapshot-kimg':  (KIMG, 'by ticks', 'thousands of images between snapshots; overrides '
+                       '--snapshot-ticks', ['snapshot_kimg']),
+    'grid-size':      (cli.one_of('1080p', '4k', '8k'), "the config's, reduced on CPUs",
+                       'size of the snapshot images: 1080p, 4k or 8k', ['grid_args.size']),
     'grid-layout':    (cli.one_of('random', 'row_per_class', 'col_per_class', 'class4x4'), 'random',
                        'random, row_per_class, col_per_class or class4x4', ['grid_args.layout']),
     'seed':           (cli.seed, '1000', 'seed of all random numbers', ['tf_config.rnd.np_random_seed']),
@@ -73,8 +72,8 @@ OWN_FLAGS = {
                        'of --resume that fit', ['resume_with_new_nets']),
     'worker-timeout': (cli.float_at_least(1), '300', 'seconds without a message of another worker after '
                        'which the run ends; it can be resumed', ['worker_timeout']),
-    'resume-kimg':    (REAL, "0, or the run's", 'thousands of images that count as shown at the start',
-                       ['resume_kimg']),
+    'resume-kimg':    (REAL, '0; for a run directory, that of its snapshot',
+                       'thousands of images that count as shown at the start', ['resume_kimg']),
     'keep-states':    (WHOLE, '3', 'number of training states to keep', ['keep_states']),
     'state-kimg':     (KIMG, 'at network snapshots', 'thousands of images between additional training states',
                        ['state_kimg']),
@@ -113,12 +112,12 @@ def run_settings(args, num_workers=1):
     if args.gamma is not None:
         names = [name for name in ('gamma', 'r1_gamma') if name in settings['D_loss_args']]
         if not names:
-            raise UserError(f'--gamma has no meaning for --config={args.config}, which is trained without R1')
+            raise UserError(f'--gamma does not apply to --config={args.config}, which is trained without R1')
         settings['D_loss_args'][names[0]] = args.gamma
     for name, (*_, places) in OWN_FLAGS.items():
         value = given(args, name)
         if value is not None and name in NOT_IN.get(args.config, ()):
-            raise UserError(f'--{name} has no meaning for --config={args.config}')
+            raise UserError(f'--{name} does not apply to --config={args.config}')
         for place in places if value is not None else []:
             _set(settings, place, value)
     if given(args, 'grid-size') is not None:
@@ -205,8 +204,9 @@ def _check_round(size, at_a_time, num_devices, least, where):
         raise UserError(f'--minibatch-size={size}{where} must be a multiple of {at_a_time * num_devices}, '
                         'which is --minibatch-gpu times --num-gpus, for each worker')
     if at_a_time < least:
-        raise UserError(f'path length regularization needs at least {least} images at once on each device; '
-                        f'{num_devices} devices have {at_a_time}{where}; choose a larger --minibatch-size')
+        raise UserError(f'path length regularization needs at least {least} images at a time on each '
+                        f'device; with {num_devices} devices there are {at_a_time}{where}; choose a larger '
+                        '--minibatch-size')
     if not makes_groups(at_a_time):
         raise UserError(f'--minibatch-gpu={at_a_time}{where}: expected less than {GROUP_SIZE} or a multiple '
                         'of it, the group size of the minibatch standard deviation')

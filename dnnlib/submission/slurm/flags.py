@@ -73,5 +73,5 @@ def target_options(args: argparse.Namespace, **more) -> slurm.TargetOptions | No
         return options
     for name in given:
         flag = 'option' if name == 'options' else name.replace('_', '-')
-        raise UserError(f'--slurm-{flag} has no meaning without --submit=slurm')
+        raise UserError(f'--slurm-{flag} requires --submit=slurm')
     return None

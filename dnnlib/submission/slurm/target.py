@@ -162,7 +162,7 @@ def check(submit_config) -> None:
     """Raise UserError if a job of this configuration cannot be submitted from here."""
     submit_config.slurm.check()
     if shutil.which('sbatch') is None:
-        raise UserError('--submit=slurm: there is no sbatch here; submit from a machine of the cluster')
+        raise UserError('--submit=slurm: sbatch was not found; submit from a machine of the cluster')
 
 
 def finalize_submit_config(submit_config, run_dir: str) -> None:

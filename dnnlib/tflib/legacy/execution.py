@@ -43,8 +43,8 @@ def build_function(source_text: str, func_name: str):
 
 
 def source_of(module) -> str:
-    """Return the text to store of a network whose build function is in this module: of a module that was
-    created here, the very same text. Raises OSError if there is no text."""
+    """Return the text to store of a network whose build function is in this module: for a module
+    created here, exactly the text it was created from. Raises OSError if there is no text."""
     return _texts[module.__name__] if module.__name__ in _texts else source_text.of_module(module)
 
 

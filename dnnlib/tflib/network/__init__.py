@@ -23,8 +23,8 @@ from dnnlib.tflib.network import state as network_state
 
 
 def import_handler(handler_func):
-    """Decorator: register a function that gets the state of every network that is read and returns the state
-    to use. Handlers are called in the order of their registration, before anything is checked.
+    """Register a function that gets the state of every network that is read and returns the state to use; use
+    as a decorator. Handlers are called in the order of their registration, before anything is checked.
 
     A handler can convert a state of an unknown form, and change its `build_func_name` to a function that is
     known here or to the dotted name of one that can be imported.

@@ -1,7 +1,7 @@
-"""Which kernel a convolution takes on a CPU: the fast forms, and when they are taken.
+"""Chooses the kernel of a convolution on a CPU.
 
-Images are [N,H,W,C]. Every form has the same values and gradients as the plain call of `tf.nn`, which is the
-one that is taken otherwise.
+Images are [N,H,W,C]. All forms have the values and gradients of the plain `tf.nn` call, which is used unless
+another form is faster or safer.
 """
 
 import functools
@@ -49,8 +49,8 @@ def _is_per_pixel(x, kernel):
 
 
 def _product_per_pixel(x, w):
-    """Convolve x [N,H,W,I] with w [1,1,I,O] as a matrix product, which is faster, above all in the gradients
-    of few channels."""
+    """Convolve x [N,H,W,I] with w [1,1,I,O] as a matrix product, which is faster, especially the gradients
+    with few channels."""
     *pixels, in_fmaps = dims_for_reshape(x)
     y = tf.matmul(tf.reshape(x, [-1, in_fmaps]), tf.squeeze(w, [0, 1]))
     return tf.reshape(y, [*pixels, y.shape[1]])

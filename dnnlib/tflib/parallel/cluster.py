@@ -50,7 +50,7 @@ class Cluster:
         return [_full_name(self.workers.index, name) for name in device_names]
 
     def names_everywhere(self, device_names) -> list:
-        """Return the names of these devices of every process, in the order of the processes."""
+        """Return the names of these devices in every process, ordered by process."""
         return [_full_name(index, name) for index in range(self.workers.count) for name in device_names]
 
     def gather(self, value) -> list:

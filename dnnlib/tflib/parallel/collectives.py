@@ -17,7 +17,7 @@ def all_reduce_sum(tensors_by_device, device_names, group=None) -> list:
 
     `tensors_by_device`: a list of tensors per device, of one dtype, with the same static shapes on every
     device. `device_names`: where they are and where the sums go, as `is_collective` takes them. `group`: all
-    devices that take part, also of other processes; None = `device_names`.
+    participating devices, including those of other processes; None = `device_names`.
     -> a list of sums per device, bit-for-bit identical.
 
     A collective waits for its whole group: the same session call must evaluate the sums of all devices, and
