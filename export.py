@@ -28,7 +28,7 @@ def make_parser():
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--to', required=True, choices=FORMS, help='form of the new file, see below')
     parser.add_argument('--network', required=True, metavar='PKL',
-                        help='network pickle: a path, a URL or a gdrive: key')
+                        help='network pickle: a path, a URL or the key of an official network')
     parser.add_argument('--out', required=True, metavar='FILE', help='file to write, which must not exist')
     cli.add_cache_dir(parser)
     return parser

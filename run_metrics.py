@@ -74,7 +74,7 @@ def make_parser():
     add('--result-dir', default='results', type=cli.folder, metavar='DIR',
         help='folder of the run directories (default: results)')
     add('--network', dest='network_pkls', default=[], type=cli.comma_list, metavar='PKL',
-        help='network pickles, separated by commas: paths, URLs or gdrive: keys')
+        help='network pickles, separated by commas: paths, URLs or keys of official networks')
     add('--metrics', default='fid50k', type=cli.comma_list, metavar='LIST',
         help='metrics to evaluate, separated by commas (default: fid50k)')
     add('--dataset', required=True, type=cli.folder_name, help='name of the data set, a folder in --data-dir')

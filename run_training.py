@@ -17,7 +17,7 @@ from dnnlib.util import EasyDict, UserError, get_obj_by_name
 from metrics.metric_defaults import metric_defaults, require_known
 from training.resuming import found_runs
 from training.settings import flags as run_flags
-from training.settings.from_flags import MAY_CHANGE, given, run_settings
+from training.settings.from_flags import MAY_CHANGE, given, resume_settings, run_settings
 
 RUN_FUNC = 'training.training_loop.training_loop'
 RUN_DESC = {'stylegan': 'sgan-{dataset}-{num_gpus}gpu', 'progan': 'pgan-{dataset}-{num_gpus}gpu'}
@@ -60,6 +60,7 @@ def main(argv=None):
         if run is not None:
             resume_run(run, parser, argv, group)
             return
+        resume_settings(args.resume)  # what is wrong with --resume is named before missing flags
     missing = [f'--{name}' for name in ('data-dir', 'dataset', 'config') if given(args, name) is None]
     if missing:
         parser.error(f'the following arguments are required: {", ".join(missing)}')

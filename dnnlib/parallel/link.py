@@ -16,6 +16,7 @@ import threading
 import time
 
 from dnnlib.parallel.workers import Workers
+from dnnlib.progress import announced
 from dnnlib.util import Logger, UserError
 
 REQUEUE_STATUS = 75           # Exit status of a process to be started again; EX_TEMPFAIL of sysexits.h.
@@ -177,7 +178,8 @@ def connect(workers: Workers, settings: dict, timeout_seconds: float) -> WorkerL
     threading.Thread(target=link._watch, daemon=True).start()
     hello = {'index': workers.index, 'addresses': list(workers.addresses), 'settings': settings}
     if workers.is_first:
-        _await_all(link, hello, deadline)
+        with announced('Waiting for the other workers...'):
+            _await_all(link, hello, deadline)
     else:
         _reach_first(link, hello, deadline)
     link.gather('here')

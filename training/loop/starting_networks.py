@@ -79,7 +79,7 @@ def _check_fit(taken, there, resume_pkl):
     taken, there = list(map(list, taken)), list(map(list, there))
     if taken != there:
         raise UserError(f'{resume_pkl}: its networks take images and labels of shapes {taken}, but the '
-                        f'data set has {there}; choose the data set that they were trained on')
+                        f'data set has {there}; choose the data set and --labels that they were trained with')
 
 
 def _silence_noise(G):

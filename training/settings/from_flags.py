@@ -7,8 +7,8 @@ from dnnlib import cli
 from dnnlib.pickles.stored_state import LIMITS
 from dnnlib.util import UserError, is_url
 from training.data import folders
-from training.data.official_files import OFFICIAL_URLS
-from training.misc.pickles import network_snapshots
+from training.data.official_files import KEY_PREFIXES, OFFICIAL_URLS
+from training.misc.pickles import check_path, network_snapshots
 from training.settings.configs import GROUP_SIZE, config_settings, makes_groups, merged
 
 WHOLE = cli.int_at_least(1)
@@ -105,7 +105,7 @@ def run_settings(args, num_workers=1):
         'data_dir': args.data_dir,
         'dataset_args': {'tfrecord_dir': args.dataset},
         'mirror_augment': args.mirror_augment,
-        **_resume_settings(args.resume),
+        **resume_settings(args.resume),
     })
     if args.total_kimg is not None:
         settings['total_kimg'] = args.total_kimg
@@ -142,13 +142,18 @@ def _check_labels(args):
         raise UserError(f'--grid-layout={args.grid_layout} sorts by labels; add --labels=full')
 
 
-def _resume_settings(resume):
-    """Return the settings of --resume: a pickle, a URL, or the newest snapshot in a run directory."""
+def resume_settings(resume):
+    """Return the settings of --resume: a pickle, a URL, or the newest snapshot in a run directory.
+
+    Raises UserError if there is none.
+    """
     if resume is None:
         return {}
     resume = OFFICIAL_URLS.get(resume, resume)
     if is_url(resume) or os.path.isfile(resume):
         return {'resume_pkl': resume}
+    if resume.startswith(KEY_PREFIXES):
+        check_path(resume)
     if not os.path.isdir(resume):
         raise UserError(f'--resume={resume}: no such file or run directory')
     snapshots = network_snapshots(resume)

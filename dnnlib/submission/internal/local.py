@@ -14,12 +14,11 @@ def check(submit_config) -> None:
 
 
 def finalize_submit_config(submit_config, run_dir: str) -> None:
-    """Start the line that announces the run, and set its directory."""
-    print('Local submit ', end='', flush=True)
+    """Set the run directory."""
     submit_config.run_dir = run_dir
 
 
 def submit(submit_config, shown_run_dir: str, run) -> None:
     """Print the run directory, then call `run(submit_config)`."""
-    print(f'- run_dir: {shown_run_dir}')
+    print(f'Local submit - run_dir: {shown_run_dir}')
     run(submit_config)
