@@ -244,6 +244,7 @@ def test_the_mixing_table_begins_with_the_plain_distance_and_shares_its_reals(ev
     assert name.split('-', 1)[1] == 'fid50k-only20-tiny.pkl'
 
 
+@pytest.mark.long
 def test_latents_are_mixed_on_two_devices_and_with_labels(evaluate, labelled_pkl):
     mixed = {**metric_defaults.fid50k_mix4, 'num_images': 100, 'minibatch_per_gpu': 15}
     data = dict(tfrecord_dir='grey', shuffle_mb=0)
@@ -253,6 +254,7 @@ def test_latents_are_mixed_on_two_devices_and_with_labels(evaluate, labelled_pkl
 
 # Other networks and data
 
+@pytest.mark.long
 def test_grey_and_labelled_images_work_on_two_devices(evaluate, labelled_pkl):
     data = dict(tfrecord_dir='grey', shuffle_mb=0)
     fid = {**FID, 'num_images': 100, 'minibatch_per_gpu': 15}

@@ -89,6 +89,7 @@ def _pictures(run_dir):
     return {path.name: PIL.Image.open(path).size for path in run_dir.glob('*.png')}
 
 
+@pytest.mark.long
 def test_a_run_with_a_small_grid_resumes_with_it_and_says_how_long_it_takes(slow, tmp_path, monkeypatch):
     """The second part runs on a faster machine but keeps the grid."""
     monkeypatch.setattr(outlook, 'LONG_DAYS', 0)

@@ -161,6 +161,7 @@ sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
 """
 
 
+@pytest.mark.long
 def test_processes_that_write_at_once_leave_one_whole_file(cache):
     done = subprocess.run([sys.executable, '-c', FOUR_WRITERS, cache], cwd=ROOT, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()

@@ -194,6 +194,7 @@ def test_several_devices_and_rounds_count_with_all_their_images(tmp_path):
         np.testing.assert_allclose(shown[name], seen.means(name), rtol=1e-5, atol=1e-7, err_msg=name)
 
 
+@pytest.mark.long
 def test_a_step_that_does_not_run_in_a_tick_records_nothing_there(tmp_path):
     _, shown = _train(tmp_path, 'config-f', G_reg_interval=4, D_reg_interval=4, metric_arg_list=[])
     for name in ('Loss/pl_penalty', 'Loss/pl_lengths', 'Loss/gradient_penalty', 'RegD/learning_rate'):

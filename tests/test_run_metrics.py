@@ -73,6 +73,7 @@ def test_several_networks_and_repeats_end_with_a_table(script, data_dir, capsys)
     assert all(' +- ' in row for row in rows)
 
 
+@pytest.mark.long
 def test_images_of_another_data_set_stand_beside_a_network(script, tmp_path, capsys):
     script('--images=held-out,tiny', '--num-samples=20')
     rows = capsys.readouterr().out.splitlines()[-4:-1]
@@ -89,6 +90,7 @@ def test_images_of_another_data_set_stand_beside_a_network(script, tmp_path, cap
     assert records[2]['results']['fid50k-only20'] < 1e-6 < records[1]['results']['fid50k-only20']
 
 
+@pytest.mark.long
 def test_the_real_images_themselves_cannot_be_told_from_the_real_ones(script, tmp_path):
     script('--network=none', '--images=tiny', '--metrics=fid50k,kid50k,pr50k3,is50k', '--num-samples=20',
            '--num-gpus=2')

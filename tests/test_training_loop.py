@@ -112,7 +112,9 @@ def _by_resolution(value):
     return {int(key): item for key, item in value.items()} if isinstance(value, dict) else value
 
 
-@pytest.mark.parametrize('name', ['config-f', 'config-f-accumulate', 'config-c-growing', 'config-a-growing'])
+@pytest.mark.parametrize('name', [
+    'config-f', 'config-f-accumulate', 'config-a-growing',
+    pytest.param('config-c-growing', marks=pytest.mark.long)])
 def test_golden_run_ends_with_the_same_variables(name, data_dir, tmp_path):
     case = figures(f'training_loop_{name}')['cases'][name]
     expected = case['variables']

@@ -152,6 +152,8 @@ class TFRecordExporter:
         earlier_dir = os.path.join(self._work_dir, 'earlier')
         os.mkdir(earlier_dir)
         earlier, _ = self._data_files()
+        if earlier:
+            self._say(f'Replacing the data set in {self.tfrecord_dir}.')
         try:
             _move(sorted(earlier), self.tfrecord_dir, earlier_dir)
             _move(names, self._work_dir, self.tfrecord_dir)
