@@ -36,8 +36,8 @@ grey = np.random.RandomState(3).randint(0, 256, [5, 8, 8]).astype(np.uint8)
 rgb = np.random.RandomState(4).randint(0, 256, [5, 8, 8, 3]).astype(np.uint8)
 
 
-def export(folder, images, labels=None):
-    with TFRecordExporter(str(folder), len(images), print_progress=False) as exporter:
+def export(folder, images, labels=None, print_progress=False):
+    with TFRecordExporter(str(folder), len(images), print_progress=print_progress) as exporter:
         for image in images:
             exporter.add_image(image)
         if labels is not None:
@@ -131,10 +131,12 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path):
         export(tmp_path / 'file' / 'set', grey[:, np.newaxis])
 
 
-def test_a_complete_new_data_set_replaces_all_of_the_earlier_one(tmp_path):
+def test_a_complete_new_data_set_replaces_all_of_the_earlier_one(tmp_path, capsys):
     folder = export(tmp_path / 'set', np.zeros([2, 1, 16, 16], np.uint8), labels=np.zeros([2, 1]))
     (folder / 'notes.txt').write_text('stays')
-    export(folder, grey[:, np.newaxis])
+    assert 'Replacing' not in capsys.readouterr().out
+    export(folder, grey[:, np.newaxis], print_progress=True)
+    assert f'Replacing the data set in {folder}.' in capsys.readouterr().out
     assert sorted(contents(folder)) == ['notes.txt', 'set-r02.tfrecords', 'set-r03.tfrecords']
     assert records(folder / 'set-r03.tfrecords') == [([1, 8, 8], image.tobytes()) for image in grey]
 

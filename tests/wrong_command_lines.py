@@ -89,6 +89,8 @@ WITHOUT_TENSORFLOW = [
     ('run_training', TRAINING + '--gamma=nan', '--gamma: expected a number of at least 0'),
     ('run_training', TRAINING + '--num-gpus=3', 'a minibatch of 32 cannot be shared evenly by 3 devices'),
     ('run_training', TRAINING + '--mapping-layers=101', '--mapping-layers: expected a whole number from 1'),
+    ('run_training', '--resume={new}', '--resume={new}: no such file or run directory'),
+    ('run_training', '--resume=stylegan2-ada:x', 'stylegan2-ada:x: not a published file; the closest'),
     ('run_training', TRAINING + '--resume={new}', '--resume={new}: no such file or run directory'),
     ('run_training', TRAINING + '--resume=latest', '--resume=latest: no run in'),
     ('run_training', TRAINING + '--resume-with-new-nets=yes',

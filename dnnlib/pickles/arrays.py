@@ -5,6 +5,7 @@ all of it has been read, a `Finisher` replaces them. `contents` reads networks i
 """
 
 import collections
+import contextlib
 import pickle
 import re
 import reprlib
@@ -314,6 +315,20 @@ class Finisher:
         return result
 
 
+@contextlib.contextmanager
+def errors_named(path, kind):
+    """Turn errors of reading a file into UserErrors that name it. kind: what the file should be."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f'{path}: {error}') from error
+    except OSError as error:
+        raise UserError(f'{path}: cannot be read: {error.strerror}') from error
+    except DAMAGE as error:
+        raise UserError(f'{path}: not a readable {kind} ({reason(error)}); copy or download the file again'
+                        ) from error
+
+
 @paused_gc()
 def load(path):
     """Return the dict, list or tuple in a pickle file, of arrays, text, numbers and collections of them.
@@ -321,16 +336,8 @@ def load(path):
     Strings of Python 2 become latin1 text. Nothing inside the file is executed. Raises UserError if it is
     missing or damaged or asks for anything else.
     """
-    try:
-        with open(path, 'rb') as file:
-            stored = Finisher()(Unpickler(file).load())
-    except UserError as error:
-        raise UserError(f'{path}: {error}') from error
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from error
-    except DAMAGE as error:
-        raise UserError(f'{path}: not a readable pickle of arrays ({reason(error)}); copy or download the '
-                        'file again') from error
+    with errors_named(path, 'pickle of arrays'), open(path, 'rb') as file:
+        stored = Finisher()(Unpickler(file).load())
     if type(stored) not in (dict, list, tuple):
         raise UserError(f'{path}: holds neither a dictionary nor a list of arrays')
     return stored

@@ -12,7 +12,7 @@ import zipfile
 
 import numpy as np
 
-from dnnlib.pickles.arrays import DAMAGE, Stored, StoredDict, Unpickler, reason
+from dnnlib.pickles.arrays import Stored, StoredDict, Unpickler, errors_named
 from dnnlib.util import UserError
 
 MAGIC = 0x1950a86a20f9469cfc6c
@@ -85,16 +85,8 @@ def load(path) -> dict[str, np.ndarray]:
     Raises UserError if the file is missing, damaged, in PyTorch's later zip format, or contains anything that
     a dictionary of tensors does not need.
     """
-    try:
-        with open(path, 'rb') as file:
-            return _load(file)
-    except UserError as error:
-        raise UserError(f'{path}: {error}') from error
-    except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error.strerror}') from error
-    except DAMAGE as error:
-        raise UserError(f'{path}: not a readable file of PyTorch weights ({reason(error)}); copy or download '
-                        'the file again') from error
+    with errors_named(path, 'file of PyTorch weights'), open(path, 'rb') as file:
+        return _load(file)
 
 
 def _load(file):
