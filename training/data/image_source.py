@@ -1,0 +1,83 @@
+"""Folders and zip files of images: the names of their files, and what is in them. No TensorFlow."""
+
+import os
+import zipfile
+
+from dnnlib.util import UserError
+
+LABELS = 'dataset.json'  # where stylegan2-ada-pytorch and stylegan3 keep labels
+IMAGE_EXTENSIONS = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif', '.tiff', '.gif')
+_UNREADABLE = (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError, EOFError)
+
+
+def is_zip(path):
+    """Return whether a path is that of a zip file, by its extension."""
+    return os.path.splitext(path)[1].lower() == '.zip'
+
+
+class ImageSource:
+    """A folder or a zip file. Attributes: `path`; `names`, the sorted relative paths of its files, with '/'.
+
+    Hidden files and folders, and what macOS adds to zip files, do not count. Raises UserError if it cannot
+    be read.
+    """
+
+    def __init__(self, path):
+        self.path = path
+        self.zip = None
+        if os.path.isdir(path):
+            names = _names_in_folder(path)
+        elif os.path.isfile(path) and is_zip(path):
+            self.zip = _open_zip(path)
+            names = [entry.filename for entry in self.zip.infolist() if not entry.is_dir()]
+        else:
+            raise UserError(f'{path}: no such folder or zip file of images')
+        self.names = sorted(name for name in names if not _is_hidden(name))
+
+    def read(self, name):
+        """Return the content of a file. Raises OSError if it cannot be read."""
+        if self.zip is None:
+            with open(self.file_path(name), 'rb') as file:
+                return file.read()
+        try:
+            return self.zip.read(name)
+        except _UNREADABLE as error:
+            raise OSError(f'damaged or encrypted in the zip file: {error}') from error
+
+    def file_path(self, name):
+        """Return the path of a file in a folder, or how to call it in a zip file."""
+        return os.path.join(self.path, name)
+
+    def __reduce__(self):  # for other processes, which open the zip file themselves
+        return _reopened, (self.path, self.names)
+
+
+def _reopened(path, names):
+    source = ImageSource.__new__(ImageSource)
+    source.path, source.names = path, names
+    source.zip = None if os.path.isdir(path) else _open_zip(path)
+    return source
+
+
+def _open_zip(path):
+    try:
+        return zipfile.ZipFile(path)
+    except _UNREADABLE as error:
+        raise UserError(f'{path}: cannot be read as a zip file ({error}); copy it again') from error
+
+
+def _names_in_folder(path):
+    def fail(error):
+        raise UserError(f'{error.filename}: the folder cannot be read: {error.strerror}') from error
+
+    names = []
+    for folder, subfolders, files in os.walk(path, onerror=fail):
+        subfolders[:] = [name for name in subfolders if not name.startswith('.')]
+        below = os.path.relpath(folder, path).replace(os.sep, '/')
+        names += [name if below == '.' else f'{below}/{name}' for name in files]
+    return names
+
+
+def _is_hidden(name):
+    parts = name.split('/')
+    return any(part.startswith('.') for part in parts) or parts[0] == '__MACOSX'

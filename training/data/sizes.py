@@ -1,0 +1,57 @@
+"""Sizes of images: a base, such as 4x4 or 3 columns by 5 rows, whose sides are doubled several times.
+
+Networks grow from the base to the full size. Their nominal resolution is 4 times 2 to the number of
+doublings: for squares whose side is a power of two, that is the side, and the base is 4x4.
+"""
+
+from dnnlib.util import UserError
+
+SMALLEST, LARGEST = 3, 20  # sides of a base
+SQUARE = [4, 4]
+
+
+def split(height, width):
+    """Return the base [height, width] of a size, and how often it is doubled; (None, 0) if there is none.
+
+    The base is the smallest one whose sides are at least 3.
+    """
+    doublings = 0
+    while height % 2 == width % 2 == 0 and min(height, width) // 2 >= SMALLEST:
+        height, width, doublings = height // 2, width // 2, doublings + 1
+    if not SMALLEST <= min(height, width) <= max(height, width) <= LARGEST:
+        return None, 0
+    return [height, width], doublings
+
+
+def require(height, width, where):
+    """Return the base [height, width] and the nominal resolution of a size.
+
+    Raises UserError, which begins with `where` and names a size nearby, if images of that size cannot be
+    trained on.
+    """
+    base, doublings = split(height, width)
+    if base is None:
+        near_width, near_height = nearest(width, height)
+        raise UserError(
+            f'{where}: {width}x{height} is not a size to train on; expected {SMALLEST} to {LARGEST} pixels '
+            f'by {SMALLEST} to {LARGEST}, both doubled equally often, such as {near_width}x{near_height}')
+    return base, 4 << doublings
+
+
+def nearest(width, height):
+    """Return the (width, height) with a base that is most similar to another size."""
+    def difference(size):
+        return abs(size[0] / width - 1) + abs(size[1] / height - 1)
+
+    candidates = []
+    for doublings in range(max(width, height).bit_length()):
+        candidates.append(tuple(min(max(round(side / 2 ** doublings), SMALLEST), LARGEST) << doublings
+                                for side in (width, height)))
+    best = min(map(difference, candidates))
+    # Among similar ones, the one that is doubled most often.
+    return [size for size in candidates if difference(size) <= best + 0.1][-1]
+
+
+def level_shape(base, resolution_log2):
+    """Return [height, width] of the images of a nominal resolution 2^resolution_log2."""
+    return [side << (resolution_log2 - 2) for side in base]
