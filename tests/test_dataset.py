@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
 from training import dataset
-from training.data import record_stream
+from training.data import label_files, record_files, record_stream
 from training.data.export import TFRecordExporter
 from training.dataset import TFRecordDataset, load_dataset
 
@@ -212,7 +212,7 @@ def test_random_labels_are_drawn_from_the_one_source_of_random_tensors(module_se
 
 def test_labels_are_no_constant_of_the_graph(session, folder, monkeypatch):
     many = np.random.RandomState(2).rand(NUM_IMAGES, 100000).astype(np.float32)
-    monkeypatch.setattr(dataset, '_load_labels', lambda *args: many)
+    monkeypatch.setattr(label_files, 'load', lambda *args: many)
     TFRecordDataset(folder, max_label_size='full')
     assert session.graph.as_graph_def().ByteSize() < 100000
 
@@ -234,11 +234,10 @@ def test_buffers_end_with_the_file_or_at_a_limit(session, monkeypatch, megabytes
 
     monkeypatch.setattr(record_stream, '_shuffled', shuffle_spy)
     monkeypatch.setattr(tf.data.Dataset, 'prefetch', prefetch_spy)
+    level = record_stream.Level((3, 16, 16), fetch=tf.as_string, parse=lambda stored: stored, num_threads=2)
     record_stream.image_label_stream(
-        dataset._RecordFile('unread', shape=(3, 16, 16), num_images=30000, record_bytes=800), None,
-        lambda record: record, num_images=30000, seed=1, first_pass=tf.constant(0, tf.int64),
-        skip=tf.constant(0, tf.int64), repeat=True, shuffle_mb=megabytes, prefetch_mb=megabytes, buffer_mb=1,
-        num_threads=2)
+        level, None, num_images=30000, seed=1, first_pass=tf.constant(0, tf.int64),
+        skip=tf.constant(0, tf.int64), repeat=True, shuffle_mb=megabytes, prefetch_mb=megabytes)
     assert sizes == [shuffled, prefetched]
     assert all(type(size) is int for size in sizes)
 
@@ -282,7 +281,8 @@ def test_records_of_several_lengths_are_found(tmp_path):
     with tf.python_io.TFRecordWriter(str(path)) as writer:
         for size in (3, 0, 50):
             writer.write(bytes(size))
-    assert record_stream._record_offsets(path).tolist() == [0, 19, 35]
+    offsets, lengths = record_files.walk(path)
+    assert (offsets.tolist(), lengths.tolist()) == ([0, 19, 35], [19, 16, 66])
 
 
 def test_records_parse_alike_in_numpy_and_tensorflow(module_session, folder):
@@ -371,9 +371,9 @@ def test_a_file_cut_off_between_two_records_is_refused(own_folder):
     (example([3, 8, 8], [b'123']), r'record 0 is damaged .*shape \[3, 8, 8\], 3 bytes'),
     (example([8, 8], [bytes(64)]), 'record 0 is damaged'),
     (example([-1, -8, 8], [bytes(64)]), 'record 0 is damaged'),
-    (example([1, 8, 4], [bytes(32)]), 'images are 4x8; expected squares'),
-    (example([1, 6, 6], [bytes(36)]), 'images are 6x6; expected .*power of two')],
-    ids=['text', 'no data', 'short data', 'two sides', 'negative sides', 'not square', 'no power of two'])
+    (example([1, 2, 4], [bytes(8)]), 'set-r03.tfrecords: 4x2 is not a size to train on; .*such as 4x3'),
+    (example([1, 46, 46], [bytes(46 * 46)]), '46x46 is not a size to train on; .*such as 48x48')],
+    ids=['text', 'no data', 'short data', 'two sides', 'negative sides', 'too small', 'no common base'])
 def test_files_whose_first_record_is_no_image_are_refused(own_folder, record, match):
     write_record(path_of(own_folder, 3), record)
     refused(own_folder, match)
