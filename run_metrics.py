@@ -1,4 +1,4 @@
-"""Evaluate metrics of trained networks on a data set of TFRecords."""
+"""Evaluate metrics of trained networks on a data set of TFRecords or images."""
 
 import script_start  # noqa: F401  (before all that takes time to load)
 
@@ -15,7 +15,7 @@ from dnnlib.submission import submit
 from dnnlib.util import UserError
 from metrics import fit
 from metrics.metric_defaults import check_num_samples, metric_defaults, require_known, with_num_samples
-from training.data import folders
+from training.data import data_flags, folders
 from training.data.official_files import OFFICIAL_URLS
 
 EXAMPLES = """examples:
@@ -77,16 +77,15 @@ def make_parser():
         help='network pickles, separated by commas: paths, URLs or keys of official networks')
     add('--metrics', default='fid50k', type=cli.comma_list, metavar='LIST',
         help='metrics to evaluate, separated by commas (default: fid50k)')
-    add('--dataset', required=True, type=cli.folder_name, help='name of the data set, a folder in --data-dir')
-    add('--data-dir', required=True, metavar='DIR', help='folder that holds the data sets')
+    data_flags.add_flags(parser, 'required')
     add('--mirror-augment', default=False, type=cli.boolean, metavar='BOOL',
         help='mirror real images at random, as in training (default: false)')
     add('--num-gpus', default=1, type=cli.int_at_least(1), metavar='N',
         help='number of GPUs or, on a machine without any, of CPU devices (default: 1)')
     own = parser.add_argument_group('flags beyond the published ones')
     add = own.add_argument
-    add('--images', default=[], type=cli.folder_names, metavar='LIST',
-        help='data sets in --data-dir, separated by commas, to measure as if networks had generated them')
+    add('--images', default=[], type=data_flags.data_sets, metavar='LIST',
+        help='data sets, as for --dataset, separated by commas, to measure as if networks generated them')
     add('--num-samples', type=cli.int_at_least(20), metavar='N',
         help='number of samples for a quick look; the names of results say so (default: all)')
     add('--repeats', default=1, type=cli.int_at_least(1), metavar='N',
@@ -98,8 +97,9 @@ def make_parser():
 
 
 def validate(args):
-    """Raise UserError for what the parser cannot check."""
+    """Complete the names of the data sets, and raise UserError for what the parser cannot check."""
     submit.check_root(args.result_dir)
+    args.data_dir, args.dataset, args.images = data_flags.place(args.data_dir, args.dataset, args.images)
     folders.require(args.data_dir, dataset=args.dataset, images=args.images)
     require_known(args.metrics)
     check_num_samples(args.metrics, args.num_samples or 0)
@@ -133,7 +133,7 @@ def check_files(args):
 
 def main(argv=None):
     """Parse, validate, submit."""
-    args = make_parser().parse_args(argv)
+    args = data_flags.parsed(make_parser(), argv)
     cli.use_cache_dir(args)
     validate(args)
     check_files(args)

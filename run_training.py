@@ -1,10 +1,11 @@
-"""Train StyleGAN2, StyleGAN or Progressive GAN on a data set of TFRecords."""
+"""Train StyleGAN2, StyleGAN or Progressive GAN on a data set of TFRecords or images."""
 
 import script_start  # noqa: F401  (must come first)
 
 # isort: split
 import json
 import os
+import re
 
 import dnnlib
 from dnnlib import cli
@@ -15,9 +16,10 @@ from dnnlib.submission.slurm import flags as slurm_flags
 from dnnlib.submission.slurm import target
 from dnnlib.util import EasyDict, UserError, get_obj_by_name
 from metrics.metric_defaults import metric_defaults, require_known
+from training.data import data_flags
 from training.resuming import found_runs
 from training.settings import flags as run_flags
-from training.settings.from_flags import MAY_CHANGE, given, resume_settings, run_settings
+from training.settings.from_flags import MAY_CHANGE, resume_settings, run_settings
 
 RUN_FUNC = 'training.training_loop.training_loop'
 RUN_DESC = {'stylegan': 'sgan-{dataset}-{num_gpus}gpu', 'progan': 'pgan-{dataset}-{num_gpus}gpu'}
@@ -61,9 +63,7 @@ def main(argv=None):
             resume_run(run, parser, argv, group)
             return
         resume_settings(args.resume)  # what is wrong with --resume is named before missing flags
-    missing = [f'--{name}' for name in ('data-dir', 'dataset', 'config') if given(args, name) is None]
-    if missing:
-        parser.error(f'the following arguments are required: {", ".join(missing)}')
+    data_flags.require(parser, args, 'data-dir', 'dataset', 'config')
     run_flags.validate(args)
     require_known(args.metrics or [], others=['none'])
     sc = dnnlib.SubmitConfig()
@@ -105,6 +105,7 @@ def slurm_options(args, group, changes=()):
 def run_desc(config, dataset, num_gpus):
     """Return the description of a run."""
     desc = RUN_DESC.get(config, 'stylegan2-{dataset}-{num_gpus}gpu-{config}')
+    dataset = re.sub(r'[^\w.-]', '-', dataset.removesuffix('.zip'), flags=re.ASCII)
     return desc.format(config=config, dataset=dataset, num_gpus=num_gpus)
 
 

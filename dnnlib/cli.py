@@ -141,19 +141,6 @@ def folder(text: str) -> str:
     return text
 
 
-def folder_name(text: str) -> str:
-    """Accept the name of a folder, without a path, that can be part of the name of a run."""
-    if not re.fullmatch(r'[\w.-]*\w', text, re.ASCII):
-        raise argparse.ArgumentTypeError(
-            f"expected the name of a folder, of letters, digits, '_', '.' and '-', not '{text}'")
-    return text
-
-
-def folder_names(text: str) -> list[str]:
-    """Split 'a,b' into names of folders; '' and 'none' are []."""
-    return [folder_name(name) for name in comma_list(text)]
-
-
 def add_cache_dir(parser) -> None:
     """Add the flag --cache-dir to a parser; `use_cache_dir` applies it."""
     parser.add_argument('--cache-dir', type=folder, metavar='DIR',

@@ -12,6 +12,8 @@ import numpy as np
 
 from dnnlib.util import UserError, cache_dir
 from training import misc
+from training.data import folders, image_sets
+from training.data.image_source import is_zip
 
 FORMAT = 2  # increase it when the same arguments lead to other statistics
 _SAMPLES = 64  # parts of a data set's file that are read for its fingerprint
@@ -32,7 +34,7 @@ def file_path(metric_name, mirror_augment, dataset_args, extension='pkl', **kwar
 
 def fingerprint(data_dir, dataset_args):
     """Return the SHA-256 of the names, sizes, times and sampled contents of a data set's files; 'none' if it
-    has no files.
+    has no files. Contents of a folder of images are not read.
 
     The contents distinguish data sets with equal names and sizes whose times were set by a copying program.
     """
@@ -45,6 +47,9 @@ def fingerprint(data_dir, dataset_args):
     if label_file is not None:
         files |= {path for path in (label_file, os.path.join(folder, label_file)) if os.path.isfile(path)}
     digest = hashlib.sha256()
+    if folders.holds_images(folder):
+        digest.update(image_sets.stamp(folder).encode('utf-8'))
+        files |= {folder} if is_zip(folder) else set()
     for path in sorted(files):
         status = os.stat(path)
         digest.update(repr((os.path.basename(path), status.st_size, status.st_mtime_ns)).encode('utf-8'))

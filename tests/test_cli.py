@@ -68,13 +68,6 @@ def test_seeds_are_those_of_numpy():
             cli.seed(text)
 
 
-def test_a_folder_name_has_no_path():
-    assert cli.folder_name('lsun-car_512.v2') == 'lsun-car_512.v2'
-    for text in ('', '.', '..', 'ffhq/', 'a/b', '/ffhq', 'my images'):
-        with pytest.raises(argparse.ArgumentTypeError, match='expected the name of a folder'):
-            cli.folder_name(text)
-
-
 def test_types_explain_themselves_through_argparse(capsys):
     parser = argparse.ArgumentParser()
     parser.add_argument('--num-gpus', type=cli.int_at_least(1))

@@ -327,7 +327,7 @@ def test_a_dry_run_prints_every_setting_and_starts_nothing(config, data_dir, sub
     (['--config=config-f', '--total-kimg=many'], 'expected a whole number'),
     (['--config=config-f', '--mirror-augment=perhaps'], 'Boolean value expected.'),
     (['--config=config-f', '--seed=4294967296'], 'argument --seed: expected a whole number from 0 to'),
-    (['--config=config-f', '--dataset=ffhq/'], 'argument --dataset: expected the name of a folder'),
+    (['--config=config-f', '--dataset=./ffhq'], '--dataset=./ffhq: expected the name of a folder'),
     (['--config=config-f', '--grid-size=16k'], 'expected one of 1080p, 4k, 8k'),
     ([], 'the following arguments are required: --config'),
 ])

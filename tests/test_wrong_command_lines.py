@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -73,6 +74,10 @@ def files(tmp_path_factory):
     torn = folder / 'data' / 'torn' / 'torn-r03.tfrecords'
     torn.write_bytes(torn.read_bytes()[:-9])
     write_images(folder / 'data' / 'photos', [random_pixels(8, 8, 3)] * 2)
+    many = write_images(folder / 'data' / 'many', [random_pixels(8, 8, 3), random_pixels(8, 4, 3)])
+    shutil.make_archive(str(many), 'zip', many)
+    (folder / 'data' / 'broken.zip').write_bytes(many.with_suffix('.zip').read_bytes()[:-30])
+    (folder / 'data' / 'nothing').mkdir()
     return paths
 
 

@@ -42,25 +42,6 @@ def holds_images(path):
     return not glob.glob(os.path.join(glob.escape(path), '*.tfrecords')) and image_sets.has_images(path)
 
 
-def place(data_dir, dataset):
-    """Return the folder and the name of a data set, for a name in `data_dir` or, if that is None, a path.
-
-    An absolute path is one in any case. Raises UserError if there is no such data set.
-    """
-    if data_dir is not None and not os.path.isdir(data_dir):
-        raise UserError(f'--data-dir={data_dir}: dataset root directory does not exist.')
-    if data_dir is not None and not os.path.isabs(dataset):
-        if os.path.dirname(dataset):
-            raise UserError(f'--dataset={dataset}: expected the name of a folder or zip file in --data-dir, '
-                            'or an absolute path')
-        return data_dir, dataset
-    folder, name = os.path.split(os.path.abspath(dataset))
-    if not name or not os.path.exists(dataset):
-        raise UserError(f'--dataset={dataset}: there is no such folder or zip file; expected the path of '
-                        'one, or its name and --data-dir')
-    return folder, name
-
-
 def require(data_dir, **names):
     """Raise UserError unless `data_dir` has these data sets. names: {flag: name or names}."""
     if not os.path.isdir(data_dir):

@@ -7,7 +7,7 @@ from dnnlib import cli
 from dnnlib.submission import submit
 from dnnlib.submission.slurm import flags
 from dnnlib.util import UserError, is_url
-from training.data import folders
+from training.data import data_flags, folders
 from training.settings.configs import CONFIGS, PRESETS
 from training.settings.from_flags import MAY_CHANGE, OWN_FLAGS
 
@@ -48,9 +48,7 @@ def make_parser(description, metrics):
     add = parser.add_argument
     add('--result-dir', default='results', type=cli.folder, metavar='DIR',
         help='folder of the run directories (default: results)')
-    add('--data-dir', metavar='DIR', help='folder of the data sets; required for a new run')
-    add('--dataset', type=cli.folder_name,
-        help='name of the data set, a folder in --data-dir; required for a new run')
+    data_flags.add_flags(parser, 'required for a new run')
     add('--config', metavar='CONFIG',
         help='training configuration, such as config-f; required for a new run')
     add('--num-gpus', default=1, type=cli.int_at_least(1), metavar='N',
@@ -84,18 +82,24 @@ def make_parser(description, metrics):
 
 
 def those_given(parser, argv):
-    """Return {name: value} of the flags on a command line, without defaults."""
+    """Return {name: value} of the flags on a command line, without defaults. A path in --dataset is divided
+    into --data-dir and --dataset."""
     missing = object()
     nothing = argparse.Namespace(**dict.fromkeys(vars(parser.parse_args(argv)), missing))
     values = vars(parser.parse_args(argv, nothing))
-    return {name.replace('_', '-'): value for name, value in values.items() if value is not missing}
+    flags = {name.replace('_', '-'): value for name, value in values.items() if value is not missing}
+    if os.path.dirname(flags.get('dataset', '')):
+        flags['data-dir'], flags['dataset'], _ = data_flags.place(flags.get('data-dir'), flags['dataset'])
+    return flags
 
 
 def validate(args):
-    """Raise UserError for flags of a new run that the parser accepts and that cannot be used."""
+    """Complete --data-dir and --dataset, and raise UserError for flags of a new run that the parser accepts
+    and that cannot be used."""
     submit.check_root(args.result_dir)
-    if not os.path.isdir(args.data_dir):
+    if args.data_dir is not None and not os.path.isdir(args.data_dir):
         raise UserError(f'--data-dir={args.data_dir}: dataset root directory does not exist.')
+    args.data_dir, args.dataset, _ = data_flags.place(args.data_dir, args.dataset)
     if args.config not in (*CONFIGS, *PRESETS):
         raise UserError(f'--config value must be one of:  {", ".join([*CONFIGS, *PRESETS])}')
     folders.require(args.data_dir, dataset=args.dataset)

@@ -130,12 +130,12 @@ def run_settings(args, num_workers=1):
 def _check_labels(args):
     """Raise UserError for labels that the data set lacks, and for a grid that needs them."""
     folder = os.path.join(args.data_dir, args.dataset)
-    path = folders.label_file(folder)
+    path, there = folders.label_components(folder) if args.labels else (None, None)
     if args.labels and path is None:
-        raise UserError(f'--labels={args.labels}: {folder} has no *.labels file; create a data set '
+        file = 'dataset.json with labels' if folders.holds_images(folder) else '*.labels file'
+        raise UserError(f'--labels={args.labels}: {folder} has no {file}; create a data set '
                         'with classes')
-    there = folders.num_label_components(path) if args.labels not in (None, 0, 'full') else None
-    if there is not None and args.labels > there:
+    if there is not None and args.labels not in (None, 'full') and args.labels > there:
         raise UserError(f'--labels={args.labels}: the labels in {path} have {there} components; choose at '
                         'most that, or --labels=full')
     if args.grid_layout not in (None, 'random') and not args.labels:
