@@ -1,13 +1,17 @@
 """Measure images per second through dataset_tool.py, the input pipeline and the metrics' feature network."""
 
+import io
 import pathlib
 import tempfile
 import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import PIL.Image
 
-from benchmarks import processes
+from benchmarks import machine, processes
+from training.data import encoding
 
 
 def write_images(folder, count, resolution):
@@ -48,6 +52,53 @@ def read(data_dir, minibatch, seconds):
     return {'resolution': training_set.resolution, 'minibatch': minibatch,
             'first_minibatch_seconds': first - start,
             'images_per_second': count / (time.perf_counter() - begin)}
+
+
+def pipeline(images, store, minibatch, seconds):
+    """Time reading a folder of images, which are stored in one way, and decoding alone. -> dict for JSON.
+
+    store: 'raw', 'png' or 'jpeg' for TFRecords; 'folder' or 'zip' for the images as they are.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        result = read(_stored(images, store, folder), minibatch, seconds)
+    limit = None if store == 'raw' else _decoded_per_second(_contents(images, store), seconds)
+    return {**result, 'store': store, 'decoding_images_per_second': limit}
+
+
+def _stored(images, store, folder):
+    """Return the path of a data set with the images of a folder."""
+    if store == 'folder':
+        return images
+    if store == 'zip':
+        with zipfile.ZipFile(f'{folder}/images.zip', 'w') as file:
+            for path in sorted(pathlib.Path(images).iterdir()):
+                file.write(path, path.name)
+        return f'{folder}/images.zip'
+    processes.run(processes.python(
+        'dataset_tool.py', 'create_from_images', f'{folder}/dataset', images, f'--store={store}'))
+    return f'{folder}/dataset'
+
+
+def _contents(images, store):
+    """Return 32 of the images as the files that are decoded in training."""
+    paths = sorted(pathlib.Path(images).iterdir())[:32]
+    if store in ('folder', 'zip'):
+        return [path.read_bytes() for path in paths]
+    pixels = [np.asarray(PIL.Image.open(path)).transpose(2, 0, 1) for path in paths]  # [H,W,3] -> [3,H,W]
+    return [encoding.encoded(image, store)[0][1] for image in pixels]
+
+
+def _decoded_per_second(contents, seconds):
+    """Return how many images a second Pillow decodes on all cores."""
+    def decode(content):
+        with PIL.Image.open(io.BytesIO(content)) as image:
+            image.load()  # without Python's global lock
+
+    count, start = 0, time.perf_counter()
+    with ThreadPoolExecutor(machine.num_cores()) as pool:
+        while time.perf_counter() - start < seconds:
+            count += len(list(pool.map(decode, contents)))
+    return count / (time.perf_counter() - start)
 
 
 def features(rounds, minibatches):

@@ -5,7 +5,7 @@ import pathlib
 
 from benchmarks import processes
 
-RESOLUTION = 256
+RESOLUTION, LARGE_RESOLUTION = 256, 1024
 MNIST_FILES = 'data/fashion-mnist'  # relative to the repository root
 
 
@@ -37,9 +37,12 @@ class Inputs:
         return path
 
     @functools.cached_property
-    def images_data_set(self):
-        """Create a data set from these PNGs."""
-        return self._data_set('create_from_images', self.images)
+    def large_images(self):
+        """Create a folder of 1024x1024 PNGs, an eighth as many."""
+        path = str(self._folder / 'large-images')
+        processes.call('data.write_images', dict(
+            folder=path, count=self.num_images // 8, resolution=LARGE_RESOLUTION))
+        return path
 
     @functools.cached_property
     def pickle(self):

@@ -13,15 +13,19 @@ PACKAGES = ('tensorflow', 'tensorflow_cpu', 'numpy')
 
 def describe() -> dict:
     """Return the processor, the number of usable cores, the memory in bytes, the system and the versions."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     return {
         'processor': _processor(),
         'vector_instructions': _vector_instructions(),
-        'cores': cores,
+        'cores': num_cores(),
         'memory_bytes': os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'),
         'system': f'{platform.system()} {platform.machine()}',
         'versions': {'Python': platform.python_version(), **_versions()},
     }
+
+
+def num_cores() -> int:
+    """Return the number of usable cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 
 
 def peak_memory_bytes() -> int:

@@ -11,6 +11,8 @@ PARTS = {
     'data': 'dataset_tool.py, input pipeline, features for metrics',
     'scaling': 'growth of the cost per image with resolution and minibatch',
 }
+STORES = {'raw': 'raw TFRecords', 'png': 'TFRecords of PNG', 'jpeg': 'TFRecords of JPEG',
+          'folder': 'folder of PNG', 'zip': 'zip file of PNG'}
 QUICK_GENERATION = [(32, 1), (64, 1), (64, 4), (256, 1)]
 GOALS = dict(large=0.72, wide=0.72, narrow=0.30) if machine.has_avx512() else dict(
     large=0.78, wide=0.72, narrow=0.40)  # shares of the matrix product's speed in generation and training
@@ -77,9 +79,11 @@ def _data(quick):
                 inputs={'source': 'mnist_files', 'num_images': 'num_mnist'})
     yield Piece('dataset_tool.py create_from_images', ('data',), 'data.convert',
                 dict(command='create_from_images'), inputs={'source': 'images', 'num_images': 'num_images'})
-    data_sets = {32: 'mnist', 256: 'images_data_set'}
-    for resolution, name in [*data_sets.items()][:1 if quick else None]:
-        yield Piece(f'input pipeline, {resolution}x{resolution}', ('data',), 'data.read',
-                    dict(minibatch=32, seconds=1 if quick else 5), inputs={'data_dir': name})
+    yield Piece('input pipeline, 32x32', ('data',), 'data.read',
+                dict(minibatch=32, seconds=1 if quick else 5), inputs={'data_dir': 'mnist'})
+    for resolution, images in [] if quick else [(256, 'images'), (1024, 'large_images')]:
+        for store in STORES:
+            yield Piece(f'input pipeline, {resolution}x{resolution}, {store}', ('data',), 'data.pipeline',
+                        dict(store=store, minibatch=32, seconds=5), inputs={'images': images})
     yield Piece('features of the metrics', ('data',), 'data.features',
                 dict(rounds=1 if quick else 3, minibatches=[32] if quick else [8, 32, 64]))

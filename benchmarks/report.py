@@ -4,7 +4,7 @@ import os
 import pathlib
 
 from benchmarks import results_file
-from benchmarks.plan import MEMORY_GOALS
+from benchmarks.plan import MEMORY_GOALS, STORES
 from dnnlib.files import atomic_write
 from dnnlib.util import format_time
 
@@ -55,8 +55,8 @@ def text(results, has_picture=False, others=()):
     """Return the report as Markdown: `results` in full, each of `others` (other machines) as one table."""
     sections = [
         _head(results), _failures(results), _goals(results), *map(_other_machine, others), _steps(results),
-        _startup(results), _data(results), _scaling(results, has_picture), _profiles(results),
-        f'## How it is measured\n\n{HOW}']
+        _startup(results), _data(results), _pipelines(results), _scaling(results, has_picture),
+        _profiles(results), f'## How it is measured\n\n{HOW}']
     return '\n\n'.join(section for section in sections if section) + '\n'
 
 
@@ -216,6 +216,28 @@ def _data(results):
             rows.append([f'{name}, {_amount(result)}', _number(rates), memory])
     note = 'Rates of dataset_tool.py include the start of the process; the others are steady rates.'
     return _table('## Data', ['what', 'images/s', 'peak memory'], rows, note)
+
+
+def _pipelines(results):
+    """Set the ways of storing images side by side: each is a line, each resolution three columns."""
+    found = _of(results, 'data.pipeline').values()
+    by_place = {(row['store'], row['resolution']): row for row in found}
+    resolutions = sorted({row['resolution'] for row in found})
+    head = [title for side in resolutions
+            for title in (f'{side}x{side} (images/s)', 'decoding alone', 'peak memory')]
+    rows = [[name, *(cell for side in resolutions for cell in _pipeline_cells(by_place.get((store, side))))]
+            for store, name in STORES.items()] if resolutions else []
+    note = ('Images that training reads, at a steady rate, and those that Pillow decodes from memory on all '
+            'cores.')
+    return _table('## Input pipeline', ['stored as', *head], rows, note)
+
+
+def _pipeline_cells(result):
+    if result is None:
+        return '', '', ''
+    limit = result['decoding_images_per_second']
+    return (_number(result['images_per_second']), '' if limit is None else _number(limit),
+            _gb(result['peak_memory_bytes']))
 
 
 def _amount(result):

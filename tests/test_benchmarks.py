@@ -193,6 +193,19 @@ def test_report_sets_times_against_limit_and_goal():
     assert 'Abacus, 2 cores' in text
 
 
+def test_report_sets_the_ways_of_storing_images_side_by_side():
+    results = copy.deepcopy(RESULTS)
+    for store, limit in (('raw', None), ('zip', 250.0)):
+        results['pieces'][f'input pipeline, {store}'] = {
+            'function': 'data.pipeline', 'goal': None, 'store': store, 'resolution': 256,
+            'images_per_second': 200.0, 'decoding_images_per_second': limit, 'peak_memory_bytes': 1e9}
+    text = report.text(results)
+    assert '| stored as | 256x256 (images/s) | decoding alone | peak memory |' in text
+    assert '| raw TFRecords | 200 |  | 1.00 GB |' in text
+    assert '| zip file of PNG | 200 | 250 | 1.00 GB |' in text
+    assert '## Input pipeline' not in report.text(RESULTS)
+
+
 def test_report_shows_other_machines_beside_the_first():
     other = copy.deepcopy(RESULTS)
     other['machine'].update(processor='Slide rule', vector_instructions=['avx512f'])
