@@ -74,7 +74,7 @@ def test_all_stores_have_the_same_order_labels_and_positions(session, tmp_path):
     images, labels = image_sets.pixels(NUM_IMAGES), np.eye(NUM_IMAGES, dtype=np.float32)
     paths = [image_sets.write_records(tmp_path / store / 'set', images, store, labels)
              for store in ('raw', 'png')]
-    raw, png = [TFRecordDataset(path, max_label_size='full') for path in paths]
+    raw, png = [TFRecordDataset(path, max_label_size='full', prefetch_mb=0) for path in paths]
     for _ in range(5):
         for a, b in zip(raw.get_minibatch_np(4), png.get_minibatch_np(4), strict=True):
             np.testing.assert_array_equal(a, b)
@@ -141,7 +141,7 @@ def test_a_file_that_is_cut_off_is_refused_at_once(tmp_path, cut):
     refused(str(tmp_path / 'set'), f'record {NUM_IMAGES - 1} is damaged or cut off; copy the file again')
 
 
-@pytest.mark.parametrize('kwargs', [IN_ORDER, {}])
+@pytest.mark.parametrize('kwargs', [IN_ORDER, {'prefetch_mb': 0}])
 def test_a_damaged_record_is_named_when_it_is_read(module_session, tmp_path, kwargs):
     images = image_sets.pixels(NUM_IMAGES)
     path = tmp_path / 'set' / 'set-r03.tfrecords'

@@ -104,7 +104,7 @@ def test_orientation_is_ignored_as_by_the_peers(module_session, tmp_path):
 def test_streams_have_the_order_and_positions_of_records(session, written, tmp_path):
     tf.set_random_seed(7)
     records = image_sets.write_records(tmp_path / 'set', images, 'raw', onehot)
-    streams = [load_dataset(tfrecord_dir=path, max_label_size='full')
+    streams = [load_dataset(tfrecord_dir=path, max_label_size='full', prefetch_mb=0)
                for path in (records, written['folder'], written['mixed.zip'])]
     for _ in range(6):
         first, *others = [stream.get_minibatch_np(4) for stream in streams]
@@ -161,7 +161,7 @@ def new(mode, name, size=(8, 8), **options):
     (new('RGB', 'z.png', [4, 8]), 'z.png: is 4x8 RGB, but 00000/img00000000.png is 8x8 RGB'),
     (new('L', 'z.jpg'), 'z.jpg: is 8x8 grey, but 00000/img00000000.png is 8x8 RGB'),
     (new('RGBA', '0.png'), '0.png: is 8x8 RGBA; expected 8-bit RGB or grey'),
-    (new('I;16', '0.png'), '0.png: is 8x8 16-bit; expected 8-bit RGB or grey'),
+    (new('I;16', '0.png'), '0.png: is 8x8 16-bit L; expected 8-bit RGB or grey'),
     (new('CMYK', '0.jpg'), '0.jpg: is 8x8 CMYK; expected 8-bit RGB or grey'),
     (new('P', '0.png'), '0.png: is 8x8 P; expected 8-bit RGB or grey'),
     (new('RGB', '0.png', [50, 46]), '0.png: 50x46 is not a size to train on; .*such as 48x48'),
@@ -221,7 +221,7 @@ def damaged_zip(tmp_path, deflated=False):
     return path
 
 
-@pytest.mark.parametrize('kwargs', [IN_ORDER, {}])
+@pytest.mark.parametrize('kwargs', [IN_ORDER, {'prefetch_mb': 0}])
 @pytest.mark.parametrize('damage', [damaged_folder, emptied_folder, damaged_zip,
                                     lambda tmp_path: damaged_zip(tmp_path, deflated=True)],
                          ids=['folder', 'removed', 'stored', 'deflated'])

@@ -13,9 +13,10 @@ from dnnlib import cli
 from dnnlib.submission import submit
 from metrics.features import feature_networks
 from metrics.metric_defaults import metric_defaults
-from tests import metric_stand_ins
+from tests import image_sets, metric_stand_ins
 from training.loop.schedule import training_schedule
 from training.resuming import command
+from training.settings import flags
 from training.settings.configs import CONFIGS, PRESETS, config_settings
 from training.settings.from_flags import OWN_FLAGS
 from training.training_loop import training_loop
@@ -54,6 +55,31 @@ def test_published_flags_give_the_published_settings(data_dir, submitted):
     assert settings['total_kimg'] == 25000
     assert (sc.num_gpus, sc.run_dir_root, sc.run_desc) == (8, 'out', 'stylegan2-ffhq-8gpu-config-f')
     assert sc.local.do_not_copy_source_files
+
+
+@pytest.mark.parametrize('words', [
+    ['--dataset={folder}/my photos.zip'], ['--data-dir={folder}', '--dataset=my photos.zip'],
+    ['--data-dir=elsewhere', '--dataset={folder}/my photos.zip'], ['--dataset=my photos.zip'],
+    ['--dataset=../work/my photos.zip']])
+def test_a_data_set_may_be_named_by_its_path(tmp_path, submitted, monkeypatch, words):
+    folder = tmp_path / 'work'
+    (folder / 'elsewhere').mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    image_sets.zipped(pathlib.Path(image_sets.write_folder(tmp_path / 'a', image_sets.pixels(2))),
+                      folder / 'my photos.zip')
+    words = [word.format(folder=folder) for word in words]
+    run_training.main([*words, '--config=config-f', '--metrics=none'])
+    [(sc, _, settings)] = submitted
+    assert settings['data_dir'] == str(folder)
+    assert settings['dataset_args'] == {'tfrecord_dir': 'my photos.zip'}
+    assert sc.run_desc == 'stylegan2-my-photos-1gpu-config-f'
+
+
+def test_a_path_on_the_command_line_of_a_resumed_run_is_where_the_data_set_is_now():
+    parser = flags.make_parser('', [])
+    found = flags.those_given(parser, ['--resume=latest', '--dataset=/new/photos.zip'])
+    assert found == {'resume': 'latest', 'data-dir': '/new', 'dataset': 'photos.zip'}
+    assert flags.those_given(parser, ['--dataset=photos.zip']) == {'dataset': 'photos.zip'}
 
 
 def test_gamma_overrides_the_weight_of_the_config(data_dir, submitted):
