@@ -6,6 +6,11 @@ import hashlib
 import os
 import uuid
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the disk or the user's quota is full
 TEMPORARY = '.tmp-'  # prefix of the names of incomplete files and folders
 
@@ -51,3 +56,22 @@ def sync(path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def lock_folder(path) -> int | None:
+    """Lock a folder until the descriptor that is returned is closed, or until the process ends.
+
+    Raises BlockingIOError if another process has locked it. None where folders cannot be locked: on Windows
+    and on some network file systems.
+    """
+    if fcntl is None:
+        return None
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise
+        return None
+    return descriptor

@@ -6,6 +6,7 @@ import os
 import numpy as np
 
 from dnnlib.util import UserError
+from training.data import work_folder
 
 
 def record_paths(tfrecord_dir):
@@ -13,6 +14,9 @@ def record_paths(tfrecord_dir):
     if not os.path.isdir(tfrecord_dir):
         raise UserError(f'{tfrecord_dir}: the data set does not exist; create it with dataset_tool.py')
     paths = sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.tfrecords')))
+    if not paths and work_folder.incomplete_in(tfrecord_dir):
+        raise UserError(f'{tfrecord_dir}: holds only an incomplete data set; wait for the dataset_tool.py '
+                        'that writes it, or start it again')
     if not paths:
         raise UserError(f'{tfrecord_dir}: there are no *.tfrecords files in this folder; '
                         'create the data set with dataset_tool.py')
