@@ -4,7 +4,10 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import uuid
+
+from dnnlib.util import UserError
 
 try:
     import fcntl
@@ -75,3 +78,25 @@ def lock_folder(path) -> int | None:
             raise
         return None
     return descriptor
+
+
+@contextlib.contextmanager
+def atomic_folder(path):
+    """Give a folder for files, which appears as `path` if the block ends without an error.
+
+    Raises UserError if `path` is neither absent nor an empty folder.
+    """
+    if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
+        raise UserError(f'{path}: is not an empty folder; choose a new one')
+    parent = os.path.dirname(os.path.abspath(path))
+    os.makedirs(parent, exist_ok=True)
+    temporary = os.path.join(parent, f'{TEMPORARY}{uuid.uuid4().hex}')
+    os.mkdir(temporary)
+    try:
+        yield temporary
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(path)
+        os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise

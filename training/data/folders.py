@@ -6,7 +6,8 @@ import os
 import numpy as np
 
 from dnnlib.util import UserError
-from training.data import work_folder
+from training.data import class_names, dataset_json, image_sets, work_folder
+from training.data.image_source import ImageSource, is_zip
 
 
 def record_paths(tfrecord_dir):
@@ -37,22 +38,42 @@ def require_place(tfrecord_dir):
     raise UserError(f'{tfrecord_dir}: the data set cannot be written: {reason}')
 
 
+def holds_images(path):
+    """Return whether a data set is a zip file or a folder of images, not one of TFRecords."""
+    if not os.path.isdir(path):
+        return is_zip(path)
+    return not glob.glob(os.path.join(glob.escape(path), '*.tfrecords')) and image_sets.has_images(path)
+
+
 def require(data_dir, **names):
     """Raise UserError unless `data_dir` has these data sets. names: {flag: name or names}."""
     if not os.path.isdir(data_dir):
         raise UserError(f'--data-dir={data_dir}: dataset root directory does not exist.')
     for flag, value in names.items():
         for name in [value] if isinstance(value, str) else value:
-            folder = os.path.join(data_dir, name)
-            if not os.path.isdir(folder):
-                raise UserError(f'--{flag}={name}: there is no such folder in {data_dir}; '
+            path = os.path.join(data_dir, name)
+            if not os.path.exists(path):
+                raise UserError(f'--{flag}={name}: there is no such folder or zip file in {data_dir}; '
                                 'create it with dataset_tool.py')
-            record_paths(folder)
+            if holds_images(path):
+                image_sets.require(path)
+            else:
+                record_paths(path)
 
 
 def label_file(tfrecord_dir):
     """Return the path of the first *.labels file; None if there is none."""
     return next(iter(sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.labels')))), None)
+
+
+def label_components(path):
+    """Return the path of the file with the labels of a data set, and their number of components: None for
+    those that are missing or damaged."""
+    if holds_images(path):
+        images = image_sets.require(path)
+        return images.label_file, images.labels.shape[1] if images.label_file else None
+    file = label_file(path)
+    return file, num_label_components(file) if file else None
 
 
 def num_label_components(path):
@@ -62,3 +83,10 @@ def num_label_components(path):
     except (OSError, ValueError, EOFError):
         return None
     return labels.shape[1] if getattr(labels, 'ndim', 0) == 2 else None
+
+
+def names_of_classes(path):
+    """Return the names of the classes of a data set: a folder of TFRecords, or a folder or zip file of images
+    with a dataset.json. None without names."""
+    file = class_names.find(path)
+    return class_names.read(file) if file else dataset_json.read(ImageSource(path))[1]

@@ -44,6 +44,15 @@ class ImageSource:
         except _UNREADABLE as error:
             raise OSError(f'damaged or encrypted in the zip file: {error}') from error
 
+    def open(self, name):
+        """Open a file for reading bytes. Raises OSError if it cannot be read."""
+        if self.zip is None:
+            return open(self.file_path(name), 'rb')
+        try:
+            return self.zip.open(name)
+        except _UNREADABLE as error:
+            raise OSError(f'damaged or encrypted in the zip file: {error}') from error
+
     def file_path(self, name):
         """Return the path of a file in a folder, or how to call it in a zip file."""
         return os.path.join(self.path, name)
