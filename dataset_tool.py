@@ -103,15 +103,19 @@ def create_mnistrgb(tfrecord_dir, mnist_dir, num_images=1000000, random_seed=123
 
 
 def create_cifar10(tfrecord_dir, cifar10_dir):
-    """Create CIFAR-10, 32x32, with one-hot labels."""
+    """Create CIFAR-10, 32x32, with one-hot labels, and the names of the classes if batches.meta is there."""
     print(f'Loading CIFAR-10 from "{cifar10_dir}"')
-    _export_classes(tfrecord_dir, *image_files.read_cifar10(cifar10_dir), num_classes=10)
+    names = image_files.read_cifar_names(os.path.join(cifar10_dir, 'batches.meta'), 'label_names', 10)
+    _export_classes(tfrecord_dir, *image_files.read_cifar10(cifar10_dir), num_classes=10, class_names=names)
 
 
 def create_cifar100(tfrecord_dir, cifar100_dir):
-    """Create CIFAR-100, 32x32, with one-hot labels of the 100 fine classes."""
+    """Create CIFAR-100, 32x32, with one-hot labels of the fine classes, and their names if the file meta is
+    there."""
     print(f'Loading CIFAR-100 from "{cifar100_dir}"')
-    _export_classes(tfrecord_dir, *image_files.read_cifar100(cifar100_dir), num_classes=100)
+    names = image_files.read_cifar_names(os.path.join(cifar100_dir, 'meta'), 'fine_label_names', 100)
+    _export_classes(tfrecord_dir, *image_files.read_cifar100(cifar100_dir), num_classes=100,
+                    class_names=names)
 
 
 def create_svhn(tfrecord_dir, svhn_dir):
@@ -208,14 +212,14 @@ def _show_in_window(cv2, images):
     return len(images)
 
 
-def _export_classes(tfrecord_dir, images, labels, num_classes):
+def _export_classes(tfrecord_dir, images, labels, num_classes, class_names=None):
     """Write images [N,C,H,W] and, as one-hot labels, classes [N] in shuffled order."""
     onehot = np.eye(num_classes, dtype=np.float32)[labels]
     with _exporter(tfrecord_dir, len(images)) as exporter:
         order = exporter.choose_shuffled_order()
         for idx in order:
             exporter.add_image(images[idx])
-        exporter.add_labels(onehot[order])
+        exporter.add_labels(onehot[order], class_names)
 
 
 def _export_lsun(tfrecord_dir, lmdb_dir, max_images, fit):

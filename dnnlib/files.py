@@ -89,7 +89,8 @@ def atomic_folder(path):
     if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
         raise UserError(f'{path}: is not an empty folder; choose a new one')
     parent = os.path.dirname(os.path.abspath(path))
-    os.makedirs(parent, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.makedirs(parent)
     temporary = os.path.join(parent, f'{TEMPORARY}{uuid.uuid4().hex}')
     os.mkdir(temporary)
     try:

@@ -15,7 +15,6 @@ from dnnlib.util import UserError
 from tests.dataset_files import contents, random_pixels, records
 from tests.test_house import ROOT
 from training.data import encoding, folders
-from training.data import records as image_records
 from training.data.export import TFRecordExporter
 
 PIXELS = random_pixels(3, 3, 12, 20)  # base 3x5 doubled twice: nominal resolution 16
@@ -77,17 +76,6 @@ def test_numbers_that_are_not_whole_are_rounded_before_a_file_is_encoded(tmp_pat
     data = features(folder / 'set-r02.tfrecords')[0]['data']
     with PIL.Image.open(io.BytesIO(data)) as picture:
         assert np.unique(picture).tolist() == [8]
-
-
-def test_features_of_records_are_always_in_the_same_order():
-    """TensorFlow's order differs from process to process; the published files begin with the shape."""
-    record = image_records.packed([1, 4, 4], bytes(16))
-    assert record.index(b'shape') < record.index(b'data')
-    feature = {'shape': tf.train.Feature(int64_list=tf.train.Int64List(value=[1, 4, 4])),
-               'data': tf.train.Feature(bytes_list=tf.train.BytesList(value=[bytes(16)]))}
-    assert tf.train.Example.FromString(record) == tf.train.Example(
-        features=tf.train.Features(feature=feature))
-    assert len(record) == len(tf.train.Example.FromString(record).SerializeToString())
 
 
 def test_names_of_classes_and_a_report_belong_to_the_data_set(tmp_path):

@@ -31,7 +31,8 @@ class StoredImages:
         raise NotImplementedError
 
     def content(self, index):
-        """Return the (encoding, bytes) of the file of an image, 'png' or 'jpeg'; None for raw pixels."""
+        """Return the (encoding, bytes) of an image file, 'png' or 'jpeg'; None for raw pixels. The image
+        is decoded, and errors are those of `image`."""
         raise NotImplementedError
 
     @property
@@ -70,14 +71,20 @@ class Records(StoredImages):
         self.store = f'TFRecords of {self._record(0).encoding or "raw"} images'
 
     def image(self, index):
-        try:
-            return records.pixels(self._record(index))
-        except ValueError as error:
-            raise record_files.damage(self._file.path, index, f' ({error})') from error
+        return self._pixels(index, self._record(index))
 
     def content(self, index):
         record = self._record(index)
-        return None if record.encoding is None else (record.encoding, record.data)
+        if record.encoding is None:
+            return None
+        self._pixels(index, record)
+        return record.encoding, record.data
+
+    def _pixels(self, index, record):
+        try:
+            return records.pixels(record)
+        except ValueError as error:
+            raise record_files.damage(self._file.path, index, f' ({error})') from error
 
     def _record(self, index):
         file = self._file
@@ -106,24 +113,23 @@ class ImageFiles(StoredImages):
         self.store = f'{"zip file" if source.zip else "folder"} of images'
 
     def image(self, index):
-        _, data = self.content(index)
-        try:
-            image = records.decoded(data)
-        except ValueError as error:
-            raise UserError(f'{self._name(index)}: {error}; replace the file') from error
-        if list(image.shape) != self.shape:
-            raise UserError(f'{self._name(index)}: has changed its size; start again')
-        return image
+        return self._read(index)[1]
 
     def content(self, index):
-        try:
-            data = self._set.source.read(self._set.names[index])
-            return 'png' if data.startswith(b'\x89PNG') else 'jpeg', data
-        except OSError as error:
-            raise UserError(f'{self._name(index)}: cannot be read: {error}') from error
+        data, _ = self._read(index)
+        return 'png' if data.startswith(b'\x89PNG') else 'jpeg', data
 
-    def _name(self, index):
-        return self._set.source.file_path(self._set.names[index])
+    def _read(self, index):
+        """Return a file and its pixels."""
+        source, name = self._set.source, self._set.names[index]
+        try:
+            data = source.read(name)
+            image = records.decoded(data)
+        except (OSError, ValueError) as error:
+            raise UserError(f'{source.file_path(name)}: {error}; replace the file') from error
+        if list(image.shape) != self.shape:
+            raise UserError(f'{source.file_path(name)}: has changed its size; start again')
+        return data, image
 
 
 def _rows(labels, num_images):

@@ -83,8 +83,9 @@ def _label_lines(stored):
 def _class_lines(stored, counts):
     """Yield a line for each class, with a bar that is as long as the class is large."""
     present = [count for count in counts.values() if count > 0]
+    absent = len(counts) - len(present)
     yield from _row('classes', f'{len(counts)}, of {min(present):,} to {max(present):,} images' + (
-        f'; {len(counts) - len(present)} have no images' if len(present) < len(counts) else ''))
+        f'; {absent} {"has" if absent == 1 else "have"} no images' if absent else ''))
     listed = list(counts.items())
     if len(listed) > MAX_CLASSES:
         by_size = sorted(listed, key=lambda item: -item[1])
@@ -93,7 +94,7 @@ def _class_lines(stored, counts):
     width = min(max(map(len, names)), 40)
     for item in listed:
         if item is None:
-            yield f'      ({len(counts) - MAX_CLASSES} classes of sizes in between)'
+            yield f'         ({len(counts) - MAX_CLASSES} classes between these)'
             continue
         index, count = item
         bar = '#' * -(-count * BAR // max(present))
