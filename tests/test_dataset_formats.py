@@ -165,7 +165,7 @@ def test_display_draws_a_row_for_each_class(data_sets, tmp_path, capsys):
     assert pixels.shape[0] == 3 * (48 + overview.GAP) and left > 30
     tile = pixels[50:98:4, left:left + 32:4].transpose(2, 0, 1)
     np.testing.assert_array_equal(tile, PIXELS[CLASSES.index(1)])
-    assert (pixels[:48, left + 2 * 34:] == 255).all()  # two images of this class
+    assert (pixels[:48, left + 2 * (32 + overview.GAP):] == 255).all()  # two images of this class
     assert (pixels[:48, :left] < 255).any()            # its name
 
 

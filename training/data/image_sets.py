@@ -22,7 +22,7 @@ from training.data.zip_entries import ZipEntries
 EXTENSIONS = ('.png', '.jpg', '.jpeg')
 _HEAD_BYTES = 32
 _PNG_START = b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'
-_PNG_MODES = {(8, 0): 'L', (8, 2): 'RGB', (8, 3): 'P', (8, 4): 'LA', (8, 6): 'RGBA'}  # by depth and type
+_PNG_MODES = {0: 'L', 2: 'RGB', 3: 'P', 4: 'LA', 6: 'RGBA'}  # by colour type
 _CHANNELS = {'L': 1, 'RGB': 3}
 
 
@@ -144,7 +144,8 @@ def _mode_and_size(source, name, head):
         head = _first_bytes(source.file_path(name)) if source.zip is None else head
         if head is not None and head.startswith(_PNG_START) and len(head) >= 26:
             width, height, depth, color = struct.unpack('>IIBB', head[16:26])
-            return _PNG_MODES.get((depth, color), f'{depth}-bit'), width, height
+            mode = _PNG_MODES.get(color, 'unknown')
+            return mode if depth == 8 or mode == 'P' else f'{depth}-bit {mode}', width, height
         with source.open(name) as file, PIL.Image.open(file, formats=['PNG', 'JPEG']) as image:
             return image.mode, *image.size
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:

@@ -45,7 +45,7 @@ class ImageSource:
             raise OSError(f'damaged or encrypted in the zip file: {error}') from error
 
     def open(self, name):
-        """Open a file for reading bytes. Raises OSError if it cannot be read."""
+        """Open a file to read a part of its content. Raises OSError if it cannot be read."""
         if self.zip is None:
             return open(self.file_path(name), 'rb')
         try:

@@ -1,5 +1,7 @@
 """Contact sheets: the images of a data set in one picture, in rows of classes if it has any."""
 
+import unicodedata
+
 import numpy as np
 import PIL.Image
 import PIL.ImageDraw
@@ -44,7 +46,7 @@ def _draw_rows(stored, path, num_images, columns, counts):
     shown = dict(list(counts.items())[:MAX_CLASSES])
     columns = columns or min(max(num_images // len(shown), 1), max(shown.values()))
     classes = stored.classes
-    rows = [(stored.name_of_class(index), count,
+    rows = [(_drawable(stored.name_of_class(index)) or str(index), count,
              [_reduced(stored.image(each)) for each in np.flatnonzero(classes == index)[:columns]])
             for index, count in shown.items()]
     picture = _sheet(rows, columns)
@@ -76,6 +78,11 @@ def _sheet(rows, columns):
         draw.text((6, top + height / 2), name, 'black', font, anchor='ls')
         draw.text((6, top + height / 2 + 3), count, 'grey', small, anchor='lt')
     return picture
+
+
+def _drawable(name):
+    """Return a name without what the font of Pillow lacks: it has ASCII only, so accents go."""
+    return unicodedata.normalize('NFKD', name).encode('ascii', 'ignore').decode().strip()
 
 
 def _shortened(name, font):
