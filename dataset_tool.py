@@ -13,71 +13,77 @@ import sys
 import numpy as np
 
 from dnnlib import cli
-from dnnlib.files import atomic_write
-from dnnlib.progress import Progress
+from dnnlib.progress import shown
 from dnnlib.util import UserError
 from training.data import folders, image_databases, image_files
+from training.data.stored_images import open_images
+from training.data_tools import archive, overview
+from training.data_tools import info as description
 from training.misc import pictures
 
 WINDOW = 'dataset_tool'
 ESC_KEY = 27
 
 
-def display(tfrecord_dir, output=None, num_images=64):
+def info(tfrecord_dir, checksums=0):
+    """Print what a data set holds: images, labels, classes and files, and how to train on it."""
+    for line in description.lines(tfrecord_dir, reads_all=bool(checksums)):
+        print(line if line.isprintable() else ascii(line)[1:-1])  # names can be anything
+
+
+def display(tfrecord_dir, output=None, num_images=64, columns=None):
     """Show the images one by one in a window; ESC ends it, any other key shows the next one. Without a screen
-    or OpenCV, or with --output, write the first --num_images as one picture."""
+    or OpenCV, or with --output, write some of them as one picture: the first ones or, if their labels are
+    classes, a row of each class."""
     if output is not None:
         pictures.picture_format(output)
-    records, _ = _open_dataset(tfrecord_dir)
+    images = _open(tfrecord_dir)
     cv2 = _opencv_with_window() if output is None else None
     if cv2 is not None:
-        count = _show_in_window(cv2, records)
+        count = _show_in_window(cv2, images)
     else:
-        output = output or f'{os.path.basename(os.path.abspath(tfrecord_dir))}-images.png'
-        count = _write_overview(records, output, num_images)
+        name = os.path.splitext(os.path.basename(os.path.abspath(tfrecord_dir)))[0]
+        count = overview.write(images, output or f'{name}-images.png', num_images, columns)
     print(f'Displayed {count} images.')
 
 
 def extract(tfrecord_dir, output_dir):
-    """Write all images as img00000000.png, img00000001.png and so on, in the order of the records."""
-    records, num_images = _open_dataset(tfrecord_dir)
+    """Write all images as img00000000.png, img00000001.png and so on, in order, to a new folder."""
+    images = _open(tfrecord_dir)
     print(f'Extracting images to "{output_dir}"')
-    try:
-        os.makedirs(output_dir, exist_ok=True)
-    except OSError as error:
-        raise UserError(f'{output_dir}: the folder cannot be created: {error.strerror}') from error
-    progress = Progress(num_images, 'images')
-    count = 0
-    for image, _ in records:
-        progress.show(count)
-        with atomic_write(os.path.join(output_dir, f'img{count:08d}.png')) as file:
-            pictures.convert_to_pil_image(image, drange=[0, 255]).save(file, format='PNG')
-        count += 1
-    print(f'{f"Extracted {count} images.":40s}')
+    archive.extract(images, output_dir)
+    print(f'Extracted {len(images)} images.')
 
 
 def compare(tfrecord_dir_a, tfrecord_dir_b, ignore_labels=0):
     """Print which images and labels differ."""
-    folders.record_paths(tfrecord_dir_b)
-    (stream_a, num_images), (stream_b, _) = map(_open_dataset, (tfrecord_dir_a, tfrecord_dir_b))
-    progress = Progress(num_images, 'images', title='Comparing')
-    count = identical_images = identical_labels = 0
-    for item_a, item_b in itertools.zip_longest(stream_a, stream_b):
-        progress.show(count)
-        if item_a is None or item_b is None:
-            print('Datasets contain different number of images')
-            break
-        same_image, same_label = (np.array_equal(a, b) for a, b in zip(item_a, item_b, strict=True))
+    images_a, images_b = _open(tfrecord_dir_a), _open(tfrecord_dir_b)
+    count = min(len(images_a), len(images_b))
+    identical_images = identical_labels = 0
+    for index in shown(range(count), 'Comparing', 'images'):
+        same_image = np.array_equal(images_a.image(index), images_b.image(index))
+        same_label = np.array_equal(images_a.labels[index], images_b.labels[index])
         if not same_image:
-            print(f'Image {count} is different')
+            print(f'Image {index} is different')
         if not same_label and not ignore_labels:
-            print(f'Label {count} is different')
+            print(f'Label {index} is different')
         identical_images += same_image
         identical_labels += same_label
-        count += 1
+    if len(images_a) != len(images_b):
+        print('Datasets contain different number of images')
     print(f'Identical images: {identical_images} / {count}')
     if not ignore_labels:
         print(f'Identical labels: {identical_labels} / {count}')
+
+
+def export(tfrecord_dir, destination, image_format=None, max_images=None):
+    """Write a zip file or folder of images and labels that stylegan2-ada-pytorch and stylegan3 train on.
+    Images that are stored as files are copied."""
+    if os.path.realpath(tfrecord_dir) == os.path.realpath(destination):
+        raise UserError(f'{destination}: this is the data set itself; choose another place')
+    images = _open(tfrecord_dir)
+    count = archive.write(images, destination, image_format, max_images)
+    print(f'Exported {count} images to "{destination}".')
 
 
 def create_mnist(tfrecord_dir, mnist_dir):
@@ -97,15 +103,19 @@ def create_mnistrgb(tfrecord_dir, mnist_dir, num_images=1000000, random_seed=123
 
 
 def create_cifar10(tfrecord_dir, cifar10_dir):
-    """Create CIFAR-10, 32x32, with one-hot labels."""
+    """Create CIFAR-10, 32x32, with one-hot labels, and the names of the classes if batches.meta is there."""
     print(f'Loading CIFAR-10 from "{cifar10_dir}"')
-    _export_classes(tfrecord_dir, *image_files.read_cifar10(cifar10_dir), num_classes=10)
+    names = image_files.read_cifar_names(os.path.join(cifar10_dir, 'batches.meta'), 'label_names', 10)
+    _export_classes(tfrecord_dir, *image_files.read_cifar10(cifar10_dir), num_classes=10, class_names=names)
 
 
 def create_cifar100(tfrecord_dir, cifar100_dir):
-    """Create CIFAR-100, 32x32, with one-hot labels of the 100 fine classes."""
+    """Create CIFAR-100, 32x32, with one-hot labels of the fine classes, and their names if the file meta is
+    there."""
     print(f'Loading CIFAR-100 from "{cifar100_dir}"')
-    _export_classes(tfrecord_dir, *image_files.read_cifar100(cifar100_dir), num_classes=100)
+    names = image_files.read_cifar_names(os.path.join(cifar100_dir, 'meta'), 'fine_label_names', 100)
+    _export_classes(tfrecord_dir, *image_files.read_cifar100(cifar100_dir), num_classes=100,
+                    class_names=names)
 
 
 def create_svhn(tfrecord_dir, svhn_dir):
@@ -166,16 +176,9 @@ def create_from_hdf5(tfrecord_dir, hdf5_filename, shuffle=1):
                 exporter.add_labels(labels[order])
 
 
-def _open_dataset(tfrecord_dir):
-    """Return an iterator over the (image, label) of all records, and their number."""
-    folders.record_paths(tfrecord_dir)  # before TensorFlow is loaded
-    from dnnlib import tflib
-    from training import dataset
-    print(f'Loading dataset "{tfrecord_dir}"')
-    tflib.init_tf()
-    dset = dataset.TFRecordDataset(
-        tfrecord_dir, max_label_size='full', repeat=False, shuffle_mb=0, prefetch_mb=64)
-    return dataset.read_once(dset), dset.num_images
+def _open(path):
+    print(f'Loading dataset "{path}"')
+    return open_images(path)
 
 
 def _exporter(tfrecord_dir, num_images):
@@ -198,38 +201,25 @@ def _opencv_with_window():
     return cv2
 
 
-def _show_in_window(cv2, records):
+def _show_in_window(cv2, images):
     """Show images until ESC is pressed, and return how many."""
-    count = 0
-    for image, label in records:
-        print(f'idx = {count:<8d} label = {label.tolist()}')
-        bgr = image.transpose(1, 2, 0)[:, :, ::-1]  # RGB [C,H,W] -> BGR [H,W,C]
+    for index in range(len(images)):
+        print(f'idx = {index:<8d} label = {images.labels[index].tolist()}')
+        bgr = images.image(index).transpose(1, 2, 0)[:, :, ::-1]  # RGB [C,H,W] -> BGR [H,W,C]
         cv2.imshow(WINDOW, np.ascontiguousarray(bgr))
-        count += 1
         if cv2.waitKey() == ESC_KEY:
-            break
-    return count
-
-
-def _write_overview(records, path, num_images):
-    """Write the first images as one picture, and return how many."""
-    images = [image for image, _ in itertools.islice(records, num_images)]
-    try:
-        pictures.save_image_grid(np.stack(images), path, drange=[0, 255])
-    except OSError as error:
-        raise UserError(f'{path}: the picture cannot be written: {error.strerror}') from error
-    print(f'Wrote the first {len(images)} images to "{path}".')
+            return index + 1
     return len(images)
 
 
-def _export_classes(tfrecord_dir, images, labels, num_classes):
+def _export_classes(tfrecord_dir, images, labels, num_classes, class_names=None):
     """Write images [N,C,H,W] and, as one-hot labels, classes [N] in shuffled order."""
     onehot = np.eye(num_classes, dtype=np.float32)[labels]
     with _exporter(tfrecord_dir, len(images)) as exporter:
         order = exporter.choose_shuffled_order()
         for idx in order:
             exporter.add_image(images[idx])
-        exporter.add_labels(onehot[order])
+        exporter.add_labels(onehot[order], class_names)
 
 
 def _export_lsun(tfrecord_dir, lmdb_dir, max_images, fit):
@@ -257,23 +247,35 @@ def _switch(default, text):
     return {'type': int, 'choices': (0, 1), 'default': default, 'help': f'{text} (default: {default})'}
 
 
-_TFRECORD_DIR = {'help': 'folder of the data set'}
+_DATA_SET = {'help': 'data set: a folder of TFRecords, or a folder or zip file of images'}
 _NEW_TFRECORD_DIR = {'type': cli.folder, 'help': 'folder of the new data set'}
 _LMDB_DIR = {'help': 'folder of the LMDB, with the file data.mdb; needs the package lmdb'}
 _MAX_IMAGES = {'type': cli.int_at_least(1), 'metavar': 'N', 'help': 'maximum number of images (default: all)'}
 
 # (function = name of the command, example of its arguments, {argument: how argparse treats it})
 COMMANDS = [
+    (info, 'datasets/fashion-mnist', {
+        'tfrecord_dir': _DATA_SET,
+        '--checksums': {'action': 'store_const', 'const': 1, 'default': 0,
+                        'help': 'read large files completely, for checksums of all bytes'}}),
     (display, 'datasets/fashion-mnist', {
-        'tfrecord_dir': _TFRECORD_DIR,
+        'tfrecord_dir': _DATA_SET,
         '--output': {'metavar': 'FILE', 'help': 'write a picture to this file instead of opening a window'},
-        '--num_images': _option(cli.int_at_least(1), 64, 'N', 'number of images in the picture')}),
+        '--num_images': _option(cli.int_at_least(1), 64, 'N', 'number of images in the picture'),
+        '--columns': {'type': cli.int_at_least(1), 'metavar': 'N',
+                      'help': 'images in a row of the picture (default: as suits their number)'}}),
     (extract, 'datasets/fashion-mnist ~/fashion-mnist-images', {
-        'tfrecord_dir': _TFRECORD_DIR,
-        'output_dir': {'type': cli.folder, 'help': 'folder for the images'}}),
+        'tfrecord_dir': _DATA_SET,
+        'output_dir': {'type': cli.folder, 'help': 'new folder for the images'}}),
     (compare, 'datasets/mydataset datasets/fashion-mnist', {
-        'tfrecord_dir_a': _TFRECORD_DIR, 'tfrecord_dir_b': _TFRECORD_DIR,
+        'tfrecord_dir_a': _DATA_SET, 'tfrecord_dir_b': _DATA_SET,
         '--ignore_labels': _switch(0, '1 = compare images only')}),
+    (export, 'datasets/fashion-mnist fashion-mnist.zip', {
+        'tfrecord_dir': _DATA_SET,
+        'destination': {'help': 'zip file, or new folder'},
+        '--format': {'dest': 'image_format', 'choices': ('png', 'jpeg'),
+                     'help': 'format of the images (default: as they are stored, PNG for raw pixels)'},
+        '--max_images': _MAX_IMAGES}),
     (create_mnist, 'datasets/fashion-mnist data/fashion-mnist', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
         'mnist_dir': {'help': f'folder with {image_files.MNIST_IMAGES} and {image_files.MNIST_LABELS}'}}),

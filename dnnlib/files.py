@@ -4,7 +4,15 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import uuid
+
+from dnnlib.util import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the disk or the user's quota is full
 TEMPORARY = '.tmp-'  # prefix of the names of incomplete files and folders
@@ -51,3 +59,45 @@ def sync(path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def lock_folder(path) -> int | None:
+    """Lock a folder until the descriptor that is returned is closed, or until the process ends.
+
+    Raises BlockingIOError if another process has locked it. None where folders cannot be locked: on Windows
+    and on some network file systems.
+    """
+    if fcntl is None:
+        return None
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise
+        return None
+    return descriptor
+
+
+@contextlib.contextmanager
+def atomic_folder(path):
+    """Give a folder for files, which appears as `path` if the block ends without an error.
+
+    Raises UserError if `path` is neither absent nor an empty folder.
+    """
+    if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
+        raise UserError(f'{path}: is not an empty folder; choose a new one')
+    parent = os.path.dirname(os.path.abspath(path))
+    with contextlib.suppress(FileExistsError):
+        os.makedirs(parent)
+    temporary = os.path.join(parent, f'{TEMPORARY}{uuid.uuid4().hex}')
+    os.mkdir(temporary)
+    try:
+        yield temporary
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(path)
+        os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise

@@ -5,7 +5,7 @@ import os
 import tensorflow.compat.v1 as tf
 
 import dnnlib
-from training.data import folders, image_sets, label_files, record_files
+from training.data import folders, image_sets, label_files, record_files, record_levels, records
 from training.data.base import Dataset
 from training.data.image_files_dataset import ImageDataset
 from training.data.stream_dataset import StreamDataset, checked_max_images, num_cores
@@ -49,7 +49,7 @@ class TFRecordDataset(StreamDataset):
         self.class_names = folders.names_of_classes(tfrecord_dir)
 
     def _make_levels(self):
-        return {lod: record_files.level_of(file, halvings, self._buffer_mb, self._num_threads)
+        return {lod: record_levels.level_of(file, halvings, self._buffer_mb, self._num_threads)
                 for lod, (file, halvings) in self._files.items()}
 
     def _damage(self, index):
@@ -59,13 +59,13 @@ class TFRecordDataset(StreamDataset):
     def parse_tfrecord_tf(record):
         """Return the image of a record as a tensor: string [] -> uint8 [C,H,W]. Its evaluation raises
         tf.errors.InvalidArgumentError if the record is not an image."""
-        return record_files.parse_tf(record)
+        return record_levels.parse_tf(record)
 
     @staticmethod
     def parse_tfrecord_np(record):
         """Return the image of a serialized record (bytes), uint8 [C,H,W]. Raises ValueError if it is not an
         image."""
-        return record_files.parse_np(record)[0]
+        return records.pixels(records.unpacked(record))
 
 
 def load_dataset(class_name=None, data_dir=None, verbose=False, **kwargs):

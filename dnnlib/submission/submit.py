@@ -19,17 +19,12 @@ import numpy as np
 
 import dnnlib
 from dnnlib import cli, util
-from dnnlib.files import NO_SPACE, atomic_write
+from dnnlib.files import NO_SPACE, atomic_write, lock_folder
 from dnnlib.submission import run_dirs
 from dnnlib.submission.internal import local
 from dnnlib.submission.run_context import RunContext
 from dnnlib.submission.run_dirs import SubmitError
 from dnnlib.submission.slurm import target as slurm
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 _TASK_NAME = r'^[a-zA-Z0-9][a-zA-Z0-9_.-]+$'
 
@@ -243,13 +238,12 @@ def run_wrapper(submit_config: SubmitConfig, log_mode: str = 'w') -> None:
 @contextlib.contextmanager
 def alone_in(run_dir: str):
     """Lock a run directory. Raises UserError if another process has locked it. No effect on Windows."""
-    descriptor = None if fcntl is None else os.open(run_dir, os.O_RDONLY)
     try:
-        if fcntl is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        descriptor = lock_folder(run_dir)
     except BlockingIOError as error:
         raise util.UserError(f'{run_dir}: another process uses this run directory') from error
+    try:
+        yield
     finally:
         if descriptor is not None:
             os.close(descriptor)

@@ -71,6 +71,19 @@ def read_cifar100(cifar100_dir):
     return _read_cifar(os.path.join(cifar100_dir, 'train'), 'fine_labels', num_classes=100)
 
 
+def read_cifar_names(path, key, num_classes):
+    """Return the names of the classes in a file of CIFAR, batches.meta or meta; None if it is not there."""
+    if not os.path.exists(path):
+        return None
+    content = arrays.load(path)
+    names = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(names, list) or len(names) != num_classes or not all(
+            isinstance(name, str) for name in names):
+        raise UserError(f"{path}: expected a dictionary with {num_classes} names as '{key}'; restore the "
+                        'file or remove it')
+    return names
+
+
 def read_svhn(svhn_dir):
     """Read SVHN from three pickles of (images, labels) -> images uint8 [N,3,32,32], classes [N]."""
     batches = []

@@ -1,0 +1,92 @@
+"""Folders whose files are replaced together: all of the new ones, or none, whenever a run is killed."""
+
+import contextlib
+import glob
+import os
+import shutil
+import tempfile
+
+from dnnlib.files import lock_folder
+from dnnlib.util import UserError
+
+PREFIX = 'incomplete-'
+_LEAVING = 'earlier'   # Subfolder that earlier files move to; nothing new is in place yet.
+_REPLACED = 'replaced'  # Its name when all of them are there.
+
+
+def incomplete_in(folder):
+    """Return the paths of what runs that are going on or were killed have left in a folder."""
+    return sorted(glob.glob(os.path.join(glob.escape(folder), PREFIX + '*')))
+
+
+class WorkFolder:
+    """A subfolder `path` of `folder` in which files are completed before they replace earlier ones.
+
+    It is locked against other processes that do the same. What a killed process has left is removed; where
+    it was about to replace files, that is completed or undone first. Raises UserError if another process
+    writes to the folder, and OSError.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._is_new = not os.path.exists(folder)
+        os.makedirs(folder, exist_ok=True)
+        try:
+            self._lock = lock_folder(folder)
+        except BlockingIOError as error:
+            raise UserError(f'{folder}: another process writes to this folder; wait for it') from error
+        self.path = None
+        try:
+            if self._lock is not None:  # else their owners may be alive
+                for path in incomplete_in(folder):
+                    _take_up(path, folder)
+            self.path = tempfile.mkdtemp(prefix=PREFIX, dir=folder)
+        except BaseException:
+            self.discard()
+            raise
+
+    def move_into_place(self, earlier):
+        """Replace the files `earlier`, names in the folder, by all files here.
+
+        The last of the new names in alphabetical order is the first to arrive, and the first of the earlier
+        ones the first to leave. An error brings the earlier files back.
+        """
+        names = sorted(os.listdir(self.path), reverse=True)
+        leaving, replaced = (os.path.join(self.path, name) for name in (_LEAVING, _REPLACED))
+        os.mkdir(leaving)
+        try:
+            _move(sorted(earlier), self.folder, leaving)
+            os.rename(leaving, replaced)
+            _move(names, self.path, self.folder)
+        except BaseException:
+            _move([name for name in names if not os.path.exists(os.path.join(self.path, name))],
+                  self.folder, self.path)
+            for path in filter(os.path.isdir, (leaving, replaced)):
+                _move(sorted(os.listdir(path), reverse=True), path, self.folder)
+            raise
+
+    def discard(self):
+        """Remove the files that are not in place, and the folder if it is new and empty; unlock it."""
+        if self.path is not None:
+            shutil.rmtree(self.path, ignore_errors=True)
+        if self._is_new:
+            with contextlib.suppress(OSError):  # not empty if files have been moved there
+                os.rmdir(self.folder)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _take_up(path, folder):
+    """Remove what a killed process has left, after completing or undoing the replacement it was at."""
+    leaving = os.path.join(path, _LEAVING)
+    if os.path.isdir(leaving):
+        _move(sorted(os.listdir(leaving), reverse=True), leaving, folder)
+    elif os.path.isdir(os.path.join(path, _REPLACED)):
+        _move(sorted((name for name in os.listdir(path) if name != _REPLACED), reverse=True), path, folder)
+    shutil.rmtree(path)
+
+
+def _move(names, source_dir, target_dir):
+    for name in names:
+        os.replace(os.path.join(source_dir, name), os.path.join(target_dir, name))
