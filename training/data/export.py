@@ -12,12 +12,14 @@ import tensorflow.compat.v1 as tf
 
 from dnnlib.progress import Progress
 from dnnlib.util import UserError
+from training.data import class_names as names_of_classes
+from training.data import encoding, sizes
 
 ORDER_SEED = 123
 
 
 class TFRecordExporter:
-    """Writes images, at all resolutions from 4x4 up, and labels to the data set `tfrecord_dir`.
+    """Writes images, at all resolutions from the base up, and labels to the data set `tfrecord_dir`.
 
     The files are completed in a subfolder; `close` moves them into place, where they replace an earlier data
     set. As a context manager, it is closed at the end of the block. If the block fails, what was written is
@@ -30,14 +32,16 @@ class TFRecordExporter:
         tfrecord_dir,               # Folder to write; its name is the prefix of the file names.
         expected_images,            # Number of images to be added.
         print_progress=True,        # Print what happens?
-        progress_interval=10):      # Images between two updates of the progress.
+        progress_interval=10,       # Images between two updates of the progress.
+        store='raw'):               # How images are stored: see training/data/encoding.py.
 
         self.tfrecord_dir = tfrecord_dir
         self.tfr_prefix = os.path.basename(os.path.abspath(tfrecord_dir))
         self.expected_images = expected_images
+        self.store = store
         self.cur_images = 0
         self.shape = None           # [C,H,W] of all images: that of the first.
-        self.tfr_writers = []       # From full resolution down to 4x4.
+        self.tfr_writers = []       # From full resolution down to the base.
         self.print_progress = print_progress
         self.progress_interval = progress_interval
         self._progress = Progress(expected_images, 'images')
@@ -81,27 +85,39 @@ class TFRecordExporter:
 
     def add_image(self, img):
         """Append an image [C,H,W] with values from 0 to 255, which are rounded unless they are uint8."""
+        if self.store != 'raw' and img.dtype != np.uint8:
+            img = np.rint(img).clip(0, 255).astype(np.uint8)
+        self.add_encoded(encoding.encoded(img, self.store))
+
+    def add_encoded(self, parts):
+        """Append an image that is encoded: what `encoding.encoded` returns, with bytes or memoryviews."""
         if self.print_progress and self.cur_images % self.progress_interval == 0:
             self._progress.show(self.cur_images)
-        shape = list(img.shape)
-        if self.shape is None:
-            self._open_writers(shape)
-        if shape != self.shape:
-            raise UserError(f'image {self.cur_images} has shape {shape}; expected {self.shape}, as before')
+        self._require_shape(list(parts[0][0]))
+        if not self.tfr_writers:
+            self._open_writers(self.shape)
+        kind = None if self.store == 'raw' else self.store
         with self._errors_named():
-            for writer in self.tfr_writers:
-                pixels = img if img.dtype == np.uint8 else np.rint(img).clip(0, 255).astype(np.uint8)
-                writer.write(_serialize(pixels))
-                img = _halve(img)  # not rounded, as errors would add up
+            for writer, (shape, data) in zip(self.tfr_writers, parts, strict=True):
+                writer.write(_serialize(shape, data, kind))
         self.cur_images += 1
 
-    def add_labels(self, labels):
-        """Write the labels [images, components] of all added images, as float32."""
+    def add_labels(self, labels, class_names=None):
+        """Write the labels [images, components] of all added images, as float32, and names of classes."""
         if labels.ndim != 2 or labels.shape[0] != self.cur_images:
             raise UserError(f'labels have shape {list(labels.shape)}; expected one row for each of the '
                             f'{self.cur_images} images')
-        with self._errors_named(), open(self._work_path('rxx.labels'), 'wb') as file:
-            np.save(file, labels.astype(np.float32))
+        with self._errors_named():
+            with open(self._work_path('rxx.labels'), 'wb') as file:
+                np.save(file, labels.astype(np.float32))
+            if class_names is not None:
+                prefix = os.path.join(self._work_dir, self.tfr_prefix)
+                names_of_classes.write(prefix + names_of_classes.SUFFIX, class_names)
+
+    def add_report(self, text):
+        """Write a text file about how the data set was made."""
+        with self._errors_named(), open(self._work_path('report.txt'), 'w', encoding='utf-8') as file:
+            file.write(text)
 
     def _say(self, text):
         if self.print_progress:
@@ -120,22 +136,27 @@ class TFRecordExporter:
 
     def _data_files(self):
         """Return the names of the files in the folder: those of this data set, and those of others."""
-        names = [name for pattern in ('*.tfrecords', '*.labels')
+        names = [name for pattern in ('*.tfrecords', '*.labels', '*.classes.json', '*-report.txt')
                  for name in glob.glob(pattern, root_dir=self.tfrecord_dir)]
-        ours = re.compile(re.escape(self.tfr_prefix) + r'-r(\d\d\.tfrecords|xx\.labels)')
+        ours = re.compile(re.escape(self.tfr_prefix)
+                          + r'(-r(\d\d\.tfrecords|xx\.labels)|\.classes\.json|-report\.txt)')
         return ([name for name in names if ours.fullmatch(name)],
                 [name for name in names if not ours.fullmatch(name)])
 
+    def _require_shape(self, shape):
+        self.shape = self.shape or shape
+        if shape != self.shape:
+            raise UserError(f'image {self.cur_images} has shape {shape}; expected {self.shape}, as before')
+
     def _open_writers(self, shape):
-        side = shape[-1]
-        if shape not in ([1, side, side], [3, side, side]) or side < 4 or side & (side - 1) != 0:
-            raise UserError(f'images have shape {shape}; expected 1 or 3 channels and a square whose side '
-                            'is a power of two, at least 4')
-        self.shape = shape
+        _, nominal = sizes.require(*shape[1:], f'images have shape {shape}')
+        if shape[0] not in (1, 3):
+            raise UserError(f'images have shape {shape}; expected 1 or 3 channels')
+        lowest = 2 if self.store == 'raw' else nominal.bit_length() - 1
         options = tf.python_io.TFRecordOptions(tf.python_io.TFRecordCompressionType.NONE)
         with self._errors_named():
-            for log2_side in range(side.bit_length() - 1, 1, -1):
-                path = self._work_path(f'r{log2_side:02d}.tfrecords')
+            for log2 in range(nominal.bit_length() - 1, lowest - 1, -1):
+                path = self._work_path(f'r{log2:02d}.tfrecords')
                 self.tfr_writers.append(tf.python_io.TFRecordWriter(path, options))
 
     def _close_writers(self):
@@ -178,16 +199,30 @@ def _move(names, source_dir, target_dir):
         os.replace(os.path.join(source_dir, name), os.path.join(target_dir, name))
 
 
-def _halve(pixels):
-    """Average 2x2 blocks: [C,H,W] -> float32 [C,H/2,W/2]."""
-    pixels = pixels.astype(np.float32)
-    blocks = pixels[:, 0::2, 0::2] + pixels[:, 0::2, 1::2] + pixels[:, 1::2, 0::2] + pixels[:, 1::2, 1::2]
-    return blocks * np.float32(0.25)
+def _serialize(shape, data, kind=None):
+    """Return an image [C,H,W] as a record, a serialized tf.train.Example.
+
+    It is put together by hand: protobuf would copy the data several times. data: bytes or memoryview; kind:
+    'png', 'jpeg' or None.
+    """
+    features = _feature(b'shape', 3, b''.join(map(_varint, shape))) + _feature(b'data', 1, data)
+    if kind is not None:
+        features += _feature(b'encoding', 1, kind.encode())
+    return b''.join(_message(1, features))
 
 
-def _serialize(pixels):
-    """Encode an image, uint8 [C,H,W], as a record."""
-    shape = tf.train.Feature(int64_list=tf.train.Int64List(value=pixels.shape))
-    data = tf.train.Feature(bytes_list=tf.train.BytesList(value=[pixels.tobytes()]))
-    features = tf.train.Features(feature={'shape': shape, 'data': data})
-    return tf.train.Example(features=features).SerializeToString()
+def _feature(name, list_type, value):
+    """Return the parts of a feature with one value. list_type: 1 = bytes, 3 = int64."""
+    return _message(1, _message(1, [name]) + _message(2, _message(list_type, _message(1, [value]))))
+
+
+def _message(field, parts):
+    """Return the parts of a field of a message, with the length of the field before them."""
+    return [bytes([field << 3 | 2]) + _varint(sum(map(len, parts))), *parts]
+
+
+def _varint(number):
+    """Encode a number, 7 bits to a byte, the lowest first."""
+    if number < 128:
+        return bytes([number])
+    return bytes([number & 127 | 128]) + _varint(number >> 7)
