@@ -87,15 +87,14 @@ class TFRecordExporter:
         """Append an image [C,H,W] with values from 0 to 255, which are rounded unless they are uint8."""
         if self.store != 'raw' and img.dtype != np.uint8:
             img = np.rint(img).clip(0, 255).astype(np.uint8)
+        self._begin_image(list(img.shape))
         self.add_encoded(encoding.encoded(img, self.store))
 
     def add_encoded(self, parts):
         """Append an image that is encoded: what `encoding.encoded` returns, with bytes or memoryviews."""
         if self.print_progress and self.cur_images % self.progress_interval == 0:
             self._progress.show(self.cur_images)
-        self._require_shape(list(parts[0][0]))
-        if not self.tfr_writers:
-            self._open_writers(self.shape)
+        self._begin_image(list(parts[0][0]))
         kind = None if self.store == 'raw' else self.store
         with self._errors_named():
             for writer, (shape, data) in zip(self.tfr_writers, parts, strict=True):
@@ -143,15 +142,17 @@ class TFRecordExporter:
         return ([name for name in names if ours.fullmatch(name)],
                 [name for name in names if not ours.fullmatch(name)])
 
-    def _require_shape(self, shape):
-        self.shape = self.shape or shape
+    def _begin_image(self, shape):
+        if self.shape is None:
+            self._open_writers(shape)
         if shape != self.shape:
             raise UserError(f'image {self.cur_images} has shape {shape}; expected {self.shape}, as before')
 
     def _open_writers(self, shape):
-        _, nominal = sizes.require(*shape[1:], f'images have shape {shape}')
-        if shape[0] not in (1, 3):
+        if len(shape) != 3 or shape[0] not in (1, 3):
             raise UserError(f'images have shape {shape}; expected 1 or 3 channels')
+        _, nominal = sizes.require(*shape[1:], f'images have shape {shape}')
+        self.shape = shape
         lowest = 2 if self.store == 'raw' else nominal.bit_length() - 1
         options = tf.python_io.TFRecordOptions(tf.python_io.TFRecordCompressionType.NONE)
         with self._errors_named():
