@@ -76,22 +76,24 @@ def usable():
     image, grey = picture(), picture().convert('L')
     high = PIL.Image.fromarray(_grey16())
     icc = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile('sRGB')).tobytes()
+    adaptive = image.convert('P', palette=PIL.Image.Palette.ADAPTIVE)
     files = {
         'rgb.png': encoded(image, 'PNG'), 'rgb.jpg': encoded(image, 'JPEG', quality=95),
         'rgb.webp': encoded(image, 'WEBP', lossless=True), 'rgb.bmp': encoded(image, 'BMP'),
         'rgb.tif': encoded(image, 'TIFF'), 'lzw.tiff': encoded(image, 'TIFF', compression='tiff_lzw'),
-        'progressive.jpeg': encoded(image, 'JPEG', quality=95, progressive=True), 'rgb.ppm': encoded(image, 'PPM'),
-        'palette.gif': encoded(image.convert('P', palette=PIL.Image.Palette.ADAPTIVE), 'GIF'),
+        'progressive.jpeg': encoded(image, 'JPEG', quality=95, progressive=True),
+        'rgb.ppm': encoded(image, 'PPM'), 'palette.gif': encoded(adaptive, 'GIF'),
         'animated.gif': encoded(image, 'GIF', save_all=True, append_images=[picture(seed=3)] * 2),
         'animated.webp': encoded(image, 'WEBP', lossless=True, save_all=True, append_images=[picture(seed=3)]),
         'pages.tif': encoded(image, 'TIFF', save_all=True, append_images=[picture(seed=3)]),
-        'palette.png': encoded(image.convert('P', palette=PIL.Image.Palette.ADAPTIVE), 'PNG'),
-        'palette_alpha.png': _transparent_palette(),
+        'palette.png': encoded(adaptive, 'PNG'), 'palette_alpha.png': _transparent_palette(),
         'rgba.png': encoded(_with_alpha('RGBA'), 'PNG'), 'la.png': encoded(_with_alpha('LA'), 'PNG'),
         'rgba.webp': encoded(_with_alpha('RGBA'), 'WEBP', lossless=True),
-        'rgba.tif': encoded(_with_alpha('RGBA'), 'TIFF'), 'key.png': encoded(image, 'PNG', transparency=(0, 0, 0)),
+        'rgba.tif': encoded(_with_alpha('RGBA'), 'TIFF'),
+        'key.png': encoded(image, 'PNG', transparency=(0, 0, 0)),
         'cmyk.jpg': encoded(image.convert('CMYK'), 'JPEG', quality=95),
-        'cmyk.tif': encoded(image.convert('CMYK'), 'TIFF'), 'ycbcr.tif': encoded(image.convert('YCbCr'), 'TIFF'),
+        'cmyk.tif': encoded(image.convert('CMYK'), 'TIFF'),
+        'ycbcr.tif': encoded(image.convert('YCbCr'), 'TIFF'),
         'grey.png': encoded(grey, 'PNG'), 'grey.jpg': encoded(grey, 'JPEG', quality=95),
         'grey16.png': encoded(high, 'PNG'), 'grey16.tif': encoded(high, 'TIFF'),
         'grey16_big_endian.tif': encoded(PIL.Image.fromarray(_grey16().astype('>u2')), 'TIFF'),

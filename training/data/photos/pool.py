@@ -6,6 +6,7 @@ shared memory, one slot of it for each task in flight: through a pipe they would
 
 import collections
 import contextlib
+import itertools
 import multiprocessing
 import multiprocessing.resource_tracker
 import os
@@ -61,7 +62,7 @@ class Pool:
         names = iter(names)
         try:
             while True:
-                while self._free and (chunk := self._chunk(names)):
+                while self._free and (chunk := list(itertools.islice(names, self._names_in_task))):
                     slot = self._free.popleft()
                     future = self._executor.submit(_work, slot * self._slot_bytes, self._slot_bytes, chunk)
                     tasks.append((slot, chunk, future))
@@ -74,9 +75,6 @@ class Pool:
         except BrokenProcessPool as error:
             raise UserError('a worker process has died, probably for lack of memory; use fewer with '
                             '--jobs=N, or --jobs=1 to see at which file it happens') from error
-
-    def _chunk(self, names):
-        return [name for name, _ in zip(names, range(self._names_in_task), strict=False)]
 
     def _in_memory(self, result):
         if result.parts is not None:
