@@ -64,10 +64,11 @@ class ImageSource:
                 raise UserError(f'{self.path}: the folder cannot be read: {error.strerror}') from error
             self.unreadable[self._relative(error.filename)] = error.strerror
 
-        names, seen = [], set()
+        names, seen = [], {os.path.realpath(self.path)}
         for folder, subfolders, files in os.walk(self.path, onerror=fail, followlinks=True):
-            subfolders[:] = [name for name in subfolders if not name.startswith('.')
-                             and _is_new(os.path.join(folder, name), seen)]
+            below = [os.path.join(folder, name) for name in subfolders if not name.startswith('.')]
+            below.sort(key=lambda path: (os.path.islink(path), path))
+            subfolders[:] = [os.path.basename(path) for path in below if _is_new(path, seen)]
             names += [self._relative(os.path.join(folder, name)) for name in files]
         return names
 
