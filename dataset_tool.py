@@ -16,6 +16,8 @@ from dnnlib import cli
 from dnnlib.progress import shown
 from dnnlib.util import UserError
 from training.data import folders, image_databases, image_files
+from training.data.photos import create
+from training.data.photos.options import FLAGS, Options
 from training.data.stored_images import open_images
 from training.data_tools import archive, overview
 from training.data_tools import info as description
@@ -150,17 +152,11 @@ def create_celeba(tfrecord_dir, celeba_dir, cx=89, cy=121, any_count=0):
             exporter.add_image(image_files.read_celeba_image(paths[idx], cx, cy))
 
 
-def create_from_images(tfrecord_dir, image_dir, shuffle=1):
-    """Create a data set of the PNG and JPEG images in a folder: square, of one size, all grey or all RGB."""
-    print(f'Loading images from "{image_dir}"')
-    if os.path.realpath(tfrecord_dir) == os.path.realpath(image_dir):
-        raise UserError(f'{tfrecord_dir}: this is the folder of the images; choose another folder')
-    paths = image_files.image_paths(image_dir)
-    image_files.check_images(paths)
-    with _exporter(tfrecord_dir, len(paths)) as exporter:
-        order = exporter.choose_shuffled_order() if shuffle else range(len(paths))
-        for idx in order:
-            exporter.add_image(image_files.read_image(paths[idx]))
+def create_from_images(tfrecord_dir, image_dir, **chosen):
+    """Create a data set of the images in a folder, sub-folders included, or in a zip file. Files that cannot
+    be used are left out and listed. Without --resolution, images have to be square, of one size, a power of
+    two, and all grey or all RGB."""
+    create.create(tfrecord_dir, image_dir, Options(**chosen))
 
 
 def create_from_hdf5(tfrecord_dir, hdf5_filename, shuffle=1):
@@ -309,10 +305,9 @@ COMMANDS = [
         '--cx': _option(int, 89, 'X', 'column of the centre'),
         '--cy': _option(int, 121, 'Y', 'row of the centre'),
         '--any_count': _switch(0, f'1 = accept any number, not only {image_files.CELEBA_IMAGES}')}),
-    (create_from_images, 'datasets/mydataset myimagedir', {
+    (create_from_images, 'datasets/mydataset myimagedir --resolution=256', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'image_dir': {'help': 'folder of the images'},
-        '--shuffle': _switch(1, '0 = keep the order of the file names')}),
+        'image_dir': {'help': 'folder or zip file of the images'}, **FLAGS}),
     (create_from_hdf5, 'datasets/celebahq ~/celeba-hq-1024x1024.h5', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
         'hdf5_filename': {'help': "file with data sets 'data...', uint8 [N,C,H,W]; needs the package h5py"},
@@ -331,9 +326,17 @@ def make_parser():
             name, help=' '.join(function.__doc__.split()), description=function.__doc__,
             epilog=f'example: python dataset_tool.py {name} {example}')
         for argument, options in arguments.items():
-            subparser.add_argument(argument, **options)
+            subparser.add_argument(*_spellings(argument), **options)
         subparser.set_defaults(function=function)
     return parser
+
+
+def _spellings(argument):
+    """Return an argument, and an option with - between its words with _, too, or the other way round."""
+    if not argument.startswith('--'):
+        return [argument]
+    other = argument[2:].translate(str.maketrans('-_', '_-'))
+    return list(dict.fromkeys([argument, f'--{other}']))
 
 
 def main(argv=None):

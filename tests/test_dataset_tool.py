@@ -307,17 +307,18 @@ def test_jpeg_files_are_read_too(tmp_path):
 def test_images_of_other_modes_are_refused(tmp_path, mode):
     source = write_images(tmp_path / 'images', grey)
     PIL.Image.new(mode, [8, 8]).save(source / f'3.{"jpg" if mode == "CMYK" else "png"}')
-    expected = f'^Input images must be stored as RGB or grayscale: .*3.... has mode {mode}; convert it'
+    expected = (f'^Input images must be stored as RGB or grayscale: .*3.... has mode {mode}; '
+                '5 of 5 images are at least 8 pixels: --resolution=8')
     with pytest.raises(UserError, match=expected):
         run('create_from_images', tmp_path / 'set', source)
     assert not (tmp_path / 'set').exists()
 
 
 @pytest.mark.parametrize('size, mode, match', [
-    ([8, 4], 'L', '^Input images must have the same width and height: .*2.png has 8x4'),
-    ([6, 6], 'L', '^Input image resolution must be a power-of-two: .*2.png has 6x6'),
+    ([8, 4], 'L', '^Input images must have the same width and height: .*2.png has 8x4; .*--resolution=8'),
+    ([6, 6], 'L', '^Input image resolution must be a power-of-two: .*2.png has 6x6; 4 of 5 images are at'),
     ([2, 2], 'L', '^Input image resolution must be a power-of-two: .*2.png has 2x2'),
-    ([16, 16], 'L', '2.png: has 16x16 and mode L, but .*0.png has 8x8 and mode L; .* must match'),
+    ([16, 16], 'L', '2.png: has 16x16 and mode L, but .*0.png has 8x8 and mode L; .* must match; 5 of 5'),
     ([8, 8], 'RGB', '2.png: has 8x8 and mode RGB, but .*0.png has 8x8 and mode L')])
 def test_images_that_do_not_go_with_the_first_are_named(tmp_path, size, mode, match):
     source = write_images(tmp_path / 'images', grey)
@@ -327,28 +328,26 @@ def test_images_that_do_not_go_with_the_first_are_named(tmp_path, size, mode, ma
     assert not (tmp_path / 'set').exists()
 
 
-def test_files_that_are_no_images_are_named(tmp_path):
-    source = write_images(tmp_path / 'images', grey)
-    (source / 'x.txt').write_text('no image')
-    with pytest.raises(UserError, match='x.txt: cannot be read as an image .*PNG and JPEG'):
-        run('create_from_images', tmp_path / 'set', source)
-    (tmp_path / 'empty').mkdir()
-    (tmp_path / 'empty' / 'folder').mkdir()
+def test_folders_without_images_are_refused(tmp_path):
+    (tmp_path / 'empty' / 'folder').mkdir(parents=True)
     with pytest.raises(UserError, match='No input images found in .*empty'):
         run('create_from_images', tmp_path / 'set', tmp_path / 'empty')
     with pytest.raises(UserError, match='none: no such folder'):
         run('create_from_images', tmp_path / 'set', tmp_path / 'none')
 
 
-def test_an_image_cut_off_is_named_and_the_earlier_data_set_stays(tmp_path):
+def test_an_image_cut_off_is_left_out_or_strictly_the_earlier_data_set_stays(tmp_path, capsys):
     source = write_images(tmp_path / 'images', grey)
     run('create_from_images', tmp_path / 'set', source)
     before = contents(tmp_path / 'set')
     content = (source / '1.png').read_bytes()
     (source / '1.png').write_bytes(content[:len(content) - 40])
-    with pytest.raises(UserError, match='1.png: cannot be read as an image'):
-        run('create_from_images', tmp_path / 'set', source)
+    with pytest.raises(UserError, match='1.png: damaged'):
+        run('create_from_images', tmp_path / 'set', source, '--strict')
     assert contents(tmp_path / 'set') == before
+    run('create_from_images', tmp_path / 'set', source)
+    assert len(records(tmp_path / 'set' / 'set-r03.tfrecords')) == 4
+    assert '    1.png: ' in capsys.readouterr().out
 
 
 def test_compare_counts_what_is_identical(tmp_path, session, capsys):

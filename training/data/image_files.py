@@ -1,4 +1,4 @@
-"""Reads images and classes from the files of data sets: MNIST, CIFAR, SVHN, CelebA, image folders."""
+"""Reads images and classes from the files of data sets: MNIST, CIFAR, SVHN, CelebA."""
 
 import contextlib
 import glob
@@ -135,37 +135,6 @@ def _check_classes(path, labels, num_classes):
     for label in (labels.min(), labels.max()):
         if not 0 <= label < num_classes:
             raise UserError(f'{path}: contains the class {label}; expected 0 to {num_classes - 1}')
-
-
-def image_paths(image_dir):
-    """Return the sorted paths of the files in a folder, without hidden files."""
-    if not os.path.isdir(image_dir):
-        raise UserError(f'{image_dir}: no such folder of images')
-    names = [name for name in sorted(os.listdir(image_dir)) if not name.startswith('.')]
-    paths = [path for path in (os.path.join(image_dir, name) for name in names) if os.path.isfile(path)]
-    if not paths:
-        raise UserError(f'No input images found in {image_dir}; expected PNG or JPEG files in this folder')
-    return paths
-
-
-def check_images(paths):
-    """Raise UserError for a file that is not an image or differs from the first one. Reads headers only."""
-    first = None
-    for path in shown(paths, 'Checking', 'images'):
-        width, height, mode = _header(path)
-        if width != height:
-            raise UserError(f'Input images must have the same width and height: {path} has {width}x{height}; '
-                            'crop or resize it')
-        if width < 4 or width & (width - 1) != 0:
-            raise UserError(f'Input image resolution must be a power-of-two: {path} has {width}x{height}; '
-                            'resize it to 4, 8, 16 and so on')
-        if mode not in ('L', 'RGB'):
-            raise UserError(f'Input images must be stored as RGB or grayscale: {path} has mode {mode}; '
-                            "convert it, for example with Pillow's convert('RGB')")
-        first = first or (width, mode)
-        if (width, mode) != first:
-            raise UserError(f'{path}: has {width}x{height} and mode {mode}, but {paths[0]} has '
-                            f'{first[0]}x{first[0]} and mode {first[1]}; all input images must match')
 
 
 def celeba_paths(celeba_dir, any_count=False):

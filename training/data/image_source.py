@@ -16,23 +16,24 @@ def is_zip(path):
 
 
 class ImageSource:
-    """A folder or a zip file. Attributes: `path`; `names`, the sorted relative paths of its files, with '/'.
+    """A folder or a zip file. Attributes: `path`; `names`, the sorted relative paths of its files, with '/';
+    `unreadable`, {relative path: reason} of sub-folders that cannot be read.
 
-    Hidden files and folders, and what macOS adds to zip files, do not count. Raises UserError if it cannot
-    be read.
+    Hidden files and folders, and what macOS adds to zip files, do not count. Links to folders are followed.
+    Raises UserError if it cannot be read.
     """
 
     def __init__(self, path):
         self.path = path
-        self.zip = None
+        self.zip, self.unreadable = None, {}
         if os.path.isdir(path):
-            names = _names_in_folder(path)
+            names = self._names_in_folder()
         elif os.path.isfile(path) and is_zip(path):
             self.zip = _open_zip(path)
             names = [entry.filename for entry in self.zip.infolist() if not entry.is_dir()]
         else:
             raise UserError(f'{path}: no such folder or zip file of images')
-        self.names = sorted(name for name in names if not _is_hidden(name))
+        self.names = sorted({name for name in names if not _is_hidden(name)})
 
     def read(self, name):
         """Return the content of a file. Raises OSError if it cannot be read."""
@@ -57,6 +58,23 @@ class ImageSource:
         """Return the path of a file in a folder, or how to call it in a zip file."""
         return os.path.join(self.path, name)
 
+    def _names_in_folder(self):
+        def fail(error):
+            if error.filename == self.path:
+                raise UserError(f'{self.path}: the folder cannot be read: {error.strerror}') from error
+            self.unreadable[self._relative(error.filename)] = error.strerror
+
+        names, seen = [], {os.path.realpath(self.path)}
+        for folder, subfolders, files in os.walk(self.path, onerror=fail, followlinks=True):
+            below = [os.path.join(folder, name) for name in subfolders if not name.startswith('.')]
+            below.sort(key=lambda path: (os.path.islink(path), path))
+            subfolders[:] = [os.path.basename(path) for path in below if _is_new(path, seen)]
+            names += [self._relative(os.path.join(folder, name)) for name in files]
+        return names
+
+    def _relative(self, path):
+        return os.path.relpath(path, self.path).replace(os.sep, '/')
+
     def __reduce__(self):  # for other processes, which open the zip file themselves
         return _reopened, (self.path, self.names)
 
@@ -64,6 +82,7 @@ class ImageSource:
 def _reopened(path, names):
     source = ImageSource.__new__(ImageSource)
     source.path, source.names = path, names
+    source.unreadable = {}
     source.zip = None if os.path.isdir(path) else _open_zip(path)
     return source
 
@@ -75,16 +94,12 @@ def _open_zip(path):
         raise UserError(f'{path}: cannot be read as a zip file ({error}); copy it again') from error
 
 
-def _names_in_folder(path):
-    def fail(error):
-        raise UserError(f'{error.filename}: the folder cannot be read: {error.strerror}') from error
-
-    names = []
-    for folder, subfolders, files in os.walk(path, onerror=fail):
-        subfolders[:] = [name for name in subfolders if not name.startswith('.')]
-        below = os.path.relpath(folder, path).replace(os.sep, '/')
-        names += [name if below == '.' else f'{below}/{name}' for name in files]
-    return names
+def _is_new(folder, seen):
+    """Return whether a folder is not among those seen, and add it: links can lead in circles."""
+    real = os.path.realpath(folder)
+    is_new = real not in seen
+    seen.add(real)
+    return is_new
 
 
 def _is_hidden(name):
