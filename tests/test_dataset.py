@@ -371,9 +371,9 @@ def test_a_file_cut_off_between_two_records_is_refused(own_folder):
     (example([3, 8, 8], [b'123']), r'record 0 is damaged .*shape \[3, 8, 8\], 3 bytes'),
     (example([8, 8], [bytes(64)]), 'record 0 is damaged'),
     (example([-1, -8, 8], [bytes(64)]), 'record 0 is damaged'),
-    (example([1, 8, 4], [bytes(32)]), 'images are 4x8; expected squares'),
-    (example([1, 6, 6], [bytes(36)]), 'images are 6x6; expected .*power of two')],
-    ids=['text', 'no data', 'short data', 'two sides', 'negative sides', 'not square', 'no power of two'])
+    (example([1, 2, 4], [bytes(8)]), 'set-r03.tfrecords: 4x2 is not a size to train on; .*such as 4x3'),
+    (example([1, 46, 46], [bytes(46 * 46)]), '46x46 is not a size to train on; .*such as 48x48')],
+    ids=['text', 'no data', 'short data', 'two sides', 'negative sides', 'too small', 'no common base'])
 def test_files_whose_first_record_is_no_image_are_refused(own_folder, record, match):
     write_record(path_of(own_folder, 3), record)
     refused(own_folder, match)

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
-from training.data import folders
+from training.data import folders, sizes
 from training.data.base import Dataset
 from training.data.record_stream import RECORD_FRAME_BYTES, image_label_stream, share_of_stream
 from training.data.synthetic import SyntheticDataset
@@ -249,6 +249,11 @@ class _RecordFile:
     num_images: int
     record_bytes: int | None  # Length of each record, frame included; None = they differ.
 
+    @property
+    def resolution(self):
+        """The nominal one."""
+        return sizes.nominal(*self.shape[1:])
+
 
 def _inspect(path):
     """Return the _RecordFile of a path. Raises UserError if the first record is not a square image or the
@@ -260,9 +265,7 @@ def _inspect(path):
         raise _damage(path, 0, f' ({error})') from error
     if shape is None:
         raise UserError(f'{path}: the file is empty; create the data set again with dataset_tool.py')
-    side = shape[1]
-    if shape[2] != side or side & (side - 1) != 0:
-        raise UserError(f'{path}: images are {shape[2]}x{side}; expected squares with a power of two as side')
+    sizes.require(*shape[1:], path)
     num_bytes = os.path.getsize(path)
     record_bytes = len(record) + RECORD_FRAME_BYTES
     num_images, rest = divmod(num_bytes, record_bytes)
@@ -295,10 +298,10 @@ def _files_by_lod(tfrecord_dir, resolution):
     """
     by_side = {}
     for file in map(_inspect, folders.record_paths(tfrecord_dir)):
-        if file.shape[1] in by_side:
-            raise UserError(f'{tfrecord_dir}: two files have resolution {file.shape[1]}: '
-                            f'{by_side[file.shape[1]].path} and {file.path}; keep one data set per folder')
-        by_side[file.shape[1]] = file
+        if file.resolution in by_side:
+            raise UserError(f'{tfrecord_dir}: two files have resolution {file.resolution}: '
+                            f'{by_side[file.resolution].path} and {file.path}; keep one data set per folder')
+        by_side[file.resolution] = file
     resolution = max(by_side) if resolution is None else int(resolution)
     available = ', '.join(str(side) for side in sorted(by_side))
     if resolution not in by_side or resolution < 4:

@@ -3,6 +3,7 @@
 import numpy as np
 
 import dnnlib.tflib as tflib
+from training.data import sizes
 
 
 class Dataset:
@@ -13,16 +14,25 @@ class Dataset:
     Optional: `advance`, `position` and `restore`, so that resumed runs continue with the next image, and
     `take_share`, so that each of several workers reads only its part. `TFRecordDataset` has them all.
 
-    Attributes: `shape` [C,H,W] at full resolution, `resolution` (H = W, a power of two), `resolution_log2`,
-    `dtype`, `dynamic_range` (values of black and white), `label_size` (0 = no labels), `label_dtype`.
+    Attributes: `shape` [C,H,W] at full resolution, `base_shape` [h,w] at the lowest one, `resolution` (4
+    times 2 to the number of doublings from there: the side of squares if that is a power of two),
+    `resolution_log2`, `dtype`, `dynamic_range` (values of black and white), `label_size` (0 = no labels),
+    `label_dtype`, `class_names` (list, or None if the classes have no names).
     """
 
     # Variables that the data set creates and restores itself; training states leave them out.
     variables = ()
+    base_shape = sizes.SQUARE
+    class_names = None
 
     def __init__(self, shape, dtype='uint8', dynamic_range=(0, 255), label_size=0, label_dtype='float32'):
         self.shape = list(shape)
-        self.resolution = self.shape[1]
+        self.base_shape, doublings = sizes.split(*self.shape[1:])
+        if self.base_shape is None:  # for classes of users, which may put such images to other uses
+            self.base_shape = self.shape[1:]
+            self.resolution = self.shape[1]
+        else:
+            self.resolution = 4 << doublings
         self.resolution_log2 = int(np.log2(self.resolution))
         self.dtype = dtype
         self.dynamic_range = list(dynamic_range)

@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from dnnlib.progress import Progress
 from dnnlib.util import UserError
+from training.data import sizes
 
 ORDER_SEED = 123
 
@@ -127,14 +128,13 @@ class TFRecordExporter:
                 [name for name in names if not ours.fullmatch(name)])
 
     def _open_writers(self, shape):
-        side = shape[-1]
-        if shape not in ([1, side, side], [3, side, side]) or side < 4 or side & (side - 1) != 0:
-            raise UserError(f'images have shape {shape}; expected 1 or 3 channels and a square whose side '
-                            'is a power of two, at least 4')
+        if len(shape) != 3 or shape[0] not in (1, 3):
+            raise UserError(f'images have shape {shape}; expected 1 or 3 channels')
+        _, resolution = sizes.require(*shape[1:], self.tfrecord_dir)
         self.shape = shape
         options = tf.python_io.TFRecordOptions(tf.python_io.TFRecordCompressionType.NONE)
         with self._errors_named():
-            for log2_side in range(side.bit_length() - 1, 1, -1):
+            for log2_side in range(resolution.bit_length() - 1, 1, -1):
                 path = self._work_path(f'r{log2_side:02d}.tfrecords')
                 self.tfr_writers.append(tf.python_io.TFRecordWriter(path, options))
 
