@@ -6,9 +6,11 @@ import numpy as np
 
 import dnnlib
 import dnnlib.tflib as tflib
+from dnnlib.base_shapes import level_shape
 from dnnlib.tflib import network_pickle
 from dnnlib.util import UserError
 from training import misc
+from training.data import sizes
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,10 @@ def make(settings, training_set, resume_pkl):
 def _make(settings, training_set, resume_pkl):
     if resume_pkl is None or settings.resume_with_new_nets:
         print('Constructing networks...')
-        shape = dict(num_channels=training_set.shape[0], resolution=training_set.shape[1],
+        shape = dict(num_channels=training_set.shape[0], resolution=training_set.resolution,
                      label_size=training_set.label_size)
+        if training_set.base_shape != sizes.SQUARE:
+            shape['base_shape'] = training_set.base_shape
         G = tflib.Network('G', **shape, **settings.G_args)
         D = tflib.Network('D', **shape, **settings.D_args)
         Gs = G.clone('Gs')
@@ -71,7 +75,8 @@ def check_file(resume_pkl, shapes, resume_with_new_nets=False, trust_source=Fals
     _, D, _ = misc.as_triple(networks, resume_pkl)
     C, R, L = (arguments[D].get(key) for key in ('num_channels', 'resolution', 'label_size'))
     if None not in (C, R, L) and not resume_with_new_nets:
-        _check_fit([[C, R, R], [L]], shapes, resume_pkl)
+        size = level_shape(arguments[D].get('base_shape'), R.bit_length() - 1)
+        _check_fit([[C, *size], [L]], shapes, resume_pkl)
 
 
 def _check_fit(taken, there, resume_pkl):
