@@ -99,9 +99,9 @@ def test_labels_are_float32_in_the_format_of_numpy(tmp_path):
     assert labels.tolist() == [[1, 2], [3, 4]]
 
 
-@pytest.mark.parametrize('shape', [[2, 8, 8], [3, 8, 4], [1, 6, 6], [1, 2, 2], [8, 8]])
+@pytest.mark.parametrize('shape', [[2, 8, 8], [3, 46, 46], [1, 2, 2], [8, 8]])
 def test_images_of_unusable_shape_are_refused(tmp_path, shape):
-    with pytest.raises(UserError, match='images have shape .*; expected 1 or 3 channels'):
+    with pytest.raises(UserError, match='images have shape .*; expected 1 or 3 channels|not a size to train'):
         export(tmp_path / 'set', [np.zeros(shape, np.uint8)])
 
 

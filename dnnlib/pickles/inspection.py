@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import hashlib
+import numbers
 import os
 import pickle
 import re
@@ -74,7 +75,8 @@ class Blueprint:
     @property
     def image_shape(self) -> list | None:
         """[height, width] of the images."""
-        return self.resolution and image_shape(self.kwargs.get('base_shape'), self.resolution)
+        is_number = isinstance(self.resolution, numbers.Real)
+        return image_shape(self.kwargs.get('base_shape'), self.resolution) if is_number else None
 
     @property
     def num_channels(self) -> int | None:

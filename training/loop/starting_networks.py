@@ -6,7 +6,7 @@ import numpy as np
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib.base_shapes import level_shape
+from dnnlib.base_shapes import image_shape
 from dnnlib.tflib import network_pickle
 from dnnlib.util import UserError
 from training import misc
@@ -74,8 +74,8 @@ def check_file(resume_pkl, shapes, resume_with_new_nets=False, trust_source=Fals
         networks, arguments = network_pickle.check(file, trust_source=trust_source)
     _, D, _ = misc.as_triple(networks, resume_pkl)
     C, R, L = (arguments[D].get(key) for key in ('num_channels', 'resolution', 'label_size'))
-    if None not in (C, R, L) and not resume_with_new_nets:
-        size = level_shape(arguments[D].get('base_shape'), R.bit_length() - 1)
+    if isinstance(R, int) and None not in (C, L) and not resume_with_new_nets:
+        size = image_shape(arguments[D].get('base_shape'), R)
         _check_fit([[C, *size], [L]], shapes, resume_pkl)
 
 
