@@ -4,6 +4,8 @@
 min_h * 2^res_log2 by min_w * 2^res_log2 pixels. Here these are `base_shape` and `resolution`.
 """
 
+import numbers
+
 from dnnlib.pickles import source_text, stored_state
 from dnnlib.pickles.arrays import shown
 from dnnlib.util import UserError
@@ -27,7 +29,8 @@ def own_form(state, origin) -> dict:
 
 
 def _own_kwargs(kwargs, who):
-    height, width, doublings = (kwargs[key] for key in KEYS)
+    height, width, doublings = (
+        int(value) if isinstance(value, numbers.Integral) else value for value in map(kwargs.get, KEYS))
     if type(doublings) is not int or not 0 <= doublings <= MAX_DOUBLINGS:
         raise UserError(f'{who}: res_log2={shown(doublings)}; expected a number from 0 to {MAX_DOUBLINGS}')
     own = {key: value for key, value in kwargs.items() if key not in KEYS}

@@ -24,7 +24,7 @@ def split(height, width):
 
 
 def nominal(height, width):
-    """Return the nominal resolution of a size; its height if it has no base, which no network has, either."""
+    """Return the nominal resolution of a size; its height if there is no base."""
     base, doublings = split(height, width)
     return height if base is None else 4 << doublings
 

@@ -11,7 +11,7 @@ from dnnlib.tflib.ops.conv2d import device_layout
 from dnnlib.tflib.ops.shapes import dims
 from dnnlib.tflib.tfutil import is_tf_expression, lerp
 
-_LARGE = 128  # From images of this side squared on, the feature maps of one sample outweigh the weights.
+_LARGE = 128  # From 128x128 pixels on, the feature maps of one sample outweigh the weights.
 
 
 def make_components(components, mapping_func, synthesis_func, kwargs):

@@ -34,7 +34,7 @@ def source_of_resumed_run(resume_pkl, settings, cluster):
 def make(settings, training_set, resume_pkl):
     """Return G, D, Gs on the first device: new, loaded, or new with the variables of the loaded ones.
 
-    Raises UserError if loaded networks do not fit the data set.
+    Raises UserError if loaded networks do not fit the data set, or if no network fits it.
     """
     with tflib.device(0):
         G, D, Gs = _make(settings, training_set, resume_pkl)
@@ -46,10 +46,11 @@ def make(settings, training_set, resume_pkl):
 def _make(settings, training_set, resume_pkl):
     if resume_pkl is None or settings.resume_with_new_nets:
         print('Constructing networks...')
-        shape = dict(num_channels=training_set.shape[0], resolution=training_set.resolution,
+        base_shape, resolution = sizes.require(*training_set.shape[1:], 'the data set')
+        shape = dict(num_channels=training_set.shape[0], resolution=resolution,
                      label_size=training_set.label_size)
-        if training_set.base_shape != sizes.SQUARE:
-            shape['base_shape'] = training_set.base_shape
+        if base_shape != sizes.SQUARE:
+            shape['base_shape'] = base_shape
         G = tflib.Network('G', **shape, **settings.G_args)
         D = tflib.Network('D', **shape, **settings.D_args)
         Gs = G.clone('Gs')
