@@ -74,9 +74,10 @@ def _network_lines(network, role, earlier):
         own_source = '' if component.source_digest == network.source_digest else '; its own source text'
         yield from _row(f'  {key}', f'{component.state["build_func_name"]}, {component.num_parameters:,} '
                                     f'parameters{own_source}')
-    if network.resolution:
+    if network.image_shape:
+        height, width = network.image_shape
         channels = f'{network.num_channels or "?"} channel{"s" * (network.num_channels != 1)}'
-        yield from _row('images', f'{network.resolution} x {network.resolution}, {channels}')
+        yield from _row('images', f'{width} x {height}, {channels}')
     yield from _row('labels', f'{network.label_size} classes' if network.label_size else 'none')
     yield from _row('arguments', _arguments(state['static_kwargs']))
     same = [other for other in earlier if other.source_digest == network.source_digest]

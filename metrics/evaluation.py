@@ -12,6 +12,7 @@ from dnnlib.util import EasyDict, UserError
 from metrics import fit, real_cache, sampling
 from metrics.features import feature_networks
 from training import dataset, misc
+from training.data import sizes
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,14 @@ class RealData:
         Raises UserError if they do not match.
         """
         label_size = Gs.input_shapes[1][1] if Gs.num_inputs > 1 else 0
-        resolution = Gs.output_shape[2]
+        height, width = Gs.output_shape[2:]
+        resolution = sizes.nominal(height, width)
         has_files = 'tfrecord_dir' in self.dataset_args
         labels = (self.dataset_args.get('max_label_size') or 'full') if label_size else 0
         labels = {'max_label_size': labels} if has_files else {}
         data, loaded = self, self.load(**labels)
         if has_files and loaded.resolution > resolution:
-            print(f'{network_pkl}: generates {resolution}x{resolution} images; real images are read at this '
+            print(f'{network_pkl}: generates {width}x{height} images; real images are read at this '
                   'resolution')
             data = dataclasses.replace(self, dataset_args={**self.dataset_args, 'resolution': resolution})
             loaded = data.load(**labels)

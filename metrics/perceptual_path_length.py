@@ -76,8 +76,8 @@ class PPL(metric.Metric):
         images = synthesis.get_output_for(dlatents, **{**Gs_kwargs, 'randomize_noise': False})
         images = tf.cast(images, tf.float32)
         if self.crop:
-            c = images.shape.as_list()[2] // 8
-            images = images[:, :, c * 3:c * 7, c * 2:c * 6]
+            h, w = (side // 8 for side in images.shape.as_list()[2:])
+            images = images[:, :, h * 3:h * 7, w * 2:w * 6]
         images = (images_of.shrink_to(images, MAX_SIZE) + 1) * (255 / 2)  # [-1,1] -> [0,255]
         images = images_of.to_rgb(images)
         ends = images[0::2], images[1::2]

@@ -49,8 +49,11 @@ def random_images(Gs, labels, count, Gs_kwargs):
 
 
 def shrink_to(images, size):
-    """Average float images [N,C,H,W] over blocks so that they are at most `size` large."""
-    factor = images.shape.as_list()[2] // size
+    """Average float images [N,C,H,W] over square blocks so that the longer side becomes `size`, or the next
+    larger size that is possible. Smaller images stay as they are."""
+    height, width = images.shape.as_list()[2:]
+    factor = next(factor for factor in range(max(height, width) // size or 1, 0, -1)
+                  if height % factor == width % factor == 0)
     return tflib.tfutil.shrink_images(images, factor) if factor > 1 else images
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import pathlib
 import re
+import signal
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -12,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import dnnlib
 from tests.golden_figures import QUICK, fresh_session, one_hot
 from training.data.export import TFRecordExporter
+from training.loop.trainer import Trainer
 from training.resuming import command, found_runs, state_folder
 
 TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap_max=4, latent_size=4,
@@ -21,12 +23,12 @@ TINY_D = dict(func_name='training.networks_stylegan2.D_stylegan2', fmap_base=32,
 ADAM = dict(beta1=0.0, beta2=0.99, epsilon=1e-8)
 
 
-def write_data(folder):
-    """Write a data set `tiny` of 20 images of 8x8 pixels in three classes. -> folder."""
+def write_data(folder, size=(8, 8)):
+    """Write a data set `tiny` of 20 images in three classes. size: height and width. -> folder."""
     rnd = np.random.RandomState(3)
     with TFRecordExporter(str(folder / 'tiny'), 20, print_progress=False) as exporter:
         for _ in range(20):
-            exporter.add_image(rnd.randint(0, 256, [3, 8, 8]).astype(np.uint8))
+            exporter.add_image(rnd.randint(0, 256, [3, *size]).astype(np.uint8))
         exporter.add_labels(one_hot(20, 3))
     return folder
 
@@ -49,6 +51,25 @@ def start(data_dir, result_dir, session_config=QUICK, num_gpus=1, **kwargs):
         np.random.seed(5)
         dnnlib.submit_run(sc, 'training.training_loop.training_loop', **{**args, **kwargs})
     return sorted(pathlib.Path(result_dir).glob('0*-test'))[-1]
+
+
+@contextlib.contextmanager
+def stopped_after(iterations):
+    """Raise a signal after every `iterations` iterations."""
+    original = Trainer.check_skipped_steps
+    count = [0]
+
+    def check(trainer):
+        original(trainer)
+        count[0] += 1
+        if count[0] % iterations == 0:
+            signal.raise_signal(signal.SIGTERM)
+
+    Trainer.check_skipped_steps = check
+    try:
+        yield
+    finally:
+        Trainer.check_skipped_steps = original
 
 
 def resume(run_dir, session_config=QUICK, **changes):

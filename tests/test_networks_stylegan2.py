@@ -118,7 +118,8 @@ def test_networks_built_for_gpus_give_the_same_images_and_scores():
     results = []
     for gpu in (False, True):
         with fresh_session(QUICK) as session, built_for_gpus() if gpu else contextlib.nullcontext():
-            G, D = build('G_main', resolution=8), build('D_stylegan2', resolution=8, architecture='skip')
+            shape = dict(resolution=8, base_shape=[5, 3])  # would show if height and width were exchanged
+            G, D = build('G_main', **shape), build('D_stylegan2', architecture='skip', **shape)
             latents = tf.placeholder_with_default(golden_input('latents', [3, 8]), [None, 8])
             results.append(session.run((compiled(evaluate) if gpu else evaluate)(latents)))
     for gpu, cpu in zip(results[1], results[0], strict=True):

@@ -1,8 +1,5 @@
 """Test that a run that stops and resumes is bit-for-bit identical to one that never stopped."""
 
-import contextlib
-import signal
-
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -16,6 +13,7 @@ from tests.resumed_runs import (
     differences,
     resume,
     start,
+    stopped_after,
     summaries,
     tick_lines,
     values,
@@ -23,7 +21,6 @@ from tests.resumed_runs import (
 )
 from tests.small_networks import SMALL_G
 from training.loop.reporting import SnapshotGrid
-from training.loop.trainer import Trainer
 from training.loss import D_logistic
 from training.resuming import state_folder
 
@@ -48,25 +45,6 @@ CASES = {
 @pytest.fixture(scope='module')
 def data_dir(tmp_path_factory):
     return write_data(tmp_path_factory.mktemp('data'))
-
-
-@contextlib.contextmanager
-def stopped_after(iterations):
-    """Raise a signal after every `iterations` iterations."""
-    original = Trainer.check_skipped_steps
-    count = [0]
-
-    def check(trainer):
-        original(trainer)
-        count[0] += 1
-        if count[0] % iterations == 0:
-            signal.raise_signal(signal.SIGTERM)
-
-    Trainer.check_skipped_steps = check
-    try:
-        yield
-    finally:
-        Trainer.check_skipped_steps = original
 
 
 @pytest.mark.parametrize('case', [

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from dnnlib.base_shapes import level_shape
 from dnnlib.tflib.ops.conv2d import change_layout, device_layout
 from dnnlib.tflib.ops.stylegan_resampling import downscale2d, upscale2d
 from training.layers.growth import choose_structure, grow_features, grow_image, level_of_detail
@@ -46,6 +47,7 @@ def G_paper(
     labels_in,                              # Labels of the images, [N, label_size].
     num_channels = 1,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 32,                        # Image side in pixels, a power of two.
+    base_shape = None,                      # [height, width] at scope 4x4, doubled above. None = [4, 4].
     label_size = 0,                         # Length of a label. 0 = no labels.
     fmap_base = 8192,                       # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
@@ -79,8 +81,9 @@ def G_paper(
                 x = pixel_norm(x, pixelnorm_epsilon)
         with tf.variable_scope('Dense'):
             # A quarter of the gain elsewhere, as published.
-            x = dense(x, fmaps=nf(1) * 16, gain=np.sqrt(2) / 4, use_wscale=use_wscale)
-            x = tf.reshape(x, [-1, nf(1), 4, 4])  # [N,C*16] -> [N,C,4,4]
+            shape = [nf(1), *level_shape(base_shape, 2)]  # [C,H,W]
+            x = dense(x, fmaps=np.prod(shape), gain=np.sqrt(2) / 4, use_wscale=use_wscale)
+            x = tf.reshape(x, [-1, *shape])  # [N,C*H*W] -> [N,C,H,W]
             x = _bias_act_norm(change_layout(x, 'NCHW', data_format), layers)
         with tf.variable_scope('Conv'):
             x = _bias_act_norm(conv2d(x, fmaps=nf(1), kernel=3, **options), layers)
@@ -114,6 +117,7 @@ def D_paper(
     labels_in,                              # Labels, [N, label_size]; they do not affect the scores.
     num_channels = 1,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 32,                        # Image side in pixels, a power of two.
+    base_shape = None,                      # [height, width] at scope 4x4, doubled above. None = [4, 4].
     label_size = 0,                         # Length of a label. 0 = no labels.
     fmap_base = 8192,                       # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
@@ -129,7 +133,7 @@ def D_paper(
     structure = choose_structure(structure, is_template_graph)
     resolution_log2 = log2_of_resolution(resolution)
     nf = Fmaps(fmap_base, fmap_decay, fmap_max)
-    images_in.set_shape([None, num_channels, resolution, resolution])
+    images_in.set_shape([None, num_channels, *level_shape(base_shape, resolution_log2)])
     labels_in.set_shape([None, label_size])
     data_format = device_layout(images_in)
     options = dict(use_wscale=use_wscale, data_format=data_format)

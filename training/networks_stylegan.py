@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import dnnlib
+from dnnlib.base_shapes import level_shape
 from dnnlib.tflib.ops.conv2d import change_layout, device_layout
 from dnnlib.tflib.ops.stylegan_resampling import blur2d, downscale2d, upscale2d
 from dnnlib.tflib.tfutil import is_tf_expression
@@ -136,6 +137,7 @@ def G_synthesis(
     dlatent_size = 512,                     # Length of w.
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
+    base_shape = None,                      # [height, width] at scope 4x4, doubled above. None = [4, 4].
     fmap_base = 8192,                       # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
     fmap_max = 512,                         # Upper limit of feature maps per layer.
@@ -163,9 +165,9 @@ def G_synthesis(
     dlatents_in.set_shape([None, num_layers if use_styles else 1, dlatent_size])
     data_format = device_layout(dlatents_in)
     lod = level_of_detail(dtype)
-    noise_sizes = [2 ** (layer_idx // 2 + 2) for layer_idx in range(num_layers)]
+    levels = [layer_idx // 2 + 2 for layer_idx in range(num_layers)]
     style = _Style(
-        tf.cast(dlatents_in, dtype), noise_inputs(noise_sizes, dtype) if use_noise else None,
+        tf.cast(dlatents_in, dtype), noise_inputs(levels, dtype, base_shape) if use_noise else None,
         randomize_noise and not clean_graph, nonlinearity, use_wscale, use_styles, use_pixel_norm,
         use_instance_norm, data_format)
     options = dict(use_wscale=use_wscale, data_format=data_format)
@@ -173,13 +175,14 @@ def G_synthesis(
     with tf.variable_scope('4x4'):
         if const_input_layer:
             with tf.variable_scope('Const'):
-                x = const_input(style.dlatents, nf(1), tf.initializers.ones(), data_format)
+                x = const_input(style.dlatents, nf(1), tf.initializers.ones(), data_format, base_shape)
                 x = _epilogue(x, style, layer_idx=0)
         else:
             with tf.variable_scope('Dense'):
                 # A quarter of the gain elsewhere, as in Progressive GAN.
-                x = dense(style.dlatents[:, 0], nf(1) * 16, gain=np.sqrt(2) / 4, use_wscale=use_wscale)
-                x = tf.reshape(x, [-1, nf(1), 4, 4])  # [N,C*16] -> [N,C,4,4]
+                shape = [nf(1), *level_shape(base_shape, 2)]  # [C,H,W]
+                x = dense(style.dlatents[:, 0], np.prod(shape), gain=np.sqrt(2) / 4, use_wscale=use_wscale)
+                x = tf.reshape(x, [-1, *shape])  # [N,C*H*W] -> [N,C,H,W]
                 x = _epilogue(change_layout(x, 'NCHW', data_format), style, layer_idx=0)
         with tf.variable_scope('Conv'):
             x = _epilogue(conv2d(x, fmaps=nf(1), kernel=3, **options), style, layer_idx=1)
@@ -211,6 +214,7 @@ def D_basic(
     labels_in,                              # Labels of the images, [N, label_size].
     num_channels = 1,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 32,                        # Image side in pixels, a power of two.
+    base_shape = None,                      # [height, width] at scope 4x4, doubled above. None = [4, 4].
     label_size = 0,                         # Length of a label. 0 = no labels.
     fmap_base = 8192,                       # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
@@ -229,7 +233,7 @@ def D_basic(
     structure = choose_structure(structure, is_template_graph)
     resolution_log2 = log2_of_resolution(resolution)
     nf = Fmaps(fmap_base, fmap_decay, fmap_max)
-    images_in.set_shape([None, num_channels, resolution, resolution])
+    images_in.set_shape([None, num_channels, *level_shape(base_shape, resolution_log2)])
     labels_in.set_shape([None, label_size])
     data_format = device_layout(images_in)
     options = dict(use_wscale=use_wscale, data_format=data_format)

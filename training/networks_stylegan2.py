@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import dnnlib
+from dnnlib.base_shapes import level_shape
 from dnnlib.tflib.ops.conv2d import change_layout, device_layout
 from dnnlib.tflib.ops.fused_bias_act import fused_bias_act, gain_before_and_after
 from dnnlib.tflib.ops.stylegan_resampling import downscale2d, upscale2d
@@ -121,6 +122,7 @@ class _Style:
     """Inputs and settings that the layers of a synthesis network share."""
     dlatents: list  # [N,C] per layer
     noise: list  # one tensor per layer
+    base_shape: list | None  # [H, W]
     randomize_noise: bool
     nonlinearity: str
     resample_kernel: list | None
@@ -128,12 +130,13 @@ class _Style:
     data_format: str
 
 
-def _style_of(dlatents_in, dtype, **settings):
+def _style_of(dlatents_in, dtype, base_shape, **settings):
     """Create the noise and take the dlatents [N,L,C] apart. settings: the other fields of `_Style`."""
     with tf.name_scope('_Styles'):  # the underscore hides the scope from list_layers()
         dlatents = tf.unstack(tf.cast(dlatents_in, dtype), axis=1)
-    noise = noise_inputs([2 ** ((layer_idx + 5) // 2) for layer_idx in range(len(dlatents) - 1)], dtype)
-    return _Style(dlatents, noise, data_format=device_layout(dlatents_in), **settings)
+    levels = [(layer_idx + 5) // 2 for layer_idx in range(len(dlatents) - 1)]
+    noise = noise_inputs(levels, dtype, base_shape)
+    return _Style(dlatents, noise, base_shape, data_format=device_layout(dlatents_in), **settings)
 
 
 def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
@@ -154,9 +157,10 @@ def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
 
 
 def _first_block(style, fmaps):
-    """Repeat the learned constant and apply the first layer. -> [N,fmaps,4,4]."""
+    """Repeat the learned constant and apply the first layer. -> [N,fmaps,H,W] of the base shape."""
     with tf.variable_scope('Const'):
-        x = const_input(style.dlatents[0], fmaps, tf.initializers.random_normal(), style.data_format)
+        x = const_input(style.dlatents[0], fmaps, tf.initializers.random_normal(), style.data_format,
+                        style.base_shape)
     with tf.variable_scope('Conv'):
         return _synthesis_layer(x, style, layer_idx=0, fmaps=fmaps)
 
@@ -195,6 +199,7 @@ def G_synthesis_stylegan2(
     dlatent_size = 512,                     # Length of w.
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
+    base_shape = None,                      # [height, width] at scope 4x4, doubled above. None = [4, 4].
     fmap_base = 16 << 10,                   # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
     fmap_min = 1,                           # Lower limit of feature maps per layer.
@@ -212,7 +217,7 @@ def G_synthesis_stylegan2(
     nf = Fmaps(fmap_base, fmap_decay, min=fmap_min, max=fmap_max)
     dlatents_in.set_shape([None, resolution_log2 * 2 - 2, dlatent_size])
     style = _style_of(
-        dlatents_in, dtype, randomize_noise=randomize_noise, nonlinearity=nonlinearity,
+        dlatents_in, dtype, base_shape, randomize_noise=randomize_noise, nonlinearity=nonlinearity,
         resample_kernel=resample_kernel, fused_modconv=fused_modconv)
 
     y = None
@@ -233,6 +238,7 @@ def G_synthesis_stylegan_revised(
     dlatent_size = 512,                     # Length of w.
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
+    base_shape = None,                      # [height, width] at scope 4x4, doubled above. None = [4, 4].
     fmap_base = 16 << 10,                   # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
     fmap_min = 1,                           # Lower limit of feature maps per layer.
@@ -254,8 +260,8 @@ def G_synthesis_stylegan_revised(
     dlatents_in.set_shape([None, resolution_log2 * 2 - 2, dlatent_size])
     lod = level_of_detail(dtype)
     style = _style_of(
-        dlatents_in, dtype, randomize_noise=randomize_noise and not clean_graph, nonlinearity=nonlinearity,
-        resample_kernel=resample_kernel, fused_modconv=fused_modconv)
+        dlatents_in, dtype, base_shape, randomize_noise=randomize_noise and not clean_graph,
+        nonlinearity=nonlinearity, resample_kernel=resample_kernel, fused_modconv=fused_modconv)
 
     with tf.variable_scope('4x4'):
         x = _first_block(style, fmaps=nf(1))
@@ -310,7 +316,7 @@ def _critic_block(x, critic, fmaps, out_fmaps, architecture):
 
 
 def _scores(x, labels, critic, nf, mbstd_group_size, mbstd_num_features):
-    """Score feature maps x [N,C,4,4] -> [N,1]. labels [N,L]: with L > 0, weights of one score per class."""
+    """Score feature maps x [N,C,H,W] -> [N,1]. labels [N,L]: with L > 0, weights of one score per class."""
     with tf.variable_scope('4x4'):
         if mbstd_group_size > 1:
             x = minibatch_stddev_layer(x, mbstd_group_size, mbstd_num_features, critic.data_format)
@@ -331,6 +337,7 @@ def D_stylegan2(
     labels_in,                              # Labels of the images, [N, label_size].
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
+    base_shape = None,                      # [height, width] at scope 4x4, doubled above. None = [4, 4].
     label_size = 0,                         # Length of a label. 0 = no labels.
     fmap_base = 16 << 10,                   # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
@@ -347,7 +354,7 @@ def D_stylegan2(
     assert architecture in ('orig', 'skip', 'resnet')
     resolution_log2 = log2_of_resolution(resolution)
     nf = Fmaps(fmap_base, fmap_decay, min=fmap_min, max=fmap_max)
-    images_in.set_shape([None, num_channels, resolution, resolution])
+    images_in.set_shape([None, num_channels, *level_shape(base_shape, resolution_log2)])
     labels_in.set_shape([None, label_size])
     critic = _Critic(nonlinearity, resample_kernel, data_format=device_layout(images_in))
 
@@ -373,6 +380,7 @@ def D_stylegan(
     labels_in,                              # Labels of the images, [N, label_size].
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
+    base_shape = None,                      # [height, width] at scope 4x4, doubled above. None = [4, 4].
     label_size = 0,                         # Length of a label. 0 = no labels.
     fmap_base = 16 << 10,                   # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1.0,                       # Doubling the side divides them by 2^fmap_decay.
@@ -390,7 +398,7 @@ def D_stylegan(
     structure = choose_structure(structure, is_template_graph)
     resolution_log2 = log2_of_resolution(resolution)
     nf = Fmaps(fmap_base, fmap_decay, min=fmap_min, max=fmap_max)
-    images_in.set_shape([None, num_channels, resolution, resolution])
+    images_in.set_shape([None, num_channels, *level_shape(base_shape, resolution_log2)])
     labels_in.set_shape([None, label_size])
     critic = _Critic(nonlinearity, resample_kernel, data_format=device_layout(images_in))
     lod = level_of_detail(dtype)

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import dnnlib
+from dnnlib.base_shapes import level_shape
 from dnnlib.tflib.ops.conv2d import change_layout, device_layout, per_channel
 from dnnlib.tflib.ops.upfirdn_2d import downsample_2d, upsample_2d
 from training.layers.equalized import apply_bias_act
@@ -174,6 +175,7 @@ def G_synthesis(
     dlatent_size = 512,                     # Length of w.
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
+    base_shape = None,                      # [height, width] at scope 4x4, doubled above. None = [4, 4].
     fmap_base = 16384,                      # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1,                         # Doubling the side divides them by 2^fmap_decay.
     fmap_min = 1,                           # Lower limit of feature maps per layer.
@@ -195,16 +197,16 @@ def G_synthesis(
     nf = Fmaps(fmap_base, fmap_decay, min=fmap_min, max=fmap_max)
     num_layers = resolution_log2 * 2 - 2
     dlatents_in.set_shape([None, num_layers, dlatent_size])
-    noise_sizes = [2 ** ((layer_idx + 5) // 2) for layer_idx in range(num_layers - 1)] if use_noise else []
+    levels = [(layer_idx + 5) // 2 for layer_idx in range(num_layers - 1)] if use_noise else []
     style = _Style(
-        tf.cast(dlatents_in, dtype), noise_inputs(noise_sizes, dtype), randomize_noise, nonlinearity,
+        tf.cast(dlatents_in, dtype), noise_inputs(levels, dtype, base_shape), randomize_noise, nonlinearity,
         conv_clamp, resample_kernel, fused_modconv, dtype, data_format=device_layout(dlatents_in))
 
     y = None
     with tf.variable_scope('4x4'):
         with tf.variable_scope('Const'):
             x = const_input(style.dlatents, nf(1) if fmap_const is None else fmap_const,
-                            tf.initializers.random_normal(), style.data_format)
+                            tf.initializers.random_normal(), style.data_format, base_shape)
         with tf.variable_scope('Conv'):
             x = _synthesis_layer(x, style, layer_idx=0, fmaps=nf(1))
         if architecture == 'skip':
@@ -288,6 +290,7 @@ def D_main(
     labels_in,                              # Labels of the images, [N, label_size].
     num_channels = 3,                       # Image channels: 3 for RGB, 1 for grey.
     resolution = 1024,                      # Image side in pixels, a power of two.
+    base_shape = None,                      # [height, width] at scope 4x4, doubled above. None = [4, 4].
     label_size = 0,                         # Length of a label. 0 = no labels.
     fmap_base = 16384,                      # Feature maps that 2x2 pixels would have without limits.
     fmap_decay = 1,                         # Doubling the side divides them by 2^fmap_decay.
@@ -318,7 +321,7 @@ def D_main(
     assert architecture in ('orig', 'skip', 'resnet')
     resolution_log2 = log2_of_resolution(resolution)
     nf = Fmaps(fmap_base, fmap_decay, min=fmap_min, max=fmap_max)
-    images_in.set_shape([None, num_channels, resolution, resolution])
+    images_in.set_shape([None, num_channels, *level_shape(base_shape, resolution_log2)])
     labels_in.set_shape([None, label_size])
     assert label_size == 0 or score_max == 1
     bits = pagan_bits(tf.shape(images_in)[0], pagan_num, augment_strength, pagan_fade) if use_pagan else None

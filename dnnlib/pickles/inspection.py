@@ -2,14 +2,16 @@
 
 import concurrent.futures
 import hashlib
+import numbers
 import os
 import pickle
 import re
 from dataclasses import dataclass, field
 
 from dnnlib import util
+from dnnlib.base_shapes import image_shape
 from dnnlib.files import sha256
-from dnnlib.pickles import arrays, contents, file_kinds, source_text, stored_state, trust
+from dnnlib.pickles import arrays, contents, file_kinds, fork_sizes, source_text, stored_state, trust
 from dnnlib.pickles import origin as network_origin
 
 _UNTRAINED = re.compile(r'(.*/)?(lod|dlatent_avg|noise\d+)')  # Variables, in all code bases.
@@ -32,8 +34,12 @@ class Blueprint:
     problem: str | None = None              # Why the function is unknown.
     is_damaged: bool = False                # True if not even its own source text can build the network.
     notes: list = field(default_factory=list)   # Where pieces of evidence disagree.
+    kwargs: dict = field(init=False)        # Keyword arguments as our function takes them.
 
     stored_as = ('dnnlib.tflib.network', 'Network')  # In pickles.
+
+    def __post_init__(self):
+        self.kwargs = self.state['static_kwargs']
 
     def __getstate__(self):
         return self.stored
@@ -61,10 +67,16 @@ class Blueprint:
 
     @property
     def resolution(self) -> int | None:
-        """Side of the images in pixels."""
+        """Side of the images in pixels; the nominal one for a base other than 4x4."""
         sides = [int(match[1]) for name, _ in self.variables
                  if (match := re.search(r'(?:^|/)(\d+)x\1/', name))]
-        return self.state['static_kwargs'].get('resolution') or max(sides, default=None)
+        return self.kwargs.get('resolution') or max(sides, default=None)
+
+    @property
+    def image_shape(self) -> list | None:
+        """[height, width] of the images."""
+        is_number = isinstance(self.resolution, numbers.Real)
+        return image_shape(self.kwargs.get('base_shape'), self.resolution) if is_number else None
 
     @property
     def num_channels(self) -> int | None:
@@ -229,11 +241,20 @@ def _find_functions(network, parent=None):
     try:
         origin = network_origin.find(network.state, parent, tell=network.notes.append)
         network.code, network.func = origin.code, origin.func
+        _translate_sizes(network, origin)
     except util.UserError as error:
         network.problem = str(error)
         network.is_damaged = not isinstance(error, network_origin.UnknownFunction)
     for component in network.components.values():
         _find_functions(component, network.code)
+
+
+def _translate_sizes(network, origin):
+    network.kwargs = fork_sizes.own_form(network.state, origin)['static_kwargs']
+    if network.kwargs is not network.state['static_kwargs']:
+        base_shape, resolution = network.kwargs['base_shape'], network.kwargs['resolution']
+        network.notes.append(f'{", ".join(fork_sizes.KEYS)}, the arguments of a fork, are read as '
+                             f'base_shape={base_shape}, resolution={resolution}')
 
 
 def _described(item):

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from dnnlib import util
+from dnnlib.base_shapes import LARGEST, SMALLEST, SQUARE
 from dnnlib.pickles.arrays import shown
 
 READABLE_VERSIONS = (2, 3, 4, 5)  # Progressive GAN, StyleGAN, StyleGAN2, StyleGAN2-ADA
@@ -99,12 +100,26 @@ def _check_keywords(state, who):
             raise util.UserError(f'{refusal}: {shown(key)} is not a name')
         if isinstance(value, numbers.Real) and not value <= LIMITS.get(key, MAX_NUMBER):
             raise util.UserError(f'{refusal}: {key}={shown(value)} is too large')
+    check_base_shape(state['static_kwargs'], f'{refusal}: base_shape')
     values = list(itertools.islice(_values(state['static_kwargs']), MAX_VALUES + 1))
     if len(values) > MAX_VALUES:
         raise util.UserError(f'{refusal}: there are more than {MAX_VALUES}')
     unfit = [value for value in values if not _is_plain(value)]
     if unfit:
         raise util.UserError(f'{refusal}: {shown(unfit[0])}')
+
+
+def check_base_shape(kwargs, what):
+    """Raise UserError, which begins with `what`, unless keyword arguments have a valid base shape or none."""
+    base = kwargs.get('base_shape')
+    if base is None:
+        return
+    if not (isinstance(base, (list, tuple)) and len(base) == 2
+            and all(type(side) is int and SMALLEST <= side <= LARGEST for side in base)):
+        raise util.UserError(f'{what}={shown(base)}; expected two numbers from {SMALLEST} to {LARGEST}')
+    resolution = kwargs.get('resolution')
+    if isinstance(resolution, numbers.Real) and resolution * max(base) > LIMITS['resolution'] * max(SQUARE):
+        raise util.UserError(f'{what}={shown(base)}: images with resolution={resolution} are too large')
 
 
 def _values(collection):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dnnlib import util
-from dnnlib.pickles import contents, stored_state, trust
+from dnnlib.pickles import contents, fork_sizes, stored_state, trust
 from dnnlib.pickles import origin as network_origin
 from dnnlib.pickles.writing import dump
 from dnnlib.tflib import tfutil
@@ -59,6 +59,7 @@ class _Builder(contents.Finisher):
                 unknown = error
                 continue
             job.build_func = util.get_obj_by_name(origin.func)
+            job.state = fork_sizes.own_form(job.state, origin)
             for component in job.state['components'].values():
                 if isinstance(component, Network):
                     self.jobs[component].parent_code = origin.code

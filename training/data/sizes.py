@@ -4,9 +4,9 @@ Networks grow from the base to the full size. Their nominal resolution is 4 time
 doublings: for squares whose side is a power of two, that is the side, and the base is 4x4.
 """
 
+from dnnlib.base_shapes import LARGEST, SMALLEST, level_shape  # noqa: F401  (for data sets)
 from dnnlib.util import UserError
 
-SMALLEST, LARGEST = 3, 20  # sides of a base
 SQUARE = [4, 4]
 
 
@@ -21,6 +21,12 @@ def split(height, width):
     if not SMALLEST <= min(height, width) <= max(height, width) <= LARGEST:
         return None, 0
     return [height, width], doublings
+
+
+def nominal(height, width):
+    """Return the nominal resolution of a size; its height if there is no base."""
+    base, doublings = split(height, width)
+    return height if base is None else 4 << doublings
 
 
 def require(height, width, where):
@@ -50,8 +56,3 @@ def nearest(width, height):
     best = min(map(difference, candidates))
     # Among similar ones, the one that is doubled most often.
     return [size for size in candidates if difference(size) <= best + 0.1][-1]
-
-
-def level_shape(base, resolution_log2):
-    """Return [height, width] of the images of a nominal resolution 2^resolution_log2."""
-    return [side << (resolution_log2 - 2) for side in base]

@@ -1,8 +1,9 @@
 """Growing networks, which fade their layers in (Progressive GAN, Section 2; Figure 2).
 
-A network for images of 2^R pixels has a block of layers for each resolution 2^r. The level of detail (lod)
-is how many times the images still have to double: at lod = R - r, the block of 2^r is the last one in use.
-Between whole numbers, the next block fades in. Callers pass these functions:
+A network for images of 2^R pixels has a block of layers for each resolution 2^r; both are nominal if its base
+is not 4x4. The level of detail (lod) is how many times the images still have to double: at lod = R - r, the
+block of 2^r is the last one in use. Between whole numbers, the next block fades in. Callers pass these
+functions:
 
 block(r, x)      layers of resolution 2^r, r >= 3.
 to_rgb(r, x)     feature maps [N,C,2^r,2^r] -> images of that resolution.

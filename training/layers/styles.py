@@ -11,7 +11,7 @@ from dnnlib.tflib.ops.conv2d import device_layout
 from dnnlib.tflib.ops.shapes import dims
 from dnnlib.tflib.tfutil import is_tf_expression, lerp
 
-_LARGE = 128  # From this resolution on, the feature maps of one sample outweigh the weights.
+_LARGE = 128  # From 128x128 pixels on, the feature maps of one sample outweigh the weights.
 
 
 def make_components(components, mapping_func, synthesis_func, kwargs):
@@ -123,7 +123,8 @@ def synthesize(synthesis, dlatents, lod, **kwargs):
     with tf.control_dependencies(updates):
         is_template = kwargs.get('force_clean_graph', False)
         on_cpu = device_layout(dlatents) == 'NHWC'
-        if is_inference() and on_cpu and not is_template and synthesis.output_shape[2] >= _LARGE:
+        is_large = np.prod(synthesis.output_shape[2:]) >= _LARGE ** 2
+        if is_inference() and on_cpu and not is_template and is_large:
             images = _one_by_one(images_of, dlatents)
         else:
             images = images_of(dlatents)

@@ -2,24 +2,32 @@
 
 import tensorflow.compat.v1 as tf
 
+from dnnlib.base_shapes import level_shape
 from dnnlib.tflib import random
 from dnnlib.tflib.ops.conv2d import change_layout, spatial_axes
 from dnnlib.tflib.ops.shapes import dims
 
 
-def const_input(dlatents, fmaps, initializer, data_format='NCHW'):
-    """Repeat a variable `const` [1,fmaps,4,4] for each of the dlatents [N,...]. -> [N,fmaps,4,4]."""
-    x = tf.get_variable('const', shape=[1, fmaps, 4, 4], initializer=initializer)
+def const_input(dlatents, fmaps, initializer, data_format='NCHW', base_shape=None):
+    """Repeat a variable `const` [1,fmaps,H,W] for each of the dlatents [N,...]. -> [N,fmaps,H,W].
+
+    base_shape: [H, W], None = [4, 4].
+    """
+    shape = [1, fmaps, *level_shape(base_shape, 2)]
+    x = tf.get_variable('const', shape=shape, initializer=initializer)
     x = change_layout(tf.cast(x, dlatents.dtype), 'NCHW', data_format)
     return tf.broadcast_to(x, [dims(dlatents)[0], *x.shape.as_list()[1:]])
 
 
-def noise_inputs(sizes, dtype):
-    """Create variables `noise0`, `noise1`, ..., not trained. -> list of [1,1,size,size] in `dtype`."""
+def noise_inputs(levels, dtype, base_shape=None):
+    """Create variables `noise0`, `noise1`, ..., not trained. -> list of [1,1,H,W] in `dtype`.
+
+    levels: r of the resolution 2^r of each. base_shape: [H, W] at r = 2, None = [4, 4].
+    """
     inputs = [
-        tf.get_variable(f'noise{layer_idx}', shape=[1, 1, size, size], trainable=False,
-                        initializer=tf.initializers.random_normal())
-        for layer_idx, size in enumerate(sizes)]
+        tf.get_variable(f'noise{layer_idx}', shape=[1, 1, *level_shape(base_shape, res_log2)],
+                        trainable=False, initializer=tf.initializers.random_normal())
+        for layer_idx, res_log2 in enumerate(levels)]
     return [tf.cast(noise, dtype) for noise in inputs]
 
 

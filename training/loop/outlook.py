@@ -6,6 +6,7 @@ import re
 
 import tensorflow.compat.v1 as tf
 
+from dnnlib.base_shapes import level_shape
 from dnnlib.progress import Progress
 
 # A low estimate per second for the networks of this project, so that pictures take no longer than they
@@ -26,8 +27,9 @@ def multiply_adds(net):
     for name, var in net.trainables.items():
         size = math.prod(var.shape.as_list())
         resolution = re.search(r'(\d+)x\1/', name)
-        side = int(resolution[1]) if resolution else net.output_shape[-1]
-        total += size * side ** 2 if len(var.shape) == 4 else size
+        level = (level_shape(net.static_kwargs.get('base_shape'), int(resolution[1]).bit_length() - 1)
+                 if resolution else net.output_shape[2:])
+        total += size * math.prod(level) if len(var.shape) == 4 else size
     return total
 
 

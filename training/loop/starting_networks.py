@@ -6,9 +6,11 @@ import numpy as np
 
 import dnnlib
 import dnnlib.tflib as tflib
+from dnnlib.base_shapes import image_shape
 from dnnlib.tflib import network_pickle
 from dnnlib.util import UserError
 from training import misc
+from training.data import sizes
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def source_of_resumed_run(resume_pkl, settings, cluster):
 def make(settings, training_set, resume_pkl):
     """Return G, D, Gs on the first device: new, loaded, or new with the variables of the loaded ones.
 
-    Raises UserError if loaded networks do not fit the data set.
+    Raises UserError if loaded networks do not fit the data set, or if no network fits it.
     """
     with tflib.device(0):
         G, D, Gs = _make(settings, training_set, resume_pkl)
@@ -44,8 +46,11 @@ def make(settings, training_set, resume_pkl):
 def _make(settings, training_set, resume_pkl):
     if resume_pkl is None or settings.resume_with_new_nets:
         print('Constructing networks...')
-        shape = dict(num_channels=training_set.shape[0], resolution=training_set.shape[1],
+        base_shape, resolution = sizes.require(*training_set.shape[1:], 'the data set')
+        shape = dict(num_channels=training_set.shape[0], resolution=resolution,
                      label_size=training_set.label_size)
+        if base_shape != sizes.SQUARE:
+            shape['base_shape'] = base_shape
         G = tflib.Network('G', **shape, **settings.G_args)
         D = tflib.Network('D', **shape, **settings.D_args)
         Gs = G.clone('Gs')
@@ -70,8 +75,9 @@ def check_file(resume_pkl, shapes, resume_with_new_nets=False, trust_source=Fals
         networks, arguments = network_pickle.check(file, trust_source=trust_source)
     _, D, _ = misc.as_triple(networks, resume_pkl)
     C, R, L = (arguments[D].get(key) for key in ('num_channels', 'resolution', 'label_size'))
-    if None not in (C, R, L) and not resume_with_new_nets:
-        _check_fit([[C, R, R], [L]], shapes, resume_pkl)
+    if isinstance(R, int) and None not in (C, L) and not resume_with_new_nets:
+        size = image_shape(arguments[D].get('base_shape'), R)
+        _check_fit([[C, *size], [L]], shapes, resume_pkl)
 
 
 def _check_fit(taken, there, resume_pkl):

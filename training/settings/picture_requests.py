@@ -33,8 +33,8 @@ def validate(args):
         raise UserError(f'{args.network_pkl}: {NO_STYLES}')
     if is_mixing:
         check_layers(args.col_styles, Gs.num_styles)
-    elif grid is not None and Gs.resolution:
-        _check_grid(*grid, Gs.resolution)
+    elif grid is not None and Gs.image_shape:
+        _check_grid(*grid, Gs.image_shape)
 
 
 def check_class(class_idx, label_size):
@@ -51,8 +51,8 @@ def check_layers(col_styles, num_layers):
         raise UserError(f'--col-styles: there is no layer {absent[0]}; this network has 0-{num_layers - 1}')
 
 
-def _check_grid(columns, rows, resolution):
-    width, height = columns * resolution, rows * resolution
+def _check_grid(columns, rows, image_shape):
+    height, width = rows * image_shape[0], columns * image_shape[1]
     if width * height > MAX_PIXELS:
         raise UserError(f'--grid={columns}x{rows}: a picture of {width} x {height} pixels is too large; '
-                        f'choose a grid of at most {MAX_PIXELS // resolution ** 2} images')
+                        f'choose a grid of at most {MAX_PIXELS // math.prod(image_shape)} images')

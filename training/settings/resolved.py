@@ -46,5 +46,6 @@ def _with_function_defaults(args):
     defaults = {}
     for part in reversed(functions):
         defaults.update(_defaults(part))
-    defaults.pop('resolution', None)  # comes from the data set
+    for key in ('resolution', 'base_shape'):  # come from the data set
+        defaults.pop(key, None)
     return {'func_name': args['func_name'], **defaults, **args}

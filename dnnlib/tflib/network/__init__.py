@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from dnnlib import util
-from dnnlib.pickles import origin, stored_state
+from dnnlib.pickles import fork_sizes, origin, stored_state
 from dnnlib.pickles.arrays import reason, shown
 from dnnlib.tflib import tfutil
 from dnnlib.tflib.inference import is_outline
@@ -318,8 +318,9 @@ class Network:
     def __setstate__(self, state: dict) -> None:
         tfutil.assert_tf_initialized()
         state = stored_state.imported(state)
-        build_func = util.get_obj_by_name(origin.find(state).func)
-        tfutil.set_initial_values(self.build_from_state(state, build_func))
+        found = origin.find(state)
+        state = fork_sizes.own_form(state, found)
+        tfutil.set_initial_values(self.build_from_state(state, util.get_obj_by_name(found.func)))
 
     def build_from_state(self, state: dict, build_func) -> dict:
         """Build this network from a state that `stored_state.imported` returned. -> {variable: value}, which
