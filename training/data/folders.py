@@ -6,6 +6,8 @@ import os
 import numpy as np
 
 from dnnlib.util import UserError
+from training.data import class_names, dataset_json
+from training.data.image_source import ImageSource
 
 
 def record_paths(tfrecord_dir):
@@ -58,3 +60,10 @@ def num_label_components(path):
     except (OSError, ValueError, EOFError):
         return None
     return labels.shape[1] if getattr(labels, 'ndim', 0) == 2 else None
+
+
+def names_of_classes(path):
+    """Return the names of the classes of a data set: a folder of TFRecords, or a folder or zip file of images
+    with a dataset.json. None without names."""
+    file = class_names.find(path)
+    return class_names.read(file) if file else dataset_json.read(ImageSource(path))[1]
