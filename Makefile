@@ -43,7 +43,7 @@ demo: setup
 	@sed -n '/^network  *metric/,/^images of/s/^/  /p' $$(ls -t $(DEMO)/metrics/*/log.txt | head -n 1)
 	@echo
 	@echo 'Next steps: a data set of your own images, a longer training, its progress in TensorBoard:'
-	@echo '  $(RUN) dataset_tool.py create_from_images datasets/my-images path/to/folder'
+	@echo '  $(RUN) dataset_tool.py create_from_images datasets/photos path/to/photos --resolution=64'
 	@echo '  $(RUN) run_training.py --result-dir=$(DEMO)/training --resume=latest --total-kimg='$$(($(KIMG) + 100))
 	@echo '  $(RUN) -m tensorboard.main --logdir $(DEMO)/training'
 

@@ -13,6 +13,7 @@ import pretrained_networks
 from dnnlib import cli
 from dnnlib.pickles import inspection
 from dnnlib.util import UserError
+from training.data import class_names
 
 EXAMPLES = """examples:
 
@@ -28,14 +29,14 @@ _USE_OF_FEATURES = ('run_metrics.py, as a feature network: in the folder of $STY
                     'downloaded')
 
 
-def describe(name, report):
+def describe(name, path, report):
     """Yield lines that describe a file, each of its networks, and the commands that can use them."""
     yield f'{name}: {_holds(report)}'
     yield from _row('size', f'{report.size / 1e6:,.1f} MB')
     yield from _row('SHA-256', report.digest)
     for index, network in enumerate(report.networks):
         yield ''
-        yield from _network_lines(network, ROLES[index] if report.is_triple else None,
+        yield from _network_lines(network, ROLES[index] if report.is_triple else None, path,
                                   report.networks[:index])
     yield ''
     yield 'Can be used by'
@@ -58,7 +59,7 @@ def _holds(report):
     return f'{number} and {report.other}' if names else f'no networks; {report.other}'
 
 
-def _network_lines(network, role, earlier):
+def _network_lines(network, role, path, earlier):
     state = network.state
     yield f'{state["name"]}{f", {role}" if role else ""}'
     yield from _row('code base', _code_base(network))
@@ -78,10 +79,20 @@ def _network_lines(network, role, earlier):
         height, width = network.image_shape
         channels = f'{network.num_channels or "?"} channel{"s" * (network.num_channels != 1)}'
         yield from _row('images', f'{width} x {height}, {channels}')
-    yield from _row('labels', f'{network.label_size} classes' if network.label_size else 'none')
+    yield from _row('labels', _classes(network, path))
     yield from _row('arguments', _arguments(state['static_kwargs']))
     same = [other for other in earlier if other.source_digest == network.source_digest]
     yield from _row('source text', f'the same as of {same[0].state["name"]}' if same else _source(network))
+
+
+def _classes(network, path):
+    if not network.label_size:
+        return 'none'
+    try:
+        names = class_names.beside(path, network.label_size)
+    except UserError as error:
+        return f'{network.label_size} classes ({error})'
+    return f'{network.label_size} classes{f": {class_names.listed(names)}" if names else ""}'
 
 
 def _code_base(network):
@@ -177,7 +188,7 @@ def main(argv=None):
         report = inspection.inspect(path)
     except UserError as error:
         raise UserError(f'{args.network}: {error}') from error
-    for line in describe(args.network, report):
+    for line in describe(args.network, path, report):
         print(line if line.isprintable() else ascii(line)[1:-1])  # names can be anything
 
 

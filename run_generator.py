@@ -28,7 +28,7 @@ EXAMPLES = """examples:
 
   # Generate images of one class with a network that was trained with --labels=full
   python run_generator.py generate-images --network=results/00001-run/network-final.pkl \\
-    --seeds=0-15 --class=3 --grid=4x4
+    --seeds=0-15 --class=cat --grid=4x4
 
   # Mix styles
   python run_generator.py style-mixing-example --network=gdrive:networks/stylegan2-ffhq-config-f.pkl \\
@@ -116,8 +116,8 @@ def make_parser():
                          help='run the source text in the file for networks that are unknown here')
         sub.add_argument('--truncation-psi', type=float, default=0.5, metavar='PSI',
                          help='strength of the truncation trick, 1 = off (default: 0.5)')
-        sub.add_argument('--class', dest='class_idx', type=cli.int_at_least(0), metavar='N',
-                         help='class, for a network trained with labels (default: none)')
+        sub.add_argument('--class', dest='class_idx', metavar='NAME|N',
+                         help='class, by name or number, for a network trained with labels (default: none)')
         sub.add_argument('--result-dir', default='results', type=cli.folder, metavar='DIR',
                          help='folder of the run directories (default: results)')
     seeds = dict(type=cli.number_range, metavar='RANGE', required=True)

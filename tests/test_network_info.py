@@ -25,6 +25,7 @@ from tests.golden_figures import figures
 from tests.hostile_files import SYSTEM, fired, text, watched
 from tests.test_house import ROOT
 from training import misc
+from training.data import class_names
 
 SIZES = dict(resolution=16, num_channels=1, fmap_base=32, fmap_max=4)
 STYLES = dict(latent_size=4, dlatent_size=4, mapping_fmaps=4, mapping_layers=2)
@@ -110,6 +111,14 @@ def test_networks_of_all_code_bases_are_described(code, triple, tmp_path, info):
     assert ('style-mixing-example' in commands) == has_styles
     for command in ('generate-images', 'run_metrics.py', f'run_training.py --resume={path}'):
         assert command in commands
+
+
+def test_names_of_classes_beside_the_file_are_shown(network_pkl, info):
+    names = network_pkl.parent / 'classes.json'
+    class_names.write(names, ['cat', 'dog', 'wild\n'])
+    assert info(network_pkl).count('labels 3 classes: cat, dog, wild\\n') == 3
+    class_names.write(names, ['cat', 'dog'])
+    assert 'names 2 classes, but' in ' '.join(info(network_pkl))
 
 
 @pytest.mark.parametrize('name', ['variables_stylegan2', 'variables_stylegan'])

@@ -1,7 +1,9 @@
 """Test run_generator.py and pretrained_networks.py: files, seeds, style mixing, errors, golden images."""
 
 import collections
+import re
 import runpy
+import shutil
 import sys
 
 import numpy as np
@@ -16,7 +18,9 @@ from dnnlib.util import UserError
 from tests.golden_figures import arrays, assert_close, figures, fresh_session, set_golden_values
 from tests.small_networks import SMALL_G
 from training import generation, misc
+from training.data import class_names
 from training.data.official_files import OFFICIAL_URLS
+from training.settings import picture_requests
 
 G_MAIN = 'training.networks_stylegan2.G_main'
 D_STYLEGAN2 = 'training.networks_stylegan2.D_stylegan2'
@@ -311,6 +315,54 @@ def test_a_class_that_the_network_does_not_have_is_refused(labelled_pkl, network
         run('generate-images', labelled_pkl, tmp_path, '--seeds=1', '--class=3')
     with pytest.raises(UserError, match='--class=0: this network has no classes'):
         run('generate-images', network_pkl, tmp_path, '--seeds=1', '--class=0')
+
+
+@pytest.fixture
+def named_pkl(labelled_pkl, tmp_path):
+    """Copy the labelled network to a folder that names its classes. -> path."""
+    (tmp_path / 'run').mkdir()
+    class_names.write(tmp_path / 'run' / 'classes.json', ['cat', '0', 'wild cat'])
+    return shutil.copy(labelled_pkl, tmp_path / 'run')
+
+
+@pytest.mark.parametrize('text, number', [('cat', 0), ('wild cat', 2), ('2', 2), ('0', 1)])
+def test_a_class_can_be_given_by_its_name_which_comes_before_a_number(text, number, named_pkl, capsys):
+    assert picture_requests.number_of_class(text, named_pkl, 3) == number
+    assert capsys.readouterr().out == f'Class {number}: {["cat", "0", "wild cat"][number]}.\n'
+
+
+def test_a_named_class_is_drawn_from_its_label(named_pkl, tmp_path):
+    by_name, by_number = [
+        run('generate-images', named_pkl, tmp_path / 'results', '--seeds=1', f'--class={text}')[0]
+        for text in ('wild cat', '2')]
+    assert (by_name / 'seed0001.png').read_bytes() == (by_number / 'seed0001.png').read_bytes()
+
+
+def test_an_unknown_class_is_answered_with_the_known_ones(named_pkl, tmp_path):
+    for text, question in (('Wildcat', '; did you mean wild cat?'), ('dog', '.'), ('-1', '.')):
+        message = f'--class={text}: this network has no such class{question} Its classes: cat, 0, wild cat'
+        with pytest.raises(UserError, match=f'^{re.escape(message)}$'):
+            run('generate-images', named_pkl, tmp_path / 'results', '--seeds=1', f'--class={text}')
+    assert not (tmp_path / 'results').exists()
+
+
+def test_classes_of_a_url_have_numbers_only():
+    with pytest.raises(UserError, match='^--class=cat: expected a number from 0 to 2; URLs and keys'):
+        picture_requests.number_of_class('cat', 'stylegan2-ada:cifar10.pkl', 3)
+    assert picture_requests.number_of_class('1', 'https://example.com/x.pkl', 3) == 1
+
+
+def test_without_a_class_a_line_says_which_there_are(labelled_pkl, named_pkl, network_pkl, capsys):
+    for path, label_size, classes in ((named_pkl, 3, ' Its classes: cat, 0, wild cat.\n'),
+                                      (labelled_pkl, 3, ' Its classes: 0 to 2.\n'), (network_pkl, 0, '')):
+        assert picture_requests.number_of_class(None, path, label_size) is None
+        printed = capsys.readouterr().out
+        assert printed.endswith(classes) and bool(printed) == bool(label_size)
+
+
+def test_names_of_another_number_of_classes_are_not_used(named_pkl):
+    with pytest.raises(UserError, match='classes.json: names 3 classes, but .* has 2; correct the file or'):
+        picture_requests.number_of_class('cat', named_pkl, 2)
 
 
 def test_a_generator_without_styles_draws_images_and_cannot_mix(module_session, tmp_path):

@@ -28,6 +28,7 @@ from tests.golden_figures import (
 from tests.golden_recipe import golden_input, golden_value
 from tests.resumed_runs import ADAM, TINY_D, TINY_G
 from training import misc, training_loop
+from training.data import class_names
 from training.data.export import TFRecordExporter
 from training.dataset import TFRecordDataset
 from training.loop import graph
@@ -48,6 +49,7 @@ def data_dir(tmp_path_factory):
     halves = images.reshape(24, 3, 8, 2, 8, 2).mean(axis=(3, 5))  # [N,C,H,W] -> [N,C,H/2,W/2]
     _export(path / 'halves' / 'tiny', np.rint(halves).astype(np.uint8))
     shutil.copy(path / 'halves' / 'tiny' / 'tiny-r02.tfrecords', path / 'tiny')
+    class_names.write(path / 'tiny' / 'tiny.classes.json', ['cat', 'dog', 'wild'])
     return path
 
 
@@ -208,6 +210,11 @@ def test_two_devices_train_labelled_networks_on_labelled_images(labelled_run):
     assert values['G/G_mapping/LabelConcat/weight'].shape[0] == 3
     assert all(np.isfinite(value).all() for value in values.values())
     assert np.abs(values['D/Output/bias']).max() > 0, 'it starts at 0'
+
+
+def test_a_run_with_labels_keeps_the_names_of_their_classes(labelled_run, finished_run):
+    assert class_names.read(labelled_run / 'classes.json') == ['cat', 'dog', 'wild']
+    assert not (finished_run / 'classes.json').exists(), 'it has no labels'
 
 
 def test_without_noise_its_inputs_and_strengths_stay_zero(labelled_run):

@@ -16,6 +16,7 @@ from dnnlib.progress import announced
 from dnnlib.util import UserError
 from metrics import metric_base
 from training import dataset, misc
+from training.data import class_names, folders
 from training.loop import interruption, starting_networks
 from training.loop.graph import GraphSettings, LossSettings, build_train_graph, process_reals
 from training.loop.outlook import TrainingProgress
@@ -98,7 +99,7 @@ def training_loop(
         networks = starting_networks.make(network_settings, training_set, resume_pkl)
         if state is None:
             minibatch_gpu = schedule(total_kimg * 1000).minibatch_gpu
-            _show_start(grid, networks, minibatch_gpu, training_set.dynamic_range, cluster, cpu_grid_seconds)
+            _show_start(grid, networks, minibatch_gpu, training_set, cluster, cpu_grid_seconds)
 
         print('Building TensorFlow graph...')
         phases = _phases(schedule, loop_settings, training_set.resolution_log2, cluster)
@@ -233,20 +234,29 @@ def _make_grid(state, training_set, grid_args, drange_net):
     return SnapshotGrid.of_state(state.arrays, drange_net) if state.arrays else None
 
 
-def _show_start(grid, networks, minibatch_gpu, drange_data, cluster, cpu_grid_seconds):
-    """Print the layers of new networks, draw the latents of the grid, and write pictures of real images and
-    of what the networks generate."""
+def _show_start(grid, networks, minibatch_gpu, training_set, cluster, cpu_grid_seconds):
+    """Print the layers of new networks, draw the latents of the grid, and write the names of the classes and
+    pictures of real images and of what the networks generate."""
     G, D, Gs = networks
     G.print_layers()
     D.print_layers()
     grid.latents = np.random.randn(np.prod(grid.size), *G.input_shape[1:])
     if not cluster.is_first:
         return
+    _keep_class_names(training_set)
     if cpu_grid_seconds is not None:
         grid.fit_to_cpu(Gs, cpu_grid_seconds)
     print('Drawing reals.png and fakes_init.png...')
-    grid.save_reals('reals.png', drange_data)
+    grid.save_reals('reals.png', training_set.dynamic_range)
     grid.save_fakes('fakes_init.png', Gs, minibatch_gpu)
+
+
+def _keep_class_names(training_set):
+    """Write the names of the classes that the networks learn, if the data set has any, for --class."""
+    path = getattr(training_set, 'tfrecord_dir', None)  # data sets of users may have none
+    names = folders.names_of_classes(path) if path is not None and training_set.label_size else None
+    if names is not None:
+        class_names.keep(names, training_set.label_size, dnnlib.make_run_dir_path())
 
 
 def _phases(schedule, settings, resolution_log2, cluster):

@@ -4,6 +4,7 @@ They are in `<name>.classes.json` beside the labels of a data set, and in `class
 {"classes": ["cat", "dog"]}. Component i of a label is class i.
 """
 
+import difflib
 import glob
 import json
 import os
@@ -13,6 +14,7 @@ from dnnlib.util import UserError
 
 SUFFIX = '.classes.json'
 IN_RUN_DIR = 'classes.json'
+MAX_LISTED = 20
 
 
 def find(folder):
@@ -45,3 +47,40 @@ def write(path, names):
     with atomic_write(path, 'w') as file:
         json.dump({'classes': list(names)}, file, indent=1, ensure_ascii=False)
         file.write('\n')
+
+
+def beside(network_path, num_classes):
+    """Return the names of the classes of a network file from its folder; None without them.
+
+    Raises UserError if the file with the names cannot be read or names more or fewer classes.
+    """
+    path = os.path.join(os.path.dirname(network_path), IN_RUN_DIR)
+    names = read(path) if os.path.isfile(path) else None
+    if names is not None and len(names) != num_classes:
+        raise UserError(f'{path}: names {len(names)} classes, but {network_path} has {num_classes}; correct '
+                        'the file or delete it')
+    return names
+
+
+def keep(names, label_size, run_dir):
+    """Write the names of the first `label_size` classes into a run directory, unless it has names."""
+    path = os.path.join(run_dir, IN_RUN_DIR)
+    if len(names) < label_size:
+        print(f'The data set names {len(names)} classes, but the labels have {label_size} components: '
+              f'{IN_RUN_DIR} is not written.')
+    elif not os.path.exists(path):
+        write(path, names[:label_size])
+
+
+def listed(names):
+    """Return names as one line of text; only the first ones of many."""
+    more = f', ... ({len(names)} in all)' if len(names) > MAX_LISTED else ''
+    shown = [name if name.isprintable() else ascii(name)[1:-1] for name in names[:MAX_LISTED]]
+    return ', '.join(shown) + more
+
+
+def closest(name, names):
+    """Return the name that is most similar to one that does not exist; None if none is."""
+    by_lower_case = {other.lower(): other for other in names}
+    near = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    return by_lower_case[near[0]] if near else None
