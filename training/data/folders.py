@@ -6,8 +6,10 @@ import os
 import numpy as np
 
 from dnnlib.util import UserError
-from training.data import class_names, dataset_json, image_sets, work_folder
+from training.data import class_names, dataset_json, image_sets
 from training.data.image_source import ImageSource, is_zip
+
+INCOMPLETE = 'incomplete-'  # prefix of subfolders in which data sets are completed
 
 
 def record_paths(tfrecord_dir):
@@ -15,13 +17,18 @@ def record_paths(tfrecord_dir):
     if not os.path.isdir(tfrecord_dir):
         raise UserError(f'{tfrecord_dir}: the data set does not exist; create it with dataset_tool.py')
     paths = sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.tfrecords')))
-    if not paths and work_folder.incomplete_in(tfrecord_dir):
+    if not paths and incomplete_in(tfrecord_dir):
         raise UserError(f'{tfrecord_dir}: holds only an incomplete data set; wait for the dataset_tool.py '
                         'that writes it, or start it again')
     if not paths:
         raise UserError(f'{tfrecord_dir}: there are no *.tfrecords files in this folder; '
                         'create the data set with dataset_tool.py')
     return paths
+
+
+def incomplete_in(folder):
+    """Return the paths of what runs that are going on or were killed have left in a folder."""
+    return sorted(glob.glob(os.path.join(glob.escape(folder), INCOMPLETE + '*')))
 
 
 def require_place(tfrecord_dir):
@@ -51,16 +58,29 @@ def require(data_dir, **names):
         raise UserError(f'--data-dir={data_dir}: dataset root directory does not exist.')
     for flag, value in names.items():
         for name in [value] if isinstance(value, str) else value:
-            folder = os.path.join(data_dir, name)
-            if not os.path.isdir(folder):
-                raise UserError(f'--{flag}={name}: there is no such folder in {data_dir}; '
+            path = os.path.join(data_dir, name)
+            if not os.path.exists(path):
+                raise UserError(f'--{flag}={name}: there is no such folder or zip file in {data_dir}; '
                                 'create it with dataset_tool.py')
-            record_paths(folder)
+            if holds_images(path):
+                image_sets.require(path)
+            else:
+                record_paths(path)
 
 
 def label_file(tfrecord_dir):
     """Return the path of the first *.labels file; None if there is none."""
     return next(iter(sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.labels')))), None)
+
+
+def label_components(path):
+    """Return the path of the file with the labels of a data set, and their number of components: None for
+    those that are missing or damaged."""
+    if holds_images(path):
+        images = image_sets.require(path)
+        return images.label_file, images.labels.shape[1] if images.label_file else None
+    file = label_file(path)
+    return file, num_label_components(file) if file else None
 
 
 def num_label_components(path):
