@@ -6,8 +6,10 @@ import os
 import numpy as np
 
 from dnnlib.util import UserError
-from training.data import class_names, dataset_json, image_sets, work_folder
+from training.data import class_names, dataset_json, image_sets
 from training.data.image_source import ImageSource, is_zip
+
+INCOMPLETE = 'incomplete-'  # prefix of subfolders in which data sets are completed
 
 
 def record_paths(tfrecord_dir):
@@ -15,13 +17,18 @@ def record_paths(tfrecord_dir):
     if not os.path.isdir(tfrecord_dir):
         raise UserError(f'{tfrecord_dir}: the data set does not exist; create it with dataset_tool.py')
     paths = sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.tfrecords')))
-    if not paths and work_folder.incomplete_in(tfrecord_dir):
+    if not paths and incomplete_in(tfrecord_dir):
         raise UserError(f'{tfrecord_dir}: holds only an incomplete data set; wait for the dataset_tool.py '
                         'that writes it, or start it again')
     if not paths:
         raise UserError(f'{tfrecord_dir}: there are no *.tfrecords files in this folder; '
                         'create the data set with dataset_tool.py')
     return paths
+
+
+def incomplete_in(folder):
+    """Return the paths of what runs that are going on or were killed have left in a folder."""
+    return sorted(glob.glob(os.path.join(glob.escape(folder), INCOMPLETE + '*')))
 
 
 def require_place(tfrecord_dir):
