@@ -494,8 +494,8 @@ def test_help_is_shown_without_arguments(capsys):
     shown = capsys.readouterr().out
     for command in (
             'info', 'display', 'extract', 'compare', 'export', 'create_mnist', 'create_mnistrgb',
-            'create_cifar10', 'create_cifar100', 'create_svhn', 'create_lsun', 'create_lsun_wide', 'create_celeba',
-            'create_from_images', 'create_from_hdf5'):
+            'create_cifar10', 'create_cifar100', 'create_svhn', 'create_lsun', 'create_lsun_wide',
+            'create_celeba', 'create_from_images', 'create_from_hdf5'):
         assert f'\n    {command}' in shown
 
 

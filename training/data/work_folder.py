@@ -1,22 +1,16 @@
 """Folders whose files are replaced together: all of the new ones, or none, whenever a run is killed."""
 
 import contextlib
-import glob
 import os
 import shutil
 import tempfile
 
 from dnnlib.files import lock_folder
 from dnnlib.util import UserError
+from training.data import folders
 
-PREFIX = 'incomplete-'
-_LEAVING = 'earlier'   # Subfolder that earlier files move to; nothing new is in place yet.
+_LEAVING = 'earlier'    # Subfolder that earlier files move to; nothing new is in place yet.
 _REPLACED = 'replaced'  # Its name when all of them are there.
-
-
-def incomplete_in(folder):
-    """Return the paths of what runs that are going on or were killed have left in a folder."""
-    return sorted(glob.glob(os.path.join(glob.escape(folder), PREFIX + '*')))
 
 
 class WorkFolder:
@@ -38,9 +32,9 @@ class WorkFolder:
         self.path = None
         try:
             if self._lock is not None:  # else their owners may be alive
-                for path in incomplete_in(folder):
+                for path in folders.incomplete_in(folder):
                     _take_up(path, folder)
-            self.path = tempfile.mkdtemp(prefix=PREFIX, dir=folder)
+            self.path = tempfile.mkdtemp(prefix=folders.INCOMPLETE, dir=folder)
         except BaseException:
             self.discard()
             raise
