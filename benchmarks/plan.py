@@ -14,6 +14,7 @@ PARTS = {
 QUICK_GENERATION = [(32, 1), (64, 1), (64, 4), (256, 1)]
 GOALS = dict(large=0.72, wide=0.72, narrow=0.30) if machine.has_avx512() else dict(
     large=0.78, wide=0.72, narrow=0.40)  # shares of the matrix product's speed in generation and training
+PHOTOS_GOAL = 0.8  # share of the speed of Pillow alone
 MEMORY_GOALS = {'generate 1024x1024, minibatch 1': 2.5e9}  # bytes
 
 
@@ -77,6 +78,14 @@ def _data(quick):
                 inputs={'source': 'mnist_files', 'num_images': 'num_mnist'})
     yield Piece('dataset_tool.py create_from_images', ('data',), 'data.convert',
                 dict(command='create_from_images'), inputs={'source': 'images', 'num_images': 'num_images'})
+    works = [('PNG', [1024, 1024], 1024), ('JPEG', [4032, 3024], 1024), ('JPEG', [4032, 3024], 256)]
+    for kind, size, resolution in works[2 if quick else 0:]:
+        for jobs in [1, 2]:
+            yield Piece(
+                f'create_from_images, {kind} of {size[0]}x{size[1]} to {resolution}x{resolution}, {jobs} processes',
+                ('data',), 'photos.convert',
+                dict(kind=kind, size=size, resolution=resolution, jobs=jobs, rounds=1 if quick else 5,
+                     num_images=8 if quick else 64 if size[0] > 1024 else 192), goal=PHOTOS_GOAL)
     data_sets = {32: 'mnist', 256: 'images_data_set'}
     for resolution, name in [*data_sets.items()][:1 if quick else None]:
         yield Piece(f'input pipeline, {resolution}x{resolution}', ('data',), 'data.read',
