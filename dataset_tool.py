@@ -326,23 +326,23 @@ def make_parser():
             name, help=' '.join(function.__doc__.split()), description=function.__doc__,
             epilog=f'example: python dataset_tool.py {name} {example}')
         for argument, options in arguments.items():
-            subparser.add_argument(*_spellings(argument), **options)
+            subparser.add_argument(argument, **options)
         subparser.set_defaults(function=function)
     return parser
 
 
-def _spellings(argument):
-    """Return an argument, and an option with - between its words with _, too, or the other way round."""
-    if not argument.startswith('--'):
-        return [argument]
-    other = argument[2:].translate(str.maketrans('-_', '_-'))
-    return list(dict.fromkeys([argument, f'--{other}']))
+def _spelled(argv):
+    """Return a command line with its options as the command spells them: words may be joined by - or _."""
+    known = {name.replace('-', '_'): name for function, _, arguments in COMMANDS
+             if function.__name__ == argv[0] for name in arguments if name.startswith('--')}
+    parts = [argument.partition('=') for argument in argv]
+    return [known.get(name.replace('-', '_'), name) + equals + value for name, equals, value in parts]
 
 
 def main(argv=None):
     """Run the command in `argv`, by default that of the command line; show the help without one."""
     argv = sys.argv[1:] if argv is None else argv
-    args = vars(make_parser().parse_args(argv or ['--help']))
+    args = vars(make_parser().parse_args(_spelled(argv or ['--help'])))
     args.pop('command')
     args.pop('function')(**args)
 

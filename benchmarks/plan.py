@@ -16,6 +16,7 @@ STORES = {'raw': 'raw TFRecords', 'png': 'TFRecords of PNG', 'jpeg': 'TFRecords 
 QUICK_GENERATION = [(32, 1), (64, 1), (64, 4), (256, 1)]
 GOALS = dict(large=0.72, wide=0.72, narrow=0.30) if machine.has_avx512() else dict(
     large=0.78, wide=0.72, narrow=0.40)  # shares of the matrix product's speed in generation and training
+PHOTOS_GOAL = 0.8  # share of the speed of Pillow alone
 MEMORY_GOALS = {'generate 1024x1024, minibatch 1': 2.5e9}  # bytes
 
 
@@ -85,5 +86,13 @@ def _data(quick):
         for store in STORES:
             yield Piece(f'input pipeline, {resolution}x{resolution}, {store}', ('data',), 'data.pipeline',
                         dict(store=store, minibatch=32, seconds=5), inputs={'images': images})
+    works = [('PNG', [1024, 1024], 1024), ('JPEG', [4032, 3024], 1024), ('JPEG', [4032, 3024], 256)]
+    for kind, size, resolution in works[2 if quick else 0:]:
+        for jobs in [1, 2]:
+            yield Piece(
+                f'create_from_images, {kind} of {size[0]}x{size[1]} to {resolution}x{resolution}, {jobs} processes',
+                ('data',), 'photos.convert',
+                dict(kind=kind, size=size, resolution=resolution, jobs=jobs, rounds=1 if quick else 5,
+                     num_images=8 if quick else 64 if size[0] > 1024 else 192), goal=PHOTOS_GOAL)
     yield Piece('features of the metrics', ('data',), 'data.features',
                 dict(rounds=1 if quick else 3, minibatches=[32] if quick else [8, 32, 64]))

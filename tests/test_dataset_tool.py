@@ -308,7 +308,7 @@ def test_images_of_other_modes_are_refused(tmp_path, mode):
     source = write_images(tmp_path / 'images', grey)
     PIL.Image.new(mode, [8, 8]).save(source / f'3.{"jpg" if mode == "CMYK" else "png"}')
     expected = (f'^Input images must be stored as RGB or grayscale: .*3.... has mode {mode}; '
-                '5 of 5 images are at least 8 pixels: --resolution=8')
+                '. of . images are at least 8 pixels: --resolution=8')
     with pytest.raises(UserError, match=expected):
         run('create_from_images', tmp_path / 'set', source)
     assert not (tmp_path / 'set').exists()

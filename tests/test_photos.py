@@ -214,7 +214,8 @@ def published_levels(image):
         image = encoding.halved(image)
 
 
-@pytest.mark.parametrize('shape', [[3, 64, 64], [1, 4, 4], [1, 2048, 1024], [3, 96, 64], [3, 6, 10], [3, 5, 3]])
+@pytest.mark.parametrize('shape', [
+    [3, 64, 64], [1, 4, 4], [1, 2048, 1024], [3, 96, 64], [3, 6, 10], [3, 5, 3]])
 @pytest.mark.parametrize('dtype', [np.uint8, np.float32])
 def test_integer_sums_and_float32_averages_agree(shape, dtype):
     rnd = np.random.RandomState(2)
@@ -251,7 +252,8 @@ def test_crop_and_fit_amount_to_one_of_four_ways(chosen, way):
      '--fit=stretch: --crop=center-wide leaves'),
     (dict(resolution=(64, 64), crop='center-wide'), 'expected a --resolution that is wider than high'),
     (dict(resolution=(100, 37)), '--resolution=100x37: 100x37 is not a size to train on'),
-    (dict(fit='pad'), '--fit=pad: expected --resolution, too'), (dict(filter='box'), '--filter=box: expected')])
+    (dict(fit='pad'), '--fit=pad: expected --resolution, too'),
+    (dict(filter='box'), '--filter=box: expected')])
 def test_contradictions_are_one_line(chosen, match):
     with pytest.raises(UserError, match=match) as info:
         options.check(Options(**chosen))

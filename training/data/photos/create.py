@@ -90,7 +90,7 @@ def _write(tfrecord_dir, source, names, recipe, chosen, known, report):
         total = min(len(names), chosen.max_images or len(names))
         with TFRecordExporter(tfrecord_dir, total, progress_interval=total + 1,  # it is shown here
                               store=chosen.store) as exporter:
-            used, turned = _add_images(exporter, results, total, chosen, report)
+            used, turned = add_images(exporter, results, total, chosen, report)
             if not used:
                 raise report.nothing_usable()
             if known is not None:
@@ -103,7 +103,7 @@ def _write(tfrecord_dir, source, names, recipe, chosen, known, report):
     return turned
 
 
-def _add_images(exporter, results, total, chosen, report):
+def add_images(exporter, results, total, chosen, report):
     """Add images until there are `total`; return the names of those used, and how many should be turned."""
     progress = Progress(total, 'images')
     used, turned, seen = [], 0, {}
