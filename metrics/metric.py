@@ -88,8 +88,8 @@ class Metric:
 
     def run_on_images(self, images, data_dir=None, dataset_args=None, mirror_augment=None, num_gpus=1,
                       tf_config=None, log_results=True):
-        """Evaluate the images of another data set, the folder `images` in `data_dir`, instead of a generator.
-        They are read once, in order, without mirroring.
+        """Evaluate the images of another data set, `images` in `data_dir`, instead of a generator. They are
+        read once, in order, without mirroring.
 
         The other arguments are those of `run`. Raises UserError if the metric needs a generator, if there are
         too few images or if their shape differs from the real ones.

@@ -9,7 +9,6 @@ from training.data import image_sets, label_files
 from training.data.decoding import decode_image
 from training.data.record_stream import Level
 from training.data.stream_dataset import StreamDataset, checked_max_images, num_cores
-from training.data.zip_entries import GZIP_HEADER
 
 
 class ImageDataset(StreamDataset):
@@ -67,27 +66,10 @@ def _fetch_files(images):
 def _fetch_entries(images):
     """Return a function from the number of an image (int64 tensor) to the content of its entry in a zip
     file."""
-    path, entries = images.path, images.entries
-    offsets, sizes = tf.constant(entries.offsets), tf.constant(entries.num_bytes)
-    if not entries.is_deflated.any():
-        return lambda index: _bytes_at(path, tf.gather(offsets, index), tf.gather(sizes, index))
-    is_deflated, trailers = tf.constant(entries.is_deflated), tf.constant(entries.trailers)
-
     def fetch(index):
-        stored = _bytes_at(path, tf.gather(offsets, index), tf.gather(sizes, index))
-        return tf.cond(
-            tf.gather(is_deflated, index),
-            lambda: tf.io.decode_compressed(GZIP_HEADER + stored + tf.gather(trailers, index), 'GZIP'),
-            lambda: stored)
+        # TensorFlow has no operation for a part of a file that does not read all before it. Python's lock is
+        # free while a file is read and unpacked.
+        content = tf.numpy_function(images.entries.read, [index], tf.string)
+        return tf.ensure_shape(content, [])
 
     return fetch
-
-
-def _bytes_at(path, offset, num_bytes):
-    """Return a part of a file as a string tensor."""
-    rest = os.path.getsize(path) - offset - num_bytes
-    variant = tf.raw_ops.FixedLengthRecordDatasetV2(
-        filenames=[path], header_bytes=offset, record_bytes=num_bytes, footer_bytes=rest,
-        buffer_size=num_bytes, compression_type='')
-    part = tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
-    return tf.data.experimental.get_single_element(part)

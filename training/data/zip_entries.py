@@ -1,4 +1,4 @@
-"""Finds where the entries of a zip file are, so that they can be read without the zipfile module."""
+"""Finds the entries of a zip file once, and reads them from several threads at a time."""
 
 import os
 import struct
@@ -10,10 +10,10 @@ import numpy as np
 
 from dnnlib.util import UserError
 
-GZIP_HEADER = b'\x1f\x8b\x08\0\0\0\0\0\0\xff'  # before a deflated entry and `trailers`, it makes a gzip file
 _LOCAL_HEADER = struct.Struct('<4s22xHH')      # signature, lengths of the name and of the extra field
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 1
+_DEFLATE = -15  # window of zlib for a stream without header and checksum
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ZipEntries:
     offsets: np.ndarray      # int64 [N]
     num_bytes: np.ndarray    # int64 [N], as they are in the zip file.
     is_deflated: np.ndarray  # bool [N]
-    trailers: list           # N times CRC-32 and size of the content, as at the end of a gzip file.
+    checksums: np.ndarray    # uint32 [N], CRC-32 of the contents.
 
     @classmethod
     def locate(cls, opened, names):
@@ -35,17 +35,30 @@ class ZipEntries:
             offsets=np.array([_data_offset(opened, info) for info in infos], np.int64),
             num_bytes=np.array([info.compress_size for info in infos], np.int64),
             is_deflated=np.array([info.compress_type == zipfile.ZIP_DEFLATED for info in infos]),
-            trailers=[struct.pack('<II', info.CRC, info.file_size & 0xffffffff) for info in infos])
+            checksums=np.array([info.CRC for info in infos], np.uint32))
+
+    def read(self, index):
+        """Return the content of an entry. Raises ValueError if it is damaged or cannot be read."""
+        try:
+            content = self._part(index, self.num_bytes[index])
+            content = zlib.decompress(content, _DEFLATE) if self.is_deflated[index] else content
+        except (OSError, zlib.error) as error:
+            raise ValueError(f'entry {index} cannot be read: {error}') from error
+        if zlib.crc32(content) != self.checksums[index]:
+            raise ValueError(f'entry {index} is damaged: another checksum')
+        return content
 
     def head(self, index, num_bytes):
         """Return the first bytes of the content of an entry; None if it is damaged."""
-        content = os.pread(self.file.fileno(), min(int(self.num_bytes[index]), 4 * num_bytes),
-                           self.offsets[index])
+        content = self._part(index, min(self.num_bytes[index], 4 * num_bytes))
         try:
-            content = zlib.decompressobj(-15).decompress(content) if self.is_deflated[index] else content
+            content = zlib.decompressobj(_DEFLATE).decompress(content) if self.is_deflated[index] else content
         except zlib.error:
             return None
         return content[:num_bytes]
+
+    def _part(self, index, num_bytes):
+        return os.pread(self.file.fileno(), int(num_bytes), int(self.offsets[index]))
 
 
 def _data_offset(opened, info):

@@ -4,10 +4,10 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
+from training.data.stream_dataset import READ_ERRORS
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Trainer:
                 self._single_round(G_reg, D_reg)
             else:
                 self._accumulate(rounds, G_reg, D_reg)
-        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        except READ_ERRORS as error:
             raise self.training_set.describe_error(error) from error
 
     def _due(self, interval):
