@@ -86,6 +86,9 @@ def export(tfrecord_dir, destination, image_format=None, max_images=None):
     images = _open(tfrecord_dir)
     count = archive.write(images, destination, image_format, max_images)
     print(f'Exported {count} images to "{destination}".')
+    _, height, width = images.shape
+    if height != width or width & (width - 1) != 0:
+        print(f'These programs expect squares whose side is a power of two; the images are {width}x{height}.')
 
 
 def create_mnist(tfrecord_dir, mnist_dir):

@@ -89,7 +89,7 @@ def test_info_describes_numbers_and_data_sets_without_labels(tmp_path, capsys):
     run('info', write(tmp_path / 'numbers', PIXELS[:2], numbers, names=['left', 'right']))
     shown = capsys.readouterr().out
     assert 'float32 [2, 2], numbers, 0 to 4, mean L2 norm 2.500\n' in shown
-    assert '  names         left, right\n' in shown
+    assert '  names         2: left, right\n' in shown
     run('info', write(tmp_path / 'none', random_pixels(2, 1, 4, 4), labels=None))
     shown = capsys.readouterr().out
     assert 'none: 2 images of 4x4, grey\n' in shown

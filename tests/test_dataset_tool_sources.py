@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import dataset_tool
+from dnnlib.util import UserError
 from tests.dataset_files import (
     classes_in,
     contents,
@@ -20,7 +21,7 @@ from tests.dataset_files import (
     write_mnist,
 )
 from tests.python2_pickles import python2_batch
-from training.data import image_files
+from training.data import class_names, image_files
 
 
 @pytest.mark.parametrize('command, options', [
@@ -144,6 +145,25 @@ def test_cifar100_has_its_fine_classes(tmp_path):
     order = shuffled_order(4)
     np.testing.assert_array_equal(images_in(tmp_path / 'set', 32), pixels.reshape(4, 3, 32, 32)[order])
     assert classes_in(tmp_path / 'set', num_classes=100) == np.array([99, 0, 50, 7])[order].tolist()
+
+
+@pytest.mark.parametrize('command, file, key, num_classes', [
+    ('create_cifar10', 'batches.meta', 'label_names', 10),
+    ('create_cifar100', 'meta', 'fine_label_names', 100)])
+def test_cifar_has_the_names_of_its_classes_where_they_are(tmp_path, command, file, key, num_classes):
+    source = write_cifar10(tmp_path / 'cifar')
+    batch = {'data': random_pixels(1, 3072), 'fine_labels': [0]}
+    (source / 'train').write_bytes(pickle.dumps(batch))
+    names = [f'class {idx}' for idx in range(num_classes)]
+    (source / file).write_bytes(pickle.dumps({key: names, 'num_vis': 3072}, protocol=2))
+    run(command, tmp_path / 'set', source)
+    assert class_names.read(tmp_path / 'set' / 'set.classes.json') == names
+    (source / file).write_bytes(pickle.dumps({key: names[1:]}))
+    with pytest.raises(UserError, match=f"{file}: expected a dictionary with {num_classes} names as '{key}'"):
+        run(command, tmp_path / 'set', source)
+    (source / file).write_bytes(pickle.dumps(Hostile()))
+    with pytest.raises(UserError, match=f'{file}: refused: the file asks for .*mkdir'):
+        run(command, tmp_path / 'set', source)
 
 
 def test_cifar100_without_fine_classes_is_refused(tmp_path):

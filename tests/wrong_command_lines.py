@@ -123,6 +123,7 @@ WITHOUT_TENSORFLOW = [
      '{new}/x.png: the picture cannot be written'),
     ('dataset_tool', 'info {new}', '{new}: the data set does not exist'),
     ('dataset_tool', 'info {new}.zip', '{new}.zip: no such folder or zip file'),
+    ('dataset_tool', 'info {net}', '{net}: is a file; expected the folder of a data set'),
     ('dataset_tool', 'info {data}/torn', 'torn-r03.tfrecords: record 7 is damaged or cut off'),
     ('dataset_tool', 'extract {new} out', '{new}: the data set does not exist'),
     ('dataset_tool', 'extract {data}/torn out', 'torn-r03.tfrecords: record 7 is damaged or cut off'),

@@ -14,6 +14,8 @@ INCOMPLETE = 'incomplete-'  # prefix of subfolders in which data sets are comple
 
 def record_paths(tfrecord_dir):
     """Return the sorted paths of the *.tfrecords files in a folder. Raises UserError if there are none."""
+    if os.path.isfile(tfrecord_dir):
+        raise UserError(f'{tfrecord_dir}: is a file; expected the folder of a data set, or a zip file')
     if not os.path.isdir(tfrecord_dir):
         raise UserError(f'{tfrecord_dir}: the data set does not exist; create it with dataset_tool.py')
     paths = sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.tfrecords')))

@@ -1,6 +1,7 @@
 """Images and labels of data sets in files, whatever their format, one at a time and without TensorFlow."""
 
 import collections
+import functools
 
 import numpy as np
 
@@ -35,12 +36,13 @@ class StoredImages:
         is decoded, and errors are those of `image`."""
         raise NotImplementedError
 
-    @property
+    @functools.cached_property
     def classes(self):
         """Return the class of each image, int [N]; None unless all labels are one-hot."""
-        is_onehot = self.labels.size > 0 and np.isin(self.labels, (0, 1)).all() and (
-            self.labels.sum(axis=1) == 1).all()
-        return self.labels.argmax(axis=1) if is_onehot else None
+        if self.labels.size == 0 or (np.count_nonzero(self.labels, axis=1) != 1).any():
+            return None
+        classes = self.labels.argmax(axis=1)
+        return classes if (self.labels[np.arange(len(classes)), classes] == 1).all() else None
 
     def images_of_classes(self):
         """Return the number of images of each class, {index: count}; {} without classes."""

@@ -76,15 +76,16 @@ def _label_lines(stored):
     counts = stored.images_of_classes()
     if counts:
         yield from _class_lines(stored, counts)
-    elif stored.class_names:
-        yield from _row('names', ', '.join(stored.class_names))
+    if stored.class_names and (not counts or len(stored.class_names) != len(counts)):
+        yield from _row('names', f'{len(stored.class_names)}: {", ".join(stored.class_names)}')
 
 
 def _class_lines(stored, counts):
     """Yield a line for each class, with a bar that is as long as the class is large."""
     present = [count for count in counts.values() if count > 0]
     absent = len(counts) - len(present)
-    yield from _row('classes', f'{len(counts)}, of {min(present):,} to {max(present):,} images' + (
+    sizes_of = f'{min(present):,}' + (f' to {max(present):,}' if min(present) < max(present) else '')
+    yield from _row('classes', f'{len(counts)}, of {sizes_of} images' + (
         f'; {absent} {"has" if absent == 1 else "have"} no images' if absent else ''))
     listed = list(counts.items())
     if len(listed) > MAX_CLASSES:
@@ -119,7 +120,9 @@ def _file_lines(files, reads_all):
 
 
 def _amount(num_bytes):
-    return f'{num_bytes / 1e9:,.2f} GB' if num_bytes >= 1e9 else f'{num_bytes / 1e6:,.2f} MB'
+    unit, name = next((unit, name) for unit, name in ((1e9, 'GB'), (1e6, 'MB'), (1e3, 'kB'), (0, 'bytes'))
+                      if num_bytes >= unit)
+    return f'{num_bytes / unit:,.2f} {name}' if unit else f'{num_bytes} bytes'
 
 
 def _command(stored):
