@@ -72,7 +72,8 @@ def convert(kind, size, resolution, jobs, rounds, num_images):
         write_photographs(pathlib.Path(folder, 'photos'), num_images, kind, size)
         source = ImageSource(f'{folder}/photos')
         run_alone = _runner(PillowAlone(source, resolution), 1, jobs, stack)
-        run_ours = _runner(worker.Worker(source, Recipe(resolution, resolution)), 4 * resolution ** 2, jobs, stack)
+        make = worker.Worker(source, Recipe(resolution, resolution))
+        run_ours = _runner(make, 4 * resolution ** 2, jobs, stack)
 
         def alone():
             for _ in run_alone(source.names):

@@ -55,7 +55,8 @@ def text(results, has_picture=False, others=()):
     """Return the report as Markdown: `results` in full, each of `others` (other machines) as one table."""
     sections = [
         _head(results), _failures(results), _goals(results), *map(_other_machine, others), _steps(results),
-        _startup(results), _data(results), _photos(results), _scaling(results, has_picture), _profiles(results),
+        _startup(results), _data(results), _photos(results), _scaling(results, has_picture),
+        _profiles(results),
         f'## How it is measured\n\n{HOW}']
     return '\n\n'.join(section for section in sections if section) + '\n'
 
@@ -222,9 +223,9 @@ def _photos(results):
     rows = [[name.partition(', ')[2], _time(result['per_core']['create_from_images']),
              _time(result['per_core']['Pillow alone']), _time(result['share_of_pillow']),
              f'{result["goal"]:.2f}'] for name, result in _of(results, 'photos.convert').items()]
-    note = ('Reading, decoding, cropping, resizing, all resolutions, search for duplicates and writing, beside '
-            'only decoding and resizing the same files with Pillow. Images per second and process; the start of '
-            'the processes does not count.')
+    note = ('Reading, decoding, cropping, resizing, all resolutions, search for duplicates and writing, '
+            'beside only decoding and resizing the same files with Pillow: images per second and process, '
+            'without the start of the processes.')
     return _table('## create_from_images', ['work', 'images/s', 'Pillow alone', 'share', 'goal'], rows, note)
 
 
