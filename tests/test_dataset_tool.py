@@ -99,10 +99,15 @@ def test_labels_are_float32_in_the_format_of_numpy(tmp_path):
     assert labels.tolist() == [[1, 2], [3, 4]]
 
 
-@pytest.mark.parametrize('shape', [[2, 8, 8], [3, 8, 4], [1, 6, 6], [1, 2, 2], [8, 8]])
-def test_images_of_unusable_shape_are_refused(tmp_path, shape):
-    with pytest.raises(UserError, match='images have shape .*; expected 1 or 3 channels'):
+@pytest.mark.parametrize('shape, match', [
+    ([2, 8, 8], r'images have shape \[2, 8, 8\]; expected 1 or 3 channels'),
+    ([8, 8], r'images have shape \[8, 8\]; expected'),
+    ([1, 2, 2], 'set: 2x2 is not a size to train on'),
+    ([3, 9, 21], 'set: 21x9 is not a size to train on; .*such as')])
+def test_images_of_unusable_shape_are_refused(tmp_path, shape, match):
+    with pytest.raises(UserError, match=match):
         export(tmp_path / 'set', [np.zeros(shape, np.uint8)])
+    assert not (tmp_path / 'set').exists()
 
 
 def test_images_and_labels_that_do_not_fit_together_are_refused(tmp_path):

@@ -150,8 +150,8 @@ class TFRecordExporter:
 
     def _open_writers(self, shape):
         if len(shape) != 3 or shape[0] not in (1, 3):
-            raise UserError(f'images have shape {shape}; expected 1 or 3 channels')
-        _, nominal = sizes.require(*shape[1:], f'images have shape {shape}')
+            raise UserError(f'images have shape {shape}; expected 1 or 3 channels, height and width')
+        _, nominal = sizes.require(*shape[1:], self.tfrecord_dir)
         self.shape = shape
         lowest = 2 if self.store == 'raw' else nominal.bit_length() - 1
         options = tf.python_io.TFRecordOptions(tf.python_io.TFRecordCompressionType.NONE)
