@@ -89,9 +89,9 @@ def _data(quick):
     works = [('PNG', [1024, 1024], 1024), ('JPEG', [4032, 3024], 1024), ('JPEG', [4032, 3024], 256)]
     for kind, size, resolution in works[2 if quick else 0:]:
         for jobs in [1, 2]:
+            work = f'{kind} of {size[0]}x{size[1]} to {resolution}x{resolution}'
             yield Piece(
-                f'create_from_images, {kind} of {size[0]}x{size[1]} to {resolution}x{resolution}, {jobs} processes',
-                ('data',), 'photos.convert',
+                f'create_from_images, {work}, {jobs} processes', ('data',), 'photos.convert',
                 dict(kind=kind, size=size, resolution=resolution, jobs=jobs, rounds=1 if quick else 5,
                      num_images=8 if quick else 64 if size[0] > 1024 else 192), goal=PHOTOS_GOAL)
     yield Piece('features of the metrics', ('data',), 'data.features',

@@ -244,9 +244,9 @@ def _photos(results):
     rows = [[name.partition(', ')[2], _time(result['per_core']['create_from_images']),
              _time(result['per_core']['Pillow alone']), _time(result['share_of_pillow']),
              f'{result["goal"]:.2f}'] for name, result in _of(results, 'photos.convert').items()]
-    note = ('Reading, decoding, cropping, resizing, all resolutions, search for duplicates and writing, beside '
-            'only decoding and resizing the same files with Pillow. Images per second and process; the start of '
-            'the processes does not count.')
+    note = ('Reading, decoding, cropping, resizing, all resolutions, search for duplicates and writing, '
+            'beside only decoding and resizing the same files with Pillow: images per second and process, '
+            'without the start of the processes.')
     return _table('## create_from_images', ['work', 'images/s', 'Pillow alone', 'share', 'goal'], rows, note)
 
 

@@ -104,9 +104,11 @@ def test_a_table_in_the_source_is_no_image(tmp_path, source, capsys):
 
 @pytest.mark.parametrize('table, match', [
     ('bird/a.png,x\na.png,y\n', "line 2: another label for 'a.png' than in an earlier line"),
-    ('a.png\n', 'line 1: expected a file name and a class'), ('a.png,1\nb.png,1,2\n', 'line 2: expected a file'),
+    ('a.png\n', 'line 1: expected a file name and a class'),
+    ('a.png,1\nb.png,1,2\n', 'line 2: expected a file name'),
     ('a.png,1,x\nb.png,1,y\n', 'expected a file name and one class, or only numbers'),
-    ('lost.png,1\nlost2.png,2\n', 'none of its 1 lines names a file'), ('', 'none of its 0 lines names a file'),
+    ('lost.png,1\nlost2.png,2\n', 'none of its 1 lines names a file'),
+    ('', 'none of its 0 lines names a file'),
     ('a.png,1\nsame.png,2\n', "line 2: 2 files have the name 'same.png'; write their paths"),
     ('a.png,1\nb.png,nan\n', 'expected a class, 0 or more, or equally many numbers'),
     ('a.png,99999999\n', 'contains the class 99999999')])
