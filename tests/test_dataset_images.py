@@ -192,6 +192,17 @@ def test_zip_files_that_cannot_be_read_in_the_graph_are_refused(tmp_path):
     refused(tmp_path / 'none.zip', 'none.zip: no such folder or zip file')
 
 
+def test_a_zip_file_that_is_damaged_where_an_image_begins_is_refused(tmp_path):
+    image_sets.write_folder(tmp_path / 'a', images[:2], extension='jpg')
+    for deflated in (False, True):
+        path = image_sets.zipped(tmp_path / 'a', tmp_path / 'b.zip', lambda name, deflated=deflated: deflated)
+        entries = reading.require(path).entries
+        with open(path, 'r+b') as file:
+            file.seek(entries.offsets[1])
+            file.write(b'\xff' * 40)
+        refused(path, 'b.zip/00000/img00000001.jpg: cannot be read as a PNG or JPEG file')
+
+
 def test_a_folder_without_images_is_one_of_records(tmp_path):
     (tmp_path / 'notes.txt').write_text('nothing')
     refused(tmp_path, 'there are no .*tfrecords files')

@@ -18,7 +18,8 @@ def decode_image(content, shape, halvings=0):
     pixels = tf.ensure_shape(pixels, [height, width, channels])
     if halvings > 0:
         pixels = tf.cast(tf.rint(_averaged(tf.cast(pixels, tf.float32), halvings)), tf.uint8)
-    return tf.transpose(pixels, [2, 0, 1])  # [H,W,C] -> [C,H,W]
+    columns = tf.transpose(tf.reshape(pixels, [-1, channels]))  # [H,W,C] -> [C,H*W]: faster with two axes
+    return tf.reshape(columns, [channels, height >> halvings, width >> halvings])  # -> [C,H,W]
 
 
 def _averaged(pixels, halvings):

@@ -8,6 +8,8 @@ import hashlib
 import os
 import shlex
 import struct
+import zipfile
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +26,8 @@ _HEAD_BYTES = 32
 _PNG_START = b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'
 _PNG_MODES = {0: 'L', 2: 'RGB', 3: 'P', 4: 'LA', 6: 'RGBA'}  # by colour type
 _CHANNELS = {'L': 1, 'RGB': 3}
+_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, PIL.Image.DecompressionBombError,
+               zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ def _mode_and_size(source, name, head):
             return mode if depth == 8 or mode == 'P' else f'{depth}-bit {mode}', width, height
         with source.open(name) as file, PIL.Image.open(file, formats=['PNG', 'JPEG']) as image:
             return image.mode, *image.size
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise _unsuitable(source, name, f'cannot be read as a PNG or JPEG file ({error})') from error
 
 
