@@ -170,6 +170,16 @@ def line_for(error: BaseException) -> str | None:
     return 'Interrupted.' if isinstance(error, KeyboardInterrupt) else None
 
 
+def _nobody_reads_stdout():
+    """Return whether the reader of a pipe, such as `head`, has ended. What is printed then has no effect."""
+    try:
+        sys.stdout.flush()
+        return False
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed again when Python exits
+        return True
+
+
 def run_script(main) -> None:
     """Call `main()`, and end the process with one line on stderr for errors that the user can fix.
 
@@ -179,7 +189,10 @@ def run_script(main) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
+        sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads_stdout():
+            sys.exit(1)
         line = line_for(error)
         if line is None:
             raise

@@ -115,3 +115,17 @@ def test_a_script_ends_without_a_traceback():
             'cli.run_script(main)\n')
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert (result.returncode, result.stdout, result.stderr) == (2, '', 'Error: --x: expected y\n')
+
+
+def test_a_script_whose_output_nobody_reads_ends_quietly():
+    code = ('from dnnlib import cli\n'
+            'cli.run_script(lambda: print("x\\n" * 100000))\n')
+    process = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait()) == (b'', 1)
+    process.stderr.close()
+
+
+def test_another_broken_pipe_passes_through():
+    with pytest.raises(BrokenPipeError):
+        cli.run_script(raising(BrokenPipeError()))

@@ -372,7 +372,7 @@ def test_a_file_cut_off_between_two_records_is_refused(own_folder):
     (example([8, 8], [bytes(64)]), 'record 0 is damaged'),
     (example([-1, -8, 8], [bytes(64)]), 'record 0 is damaged'),
     (example([1, 2, 4], [bytes(8)]), 'set-r03.tfrecords: 4x2 is not a size to train on; .*such as 4x3'),
-    (example([1, 46, 46], [bytes(46 * 46)]), '46x46 is not a size to train on; .*such as 48x48')],
+    (example([1, 46, 46], [bytes(46 * 46)]), '46x46 is not a size to train on; .*such as 32x32')],
     ids=['text', 'no data', 'short data', 'two sides', 'negative sides', 'too small', 'no common base'])
 def test_files_whose_first_record_is_no_image_are_refused(own_folder, record, match):
     write_record(path_of(own_folder, 3), record)

@@ -16,7 +16,7 @@ from dnnlib.progress import announced
 from dnnlib.util import UserError
 from metrics import metric_base
 from training import dataset, misc
-from training.data import class_names, folders
+from training.data import class_names
 from training.loop import interruption, starting_networks
 from training.loop.graph import GraphSettings, LossSettings, build_train_graph, process_reals
 from training.loop.outlook import TrainingProgress
@@ -253,10 +253,8 @@ def _show_start(grid, networks, minibatch_gpu, training_set, cluster, cpu_grid_s
 
 def _keep_class_names(training_set):
     """Write the names of the classes that the networks learn, if the data set has any, for --class."""
-    path = getattr(training_set, 'tfrecord_dir', None)  # data sets of users may have none
-    names = folders.names_of_classes(path) if path is not None and training_set.label_size else None
-    if names is not None:
-        class_names.keep(names, training_set.label_size, dnnlib.make_run_dir_path())
+    if training_set.label_size > 0 and training_set.class_names is not None:
+        class_names.keep(training_set.class_names, training_set.label_size, dnnlib.make_run_dir_path())
 
 
 def _phases(schedule, settings, resolution_log2, cluster):

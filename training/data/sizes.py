@@ -39,13 +39,17 @@ def require(height, width, where):
     if base is None:
         near_width, near_height = nearest(width, height)
         raise UserError(
-            f'{where}: {width}x{height} is not a size to train on; expected {SMALLEST} to {LARGEST} pixels '
-            f'by {SMALLEST} to {LARGEST}, both doubled equally often, such as {near_width}x{near_height}')
+            f'{where}: {width}x{height} is not a size to train on; expected two numbers from {SMALLEST} to '
+            f'{LARGEST} times the same power of two, such as {near_width}x{near_height}')
     return base, 4 << doublings
 
 
 def nearest(width, height):
-    """Return the (width, height) with a base that is most similar to another size."""
+    """Return the (width, height) with a base that is most similar to another size; for a square, the largest
+    power of two within it."""
+    if width == height >= 4:
+        return (1 << width.bit_length() - 1,) * 2
+
     def difference(size):
         return abs(size[0] / width - 1) + abs(size[1] / height - 1)
 
