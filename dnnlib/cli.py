@@ -173,7 +173,7 @@ def line_for(error: BaseException) -> str | None:
 def _nobody_reads_stdout():
     """Return whether the reader of a pipe, such as `head`, has ended. What is printed then has no effect."""
     try:
-        sys.stdout.flush()
+        print(flush=True)
         return False
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed again when Python exits
