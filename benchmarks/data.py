@@ -1,11 +1,9 @@
 """Measure images per second through dataset_tool.py, the input pipeline and the metrics' feature network."""
 
-import io
 import pathlib
 import tempfile
 import time
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import PIL.Image
@@ -88,16 +86,23 @@ def _contents(images, store):
     return [encoding.encoded(image, store)[0][1] for image in pixels]
 
 
-def _decoded_per_second(contents, seconds):
-    """Return how many images a second Pillow decodes on all cores."""
-    def decode(content):
-        with PIL.Image.open(io.BytesIO(content)) as image:
-            image.load()  # without Python's global lock
+def _decoded_per_second(contents, seconds, minibatch=32):
+    """Return how many images a second TensorFlow decodes from memory on all cores."""
+    import tensorflow.compat.v1 as tf
 
+    import dnnlib.tflib as tflib
+
+    def decode(content):
+        return tf.shape(tf.io.decode_jpeg(content, dct_method='INTEGER_ACCURATE'))  # reads PNG as well
+
+    stream = tf.data.Dataset.from_tensor_slices(contents).repeat().map(
+        decode, num_parallel_calls=machine.num_cores())
+    shapes = tf.data.make_one_shot_iterator(stream.batch(minibatch).prefetch(1)).get_next()
+    tflib.run(shapes)
     count, start = 0, time.perf_counter()
-    with ThreadPoolExecutor(machine.num_cores()) as pool:
-        while time.perf_counter() - start < seconds:
-            count += len(list(pool.map(decode, contents)))
+    while time.perf_counter() - start < seconds:
+        tflib.run(shapes)
+        count += minibatch
     return count / (time.perf_counter() - start)
 
 

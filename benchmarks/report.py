@@ -227,8 +227,8 @@ def _pipelines(results):
             for title in (f'{side}x{side} (images/s)', 'decoding alone', 'peak memory')]
     rows = [[name, *(cell for side in resolutions for cell in _pipeline_cells(by_place.get((store, side))))]
             for store, name in STORES.items()] if resolutions else []
-    note = ('Images that training reads, at a steady rate, and those that Pillow decodes from memory on all '
-            'cores.')
+    note = ('Images that training reads, at a steady rate, and those that TensorFlow decodes from memory on '
+            'all cores.')
     return _table('## Input pipeline', ['stored as', *head], rows, note)
 
 
