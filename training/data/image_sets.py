@@ -18,13 +18,14 @@ import PIL.Image
 from dnnlib.progress import shown
 from dnnlib.util import UserError
 from training.data import dataset_json, sizes
-from training.data.image_source import IMAGE_EXTENSIONS, LABELS, ImageSource
+from training.data.image_source import IMAGE_EXTENSIONS, LABELS, ImageSource, is_zip
 from training.data.zip_entries import ZipEntries
 
 EXTENSIONS = ('.png', '.jpg', '.jpeg')
-_HEAD_BYTES = 32
+_HEAD_BYTES = 4096  # Nearly always, they tell the size of a JPEG file.
 _PNG_START = b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'
 _PNG_MODES = {0: 'L', 2: 'RGB', 3: 'P', 4: 'LA', 6: 'RGBA'}  # by colour type
+_JPEG_FRAMES = (0xC0, 0xC1, 0xC2)  # markers before the size: baseline, extended and progressive
 _CHANNELS = {'L': 1, 'RGB': 3}
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, PIL.Image.DecompressionBombError,
                zipfile.BadZipFile, zlib.error)
@@ -99,13 +100,15 @@ def require(path):
 
 def stamp(path):
     """Return a SHA-256 of the names, sizes and times of the files of an image set."""
-    source = ImageSource(path)
-    paths = [path] if source.zip is not None else [
-        source.file_path(name) for name in source.names if _extension(name) in EXTENSIONS or name == LABELS]
+    names = [''] if is_zip(path) and os.path.isfile(path) else [
+        name for name in ImageSource(path).names if _extension(name) in EXTENSIONS or name == LABELS]
     digest = hashlib.sha256()
-    for each in paths:
-        status = os.stat(each)
-        name = os.path.relpath(each, os.path.dirname(path))
+    for name in names:
+        file = os.path.join(path, name) if name else path
+        try:
+            status = os.stat(file)
+        except OSError as error:
+            raise UserError(f'{file}: cannot be read ({error.strerror}); restore or remove it') from error
         digest.update(repr((name, status.st_size, status.st_mtime_ns)).encode('utf-8', 'surrogateescape'))
     return digest.hexdigest()
 
@@ -146,14 +149,37 @@ def _mode_and_size(source, name, head):
     """Return (mode of Pillow, width, height) of an image. head: its first bytes; None = read them."""
     try:
         head = _first_bytes(source.file_path(name)) if source.zip is None else head
-        if head is not None and head.startswith(_PNG_START) and len(head) >= 26:
-            width, height, depth, color = struct.unpack('>IIBB', head[16:26])
-            mode = _PNG_MODES.get(color, 'unknown')
-            return mode if depth == 8 or mode == 'P' else f'{depth}-bit {mode}', width, height
+        found = head and (_png_header(head) or _jpeg_header(head))
+        if found:
+            return found
         with source.open(name) as file, PIL.Image.open(file, formats=['PNG', 'JPEG']) as image:
             return image.mode, *image.size
     except _UNREADABLE as error:
         raise _unsuitable(source, name, f'cannot be read as a PNG or JPEG file ({error})') from error
+
+
+def _png_header(head):
+    """Return (mode, width, height) of a PNG file; None for other files."""
+    if not head.startswith(_PNG_START) or len(head) < 26:
+        return None
+    width, height, depth, color = struct.unpack_from('>IIBB', head, 16)
+    mode = _PNG_MODES.get(color, 'unknown')
+    return mode if depth == 8 or mode == 'P' else f'{depth}-bit {mode}', width, height
+
+
+def _jpeg_header(head):
+    """Return (mode, width, height) of a JPEG file; None for unusual and other files, which Pillow opens."""
+    place = 2
+    while head.startswith(b'\xff\xd8') and place + 10 <= len(head):
+        start, marker, length = struct.unpack_from('>BBH', head, place)
+        if start != 0xFF or marker == 0xFF:
+            return None
+        if marker in _JPEG_FRAMES:
+            bits, height, width, components = struct.unpack_from('>BHHB', head, place + 4)
+            mode = {1: 'L', 3: 'RGB'}.get(components)
+            return (mode, width, height) if bits == 8 and mode and width and height else None
+        place += 2 + length
+    return None
 
 
 def _first_bytes(path):

@@ -69,7 +69,8 @@ class ImageSource:
             below = [os.path.join(folder, name) for name in subfolders if not name.startswith('.')]
             below.sort(key=lambda path: (os.path.islink(path), path))
             subfolders[:] = [os.path.basename(path) for path in below if _is_new(path, seen)]
-            names += [self._relative(os.path.join(folder, name)) for name in files]
+            relative = self._relative(folder)
+            names += files if relative == '.' else [f'{relative}/{name}' for name in files]
         return names
 
     def _relative(self, path):

@@ -52,7 +52,8 @@ class ZipEntries:
         """Return the first bytes of the content of an entry; None if it is damaged."""
         content = self._part(index, min(self.num_bytes[index], 4 * num_bytes))
         try:
-            content = zlib.decompressobj(_DEFLATE).decompress(content) if self.is_deflated[index] else content
+            if self.is_deflated[index]:
+                content = zlib.decompressobj(_DEFLATE).decompress(content, num_bytes)
         except zlib.error:
             return None
         return content[:num_bytes]
