@@ -8,7 +8,8 @@ import zipfile
 import numpy as np
 import PIL.Image
 
-from benchmarks import machine, processes
+from benchmarks import processes
+from dnnlib.util import num_cores
 from training.data import encoding
 
 
@@ -96,7 +97,7 @@ def _decoded_per_second(contents, seconds, minibatch=32):
         return tf.shape(tf.io.decode_jpeg(content, dct_method='INTEGER_ACCURATE'))  # reads PNG as well
 
     stream = tf.data.Dataset.from_tensor_slices(contents).repeat().map(
-        decode, num_parallel_calls=machine.num_cores())
+        decode, num_parallel_calls=num_cores())
     shapes = tf.data.make_one_shot_iterator(stream.batch(minibatch).prefetch(1)).get_next()
     tflib.run(shapes)
     count, start = 0, time.perf_counter()

@@ -8,6 +8,8 @@ import pathlib
 import platform
 import resource
 
+from dnnlib.util import num_cores
+
 PACKAGES = ('tensorflow', 'tensorflow_cpu', 'numpy')
 
 
@@ -21,11 +23,6 @@ def describe() -> dict:
         'system': f'{platform.system()} {platform.machine()}',
         'versions': {'Python': platform.python_version(), **_versions()},
     }
-
-
-def num_cores() -> int:
-    """Return the number of usable cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 
 
 def peak_memory_bytes() -> int:

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import shutil
+import threading
 import uuid
 
 from dnnlib.util import UserError
@@ -16,6 +17,7 @@ except ImportError:  # Windows
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the disk or the user's quota is full
 TEMPORARY = '.tmp-'  # prefix of the names of incomplete files and folders
+_seeking = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -78,6 +80,15 @@ def lock_folder(path) -> int | None:
             raise
         return None
     return descriptor
+
+
+def read_at(file, num_bytes: int, offset: int) -> bytes:
+    """Return the bytes at an offset of a binary file, which several threads may read at a time."""
+    if hasattr(os, 'pread'):
+        return os.pread(file.fileno(), num_bytes, offset)
+    with _seeking:  # Windows
+        file.seek(offset)
+        return file.read(num_bytes)
 
 
 @contextlib.contextmanager

@@ -121,6 +121,11 @@ def format_time(seconds: int | float) -> str:
     return f'{s // 86400}d {s // 3600 % 24:02}h {s // 60 % 60:02}m'
 
 
+def num_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
 def ask_yes_no(question: str) -> int:
     """Ask on the console until the answer is yes (-> 1) or no (-> 0)."""
     while True:

@@ -123,7 +123,9 @@ def unusable():
     return {
         'notes.txt': (b'no image', 'not an image'), 'empty.jpg': (b'', 'not an image'),
         'video.mp4': (b'\0\0\0\x20ftypisom' + bytes(99), 'not an image'),
-        'phone.heic': (b'\0\0\0\x18ftypheic' + bytes(99), 'not an image'),
+        'phone.heic': (b'\0\0\0\x18ftypheic' + bytes(99), 'an image in a format that is not read'),
+        'icon.ico': (encoded(picture(), 'ICO'), 'an image in a format that is not read'),
+        'scan.pcx': (encoded(picture(), 'PCX'), 'an image in a format that is not read'),
         'page.png': (b'<html>not found</html>', 'damaged'), 'header.png': (png[:20], 'damaged'),
         'cut.png': (png[:len(png) // 2], 'damaged'), 'cut.jpg': (jpeg[:len(jpeg) // 2], 'damaged'),
         'cut.tif': (lzw[:len(lzw) // 2], 'damaged'), 'zeros.jpg': (bytes(5000), 'damaged'),
@@ -133,7 +135,8 @@ def unusable():
         'flipped.png': (png[:60] + bytes(b ^ 255 for b in png[60:90]) + png[90:], 'damaged'),
         'bomb.png': (bomb(), 'too large'), 'tiny.png': (encoded(picture(63, 200), 'PNG'), 'too small'),
         'nan.tif': (encoded(PIL.Image.fromarray(nan), 'TIFF'), 'pixels of an unknown range'),
-        'script.eps': (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', 'not an image'),
+        'script.eps': (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n',
+                       'an image in a format that is not read'),
         'drawing.svg': (b'<svg xmlns="http://www.w3.org/2000/svg"/>', 'not an image'),
     }
 

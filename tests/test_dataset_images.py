@@ -13,9 +13,10 @@ from dnnlib.util import UserError
 from metrics import real_cache
 from tests import image_sets
 from training import dataset
-from training.data import folders, image_source
+from training.data import encoding, folders, image_source
 from training.data import image_sets as reading
 from training.data.image_files_dataset import ImageDataset
+from training.data.stored_images import open_images
 from training.dataset import load_dataset
 
 NUM_IMAGES = 10
@@ -91,6 +92,30 @@ def test_progressive_jpeg_and_interlaced_png_and_other_names_are_read(module_ses
         np.testing.assert_array_equal(found[0], images[1])
         np.testing.assert_array_equal(
             found[1].transpose(1, 2, 0), np.asarray(PIL.Image.open(folder / '2 drei.JPEG')))
+
+
+@pytest.mark.parametrize('mode', ['L', 'RGB', 'CMYK'])
+@pytest.mark.parametrize('options', [
+    {}, {'progressive': True}, {'comment': bytes(3000)}, {'exif': b'Exif\0\0' + bytes(60000)},
+    {'restart_marker_blocks': 1}])
+def test_sizes_of_jpeg_files_are_found_with_and_without_pillow(tmp_path, mode, options):
+    PIL.Image.new(mode, [12, 20]).save(tmp_path / 'a.jpg', **options)
+    source = image_source.ImageSource(str(tmp_path))
+    assert reading._mode_and_size(source, 'a.jpg', None) == (mode, 12, 20)
+    found = reading._jpeg_header((tmp_path / 'a.jpg').read_bytes()[:reading._HEAD_BYTES])
+    assert found == (None if mode == 'CMYK' or 'exif' in options else (mode, 12, 20))
+
+
+def test_names_in_zip_files_may_have_backslashes_and_classes_a_decimal_point(tmp_path):
+    path = str(tmp_path / 'a.zip')
+    with zipfile.ZipFile(path, 'w') as file:
+        for name, image in zip('ab', images[:2], strict=True):
+            file.writestr(f'{name}\\1.png', encoding.encoded(image, 'png')[0][1])
+        file.writestr('dataset.json', json.dumps({'labels': [['a\\1.png', 2.0], ['b\\1.png', 0.0]]}))
+    stored = open_images(path)
+    np.testing.assert_array_equal(stored.labels, [[0, 0, 1], [1, 0, 0]])
+    np.testing.assert_array_equal(stored.image(1), images[1])
+    assert list(image_source.ImageSource(path).names) == ['a/1.png', 'b/1.png', 'dataset.json']
 
 
 def test_orientation_is_ignored_as_by_the_peers(module_session, tmp_path):

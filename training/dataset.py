@@ -5,10 +5,11 @@ import os
 import tensorflow.compat.v1 as tf
 
 import dnnlib
+from dnnlib.util import num_cores
 from training.data import folders, image_sets, label_files, record_files, record_levels, records
 from training.data.base import Dataset
 from training.data.image_files_dataset import ImageDataset
-from training.data.stream_dataset import StreamDataset, checked_max_images, num_cores
+from training.data.stream_dataset import StreamDataset, checked_max_images
 from training.data.synthetic import SyntheticDataset
 
 __all__ = ['Dataset', 'ImageDataset', 'SyntheticDataset', 'TFRecordDataset', 'load_dataset', 'num_images_in',

@@ -26,7 +26,7 @@ def read(source):
     path = source.file_path(LABELS)
     try:
         content = json.loads(source.read(LABELS))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f'{path}: cannot be read as JSON ({error}); restore the file') from error
     if not isinstance(content, dict):
         raise UserError(f'{path}: expected {{"labels": [["name of an image", class], ...]}}')
@@ -47,11 +47,13 @@ def as_rows(labels, where, num_classes=None):
     """
     try:
         array = np.asarray(labels)
+        if array.ndim == 1 and array.dtype.kind == 'f' and (array % 1 == 0).all():  # 3.0 is class 3, too
+            array = array.astype(np.int64)
         if array.ndim == 1 and array.dtype.kind in 'iu' and array.min() >= 0:
             width = int(array.max()) + 1 if num_classes is None else num_classes
             if width <= array.max() or width > MAX_CLASSES:
-                raise UserError(f'{where}: contains the class {array.max()}; expected less than '
-                                f'{min(width, MAX_CLASSES)}')
+                raise UserError(f'{where}: contains the class {array.max()}; expected one '
+                                f'below {min(width, MAX_CLASSES)}')
             rows = np.zeros([len(array), width], np.float32)
             rows[np.arange(len(array)), array] = 1
             return rows

@@ -4,11 +4,11 @@ import os
 
 import tensorflow.compat.v1 as tf
 
-from dnnlib.util import UserError
+from dnnlib.util import UserError, num_cores
 from training.data import image_sets, label_files
 from training.data.decoding import decode_image
 from training.data.record_stream import Level
-from training.data.stream_dataset import StreamDataset, checked_max_images, num_cores
+from training.data.stream_dataset import StreamDataset, checked_max_images
 
 
 class ImageDataset(StreamDataset):

@@ -90,9 +90,13 @@ def _reopened(path, names):
 
 def _open_zip(path):
     try:
-        return zipfile.ZipFile(path)
+        opened = zipfile.ZipFile(path)
     except _UNREADABLE as error:
         raise UserError(f'{path}: cannot be read as a zip file ({error}); copy it again') from error
+    for info in opened.infolist():  # Some programs for Windows write names with '\\'.
+        info.filename = info.filename.replace('\\', '/')
+        opened.NameToInfo[info.filename] = info
+    return opened
 
 
 def _is_new(folder, seen):

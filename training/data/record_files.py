@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 
+from dnnlib.files import read_at
 from dnnlib.progress import Progress
 from dnnlib.util import UserError
 from training.data import folders, records, sizes
@@ -65,7 +66,7 @@ def walk(path):
         while offset < size:
             starts.append(offset)
             progress.show(offset)
-            head = os.pread(file.fileno(), 8, offset)
+            head = read_at(file, 8, offset)
             offset += (struct.unpack('<Q', head)[0] if len(head) == 8 else size) + records.FRAME_BYTES
     progress.clear()
     if offset != size:

@@ -18,11 +18,6 @@ READ_ERRORS = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.error
                tf.errors.PermissionDeniedError)
 
 
-def num_cores():
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-
-
 def checked_max_images(max_images):
     """Return the largest number of images to use. Raises UserError if that is less than 1. None = all."""
     if max_images is not None and max_images < 1:

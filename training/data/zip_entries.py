@@ -1,6 +1,5 @@
 """Finds the entries of a zip file once, and reads them from several threads at a time."""
 
-import os
 import struct
 import zipfile
 import zlib
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dnnlib.files import read_at
 from dnnlib.util import UserError
 
 _LOCAL_HEADER = struct.Struct('<4s22xHH')      # signature, lengths of the name and of the extra field
@@ -59,7 +59,7 @@ class ZipEntries:
         return content[:num_bytes]
 
     def _part(self, index, num_bytes):
-        return os.pread(self.file.fileno(), int(num_bytes), int(self.offsets[index]))
+        return read_at(self.file, int(num_bytes), int(self.offsets[index]))
 
 
 def _data_offset(opened, info):
@@ -67,7 +67,7 @@ def _data_offset(opened, info):
     if info.flag_bits & _ENCRYPTED or info.compress_type not in _METHODS:
         raise UserError(f'{where} is encrypted or compressed in a way that cannot be read in training; '
                         'expected entries that are stored or deflated')
-    header = os.pread(opened.fp.fileno(), _LOCAL_HEADER.size, info.header_offset)
+    header = read_at(opened.fp, _LOCAL_HEADER.size, info.header_offset)
     signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header.ljust(_LOCAL_HEADER.size))
     if signature != b'PK\3\4':
         raise UserError(f'{where} is damaged in the zip file; copy the file again')

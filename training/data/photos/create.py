@@ -7,12 +7,12 @@ import os
 import numpy as np
 
 from dnnlib.progress import Progress, announced
-from dnnlib.util import UserError
+from dnnlib.util import UserError, num_cores
 from training.data import folders
 from training.data.image_source import LABELS as DATASET_JSON
 from training.data.image_source import ImageSource
 from training.data.photos import advice, decoding, labels, options
-from training.data.photos.pool import Pool, usable_cores
+from training.data.photos.pool import Pool
 from training.data.photos.reasons import DUPLICATE, NO_LABEL, UNREADABLE, Unusable
 from training.data.photos.report import Report
 from training.data.photos.worker import Worker
@@ -131,7 +131,7 @@ def add_images(exporter, results, total, chosen, report):
 def _results(worker, names, jobs):
     """Start processes if they are worth it, and give an iterator over (name, Result) in order."""
     if jobs is None:
-        jobs = usable_cores() if _is_worth_processes(worker.source, names) else 1
+        jobs = num_cores() if _is_worth_processes(worker.source, names) else 1
     jobs = min(jobs, len(names))
     if jobs <= 1:
         yield ((name, worker(name)) for name in names)

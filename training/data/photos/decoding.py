@@ -10,7 +10,14 @@ import warnings
 import PIL.Image
 
 from training.data.image_source import IMAGE_EXTENSIONS
-from training.data.photos.reasons import DAMAGED, NOT_AN_IMAGE, TOO_LARGE, UNREADABLE, Unusable
+from training.data.photos.reasons import (
+    DAMAGED,
+    NOT_AN_IMAGE,
+    OTHER_FORMAT,
+    TOO_LARGE,
+    UNREADABLE,
+    Unusable,
+)
 
 MAX_PIXELS = 178_956_970  # Pillow calls images of more pixels decompression bombs.
 MAX_FILE_BYTES = 1 << 30
@@ -119,8 +126,18 @@ def _unidentified(file, name):
     start = file.read(16)
     if not start:
         return NOT_AN_IMAGE, 'empty file'
-    if start[4:12] in _HEIC_BRANDS:
-        return NOT_AN_IMAGE, 'HEIC, which Pillow cannot read; export it as JPEG'
+    other = 'HEIC' if start[4:12] in _HEIC_BRANDS else _format_of(file)
+    if other is not None:
+        return OTHER_FORMAT, f'{other}; save it as JPEG or PNG'
     if name.lower().endswith(IMAGE_EXTENSIONS):
         return DAMAGED, 'not readable as an image'
     return NOT_AN_IMAGE, ''
+
+
+def _format_of(file):
+    """Return Pillow's name of the format of a file, which may be any that it knows; None for other files."""
+    try:
+        with PIL.Image.open(file) as image:
+            return image.format
+    except Exception:  # as damaged data makes plugins raise anything
+        return None

@@ -24,13 +24,6 @@ MAX_NAMES_IN_TASK = 8       # ... up to so many.
 _state = {}  # in a worker process: 'function' and 'memory'
 
 
-def usable_cores():
-    """Return how many cores this process may use."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 class Pool:
     """Processes that call a function. They start at once, and end with the block of a `with` statement.
 

@@ -1,6 +1,7 @@
 """Why files are left out."""
 
 NOT_AN_IMAGE = 'not an image'
+OTHER_FORMAT = 'an image in a format that is not read'
 DAMAGED = 'damaged'
 UNREADABLE = 'cannot be read'
 TOO_SMALL = 'too small'
