@@ -203,6 +203,20 @@ def test_images_that_are_not_alike_are_refused_with_the_command_to_run(tmp_path,
     refused(image_sets.zipped(tmp_path / 'a', tmp_path / 'a.zip'), f'{match}.*; {COMMAND}.zip$')
 
 
+def test_a_folder_with_an_unreadable_sub_folder_is_refused(tmp_path, monkeypatch):
+    image_sets.write_folder(tmp_path / 'a', images[:2])
+    (tmp_path / 'a' / 'locked').mkdir()
+    scandir = os.scandir
+
+    def fail(path):
+        if str(path).endswith('locked'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, 'scandir', fail)
+    refused(tmp_path / 'a', 'a/locked: the folder cannot be read: Permission denied; change its permissions')
+
+
 def test_zip_files_that_cannot_be_read_in_the_graph_are_refused(tmp_path):
     image_sets.write_folder(tmp_path / 'a', images[:2])
     with zipfile.ZipFile(tmp_path / 'b.zip', 'w', zipfile.ZIP_LZMA) as file:

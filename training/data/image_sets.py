@@ -116,6 +116,9 @@ def stamp(path):
 @functools.lru_cache(maxsize=8)
 def _checked(path, _stamp):
     source = ImageSource(path)
+    for folder, reason in source.unreadable.items():
+        raise UserError(f'{source.file_path(folder)}: the folder cannot be read: {reason}; '
+                        'change its permissions or move it elsewhere')
     names = [name for name in source.names if _extension(name) in EXTENSIONS]
     others = [name for name in source.names if _extension(name) in IMAGE_EXTENSIONS[len(EXTENSIONS):]]
     if others:
