@@ -12,7 +12,7 @@ import dnnlib.tflib as tflib
 from dnnlib.util import UserError
 from tests import image_sets
 from training import dataset
-from training.data import encoding, record_files
+from training.data import encoding, record_files, records
 from training.data.decoding import decode_image
 from training.dataset import TFRecordDataset, load_dataset
 
@@ -23,7 +23,7 @@ IN_ORDER = {'repeat': False, 'shuffle_mb': 0}
 def decoded(images, store):
     """Return images as they are after storing them."""
     parts = [encoding.encoded(image, store) for image in images]
-    return np.stack([record_files._decoded(part[0][1], list(part[0][0]), store) for part in parts])
+    return np.stack([records.decoded(part[0][1]) for part in parts])
 
 
 def levels(images, lod):
@@ -124,7 +124,7 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
 @pytest.mark.parametrize('change, match', [
     (dict(store='webp'), "record 0 is damaged .*the encoding 'webp' is unknown; expected png or jpeg"),
     (dict(data=b'\x89PNG'), 'record 0 is damaged .*the image cannot be decoded'),
-    (dict(shape=[3, 4, 4]), r'record 0 is damaged .*the image is RGB \[3, 8, 8\] instead of')])
+    (dict(shape=[3, 4, 4]), r'record 0 is damaged .*the image has shape \[3, 8, 8\] instead of')])
 def test_a_first_record_that_is_no_image_is_refused(tmp_path, change, match):
     [(shape, data)] = encoding.encoded(image_sets.pixels(1)[0], 'png')
     (tmp_path / 'set').mkdir()
