@@ -45,11 +45,11 @@ def require(parser, args, *names):
 
 
 def place(data_dir, dataset, images=()):
-    """Return the folder of a data set, its name there, and names or paths of other data sets from there.
+    """Return the folder of a data set, its name in it, and a list of other data sets: their names if they are
+    in the same folder, otherwise absolute paths.
 
-    All are names in `data_dir` or absolute paths or, if `data_dir` is None, paths. Of a path an absolute
-    folder is returned, so that a run can be resumed from anywhere, and its data set be moved. Raises
-    UserError.
+    All are given as names in `data_dir` or absolute paths or, if `data_dir` is None, as any paths. The folder
+    of a path is absolute, so that a run can be resumed from any working directory. Raises UserError.
     """
     folder, name = _located('dataset', dataset, data_dir)
     others = [_located('images', each, data_dir) for each in images]

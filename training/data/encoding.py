@@ -9,7 +9,7 @@ from training.data import sizes
 
 STORES = ('raw', 'png', 'jpeg')
 JPEG_QUALITY = 95
-EXACT_DOUBLINGS = 8  # So often, averages of bytes are exact in float32, and sums of integers give the same.
+EXACT_DOUBLINGS = 8  # Averages over so many are exact in float32, and integers give the same values.
 
 
 def encoded(image, store):

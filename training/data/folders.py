@@ -29,7 +29,7 @@ def record_paths(tfrecord_dir):
 
 
 def incomplete_in(folder):
-    """Return the paths of what runs that are going on or were killed have left in a folder."""
+    """Return the paths of subfolders with unfinished data sets, whose runs may have been killed."""
     return sorted(glob.glob(os.path.join(glob.escape(folder), INCOMPLETE + '*')))
 
 

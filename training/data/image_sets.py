@@ -1,6 +1,6 @@
 """Folders and zip files of images that can be trained on as they are. No TensorFlow.
 
-They hold PNG or JPEG files of one size, RGB or grey. stylegan2-ada-pytorch and stylegan3 write such ones.
+They hold PNG or JPEG files of one size, RGB or grey, as stylegan2-ada-pytorch and stylegan3 write them.
 """
 
 import functools
@@ -22,6 +22,7 @@ from training.data.image_source import IMAGE_EXTENSIONS, LABELS, ImageSource, is
 from training.data.zip_entries import ZipEntries
 
 EXTENSIONS = ('.png', '.jpg', '.jpeg')
+OTHER_EXTENSIONS = tuple(set(IMAGE_EXTENSIONS) - set(EXTENSIONS))
 _HEAD_BYTES = 4096  # Nearly always, they tell the size of a JPEG file.
 _PNG_START = b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'
 _PNG_MODES = {0: 'L', 2: 'RGB', 3: 'P', 4: 'LA', 6: 'RGBA'}  # by colour type
@@ -120,7 +121,7 @@ def _checked(path, _stamp):
         raise UserError(f'{source.file_path(folder)}: the folder cannot be read: {reason}; '
                         'change its permissions or move it elsewhere')
     names = [name for name in source.names if _extension(name) in EXTENSIONS]
-    others = [name for name in source.names if _extension(name) in IMAGE_EXTENSIONS[len(EXTENSIONS):]]
+    others = [name for name in source.names if _extension(name) in OTHER_EXTENSIONS]
     if others:
         raise _unsuitable(source, others[0], 'is neither a PNG nor a JPEG file')
     if not names:

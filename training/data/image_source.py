@@ -108,5 +108,4 @@ def _is_new(folder, seen):
 
 
 def _is_hidden(name):
-    parts = name.split('/')
-    return any(part.startswith('.') for part in parts) or parts[0] == '__MACOSX'
+    return name.startswith(('.', '__MACOSX/')) or '/.' in name

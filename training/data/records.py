@@ -22,8 +22,8 @@ FRAME_BYTES = 16  # around each record
 _LENGTH, _CRC = struct.Struct('<Q'), struct.Struct('<I')
 
 # Messages of tensorflow/core/example/example.proto: {message: {field: (number, type, is repeated)}}. The map
-# of features is a list of pairs, which are the same bytes. TensorFlow writes a map in an order that differs
-# from process to process; the order of `packed` is always the published one.
+# of features is declared as a list of pairs, which has the same bytes. TensorFlow writes a map in an order
+# that differs from process to process; the order of `packed` is always the published one.
 _MESSAGES = {
     'BytesList': {'value': (1, 'TYPE_BYTES', True)},
     'Int64List': {'value': (1, 'TYPE_INT64', True)},

@@ -1,4 +1,4 @@
-"""What data sets in files have in common: a stream that can be shuffled, shared, left and continued."""
+"""The base class of data sets in files: streams that are shuffled, shared by workers, and resumed."""
 
 import functools
 import math

@@ -9,16 +9,16 @@ from dnnlib.files import lock_folder
 from dnnlib.util import UserError
 from training.data import folders
 
-_LEAVING = 'earlier'    # Subfolder that earlier files move to; nothing new is in place yet.
-_REPLACED = 'replaced'  # Its name when all of them are there.
+_REMOVING = 'earlier'   # Subfolder to which earlier files move before new ones are in place.
+_REPLACED = 'replaced'  # Its name when all of them have moved.
 
 
 class WorkFolder:
     """A subfolder `path` of `folder` in which files are completed before they replace earlier ones.
 
-    It is locked against other processes that do the same. What a killed process has left is removed; where
-    it was about to replace files, that is completed or undone first. Raises UserError if another process
-    writes to the folder, and OSError.
+    It is locked against other processes that do the same. What a killed process has left is removed; if it
+    was replacing files, that is completed or undone first. Raises UserError if another process writes to the
+    folder, and OSError.
     """
 
     def __init__(self, folder):
@@ -42,20 +42,20 @@ class WorkFolder:
     def move_into_place(self, earlier):
         """Replace the files `earlier`, names in the folder, by all files here.
 
-        The last of the new names in alphabetical order is the first to arrive, and the first of the earlier
-        ones the first to leave. An error brings the earlier files back.
+        Earlier files go in alphabetical order, and new ones come in reverse order. After an error, the
+        earlier files are back.
         """
         names = sorted(os.listdir(self.path), reverse=True)
-        leaving, replaced = (os.path.join(self.path, name) for name in (_LEAVING, _REPLACED))
-        os.mkdir(leaving)
+        removing, replaced = (os.path.join(self.path, name) for name in (_REMOVING, _REPLACED))
+        os.mkdir(removing)
         try:
-            _move(sorted(earlier), self.folder, leaving)
-            os.rename(leaving, replaced)
+            _move(sorted(earlier), self.folder, removing)
+            os.rename(removing, replaced)
             _move(names, self.path, self.folder)
         except BaseException:
             _move([name for name in names if not os.path.exists(os.path.join(self.path, name))],
                   self.folder, self.path)
-            for path in filter(os.path.isdir, (leaving, replaced)):
+            for path in filter(os.path.isdir, (removing, replaced)):
                 _move(sorted(os.listdir(path), reverse=True), path, self.folder)
             raise
 
@@ -73,9 +73,9 @@ class WorkFolder:
 
 def _take_up(path, folder):
     """Remove what a killed process has left, after completing or undoing the replacement it was at."""
-    leaving = os.path.join(path, _LEAVING)
-    if os.path.isdir(leaving):
-        _move(sorted(os.listdir(leaving), reverse=True), leaving, folder)
+    removing = os.path.join(path, _REMOVING)
+    if os.path.isdir(removing):
+        _move(sorted(os.listdir(removing), reverse=True), removing, folder)
     elif os.path.isdir(os.path.join(path, _REPLACED)):
         _move(sorted((name for name in os.listdir(path) if name != _REPLACED), reverse=True), path, folder)
     shutil.rmtree(path)

@@ -4,7 +4,8 @@ import hashlib
 
 from dnnlib.progress import Progress
 
-SMALL = 200_000_000     # Bytes of all files; more are read only when asked for.
+SMALL = 200_000_000     # Bytes of all files; more are read only when asked for,
+FEW = 10_000            # and so are more files.
 MAX_FILES = 16          # With a line each; more have one checksum together.
 BLOCK_BYTES = 1 << 16   # Of a sample.
 NUM_BLOCKS = 64         # Samples of a file.
@@ -15,7 +16,7 @@ def described(files, num_bytes, reads_all):
 
     files: {name: path}. num_bytes: {name: size}. reads_all: read large files completely.
     """
-    is_small = sum(num_bytes.values()) <= SMALL
+    is_small = sum(num_bytes.values()) <= SMALL and len(files) <= FEW
     if len(files) <= MAX_FILES:
         if reads_all or is_small:
             return 'of each file', _lines(files, num_bytes)

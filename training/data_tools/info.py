@@ -17,8 +17,8 @@ LEVEL_IMAGES = 16      # Whose darkest and brightest levels are looked at.
 
 
 def lines(path, reads_all=False):
-    """Yield lines that describe a data set. Raises UserError, after what can be said, if it cannot be trained
-    on.
+    """Yield lines that describe a data set. Raises UserError, after the lines about its files, if it cannot
+    be trained on.
 
     reads_all: read large files completely, for their checksums.
     """

@@ -1,4 +1,4 @@
-"""Lets a function work on many files in several processes, and hands its results over in order.
+"""Calls a function for many files in several processes, and yields its results in order.
 
 The function returns objects with `parts`, a list of (shape, bytes) or None. Megabytes of bytes come through
 shared memory, one slot of it for each task in flight: through a pipe they would take as long as decoding.

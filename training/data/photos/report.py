@@ -1,4 +1,4 @@
-"""What became of the files: lists on the screen, and in a text file beside the data set."""
+"""Lists which files were left out and why: on the screen, and in a text file beside the data set."""
 
 import collections
 
