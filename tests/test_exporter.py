@@ -141,7 +141,7 @@ def test_the_next_run_takes_up_what_a_killed_one_has_left(tmp_path, moves):
     assert len(list(folder.glob('incomplete-*'))) == 1
     with pytest.raises(UserError, match='there are no images to write'):
         write(folder, [])
-    # Until all earlier files have left, they are put back; from then on, the new ones arrive.
+    # Until all earlier files have moved, they are put back; after that, the new ones are put in place.
     assert contents(folder) == (before if moves < 3 else dict.fromkeys(NEW, b'new'))
 
 
@@ -149,6 +149,14 @@ def test_a_folder_with_nothing_complete_is_not_a_data_set(tmp_path):
     killed_run(tmp_path / 'set', 0, NEW)
     with pytest.raises(UserError, match='set: holds only an incomplete data set; wait for'):
         folders.record_paths(str(tmp_path / 'set'))
+
+
+def test_a_folder_of_the_user_with_such_a_name_stays(tmp_path):
+    own = tmp_path / 'set' / 'incomplete-pictures' / 'of the garden.png'
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b'png')
+    write(tmp_path / 'set', PIXELS)
+    assert own.read_bytes() == b'png'
 
 
 def test_a_folder_takes_one_run_at_a_time(tmp_path):

@@ -5,12 +5,13 @@ import os
 import shutil
 import tempfile
 
-from dnnlib.files import lock_folder
+from dnnlib.files import TEMPORARY, lock_folder
 from dnnlib.util import UserError
-from training.data import folders
+from training.data import class_names, folders
 
 _REMOVING = 'earlier'   # Subfolder to which earlier files move before new ones are in place.
 _REPLACED = 'replaced'  # Its name when all of them have moved.
+_SUFFIXES = ('.tfrecords', '.labels', class_names.SUFFIX, '-report.txt')
 
 
 class WorkFolder:
@@ -32,7 +33,7 @@ class WorkFolder:
         self.path = None
         try:
             if self._lock is not None:  # else their owners may be alive
-                for path in folders.incomplete_in(folder):
+                for path in filter(_is_ours, folders.incomplete_in(folder)):
                     _take_up(path, folder)
             self.path = tempfile.mkdtemp(prefix=folders.INCOMPLETE, dir=folder)
         except BaseException:
@@ -69,6 +70,13 @@ class WorkFolder:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _is_ours(path):
+    """Return whether a subfolder holds only what is written here: users may have given one the same name."""
+    return os.path.isdir(path) and not os.path.islink(path) and all(
+        name in (_REMOVING, _REPLACED) or name.startswith(TEMPORARY) or name.endswith(_SUFFIXES)
+        for name in os.listdir(path))
 
 
 def _take_up(path, folder):
