@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -152,6 +153,25 @@ def test_info_shows_the_files_of_what_cannot_be_trained_on(tmp_path, capsys):
     output = capsys.readouterr()
     assert output.out.startswith(f'{folder}: cannot be trained on\n  files         2, ')
     assert len(output.err.splitlines()) == 1 and 'create_from_images' in output.err
+
+
+def make_pipe(path):
+    os.mkfifo(path)
+
+
+def make_broken_link(path):
+    os.symlink('nowhere', path)
+
+
+@pytest.mark.parametrize('make, reason', [
+    (make_pipe, 'is not a regular file; remove it'),
+    (make_broken_link, 'cannot be read (No such file or directory); restore or remove it')])
+def test_info_names_what_only_looks_like_an_image(tmp_path, capsys, make, reason):
+    folder = write_images(tmp_path / 'photos', [random_pixels(8, 8, 3)])
+    make(folder / 'x.png')
+    with pytest.raises(UserError, match=f'x.png: {re.escape(reason)}'):
+        run('info', folder)
+    assert capsys.readouterr().out.startswith(f'{folder}: cannot be trained on\n  files         1, ')
 
 
 def test_display_draws_a_row_for_each_class(data_sets, tmp_path, capsys):

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import os
 import shlex
+import stat
 import struct
 import zipfile
 import zlib
@@ -110,6 +111,8 @@ def stamp(path):
             status = os.stat(file)
         except OSError as error:
             raise UserError(f'{file}: cannot be read ({error.strerror}); restore or remove it') from error
+        if not stat.S_ISREG(status.st_mode):
+            raise UserError(f'{file}: is not a regular file; remove it')
         digest.update(repr((name, status.st_size, status.st_mtime_ns)).encode('utf-8', 'surrogateescape'))
     return digest.hexdigest()
 
