@@ -118,6 +118,14 @@ def test_names_in_zip_files_may_have_backslashes_and_classes_a_decimal_point(tmp
     assert list(image_source.ImageSource(path).names) == ['a/1.png', 'b/1.png', 'dataset.json']
 
 
+def test_threads_share_a_zip_file_on_systems_without_pread(module_session, tmp_path, monkeypatch):
+    monkeypatch.delattr(os, 'pread')
+    image_sets.write_folder(tmp_path / 'a', images)
+    data = load_dataset(tfrecord_dir=image_sets.zipped(tmp_path / 'a', tmp_path / 'a.zip', some_are_deflated),
+                        num_threads=4, **IN_ORDER)
+    np.testing.assert_array_equal(data.get_minibatch_np(NUM_IMAGES)[0], images)
+
+
 def test_orientation_is_ignored_as_by_the_peers(module_session, tmp_path):
     exif = PIL.Image.Exif()
     exif[0x0112] = 6

@@ -176,8 +176,8 @@ def _png_header(head):
 
 def _jpeg_header(head):
     """Return (mode, width, height) of a JPEG file; None for unusual and other files, which Pillow opens."""
-    place = 2
-    while head.startswith(b'\xff\xd8') and place + 10 <= len(head):
+    place = 2 if head.startswith(b'\xff\xd8') else len(head)
+    while place + 10 <= len(head):
         start, marker, length = struct.unpack_from('>BBH', head, place)
         if start != 0xFF or marker == 0xFF:
             return None
