@@ -58,7 +58,7 @@ def write_records(folder, images, store, labels=None):
 
 def _example(shape, data, store):
     feature = {'shape': tf.train.Feature(int64_list=tf.train.Int64List(value=shape)),
-               'data': tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))}
+               'data': tf.train.Feature(bytes_list=tf.train.BytesList(value=[bytes(data)]))}
     if store != 'raw':
         feature['encoding'] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[store.encode()]))
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()

@@ -13,12 +13,12 @@ EXACT_DOUBLINGS = 8  # Averages over so many are exact in float32, and integers 
 
 
 def encoded(image, store):
-    """Encode an image, uint8 [C,H,W] -> list of (shape [C,H,W], bytes).
+    """Encode an image, uint8 [C,H,W] -> list of (shape [C,H,W], bytes or a memoryview of bytes).
 
     'raw': the pixels of every resolution from the full one down to the base. 'png', 'jpeg': one file.
     """
     if store == 'raw':
-        return [(level.shape, level.tobytes()) for level in levels(image)]
+        return [(level.shape, memoryview(np.ascontiguousarray(level)).cast('B')) for level in levels(image)]
     pixels = image[0] if image.shape[0] == 1 else image.transpose(1, 2, 0)  # [3,H,W] -> [H,W,3]
     options = {'png': {'compress_level': 1}, 'jpeg': {'quality': JPEG_QUALITY, 'subsampling': 0}}[store]
     file = io.BytesIO()

@@ -108,7 +108,8 @@ def _work(start, num_bytes, names):
     for result in results:
         for index, (shape, data) in enumerate(result.parts or []):
             if start + len(data) > end:
-                continue  # more than usual: it goes through the pipe
+                result.parts[index] = shape, bytes(data)  # more than usual: it goes through the pipe
+                continue
             _state['memory'][start:start + len(data)] = data
             result.parts[index] = shape, slice(start, start + len(data))
             start += len(data)
