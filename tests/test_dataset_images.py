@@ -178,6 +178,15 @@ def test_images_that_are_not_alike_are_refused_with_the_command_to_run(tmp_path,
     refused(image_sets.zipped(tmp_path / 'a', tmp_path / 'a.zip'), f'{match}.*; {COMMAND}.zip$')
 
 
+@pytest.mark.parametrize('make, match', [
+    (lambda path: path.symlink_to('nowhere'), r'b\.png: cannot be read \(No such file or directory\)'),
+    (os.mkfifo, r'b\.png: is not a regular file')])
+def test_broken_links_and_pipes_are_refused(tmp_path, make, match):
+    image_sets.write_folder(tmp_path / 'set', images[:1])
+    make(tmp_path / 'set' / 'b.png')
+    refused(tmp_path / 'set', f'{match}; create a data set from these images with')
+
+
 def test_zip_files_that_cannot_be_read_in_the_graph_are_refused(tmp_path):
     image_sets.write_folder(tmp_path / 'a', images[:2])
     with zipfile.ZipFile(tmp_path / 'b.zip', 'w', zipfile.ZIP_LZMA) as file:

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import os
 import shlex
+import stat
 import struct
 import zipfile
 import zlib
@@ -98,16 +99,29 @@ def require(path):
 
 
 def stamp(path):
-    """Return a SHA-256 of the names, sizes and times of the files of an image set."""
+    """Return a SHA-256 of the names, sizes and times of the files of an image set.
+
+    Raises UserError for what only looks like a file: broken links, and pipes, which would be waited for.
+    """
     source = ImageSource(path)
     paths = [path] if source.zip is not None else [
         source.file_path(name) for name in source.names if _extension(name) in EXTENSIONS or name == LABELS]
     digest = hashlib.sha256()
     for each in paths:
-        status = os.stat(each)
+        status = _status(source, each)
         name = os.path.relpath(each, os.path.dirname(path))
         digest.update(repr((name, status.st_size, status.st_mtime_ns)).encode('utf-8', 'surrogateescape'))
     return digest.hexdigest()
+
+
+def _status(source, path):
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise UserError(f'{path}: cannot be read ({error.strerror}); {_command(source)}') from error
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError(f'{path}: is not a regular file; {_command(source)}')
+    return status
 
 
 @functools.lru_cache(maxsize=8)
