@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -152,6 +153,22 @@ def test_info_shows_the_files_of_what_cannot_be_trained_on(tmp_path, capsys):
     output = capsys.readouterr()
     assert output.out.startswith(f'{folder}: cannot be trained on\n  files         2, ')
     assert len(output.err.splitlines()) == 1 and 'create_from_images' in output.err
+
+
+def test_info_counts_only_files_whatever_their_names(tmp_path, capsys):
+    folder = write_images(tmp_path / 'photos', [random_pixels(8, 8, 3)] * 2)
+    os.symlink('nowhere', tmp_path / 'photos' / 'lost.png')
+    (tmp_path / 'photos' / os.fsdecode(b'caf\xe9')).write_bytes(b'')
+    os.mkfifo(tmp_path / 'photos' / 'pipe.png')
+    for idx in range(40):
+        (tmp_path / 'photos' / f'{idx}.txt').touch()
+    with pytest.raises(UserError, match='lost.png: cannot be read'):
+        run('info', folder)
+    assert '  files         43, ' in capsys.readouterr().out
+
+
+def test_names_of_classes_are_drawn_in_one_line():
+    assert overview._drawable('a\nb\x1b é\udce9') == 'a b e'
 
 
 def test_display_draws_a_row_for_each_class(data_sets, tmp_path, capsys):

@@ -30,7 +30,7 @@ def read(path):
     try:
         with open(path, encoding='utf-8') as file:
             return checked(json.load(file), path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f'{path}: cannot be read as JSON ({error}); restore the file or delete it') from error
 
 

@@ -26,7 +26,7 @@ def read(source):
     path = source.file_path(LABELS)
     try:
         content = json.loads(source.read(LABELS))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f'{path}: cannot be read as JSON ({error}); restore the file') from error
     if not isinstance(content, dict):
         raise UserError(f'{path}: expected {{"labels": [["name of an image", class], ...]}}')
@@ -55,7 +55,7 @@ def as_rows(labels, where, num_classes=None):
             rows = np.zeros([len(array), width], np.float32)
             rows[np.arange(len(array)), array] = 1
             return rows
-        if array.ndim == 2 and array.dtype.kind in 'fiu' and np.isfinite(array).all():
+        if array.ndim == 2 and array.size and array.dtype.kind in 'fiu' and np.isfinite(array).all():
             return array.astype(np.float32)
     except (TypeError, ValueError):
         pass
