@@ -321,6 +321,9 @@ def test_export_does_not_write_over_its_source_or_a_folder_in_use(data_sets, tmp
         run('export', data_sets['zip'], data_sets['zip'])
     with pytest.raises(UserError, match='is not an empty folder'):
         run('export', data_sets['zip'], data_sets['folder'])
+    for command in ('export', 'extract'):
+        with pytest.raises(UserError, match='new: is inside the data set; choose another place'):
+            run(command, data_sets['folder'], data_sets['folder'] / 'new')
     with pytest.raises(UserError, match='gone/x.zip: cannot be written: No such file'):
         run('export', data_sets['zip'], tmp_path / 'gone' / 'x.zip')
     assert data_sets['zip'].read_bytes() == before
