@@ -49,8 +49,18 @@ def display(tfrecord_dir, output=None, num_images=64, columns=None):
     print(f'Displayed {count} images.')
 
 
+def _require_outside(place, tfrecord_dir):
+    """Raise UserError if a place is a data set or in a folder of images, which would grow by new ones."""
+    place_path, path = os.path.realpath(place), os.path.realpath(tfrecord_dir)
+    if place_path == path:
+        raise UserError(f'{place}: this is the data set itself; choose another place')
+    if place_path.startswith(path + os.sep) and folders.holds_images(path):
+        raise UserError(f'{place}: is inside the data set; choose another place')
+
+
 def extract(tfrecord_dir, output_dir):
     """Write all images as img00000000.png, img00000001.png and so on, in order, to a new folder."""
+    _require_outside(output_dir, tfrecord_dir)
     images = _open(tfrecord_dir)
     print(f'Extracting images to "{output_dir}"')
     archive.extract(images, output_dir)
@@ -81,8 +91,7 @@ def compare(tfrecord_dir_a, tfrecord_dir_b, ignore_labels=0):
 def export(tfrecord_dir, destination, image_format=None, max_images=None):
     """Write a zip file or folder of images and labels that stylegan2-ada-pytorch and stylegan3 train on.
     Images that are stored as files are copied."""
-    if os.path.realpath(tfrecord_dir) == os.path.realpath(destination):
-        raise UserError(f'{destination}: this is the data set itself; choose another place')
+    _require_outside(destination, tfrecord_dir)
     images = _open(tfrecord_dir)
     count = archive.write(images, destination, image_format, max_images)
     print(f'Exported {count} images to "{destination}".')

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import math
 import os
 import re
@@ -11,7 +12,7 @@ import sys
 import requests
 
 from dnnlib.files import NO_SPACE
-from dnnlib.util import UserError
+from dnnlib.util import UserError, printable
 
 MAX_NUMBERS = 1_000_000  # in a range
 _FILE_TROUBLE = (*NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS)  # EPERM: chattr +i
@@ -187,6 +188,8 @@ def run_script(main) -> None:
     """
     if callable(signal.getsignal(signal.SIGINT)):  # the handler of `script_start`
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='backslashreplace')  # names that the terminal cannot show
     try:
         main()
         sys.stdout.flush()
@@ -196,5 +199,5 @@ def run_script(main) -> None:
         line = line_for(error)
         if line is None:
             raise
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)  # names of files can be anything
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 2)

@@ -35,6 +35,12 @@ class UserError(Exception):
     """An error that the user can fix. Scripts print its text, one clear line, without a traceback."""
 
 
+def printable(text: str) -> str:
+    """Return a text, such as a file name, as one line that any terminal can show."""
+    text = text.encode('utf-8', 'backslashreplace').decode()
+    return ''.join(char if char.isprintable() else char.encode('unicode_escape').decode() for char in text)
+
+
 class DownloadError(UserError, OSError):
     """A file could not be downloaded."""
 

@@ -103,6 +103,19 @@ def test_an_error_that_the_user_can_fix_is_one_line(error, status, line, capsys)
     assert capsys.readouterr() == ('', line + '\n')
 
 
+def test_names_in_an_error_cannot_break_its_line(capsys):
+    with pytest.raises(SystemExit):
+        cli.run_script(raising(util.UserError('a\nb\x1b[31m\udce9.png: damaged')))
+    assert capsys.readouterr().err == 'Error: a\\nb\\x1b[31m\\udce9.png: damaged\n'
+
+
+def test_names_that_the_terminal_cannot_show_are_escaped():
+    code = r"from dnnlib import cli; cli.run_script(lambda: print('\u65e5\udce9'))"
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
+                            env=os.environ | {'PYTHONIOENCODING': 'ascii'})
+    assert (result.returncode, result.stdout) == (0, '\\u65e5\\udce9\n'), result.stderr
+
+
 @pytest.mark.parametrize('error', [ValueError('bug'), FileNotFoundError(errno.ENOENT, 'x', 'file')])
 def test_other_errors_pass_through(error):
     with pytest.raises(type(error)):

@@ -174,6 +174,22 @@ def test_info_names_what_only_looks_like_an_image(tmp_path, capsys, make, reason
     assert capsys.readouterr().out.startswith(f'{folder}: cannot be trained on\n  files         1, ')
 
 
+def test_info_counts_only_files_whatever_their_names(tmp_path, capsys):
+    folder = write_images(tmp_path / 'photos', [random_pixels(8, 8, 3)] * 2)
+    os.symlink('nowhere', tmp_path / 'photos' / 'lost.png')
+    (tmp_path / 'photos' / os.fsdecode(b'caf\xe9')).write_bytes(b'')
+    os.mkfifo(tmp_path / 'photos' / 'pipe.png')
+    for idx in range(40):
+        (tmp_path / 'photos' / f'{idx}.txt').touch()
+    with pytest.raises(UserError, match='lost.png: cannot be read'):
+        run('info', folder)
+    assert '  files         43, ' in capsys.readouterr().out
+
+
+def test_names_of_classes_are_drawn_in_one_line():
+    assert overview._drawable('a\nb\x1b é\udce9') == 'a b e'
+
+
 def test_display_draws_a_row_for_each_class(data_sets, tmp_path, capsys):
     run('display', data_sets['zip'], '--output', tmp_path / 'x.png')
     assert capsys.readouterr().out.splitlines()[1:] == [
@@ -324,6 +340,9 @@ def test_export_does_not_write_over_its_source_or_a_folder_in_use(data_sets, tmp
         run('export', data_sets['zip'], data_sets['zip'])
     with pytest.raises(UserError, match='is not an empty folder'):
         run('export', data_sets['zip'], data_sets['folder'])
+    for command in ('export', 'extract'):
+        with pytest.raises(UserError, match='new: is inside the data set; choose another place'):
+            run(command, data_sets['folder'], data_sets['folder'] / 'new')
     with pytest.raises(UserError, match='gone/x.zip: cannot be written: No such file'):
         run('export', data_sets['zip'], tmp_path / 'gone' / 'x.zip')
     assert data_sets['zip'].read_bytes() == before

@@ -180,6 +180,12 @@ def test_an_image_without_a_label_is_named(tmp_path):
     refused(path, 'dataset.json: has no label for more.png', max_label_size='full')
     (tmp_path / 'a' / 'dataset.json').write_text('{')
     refused(path, 'dataset.json: cannot be read as JSON', max_label_size='full')
+    (tmp_path / 'a' / 'dataset.json').write_text('[' * 9999)
+    refused(path, 'dataset.json: cannot be read as JSON', max_label_size='full')
+    (tmp_path / 'a' / 'more.png').unlink()
+    (tmp_path / 'a' / 'dataset.json').write_text(json.dumps(
+        {'labels': [[f'00000/img{idx:08d}.png', []] for idx in range(2)]}))
+    refused(path, 'dataset.json: expected a class, 0 or more, or equally many numbers', max_label_size='full')
 
 
 COMMAND = 'create a data set .*with: python dataset_tool.py create_from_images datasets/a /.*/a'

@@ -25,6 +25,9 @@ class FakeDataset:
         self.present = [idx for idx in range(label_size) if idx not in absent]
         self.num_drawn = 0
 
+    def classes(self):
+        return None
+
     def get_minibatch_np(self, minibatch_size):
         numbers = np.arange(self.num_drawn, self.num_drawn + minibatch_size)
         self.num_drawn += minibatch_size
@@ -156,6 +159,14 @@ def test_an_absent_class_leaves_cells_empty_after_bounded_effort(monkeypatch):
     assert class_map(grid)[:, 0].tolist() == [0, 1, -1, 3]
     assert not grid[1].reshape(4, 7, -1)[2].any()
     assert data.num_drawn == 500
+
+
+def test_a_class_known_to_be_absent_is_not_looked_for():
+    data = FakeDataset(shape=(1, 512, 512), absent=[2])
+    data.classes = lambda: {0, 1, 3}
+    grid = misc.setup_snapshot_image_grid(data, size='4k', layout='row_per_class')
+    assert class_map(grid)[:, 0].tolist() == [0, 1, -1, 3]
+    assert data.num_drawn == 3 * 7
 
 
 def test_layouts_that_cannot_be_are_refused():

@@ -1,6 +1,8 @@
 """Test the labels of create_from_images: from folders, dataset.json and tables."""
 
 import json
+import os
+import zipfile
 
 import numpy as np
 import PIL.Image
@@ -49,6 +51,25 @@ def test_folders_without_a_usable_image_are_no_class(tmp_path, source):
     run('create_from_images', tmp_path / 'set', source, '--labels=folders', '--shuffle=0')
     assert classes_in(tmp_path / 'set', num_classes=2) == [0, 0, 1]
     assert class_names.read(class_names.find(str(tmp_path / 'set'))) == ['cat', 'dog']
+
+
+def test_folders_whose_names_are_not_utf_8_are_classes(tmp_path, source, capsys):
+    (source / 'bird').rename(source / os.fsdecode(b'caf\xe9'))
+    (source / 'dog').rename(source / 'd\nog')
+    run('create_from_images', tmp_path / 'set', source, '--labels=folders')
+    names = class_names.read(class_names.find(str(tmp_path / 'set')))
+    assert names == [os.fsdecode(b'caf\xe9'), 'cat', 'd\nog']
+    assert r'Labels: 3 classes: caf\udce9 (1), cat (2), d\nog (1).' in capsys.readouterr().out
+
+
+def test_names_in_zip_files_may_begin_with_a_dot_or_slash(tmp_path):
+    content = encoded(PIL.Image.new('L', [4, 4]), 'PNG')
+    with zipfile.ZipFile(tmp_path / 'photos.zip', 'w') as file:
+        for name in ('./cat/a.png', '/dog//b.png', './.hidden/c.png', './d.png'):
+            file.writestr(name, content)
+    assert ImageSource(str(tmp_path / 'photos.zip')).names == ['./cat/a.png', './d.png', '/dog//b.png']
+    rows, classes = rows_of(tmp_path / 'photos.zip', 'folders', ['./cat/a.png', '/dog//b.png'])
+    assert (rows, classes) == ([[1, 0], [0, 1]], ['cat', 'dog'])
 
 
 def test_one_folder_around_everything_is_no_class(tmp_path, source):

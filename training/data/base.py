@@ -70,6 +70,10 @@ class Dataset:
             self._random_labels_np_exprs[minibatch_size] = self.get_random_labels_tf(minibatch_size)
         return tflib.run(self._random_labels_np_exprs[minibatch_size])
 
+    def classes(self):
+        """Return the classes that images have, as the set of the largest components of their labels. None =
+        unknown."""
+
     def take_share(self, first, count, total):
         """Restrict the stream to minibatches first ... first + count - 1 of every `total`, for one of several
         workers. Returns False if the data set cannot do that; the worker then skips the others' minibatches.

@@ -30,7 +30,7 @@ def read(path):
     try:
         with open(path, encoding='utf-8') as file:
             return checked(json.load(file), path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f'{path}: cannot be read as JSON ({error}); restore the file or delete it') from error
 
 
@@ -44,9 +44,10 @@ def checked(content, path):
 
 def write(path, names):
     """Write a file with the names of classes."""
-    with atomic_write(path, 'w') as file:
-        json.dump({'classes': list(names)}, file, indent=1, ensure_ascii=False)
-        file.write('\n')
+    text = json.dumps({'classes': list(names)}, indent=1, ensure_ascii=False) + '\n'
+    with atomic_write(path) as file:
+        # What cannot be encoded, from names of folders that are not UTF-8, becomes escapes of JSON.
+        file.write(text.encode('utf-8', 'backslashreplace'))
 
 
 def beside(network_path, num_classes):

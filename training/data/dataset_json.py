@@ -57,7 +57,7 @@ def as_rows(labels, where, num_classes=None):
             rows = np.zeros([len(array), width], np.float32)
             rows[np.arange(len(array)), array] = 1
             return rows
-        if array.ndim == 2 and array.dtype.kind in 'fiu' and np.isfinite(array).all():
+        if array.ndim == 2 and array.size and array.dtype.kind in 'fiu' and np.isfinite(array).all():
             return array.astype(np.float32)
     except (TypeError, ValueError):
         pass

@@ -39,6 +39,8 @@ def require_place(tfrecord_dir):
     if not name:
         raise UserError(f'{tfrecord_dir}: expected a folder whose name can be that of the data set')
     existing = os.path.abspath(tfrecord_dir)
+    if existing.encode('utf-8', 'replace') != os.fsencode(existing):
+        raise UserError(f'{tfrecord_dir}: expected a name in UTF-8, which TensorFlow needs')
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
     if os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK):

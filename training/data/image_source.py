@@ -108,4 +108,5 @@ def _is_new(folder, seen):
 
 
 def _is_hidden(name):
-    return name.startswith(('.', '__MACOSX/')) or '/.' in name
+    parts = [part for part in name.split('/') if part not in ('.', '..')]  # as in './a.png' of zip files
+    return any(part.startswith('.') for part in parts) or parts[0] == '__MACOSX'

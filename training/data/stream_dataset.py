@@ -158,6 +158,9 @@ class StreamDataset(Dataset):
             return np.zeros([minibatch_size, 0], self.label_dtype)
         return self._np_labels[np.random.randint(self._np_labels.shape[0], size=[minibatch_size])]
 
+    def classes(self):
+        return set(np.argmax(self._np_labels, axis=1).tolist())
+
     def describe_error(self, error):
         """Return a UserError that names the image if `error`, a tf.errors.OpError, comes from a damaged file;
         otherwise `error`."""

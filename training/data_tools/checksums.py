@@ -50,7 +50,8 @@ def _sampled_lines(files, num_bytes):
 
 
 def _of_text(lines):
-    return hashlib.sha256(''.join(f'{line}\n' for line in lines).encode()).hexdigest()
+    text = ''.join(f'{line}\n' for line in lines)
+    return hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()  # the bytes of file names
 
 
 def _of_file(path, show=lambda read: None):

@@ -107,7 +107,7 @@ def _file_paths(path):
     if not os.path.isdir(path):
         return {os.path.basename(path): path} if is_zip(path) and os.path.isfile(path) else {}
     files = {name: os.path.join(path, name) for name in ImageSource(path).names}
-    return {name: file for name, file in files.items() if os.path.isfile(file)}  # no pipes, no broken links
+    return {name: file for name, file in files.items() if os.path.isfile(file)}  # no pipes or broken links
 
 
 def _file_lines(files, reads_all):

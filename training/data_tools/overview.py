@@ -82,7 +82,8 @@ def _sheet(rows, columns):
 
 def _drawable(name):
     """Return a name without what the font of Pillow lacks: it has ASCII only, so accents go."""
-    return unicodedata.normalize('NFKD', name).encode('ascii', 'ignore').decode().strip()
+    text = unicodedata.normalize('NFKD', name).encode('ascii', 'ignore').decode()
+    return ' '.join(''.join(char if char.isprintable() else ' ' for char in text).split())
 
 
 def _shortened(name, font):

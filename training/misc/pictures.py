@@ -125,10 +125,13 @@ def _class_grid(training_set, layout, columns, rows):
 def _draw_blocks(training_set, num_blocks, block_images):
     """Draw images until each block holds `block_images` of its class -> [[(image, label), ...], ...].
 
-    Block i takes class i % label_size. Stops after MAX_GRID_DRAWS images: a class may be rare or absent.
+    Block i takes class i % label_size; blocks of classes that no image has stay empty. Stops after
+    MAX_GRID_DRAWS images: a class may be rare.
     """
     blocks = [[] for _ in range(num_blocks)]
-    missing = num_blocks * block_images
+    present = training_set.classes()
+    missing = block_images * sum(
+        present is None or idx % training_set.label_size in present for idx in range(num_blocks))
     for _ in shown(range(MAX_GRID_DRAWS), 'Looking for images of every class', 'images at most'):
         images, labels = training_set.get_minibatch_np(1)
         idx = int(np.argmax(labels[0]))

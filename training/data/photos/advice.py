@@ -1,5 +1,6 @@
 """Looks at the headers of images, and says which flags to give if they cannot be taken as they are."""
 
+import itertools
 import math
 import statistics
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from training.data import sizes
 from training.data.photos import decoding, options
 from training.data.photos.reasons import Unusable
 
-SIDES = (1024, 512, 256, 128, 64, 32, 16, 8, 4)  # to suggest
+MAX_PIXELS = 1 << 20      # of a size to suggest
+MAX_BASE = 8
 ENOUGH = 2 / 3            # share of the images that should be large enough
 ALIKE = 0.1               # difference of proportions, as logarithms, within which images have one shape
 MOST = 0.75               # share of the images that have to have one shape to suggest it
@@ -52,21 +54,23 @@ def suggestion(headers):
     alike = sum(abs(other - shape) < ALIKE for other in proportions)
     if abs(shape) < ALIKE or alike < MOST * len(headers):
         shape = 0
-    for side in SIDES:
-        width, height = _size(side, shape)
+    for width, height in _sizes(shape):
         count = sum(own_width >= width and own_height >= height for own_width, own_height in own_sizes)
-        if count >= ENOUGH * len(headers) or side == SIDES[-1]:
+        if count >= ENOUGH * len(headers):
             break
-    text = f'{side}' if width == height else f'{width}x{height}'
+    text = f'{width}' if width == height else f'{width}x{height}'
     what = 'pixels' if width == height else 'pixels, and most have about these proportions'
     return f'{count} of {len(headers)} images are at least {text} {what}: --resolution={text}{flags}'
 
 
-def _size(side, shape):
-    """Return a (width, height) to train on, the shorter about `side`. shape: log(width / height)."""
-    longer = round(side * math.exp(abs(shape)))
-    width, height = (longer, side) if shape > 0 else (side, longer)
-    return sizes.nearest(width, height)
+def _sizes(shape):
+    """Yield each (width, height) to suggest, the largest first. shape: log(width / height); 0 = squares."""
+    bases = itertools.product(range(sizes.SMALLEST, MAX_BASE + 1), repeat=2)
+    width, height = sizes.SQUARE if shape == 0 else min(
+        bases, key=lambda base: (abs(math.log(base[0] / base[1]) - shape), sum(base)))
+    for doublings in range(MAX_PIXELS.bit_length() // 2, -1, -1):
+        if width * height << 2 * doublings <= MAX_PIXELS:
+            yield width << doublings, height << doublings
 
 
 def _headers(source, names, report):

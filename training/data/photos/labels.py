@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dnnlib.util import UserError
+from dnnlib.util import UserError, printable
 from training.data import dataset_json
 from training.data.image_source import LABELS as DATASET_JSON
 
@@ -58,15 +58,17 @@ def described(rows, class_names):
     """Return in one line what the labels [N,L] are, with the number of images of each named class."""
     if class_names is None:
         return f'Labels: {rows.shape[1]} components.'
-    counts = [f'{name} ({count:.0f})' for name, count in zip(class_names, rows.sum(axis=0), strict=True)]
+    pairs = zip(class_names, rows.sum(axis=0), strict=True)
+    counts = [f'{printable(name)} ({count:.0f})' for name, count in pairs]
     more = f' and {len(counts) - MAX_LISTED} more' if len(counts) > MAX_LISTED else ''
     return f'Labels: {len(counts)} classes: {", ".join(counts[:MAX_LISTED])}{more}.'
 
 
 def _of_folders(source):
-    names = [name for name in source.names if '/' in name and name != DATASET_JSON]
-    root = _root(source.names)
-    folders = {name: name[len(root):].split('/')[0] for name in names if '/' in name[len(root):]}
+    paths = {name: _path(name) for name in source.names if name != DATASET_JSON}
+    root = _root(paths.values())
+    below = {name: path[len(root):] for name, path in paths.items()}
+    folders = {name: path.split('/')[0] for name, path in below.items() if '/' in path}
     if not folders:
         raise UserError(f'--labels={FOLDERS}: {source.path} has no sub-folders; expected one for each class')
     class_names = sorted(set(folders.values()))
@@ -75,11 +77,16 @@ def _of_folders(source):
                   class_names, reason='not in the folder of a class')
 
 
-def _root(names):
-    """Return the folder that holds everything, as in many zip files, if it has sub-folders; '' otherwise."""
+def _path(name):
+    """Return the path that a name in a zip file stands for, such as 'a/b.png' for '/a//b.png'."""
+    return '/'.join(part for part in name.split('/') if part not in ('', '.', '..'))
+
+
+def _root(paths):
+    """Return the folder that holds everything, as in many zip files, if it has sub-folders; else ''."""
     root = ''
     while True:
-        tops = {name[len(root):].partition('/')[::2] for name in names if name != DATASET_JSON}
+        tops = {path[len(root):].partition('/')[::2] for path in paths}
         first = {top for top, _ in tops}
         if len(first) != 1 or not any('/' in rest for _, rest in tops):
             return root

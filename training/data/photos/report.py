@@ -2,7 +2,7 @@
 
 import collections
 
-from dnnlib.util import UserError
+from dnnlib.util import UserError, printable
 
 MAX_LINES_OF_GROUP = 10  # on the screen
 
@@ -77,12 +77,6 @@ class Report:
         for line in self.lines(MAX_LINES_OF_GROUP):
             print(f'  {line}')
         print(f'The whole list: {path}')
-
-
-def printable(text):
-    """Return a file name as text for one line that any terminal can show."""
-    text = text.encode('utf-8', 'backslashreplace').decode()
-    return ''.join(char if char.isprintable() else char.encode('unicode_escape').decode() for char in text)
 
 
 def _line(name, detail):
