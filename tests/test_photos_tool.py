@@ -189,7 +189,8 @@ def headers(*sizes, mode='RGB'):
     (headers(*[(4000, 3000), (3000, 4000), (600, 700)] * 2 + [(300, 300)]),
      '6 of 7 images are at least 512 pixels: --resolution=512'),
     (headers(*[(2000, 3000)] * 9, (600, 700)),
-     '10 of 10 images are at least 512x768 pixels, and most have about these proportions: --resolution=512x768'),
+     '9 of 10 images are at least 512x768 pixels, and most have about these proportions: '
+     '--resolution=512x768'),
     (headers((160, 120)), '1 of 1 images are at least 128x96 pixels, .*: --resolution=128x96'),
     (headers((640, 360), (640, 362)), '2 of 2 images are at least 448x256 pixels, .*: --resolution=448x256'),
     (headers((100, 100), mode='L'), '1 of 1 images are at least 64 pixels: --resolution=64 --channels=1'),
