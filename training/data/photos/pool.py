@@ -6,6 +6,7 @@ shared memory, one slot of it for each task in flight: through a pipe they would
 
 import collections
 import contextlib
+import ctypes
 import itertools
 import multiprocessing
 import multiprocessing.resource_tracker
@@ -20,6 +21,9 @@ from dnnlib.util import UserError
 TASKS_PER_PROCESS = 3       # in flight
 BYTES_OF_TASK = 1 << 20     # Small images share a task, ...
 MAX_NAMES_IN_TASK = 8       # ... up to so many.
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
+_MAX_MMAP_THRESHOLD = 32 << 20                 # bytes
 
 _state = {}  # in a worker process: 'function' and 'memory'
 
@@ -93,7 +97,17 @@ def _interrupts_held():
 def _begin(function, memory):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends the work
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _keep_freed_memory()
     _state.update(function=function, memory=memoryview(memory).cast('B'))
+
+
+def _keep_freed_memory():
+    """Let glibc keep the memory of images for the next ones: giving it back and getting it anew takes a
+    quarter of the time of a worker. Without effect in other C libraries."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, _MAX_MMAP_THRESHOLD)
+        mallopt(_M_TRIM_THRESHOLD, 8 * _MAX_MMAP_THRESHOLD)
 
 
 def _end_with_parent():
