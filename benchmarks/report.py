@@ -138,7 +138,9 @@ def _origin(results):
 
 def _other_machine(results):
     vectors = 'with AVX-512' if 'avx512f' in results['machine']['vector_instructions'] else 'without AVX-512'
-    return '\n\n'.join([f'## Another machine, {vectors}', '\n'.join(_origin(results)), _goals(results, '')])
+    sections = [f'## Another machine, {vectors}', '\n'.join(_origin(results)), _goals(results, ''),
+                *('#' + section for section in (_pipelines(results), _photos(results)) if section)]
+    return '\n\n'.join(section for section in sections if section)
 
 
 def _goals(results, title='## Generation and training'):
