@@ -1,6 +1,7 @@
 """Write folders and zip files of images, and encoded TFRecords, for tests of reading them."""
 
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -62,3 +63,17 @@ def _example(shape, data, store):
     if store != 'raw':
         feature['encoding'] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[store.encode()]))
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def add_locked_folder(folder, monkeypatch):
+    """Add a sub-folder `locked` that cannot be read, for root as well."""
+    path = os.path.join(folder, 'locked')
+    os.mkdir(path)
+    scandir = os.scandir
+
+    def fail(place):
+        if os.fspath(place) == path:
+            raise PermissionError(13, 'Permission denied', path)
+        return scandir(place)
+
+    monkeypatch.setattr(os, 'scandir', fail)

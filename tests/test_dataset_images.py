@@ -219,15 +219,7 @@ def test_images_that_are_not_alike_are_refused_with_the_command_to_run(tmp_path,
 
 def test_a_folder_with_an_unreadable_sub_folder_is_refused(tmp_path, monkeypatch):
     image_sets.write_folder(tmp_path / 'a', images[:2])
-    (tmp_path / 'a' / 'locked').mkdir()
-    scandir = os.scandir
-
-    def fail(path):
-        if str(path).endswith('locked'):
-            raise PermissionError(13, 'Permission denied', str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, 'scandir', fail)
+    image_sets.add_locked_folder(tmp_path / 'a', monkeypatch)
     refused(tmp_path / 'a', 'a/locked: the folder cannot be read: Permission denied; change its permissions')
 
 

@@ -15,7 +15,7 @@ import PIL.Image
 import pytest
 
 from dnnlib.util import UserError
-from tests import awkward_images
+from tests import awkward_images, image_sets
 from tests.awkward_images import SIDE, encoded, picture
 from tests.dataset_files import contents, images_in, records, refused, run, shuffled_order
 from training.data.photos import advice, create, pool
@@ -150,15 +150,7 @@ def test_folders_that_may_not_be_read_are_listed(tmp_path, capsys):
 
 def test_folders_that_cannot_be_read_are_listed(tmp_path, capsys, monkeypatch):
     source = write_numbered(tmp_path / 'photos', 2)
-    (source / 'locked').mkdir()
-    scandir = os.scandir
-
-    def fail(path):
-        if str(path).endswith('locked'):
-            raise PermissionError(13, 'Permission denied', str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, 'scandir', fail)
+    image_sets.add_locked_folder(source, monkeypatch)
     run('create_from_images', tmp_path / 'set', source)
     assert 'locked/: Permission denied' in capsys.readouterr().out
 

@@ -60,9 +60,9 @@ def test_published_flags_give_the_published_settings(data_dir, submitted):
 @pytest.mark.parametrize('words', [
     ['--dataset={folder}/my photos.zip'], ['--data-dir={folder}', '--dataset=my photos.zip'],
     ['--data-dir=elsewhere', '--dataset={folder}/my photos.zip'], ['--dataset=my photos.zip'],
-    ['--dataset=../work/my photos.zip']])
+    ['--dataset=../mine/my photos.zip']])
 def test_a_data_set_may_be_named_by_its_path(tmp_path, submitted, monkeypatch, words):
-    folder = tmp_path / 'work'
+    folder = tmp_path / 'mine'
     (folder / 'elsewhere').mkdir(parents=True)
     monkeypatch.chdir(folder)
     image_sets.zipped(pathlib.Path(image_sets.write_folder(tmp_path / 'a', image_sets.pixels(2))),
