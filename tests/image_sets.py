@@ -67,12 +67,12 @@ def _example(shape, data, store):
 
 def add_locked_folder(folder, monkeypatch):
     """Add a sub-folder `locked` that cannot be read, for root as well."""
-    path = os.path.join(folder, 'locked')
+    path = os.path.join(str(folder), 'locked')
     os.mkdir(path)
     scandir = os.scandir
 
     def fail(place):
-        if os.fspath(place) == path:
+        if place == path:
             raise PermissionError(13, 'Permission denied', path)
         return scandir(place)
 
