@@ -14,7 +14,7 @@ import numpy as np
 
 from dnnlib import cli
 from dnnlib.progress import shown
-from dnnlib.util import UserError
+from dnnlib.util import UserError, printable
 from training.data import folders, image_databases, image_files
 from training.data.photos import create
 from training.data.photos.options import FLAGS, Options
@@ -30,7 +30,7 @@ ESC_KEY = 27
 def info(tfrecord_dir, checksums=0):
     """Print what a data set holds: images, labels, classes and files, and how to train on it."""
     for line in description.lines(tfrecord_dir, reads_all=bool(checksums)):
-        print(line if line.isprintable() else ascii(line)[1:-1])  # names can be anything
+        print(printable(line))  # names can be anything
 
 
 def display(tfrecord_dir, output=None, num_images=64, columns=None):
@@ -269,7 +269,7 @@ COMMANDS = [
     (display, 'datasets/fashion-mnist', {
         'tfrecord_dir': _DATA_SET,
         '--output': {'metavar': 'FILE', 'help': 'write a picture to this file instead of opening a window'},
-        '--num_images': _option(cli.int_at_least(1), 64, 'N', 'number of images in the picture'),
+        '--num_images': _option(cli.int_at_least(1), 64, 'N', 'number of images in the picture; --columns comes first for classes'),
         '--columns': {'type': cli.int_at_least(1), 'metavar': 'N',
                       'help': 'images in a row of the picture (default: as suits their number)'}}),
     (extract, 'datasets/fashion-mnist ~/fashion-mnist-images', {

@@ -12,7 +12,7 @@ import textwrap
 import pretrained_networks
 from dnnlib import cli
 from dnnlib.pickles import inspection
-from dnnlib.util import UserError
+from dnnlib.util import UserError, printable
 from training.data import class_names
 
 EXAMPLES = """examples:
@@ -189,7 +189,7 @@ def main(argv=None):
     except UserError as error:
         raise UserError(f'{args.network}: {error}') from error
     for line in describe(args.network, path, report):
-        print(line if line.isprintable() else ascii(line)[1:-1])  # names can be anything
+        print(printable(line))  # names can be anything
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ import json
 import os
 
 from dnnlib.files import atomic_write
-from dnnlib.util import UserError
+from dnnlib.util import UserError, printable
 
 SUFFIX = '.classes.json'
 IN_RUN_DIR = 'classes.json'
@@ -76,7 +76,7 @@ def keep(names, label_size, run_dir):
 def listed(names):
     """Return names as one line of text; only the first ones of many."""
     more = f', ... ({len(names)} in all)' if len(names) > MAX_LISTED else ''
-    shown = [name if name.isprintable() else ascii(name)[1:-1] for name in names[:MAX_LISTED]]
+    shown = [printable(name) for name in names[:MAX_LISTED]]
     return ', '.join(shown) + more
 
 
