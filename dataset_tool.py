@@ -269,7 +269,8 @@ COMMANDS = [
     (display, 'datasets/fashion-mnist', {
         'tfrecord_dir': _DATA_SET,
         '--output': {'metavar': 'FILE', 'help': 'write a picture to this file instead of opening a window'},
-        '--num_images': _option(cli.int_at_least(1), 64, 'N', 'number of images in the picture; --columns comes first for classes'),
+        '--num_images': _option(cli.int_at_least(1), 64, 'N',
+                                'number of images in the picture; for classes, --columns decides'),
         '--columns': {'type': cli.int_at_least(1), 'metavar': 'N',
                       'help': 'images in a row of the picture (default: as suits their number)'}}),
     (extract, 'datasets/fashion-mnist ~/fashion-mnist-images', {
