@@ -17,7 +17,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[test,tensorboard,lite0]'
+	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[test,tensorboard,lite0,video,explorer,report]'
 	touch $@
 
 # Create data sets, train, generate images and compute metrics with the public scripts.

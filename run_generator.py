@@ -12,6 +12,7 @@ import pretrained_networks
 from dnnlib import cli, faults
 from dnnlib.progress import shown
 from dnnlib.util import UserError
+from latents import commands
 from training.settings import picture_requests
 
 # TensorFlow takes seconds to load: the functions that draw import `generation`, which needs it.
@@ -105,29 +106,9 @@ def make_parser():
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest='command', metavar='COMMAND')
-    generate = commands.add_parser('generate-images', help='generate images from seeds')
-    mix = commands.add_parser('style-mixing-example', help='generate a table of images that share styles')
-    for sub in (generate, mix):
-        cli.add_cache_dir(sub)
-        sub.add_argument('--network', dest='network_pkl', required=True, metavar='PKL',
-                         help='network pickle: a path, a URL or the key of a published one')
-        sub.add_argument('--trust-source', action='store_true',
-                         help='run the source text in the file for networks that are unknown here')
-        sub.add_argument('--truncation-psi', type=float, default=0.5, metavar='PSI',
-                         help='strength of the truncation trick, 1 = off (default: 0.5)')
-        sub.add_argument('--class', dest='class_idx', metavar='NAME|N',
-                         help='class, by name or number, for a network trained with labels (default: none)')
-        sub.add_argument('--result-dir', default='results', type=cli.folder, metavar='DIR',
-                         help='folder of the run directories (default: results)')
-    seeds = dict(type=cli.number_range, metavar='RANGE', required=True)
-    generate.add_argument('--seeds', help="random seeds, such as '1-5' or '1,2,7'", **seeds)
-    generate.add_argument('--grid', type=cli.columns_by_rows, metavar='WxH',
-                          help='also write all images as grid.png, W columns by H rows (default: no grid)')
-    mix.add_argument('--row-seeds', help='seeds of the images whose styles are replaced', **seeds)
-    mix.add_argument('--col-seeds', help='seeds of the images that lend their styles', **seeds)
-    mix.add_argument('--col-styles', type=cli.number_range, metavar='RANGE',
-                     help='layers whose styles come from the column (default: 0-6)')
+    subparsers = parser.add_subparsers(dest='command', metavar='COMMAND')
+    for command in commands.ALL.values():
+        command.add_to(subparsers)
     return parser
 
 
@@ -135,13 +116,16 @@ def main(argv=None):
     """Parse the arguments, check them and submit the run."""
     args = make_parser().parse_args(argv)
     cli.use_cache_dir(args)
-    picture_requests.validate(args)
+    if args.command is None:
+        raise UserError('missing subcommand.  Re-run with --help for usage.')
+    command = commands.ALL[args.command]
+    command.validate(args)
     kwargs = vars(args)
     sc = dnnlib.SubmitConfig()
     sc.local.do_not_copy_source_files = True
     sc.run_dir_root = kwargs.pop('result_dir')
     sc.run_desc = kwargs.pop('command')
-    dnnlib.submit_run(sc, 'run_generator.' + sc.run_desc.replace('-', '_'), **kwargs)
+    dnnlib.submit_run(sc, command.run, **kwargs)
 
 
 if __name__ == '__main__':

@@ -2,44 +2,12 @@
 
 import math
 
-from dnnlib.submission import submit
 from dnnlib.util import UserError, is_url
 from training.data import class_names
 from training.misc import pickles
 
 MAX_PIXELS = 1 << 30  # of a grid: 3 GB in memory
 NO_STYLES = 'this network has no styles to mix'
-
-
-def validate(args):
-    """Raise UserError for arguments that the parser accepts and the script or the network cannot fulfil.
-
-    The name of a class in args.class_idx is replaced by its number.
-    """
-    if args.command is None:
-        raise UserError('missing subcommand.  Re-run with --help for usage.')
-    submit.check_root(args.result_dir)
-    pickles.check_path(args.network_pkl)
-    is_mixing = args.command == 'style-mixing-example'
-    seeds = args.row_seeds + args.col_seeds if is_mixing else args.seeds
-    if not 0 <= min(seeds) <= max(seeds) < 2 ** 32:
-        raise UserError(f'seeds must be from 0 to {2 ** 32 - 1}, not {min(seeds)} to {max(seeds)}')
-    if not math.isfinite(args.truncation_psi):
-        raise UserError(f'--truncation-psi must be a number, not {args.truncation_psi}')
-    grid = None if is_mixing else args.grid
-    if grid is not None and math.prod(grid) < len(seeds):
-        raise UserError(f'--grid={grid[0]}x{grid[1]}: too small for {len(seeds)} images')
-    Gs = pickles.check_generator(args.network_pkl, args.trust_source)
-    args.class_idx = number_of_class(args.class_idx, args.network_pkl, Gs.label_size)
-    if not Gs.is_generator:  # only its own source text knows what it draws
-        return
-    check_class(args.class_idx, Gs.label_size)
-    if is_mixing and not Gs.num_styles:
-        raise UserError(f'{args.network_pkl}: {NO_STYLES}')
-    if is_mixing:
-        check_layers(args.col_styles, Gs.num_styles)
-    elif grid is not None and Gs.image_shape:
-        _check_grid(*grid, Gs.image_shape)
 
 
 def number_of_class(text, network_pkl, label_size):
@@ -98,7 +66,8 @@ def check_layers(col_styles, num_layers):
         raise UserError(f'--col-styles: there is no layer {absent[0]}; this network has 0-{num_layers - 1}')
 
 
-def _check_grid(columns, rows, image_shape):
+def check_grid(columns, rows, image_shape):
+    """Raise UserError for a grid of images [height, width] that is too large for one picture."""
     height, width = rows * image_shape[0], columns * image_shape[1]
     if width * height > MAX_PIXELS:
         raise UserError(f'--grid={columns}x{rows}: a picture of {width} x {height} pixels is too large; '
