@@ -16,7 +16,10 @@ class Loop:
         self._spline = interpolate.CubicSpline(np.arange(len(closed)), closed, bc_type='periodic')
 
     def at(self, times):
-        """Return the curve [N,...] at times [N]: 0 is the first point, 1 the second, K the first again."""
+        """Return the curve [N,...] at times [N], or [...] at one time.
+
+        0 is the first point, 1 the second, K the first again.
+        """
         return self._spline(np.asarray(times) % self.num_points).astype(self._dtype)
 
 

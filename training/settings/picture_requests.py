@@ -59,11 +59,11 @@ def check_class(class_idx, label_size):
         raise UserError(f'--class={class_idx}: this network {known}')
 
 
-def check_layers(col_styles, num_layers):
+def check_layers(layers, num_layers, flag='--col-styles'):
     """Raise UserError for layers that a network with `num_layers` lacks. None = the default layers."""
-    absent = [layer for layer in col_styles or [] if not 0 <= layer < num_layers]
+    absent = [layer for layer in layers or [] if not 0 <= layer < num_layers]
     if absent:
-        raise UserError(f'--col-styles: there is no layer {absent[0]}; this network has 0-{num_layers - 1}')
+        raise UserError(f'{flag}: there is no layer {absent[0]}; this network has 0-{num_layers - 1}')
 
 
 def check_grid(columns, rows, image_shape):
