@@ -17,6 +17,7 @@ from dnnlib.files import NO_SPACE, atomic_write
 from dnnlib.util import UserError
 
 DEFAULT_CRF = 18        # Constant rate factor of H.264: hardly a difference to be seen.
+PRESET = 'veryfast'     # Half the memory of x264's default, in files of about the same size.
 WEBP_QUALITY = 90
 MAX_FPS = {'.mp4': 240, '.webp': 240, '.gif': 50}  # Browsers slow down GIFs with shorter delays than 0.02 s.
 MAX_SIDE = {'.mp4': 16384, '.webp': 16383, '.gif': 65535}
@@ -83,7 +84,7 @@ def _mp4(path, file, fps, crf):
     try:
         # By its name: FFmpeg must read the file again to move the index.
         with av.open(file.name, 'w', format='mp4', options={'movflags': '+faststart'}) as container:
-            stream = container.add_stream('libx264', rate=fps, options={'crf': str(crf)})
+            stream = container.add_stream('libx264', rate=fps, options={'crf': str(crf), 'preset': PRESET})
             stream.pix_fmt = 'yuv420p'  # all that browsers play
             codec = stream.codec_context
             codec.colorspace = codec.color_primaries = codec.color_trc = 1  # BT.709 in the terms of H.264
