@@ -1,13 +1,15 @@
-"""The commands of run_projector.py. Command lines are parsed and checked without TensorFlow, up to features."""
+"""The commands of run_projector.py. Only the checks of data sets and features load TensorFlow."""
 
 import os
 
 from dnnlib import cli
+from dnnlib.submission import run_dirs
 from dnnlib.util import UserError
 from latents import video_files
 from latents.commands.command import Command, check_seeds
 from latents.projection.image_files import ImageFiles
 from training.data import data_flags, folders
+from training.misc import pickles
 
 FEATURES = ('lpips', 'lite0', 'pixels')
 SPACES = ('w', 'w+')
@@ -88,9 +90,10 @@ def _check_data(args, Gs):
     from training import dataset  # loads TensorFlow
     path = os.path.join(args.data_dir, args.dataset_name)
     shape, _ = dataset.shapes_in(path)
-    if Gs.is_generator and Gs.image_shape and shape != [Gs.num_channels, *Gs.image_shape]:
-        raise UserError(f'{args.network_pkl}: generates images {[Gs.num_channels, *Gs.image_shape]}, but those '
-                        f'of the data set are {shape}')
+    own_shape = [Gs.num_channels, *(Gs.image_shape or [])]
+    if Gs.is_generator and Gs.image_shape and shape != own_shape:
+        raise UserError(f'{args.network_pkl}: generates images {own_shape}, but those of the data set are '
+                        f'{shape}')
     if dataset.num_images_in(path) < args.num_images:
         raise UserError(f'--num-images={args.num_images}: the data set has {dataset.num_images_in(path)}')
 
@@ -106,3 +109,13 @@ ALL = {command.name: command for command in (
              _check_real),
     _command('project-images', 'project image files', 'project_images', _add_files, _check_files),
 )}
+
+
+def check_ada(args):
+    """Raise UserError for arguments of projector.py that its parser accepts and that cannot be fulfilled."""
+    run_dirs.check_root(args.outdir)
+    pickles.check_path(args.network_pkl)
+    ImageFiles(args.target_fname)
+    if args.save_video:
+        video_files.check(os.path.join(args.outdir, 'proj.mp4'))
+    check_network(args, pickles.check_generator(args.network_pkl, args.trust_source))

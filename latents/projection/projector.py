@@ -177,7 +177,7 @@ class Projector:
         return dist, float(loss)
 
     def run(self, target_images, **kwargs):
-        """Project images as of `start`, which has these arguments. -> EasyDict of dlatents, noises, images."""
+        """Project images; the arguments are those of `start`. -> EasyDict of dlatents, noises, images."""
         self.start(target_images, **kwargs)
         progress = Progress(self.num_steps, 'steps', title='Projecting')
         while self._cur_step < self.num_steps:
@@ -235,7 +235,8 @@ def _synthesis(Gs, dlatents):
     kwargs = {'num_fp16_res': 0} if 'num_fp16_res' in synthesis.static_kwargs else {}
     num_images = dlatents.shape.as_list()[0]
     if num_images == 1:
-        return shared, tf.cast(synthesis.get_output_for(dlatents, randomize_noise=False, **kwargs), tf.float32)
+        images = synthesis.get_output_for(dlatents, randomize_noise=False, **kwargs)
+        return shared, tf.cast(images, tf.float32)
     own = [tf.Variable(tf.zeros([num_images, *var.shape.as_list()[1:]]), trainable=False, name='noise')
            for var in shared]
     try:

@@ -5,8 +5,7 @@ import contextlib
 import numpy as np
 
 import dnnlib
-from dnnlib.files import atomic_write
-from latents import dlatent_files, video_files
+from latents import dlatent_files, noise_files, video_files
 from training.misc import pictures
 
 FPS = 60                # as in StyleGAN2-ADA
@@ -20,19 +19,13 @@ def save_picture(images, name):
     pictures.save_image_grid(images, path, drange=_RANGE, grid_size=(len(images), 1))
 
 
-def save_noises(path, noises):
-    """Write noise images [1,1,H,W] as noise0, noise1 and so on, coarsest first."""
-    with atomic_write(path) as file:
-        np.savez(file, **{f'noise{idx}': np.float32(noise) for idx, noise in enumerate(noises)})
-
-
 def save(prefix, target, image, dlatents, noises):
     """Write what a projection has found: target and image [C,H,W], dlatents [layers,dlatent_size] and noises
     [1,H,W]."""
     save_picture(np.stack([target, image]), f'{prefix}comparison.png')
     dlatent_files.write(dnnlib.make_run_dir_path(f'{prefix}projected_w.npz'), dlatents[np.newaxis])
-    save_noises(dnnlib.make_run_dir_path(f'{prefix}projected_noises.npz'),
-                [noise[np.newaxis] for noise in noises])
+    noise_files.write(dnnlib.make_run_dir_path(f'{prefix}projected_noises.npz'),
+                      [noise[np.newaxis] for noise in noises])
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ from latents.projection.state_file import FILE
 
 def resume(run_dir):
     """Continue an interrupted run. Raises UserError for any other folder and while the run is active."""
-    missing = [name for name in (FILE, 'submit_config.pkl') if not os.path.isfile(os.path.join(run_dir, name))]
+    missing = [name for name in (FILE, 'submit_config.pkl')
+               if not os.path.isfile(os.path.join(run_dir, name))]
     if missing:
         raise UserError(f'--resume={run_dir}: expected the directory of an interrupted run; there is no '
                         f'{missing[0]}')

@@ -9,7 +9,6 @@ from dnnlib.tflib import random
 from dnnlib.tflib.ops.conv2d import change_layout, spatial_axes
 from dnnlib.tflib.ops.shapes import dims
 
-
 _given = []  # Lists of noise images that the next networks take.
 
 
