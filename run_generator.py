@@ -12,7 +12,7 @@ import pretrained_networks
 from dnnlib import cli, faults
 from dnnlib.progress import shown
 from dnnlib.util import UserError
-from latents import commands
+from latents import commands, from_files
 from training.settings import picture_requests
 
 # TensorFlow takes seconds to load: the functions that draw import `generation`, which needs it.
@@ -44,17 +44,33 @@ def _load(network_pkl, trust_source):
     return pretrained_networks.load_generator(network_pkl, trust_source)
 
 
-@faults.described()
-def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=None, trust_source=False):
-    """Write `seed<NNNN>.png` for every seed and, with `grid` = (columns, rows), all of them as `grid.png`."""
+def _images_of_seeds(Gs, seeds, truncation_psi, class_idx):
+    """Yield (file name, uint8 [1,C,H,W]) of every seed."""
     from training import generation
-    Gs = _load(network_pkl, trust_source)
-    label, images = generation.label_of_class(Gs, class_idx), []
+    label = generation.label_of_class(Gs, class_idx)
     for idx, seed in enumerate(seeds):
         print('Generating image for seed %d (%d/%d) ...' % (seed, idx, len(seeds)))
         latents = generation.inputs_from_seed(Gs, seed)
-        image = generation.images_from_latents(Gs, latents, label, truncation_psi)
-        generation.save_images(image, 'seed%04d.png' % seed)
+        yield 'seed%04d.png' % seed, generation.images_from_latents(Gs, latents, label, truncation_psi)
+
+
+@faults.described()
+def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=None, trust_source=False,
+                    projected_w=None, dlatents=None, noises=None):
+    """Write `seed<NNNN>.png` for every seed, `proj<NN>.png` for every dlatent in the files `projected_w` or
+    `dlatent<NN>.png` for those in `dlatents`, and with `grid` = (columns, rows) all of them as `grid.png`.
+
+    Of seeds, projected_w and dlatents, one is not None. noises: files as of `from_files.images`.
+    """
+    from training import generation
+    Gs = _load(network_pkl, trust_source)
+    if seeds is not None:
+        named_images = _images_of_seeds(Gs, seeds, truncation_psi, class_idx)
+    else:
+        named_images = from_files.images(Gs, projected_w, dlatents, noises)
+    images = []
+    for name, image in named_images:
+        generation.save_images(image, name)
         if grid is not None:
             images.append(image[0])
     if grid is not None:

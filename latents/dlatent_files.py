@@ -38,6 +38,9 @@ def read(path):
 
 def check_fit(path, dlatents, Gs) -> None:
     """Raise UserError unless the dlatents of a file fit a generator, an inspection.Blueprint."""
-    if Gs.is_generator and Gs.num_styles != dlatents.shape[1]:
-        raise UserError(f'{path}: has dlatents of {dlatents.shape[1]} layers, the network has '
-                        f'{Gs.num_styles}; use the network that the file was made with')
+    if not Gs.is_generator:
+        return
+    wanted = [Gs.num_styles, Gs.kwargs.get('dlatent_size', 512)]
+    if wanted != list(dlatents.shape[1:]):
+        raise UserError('{}: has dlatents of {} layers and {} numbers, the network has {} and {}; use the '
+                        'network that the file was made with'.format(path, *dlatents.shape[1:], *wanted))

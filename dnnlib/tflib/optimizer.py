@@ -224,8 +224,11 @@ class Optimizer:
     def reset_optimizer_state(self) -> None:
         """Reset moments and beta powers to their initial values, also for Optimizers that share them."""
         tfutil.assert_tf_initialized()
-        optimizers = [device.optimizer for device in self._devices.values()]
-        tfutil.run([var.initializer for optimizer in optimizers for var in optimizer.variables()])
+        tfutil.run([var.initializer for var in self.variables()])
+
+    def variables(self) -> list:
+        """Return the moments and beta powers on all devices."""
+        return [var for device in self._devices.values() for var in device.optimizer.variables()]
 
     def get_loss_scaling_var(self, device) -> tf.Variable | None:
         """Return the variable with log2 of the loss scaling on a device; None without loss scaling."""

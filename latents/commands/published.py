@@ -4,6 +4,7 @@ import math
 
 from dnnlib import cli
 from dnnlib.util import UserError
+from latents import dlatent_files, from_files, noise_files
 from latents.commands.command import Command, check_has_styles, check_seeds
 from training.settings import picture_requests
 
@@ -11,18 +12,55 @@ _SEEDS = dict(type=cli.number_range, metavar='RANGE', required=True)
 
 
 def _add_generate(parser):
-    parser.add_argument('--seeds', help="random seeds, such as '1-5' or '1,2,7'", **_SEEDS)
+    add = parser.add_mutually_exclusive_group(required=True).add_argument
+    add('--seeds', type=cli.number_range, metavar='RANGE', help="random seeds, such as '1-5' or '1,2,7'")
+    add('--projected-w', type=cli.comma_list, metavar='FILES',
+        help='projected_w.npz of run_projector.py or stylegan2-ada-pytorch, or folders of them')
+    add('--dlatents', type=cli.comma_list, metavar='FILES', help='dlatents.npz of projector.py, or folders')
+    parser.add_argument('--noises', type=cli.comma_list, metavar='FILES',
+                        help='noise of projections, projected_noises.npz or folders: one file for all '
+                             "--projected-w or --dlatents, or one for each (default: the network's own)")
     parser.add_argument('--grid', type=cli.columns_by_rows, metavar='WxH',
                         help='also write all images as grid.png, W columns by H rows (default: no grid)')
 
 
 def _check_generate(args):
-    check_seeds(args.seeds)
-    if args.grid is not None and math.prod(args.grid) < len(args.seeds):
-        raise UserError(f'--grid={args.grid[0]}x{args.grid[1]}: too small for {len(args.seeds)} images')
+    if args.seeds is not None:
+        check_seeds(args.seeds)
+        if args.noises is not None:
+            raise UserError('--noises: a seed has noise of its own; use --projected-w or --dlatents')
+    num_images = _check_files(args) if args.seeds is None else len(args.seeds)
+    if args.grid is not None and math.prod(args.grid) < num_images:
+        raise UserError(f'--grid={args.grid[0]}x{args.grid[1]}: too small for {num_images} images')
+
+
+def _check_files(args):
+    """Replace folders of dlatents and noise by their files. -> number of dlatents in them."""
+    num_images = 0
+    for name, pattern in from_files.PATTERNS.items():
+        if getattr(args, name) is not None:
+            setattr(args, name, _files(name, getattr(args, name), pattern))
+            num_files = len(getattr(args, name))
+            num_images = sum(len(dlatent_files.read(path)) for path in getattr(args, name))
+    if args.noises is not None:
+        args.noises = _files('noises', args.noises, from_files.NOISES)
+        if len(args.noises) not in (1, num_files):
+            raise UserError(f'--noises: has {len(args.noises)} files; expected 1 or {num_files}')
+    return num_images
+
+
+def _files(name, paths, pattern):
+    found = from_files.files_in(paths, pattern)
+    if not found:
+        raise UserError(f'--{name.replace("_", "-")}={",".join(paths)}: there is no file {pattern}')
+    return found
 
 
 def _check_generate_network(args, Gs):
+    for path in args.projected_w or args.dlatents or []:
+        dlatent_files.check_fit(path, dlatent_files.read(path), Gs)
+    for path in args.noises or []:
+        noise_files.check_fit(path, noise_files.read(path), Gs)
     if args.grid is not None and Gs.is_generator and Gs.image_shape:
         picture_requests.check_grid(*args.grid, Gs.image_shape)
 
@@ -45,8 +83,8 @@ def _check_mixing_network(args, Gs):
 
 
 COMMANDS = (
-    Command('generate-images', 'generate images from seeds', 'run_generator.generate_images',
-            _add_generate, _check_generate, _check_generate_network),
+    Command('generate-images', 'generate images from seeds or projected dlatents',
+            'run_generator.generate_images', _add_generate, _check_generate, _check_generate_network),
     Command('style-mixing-example', 'generate a table of images that share styles',
             'run_generator.style_mixing_example', _add_mixing, _check_mixing, _check_mixing_network),
 )

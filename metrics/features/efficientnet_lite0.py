@@ -28,7 +28,7 @@ OUTPUT_SIZES = {'features': 1280, 'probabilities': 1000}
 # Stages of EfficientNet-B0 (Table 1): (number of blocks, stride of the first). Kernel sizes, feature maps and
 # expansions follow from the weights.
 _STAGES = [(1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1)]
-_STRIDES = [stride if index == 0 else 1 for count, stride in _STAGES for index in range(count)]
+_LAST_OF_THEIR_SIZE = [0, 1, 2, 4, 6]  # stages
 _BATCH_NORM_EPSILON = 1e-3
 
 
@@ -51,11 +51,23 @@ class EfficientNetLite0(ConstantNetwork):
         with tf.name_scope(self.name):
             x = preprocess(images)
             data_format = device_layout(x)
-            features = _features(change_layout(x, 'NCHW', data_format), self._layers, data_format)
+            *_, x = _stages(change_layout(x, 'NCHW', data_format), self._layers, data_format)
+            features = _pooled(x, self._layers, data_format)
             if self._output == 'features':
                 return features
             classifier = self._layers['_fc']
             return tf.nn.softmax(tf.matmul(features, classifier.kernel) + classifier.bias)
+
+    def feature_maps(self, images):
+        """Build the convolutions on images [N,C,H,W] with static C, H and W.
+
+        -> list of float32 maps [N,F,H',W'], or [N,H',W',F], at 112, 56, 28, 14 and 7 pixels; axis of F.
+        """
+        with tf.name_scope(self.name):
+            x = preprocess(images)
+            data_format = device_layout(x)
+            maps = _stages(change_layout(x, 'NCHW', data_format), self._layers, data_format)
+            return [maps[index] for index in _LAST_OF_THEIR_SIZE], channel_axis(data_format)
 
 
 def preprocess(images):
@@ -78,11 +90,20 @@ def _resampling(size):
     return np.asarray(identity.resize((size, RESOLUTION), PIL.Image.Resampling.BICUBIC))
 
 
-def _features(x, layers, data_format):
-    """Build the network up to its average pooling. x [N,3,224,224], or NHWC -> [N,1280]."""
+def _stages(x, layers, data_format):
+    """Build the blocks. x [N,3,224,224], or NHWC -> list of the output of each stage."""
     x = tf.nn.relu6(_conv(x, layers['_conv_stem'], data_format, stride=2))
-    for index, stride in enumerate(_STRIDES):
-        x = _block(x, layers, f'_blocks.{index}.', stride, data_format)
+    index, outputs = 0, []
+    for count, first_stride in _STAGES:
+        for stride in [first_stride] + [1] * (count - 1):
+            x = _block(x, layers, f'_blocks.{index}.', stride, data_format)
+            index += 1
+        outputs.append(x)
+    return outputs
+
+
+def _pooled(x, layers, data_format):
+    """Build the last convolution and the average pooling. x [N,320,7,7], or NHWC -> [N,1280]."""
     x = tf.nn.relu6(_conv(x, layers['_conv_head'], data_format))
     return tf.reduce_mean(x, axis=spatial_axes(data_format))
 

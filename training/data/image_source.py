@@ -80,6 +80,13 @@ class ImageSource:
         return _reopened, (self.path, self.names)
 
 
+def source_at(path):
+    """Return the ImageSource of a folder, a zip file or a single file. Raises UserError if it is missing."""
+    if os.path.isfile(path) and not is_zip(path):
+        return _reopened(os.path.dirname(path) or '.', [os.path.basename(path)])
+    return ImageSource(path)
+
+
 def _reopened(path, names):
     source = ImageSource.__new__(ImageSource)
     source.path, source.names = path, names

@@ -26,7 +26,7 @@ def settings_with(run, flags, metric_arg_list, run_desc):
     flags: {name: value} of those that were given. run_desc: function of config, data set and number of
     devices that returns a description. Raises UserError for a flag that contradicts the run.
     """
-    sc = _submit_config(run.run_dir)
+    sc = stored_config(run.run_dir)
     settings = sc.run_func_kwargs
     all_settings = resolved(get_obj_by_name(sc.run_func_name), settings)
     _check_desc(sc, flags, all_settings, run_desc)
@@ -43,7 +43,8 @@ def settings_with(run, flags, metric_arg_list, run_desc):
     return sc
 
 
-def _submit_config(run_dir):
+def stored_config(run_dir):
+    """Return the SubmitConfig that a run directory holds."""
     path = os.path.join(run_dir, 'submit_config.pkl')
     stored = misc.load_pkl(path)
     sc = dnnlib.SubmitConfig()

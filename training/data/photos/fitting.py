@@ -43,7 +43,7 @@ def placement(width, height, recipe):
         inner_width, inner_height = max(round(width * scale), 1), max(round(height * scale), 1)
     if recipe.way == 'center-wide' and part_width < width:
         raise Unusable(OTHER_SHAPE, f'{width}x{height} is wider than {inner_width}x{inner_height}')
-    if part_width < inner_width or part_height < inner_height:
+    if not recipe.enlarge and (part_width < inner_width or part_height < inner_height):
         raise Unusable(TOO_SMALL, f'{width}x{height}, expected at least {inner_width}x{inner_height}')
     left, top = (width - part_width) // 2, (height - part_height) // 2
     return (left, top, left + part_width, top + part_height), (inner_width, inner_height)

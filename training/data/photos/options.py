@@ -44,6 +44,7 @@ class Recipe:
     background: tuple = WHITE        # RGB
     store: str = 'raw'
     as_is: bool = False              # The pixels of the file, which has this size, without any change.
+    enlarge: bool = False            # Otherwise smaller images cannot be used.
 
     @property
     def shape(self):
