@@ -1,5 +1,5 @@
 """The commands of run_generator.py. Command lines are parsed and checked without TensorFlow."""
 
-from latents.commands import published
+from latents.commands import figures, published
 
-ALL = {command.name: command for command in published.COMMANDS}
+ALL = {command.name: command for part in (published, figures) for command in part.COMMANDS}
