@@ -43,9 +43,10 @@ def picture_size(size, seeds):
     return size[0] * 3, size[1] * len(seeds)
 
 
-def compose(painter, seeds, num_samples, crop, psi=1):
+def compose(painter, seeds, num_samples, crop=None, psi=1):
     """Draw the picture: a row for each seed, of an image, four details and the standard deviation."""
     painter.check_noise()
+    crop = settings(painter.size, crop)
     picture = finishing.blank(painter, *picture_size(painter.size, seeds))
     for row, latents in enumerate(painter.latents(seeds)):
         latents = np.repeat(latents[np.newaxis], num_samples, axis=0)
@@ -82,6 +83,6 @@ def draw(network_pkl, seeds, num_samples, crop=None, truncation_psi=1, class_idx
     """Write noise-detail.png."""
     from latents.figures.painter import Painter
     painter = Painter(network_pkl, class_idx, trust_source)
-    picture = compose(painter, seeds, num_samples, settings(painter.size, crop), truncation_psi)
+    picture = compose(painter, seeds, num_samples, crop, truncation_psi)
     texts = legend(painter.size, seeds, num_samples) if has_legend else None
     finishing.finish(picture, 'noise-detail.png', painter, texts, scale)
