@@ -34,6 +34,11 @@ EXAMPLES = """examples:
   # Mix styles
   python run_generator.py style-mixing-example --network=gdrive:networks/stylegan2-ffhq-config-f.pkl \\
     --row-seeds=85,100,75,458,1500 --col-seeds=55,821,1789,293
+
+  # Draw figures of the papers with your own network: one picture each
+  python run_generator.py style-mixing-figure --network=results/00000-run/network-final.pkl \\
+    --src-seeds=1-5 --dst-seeds=6-11
+  python run_generator.py truncation --network=results/00000-run/network-final.pkl --seeds=1,2
 """
 
 DEFAULT_COL_STYLES = 7  # the first layers

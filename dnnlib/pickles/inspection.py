@@ -101,6 +101,11 @@ class Blueprint:
         return 2 * self.resolution.bit_length() - 4 if 'mapping' in self.components else 0
 
     @property
+    def has_noise(self) -> bool:
+        """Whether layers of a generator take noise."""
+        return any(re.search(r'(^|/)noise\d+$', name) for name, _ in self.variables)
+
+    @property
     def source_digest(self) -> str:
         """SHA-256 of the stored source text."""
         return hashlib.sha256(self.state['build_module_src'].encode('utf-8', 'surrogatepass')).hexdigest()

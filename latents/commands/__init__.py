@@ -1,5 +1,5 @@
 """The commands of run_generator.py. Command lines are parsed and checked without TensorFlow."""
 
-from latents.commands import published, video
+from latents.commands import figures, published, video
 
-ALL = {command.name: command for part in (published, video) for command in part.COMMANDS}
+ALL = {command.name: command for command in (*published.COMMANDS, *figures.COMMANDS, *video.COMMANDS)}

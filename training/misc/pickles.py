@@ -14,7 +14,7 @@ from dnnlib.util import UserError, is_url
 from training.data import official_files
 from training.data.official_files import KEY_PREFIXES, OFFICIAL_URLS
 
-_loaded = weakref.WeakKeyDictionary()  # {session: {('triple' or 'Gs', path or URL): networks}}
+_loaded = weakref.WeakKeyDictionary()  # {session: {(kind, path or URL): networks}}
 
 
 def get_path_or_url(path_or_gdrive_path: str) -> str:
@@ -123,22 +123,24 @@ def load_networks(path_or_gdrive_path: str, trust_source: bool = False):
     return cache['triple', key]
 
 
-def load_generator(network_pkl: str, trust_source: bool = False):
+def load_generator(network_pkl: str, trust_source: bool = False, outline: bool = True):
     """Return Gs of the networks (G, D, Gs), or the only network in the file, loaded once per session.
 
-    G and D are not built, and the layers of Gs are built for evaluation only, unless `load_networks` has
-    loaded the file. `trust_source`: as for `load_pkl`. Raises UserError unless Gs returns images.
+    G and D are not built unless `load_networks` has loaded the file, and the layers of Gs are built for
+    evaluation only; with outline=False, they can be listed, too. `trust_source`: as for `load_pkl`. Raises
+    UserError unless Gs returns images.
     """
     cache, key = _cache(network_pkl)
+    kind = 'Gs' if outline else 'whole Gs'
     if ('triple', key) in cache:
         Gs = cache['triple', key][2]
-    elif ('Gs', key) in cache:
-        Gs = cache['Gs', key]
+    elif (kind, key) in cache:
+        Gs = cache[kind, key]
     else:
-        Gs = load_pkl(network_pkl, trust_source, choose=contents.last_of_triple, outline=True)
+        Gs = load_pkl(network_pkl, trust_source, choose=contents.last_of_triple, outline=outline)
         if isinstance(Gs, (tuple, list)) and len(Gs) == 1:
             Gs = Gs[0]
-        Gs = cache['Gs', key] = Gs if _is_network(Gs) else as_triple(Gs, network_pkl)[2]
+        Gs = cache[kind, key] = Gs if _is_network(Gs) else as_triple(Gs, network_pkl)[2]
     if len(Gs.output_shape) != 4 or Gs.output_shape[1] not in (1, 3):
         raise UserError(f'{network_pkl}: Gs returns {Gs.output_shape}, expected images of 1 or 3 channels')
     return Gs

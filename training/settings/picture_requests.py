@@ -8,6 +8,7 @@ from training.misc import pickles
 
 MAX_PIXELS = 1 << 30  # of a grid: 3 GB in memory
 NO_STYLES = 'this network has no styles to mix'
+NO_NOISE = 'this network has no noise'
 
 
 def number_of_class(text, network_pkl, label_size):

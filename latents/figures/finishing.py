@@ -1,0 +1,84 @@
+"""Finishes a picture: enlarges it, draws a legend around it, writes the file."""
+
+import dnnlib
+from dnnlib.files import atomic_write
+from dnnlib.progress import announced
+from latents.figures import layout
+
+_LARGEST, _SMALLEST = 96, 8     # sizes of text in pixels
+_LINE = 1.3                     # height of a line in sizes of text
+
+
+def blank(painter, width, height):
+    """Return a white picture of the mode of a generator's images."""
+    from PIL import Image
+    return Image.new(painter.mode, (width, height), 'white')
+
+
+def enlarged(picture, scale):
+    """Repeat every pixel `scale` times in both directions."""
+    from PIL import Image
+    if scale == 1:
+        return picture
+    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+
+
+def with_legend(picture, legend, scale, tile_height):
+    """Draw a title and the texts of the columns above a picture, and those of the rows on its left.
+
+    The picture has been enlarged by `scale`; the spans of the legend and `tile_height` have not.
+    """
+    from PIL import Image, ImageDraw
+    largest = min(max(tile_height * scale // 10, _SMALLEST), _LARGEST)
+    title_font = _fitting([(legend.title, picture.width)], largest)
+    column_font = _fitting([(f'  {text}  ', length * scale) for text, _, length in legend.columns], largest)
+    num_lines = max((text.count('\n') + 1 for text, *_ in legend.rows), default=1)
+    shortest = min((length * scale for *_, length in legend.rows), default=picture.height)
+    row_font = _fitting([], min(largest, int(shortest / (_LINE * num_lines))))
+    left = _width_of_rows(legend.rows, row_font)
+    below_title = round(2 * title_font.size * _LINE)
+    top = below_title + (round(column_font.size * _LINE) if legend.columns else 0)
+
+    framed = Image.new(picture.mode, (left + picture.width, top + picture.height), 'white')
+    framed.paste(picture, (left, top))
+    draw = ImageDraw.Draw(framed)
+    draw.text((left + picture.width / 2, below_title / 2), legend.title, 'black', title_font, anchor='mm')
+    for text, start, length in legend.columns:
+        x = left + (start + length / 2) * scale
+        draw.text((x, (below_title + top) / 2), text, 'black', column_font, anchor='mm')
+    for text, start, length in legend.rows:
+        y = top + (start + length / 2) * scale
+        draw.multiline_text((left / 2, y), text, 'black', row_font, anchor='mm', align='center')
+    return framed
+
+
+def _width_of_rows(rows, font):
+    widths = [font.getlength(line) for text, *_ in rows for line in text.split('\n')]
+    return round(max(widths) + 2 * font.size) if widths else 0
+
+
+def _fitting(texts, size):
+    """Return Pillow's own font in the largest size, up to `size`, in which texts [(text, room)] fit."""
+    from PIL import ImageFont
+    for smaller in range(size, _SMALLEST, -1):
+        font = ImageFont.load_default(smaller)
+        if all(font.getlength(text) <= room for text, room in texts):
+            return font
+    return ImageFont.load_default(_SMALLEST)
+
+
+def save(picture, path):
+    """Write a picture as PNG."""
+    with announced(f'Saving {picture.width} x {picture.height} pixels...'), atomic_write(path) as file:
+        picture.save(file, format='PNG')
+
+
+def finish(picture, name, painter, legend, scale):
+    """Write a picture to the run directory. `legend`: Legend or None, `scale`: factor or None = automatic."""
+    scale = layout.enlargement(painter.size, scale, legend is not None)
+    picture = enlarged(picture, scale)
+    if legend is not None:
+        picture = with_legend(picture, legend, scale, painter.size[1])
+    path = dnnlib.make_run_dir_path(name)
+    save(picture, path)
+    print(f'Saved {path}: {picture.width} x {picture.height} pixels.')
