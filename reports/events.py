@@ -13,8 +13,8 @@ _CHECKSUM_BYTES = 4             # After the record.
 def scalars(folder, notes):
     """Return {tag: {step: value}} from all event files in a folder.
 
-    A later file continues an earlier one: what the earlier one has from that step on is dropped. A last record
-    that is not complete yet is left out. Damaged files are read up to the damage, and `notes` gets a line.
+    A later file continues an earlier one, of which the steps from there on are dropped. A last record that
+    is not complete yet is left out. Damaged files are read up to the damage, and `notes` gets a line.
     """
     table = {}
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), 'events.out.tfevents.*'))):

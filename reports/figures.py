@@ -63,7 +63,7 @@ def of_metrics(runs):
 
 
 def of_ticks(runs):
-    """Return the Figures of what was recorded in ticks, and the titles of those that would be empty, with why.
+    """Return the Figures of what was recorded in ticks, and a text about each that would show only zeros.
 
     Tags that are not known here have a figure each.
     """

@@ -108,15 +108,18 @@ def _slider(index, run, frames, reals):
     """Return a slider that starts at the last picture. The script has the other ones."""
     name, last = html.escape(run.name), len(frames) - 1
     picture = frames[-1].picture
-    fakes = (f'<figure><img class="fakes" id="fakes{index}" src="{picture.source}" width="{picture.width}" '
-             f'height="{picture.height}" alt="{html.escape(alt(frames[-1].kimg))}">'
-             f'<figcaption id="where{index}">{html.escape(label(frames[-1].kimg))}</figcaption></figure>')
-    real = (f'<figure><img src="{reals.source}" width="{reals.width}" height="{reals.height}" '
-            'alt="Real images of the data set"><figcaption>Real images</figcaption></figure>' if reals else '')
-    controls = (f'<div class="controls"><button type="button" class="play" aria-pressed="false">Play</button>'
-                f'<label for="slider{index}">Progress</label><input type="range" id="slider{index}" min="0" '
-                f'max="{last}" value="{last}" step="1" aria-valuetext="{html.escape(label(frames[-1].kimg))}">'
-                '</div><div class="thumbs" role="group" aria-label="Pictures in order"></div>')
+    fakes = (f'<figure><img class="fakes" src="{picture.source}" width="{picture.width}" '
+             f'height="{picture.height}" alt="{alt(frames[-1].kimg)}">'
+             f'<figcaption>{label(frames[-1].kimg)}</figcaption></figure>')
+    real = ('' if reals is None else
+            f'<figure><img src="{reals.source}" width="{reals.width}" height="{reals.height}" '
+            'alt="Real images of the data set"><figcaption>Real images</figcaption></figure>')
+    controls = ('<div class="controls">'
+                '<button type="button" class="play" aria-pressed="false">Play</button>'
+                f'<label for="slider{index}">Progress</label>'
+                f'<input type="range" id="slider{index}" min="0" max="{last}" value="{last}" step="1" '
+                f'aria-valuetext="{label(frames[-1].kimg)}"></div>'
+                '<div class="thumbs" role="group" aria-label="Pictures in order"></div>')
     return (f'<article class="strip" data-run="{index}"><h3>{name}</h3>\n{controls}\n'
             f'<div class="pair">{fakes}{real}</div></article>')
 
@@ -135,17 +138,18 @@ def figures(kind, content, left_out=()):
     """Return a section with an empty place for each figure; the script draws them."""
     cards = [_card(f'{kind}{index}', figure) for index, figure in enumerate(content)]
     empty = f'No {kind} yet.' if kind == 'metrics' else 'No values yet.'
-    grid = '<div class="grid">\n' + '\n'.join(cards) + '\n</div>' if cards else f'<p class="quiet">{empty}</p>'
-    quiet = f'<p class="quiet">Left out: {html.escape("; ".join(left_out))}.</p>' if left_out else ''
-    return _section(kind.capitalize(), grid + quiet)
+    lines = ['<div class="grid">', *cards, '</div>'] if cards else [f'<p class="quiet">{empty}</p>']
+    if left_out:
+        lines.append(f'<p class="quiet">Left out: {html.escape("; ".join(left_out))}.</p>')
+    return _section(kind.capitalize(), '\n'.join(lines))
 
 
 def _card(key, figure):
-    text = html.escape(figure.text)
-    return (f'<article class="card" id="{key}"><h3>{html.escape(figure.title)}</h3><p class="quiet">{text}</p>'
-            f'<div class="plot" role="img" aria-label="{html.escape(figure.title)}: {text} '
-            'The numbers follow as a table."></div><label class="log"><input type="checkbox"> Logarithmic scale'
-            '</label><details class="numbers"><summary>Numbers</summary></details></article>')
+    name, text = html.escape(figure.title), html.escape(figure.text)
+    return (f'<article class="card" id="{key}"><h3>{name}</h3><p class="quiet">{text}</p>'
+            f'<div class="plot" role="img" aria-label="{name}. {text} The numbers follow as a table."></div>'
+            '<label class="log"><input type="checkbox"> Logarithmic scale</label>'
+            '<details class="numbers"><summary>Numbers</summary></details></article>')
 
 
 def settings(runs):
@@ -153,8 +157,8 @@ def settings(runs):
     parts = []
     if len(runs) > 1:
         rows = run_settings.differences([run.settings for run in runs])
-        parts.append(_table(['Setting', *(run.name for run in runs)], [[name, *texts] for name, texts in rows],
-                            'What differs between the runs') if rows else '<p>All settings are the same.</p>')
+        parts.append(_table(['Setting', *(run.name for run in runs)], rows, 'What differs between the runs')
+                     if rows else '<p>All settings are the same.</p>')
     parts += [_settings_of(run, len(runs) == 1) for run in runs]
     return _section('Settings', '\n'.join(parts))
 

@@ -88,13 +88,16 @@ def _size(path):
 
 def _encode_all(paths, width):
     encoded, faults = {}, {}
-    with concurrent.futures.ThreadPoolExecutor(num_cores()) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(num_cores())
+    try:
         futures = {path: pool.submit(_encode_file, path, width) for path in paths}
         for path, future in shown(futures.items(), 'Pictures for the report', 'pictures'):
             try:
                 encoded[path] = future.result()
             except _TROUBLE as error:
                 faults[path] = str(error).split('\n')[0]
+    finally:
+        pool.shutdown(cancel_futures=True)
     return encoded, faults
 
 

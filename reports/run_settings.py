@@ -101,7 +101,7 @@ def _changes(values, base):
 
 
 def differences(all_settings):
-    """Return (name, [text in each run]) of the settings that are not the same in all runs."""
+    """Return [name, text in each run] of the settings that are not the same in all runs."""
     names = dict.fromkeys(name for settings in all_settings for name in settings.values)
-    rows = [(name, [settings.values.get(name, '') for settings in all_settings]) for name in names]
-    return [(name, texts) for name, texts in rows if len(set(texts)) > 1]
+    rows = [[name, *(settings.values.get(name, '') for settings in all_settings)] for name in names]
+    return [row for row in rows if len(set(row[1:])) > 1]

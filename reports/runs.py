@@ -93,9 +93,11 @@ def read(folder, name):
     notes = []
     scalars = events.scalars(folder, notes)
     ticks, log = tick_lines.read(folder)
-    if not scalars:
-        notes.append('There are no event files: the curves come from the lines in log.txt, which have fewer '
-                     'digits and no losses.' if ticks else 'There are neither event files nor ticks in log.txt.')
+    if not scalars and ticks:
+        notes.append('There are no event files: the curves come from log.txt, which has fewer digits and no '
+                     'losses.')
+    elif not scalars:
+        notes.append('There are neither event files nor ticks in log.txt.')
     _add_newer(ticks, scalars)
     fakes, reals = _pictures(folder)
     if not fakes:
