@@ -84,7 +84,7 @@ def _facts(run):
 def _best(run):
     """Return {metric: best value}: the lowest, or the highest of inception scores, precision and recall."""
     best = {}
-    for name in sorted({result.name for result in run.metrics}):
+    for name in sorted({result.name for result in run.metrics if not result.name.endswith('_std')}):
         results = [result for result in run.metrics if result.name == name and result.value == result.value]
         if results:
             choose = max if name.startswith(('is', 'pr')) else min

@@ -16,7 +16,7 @@ MAX_BYTES = 4_200_000  # Of all pictures of a page, as text.
 MAX_FRAMES = 64        # Of a run.
 WIDTHS = (1600, 1280, 960, 720, 540, 400, 300, 200)  # Few, so that the cache stays useful as a run grows.
 _QUALITY = 75
-_BYTES_PER_PIXEL = 0.2  # Typical, as text; if it turns out more, smaller pictures are tried.
+_BYTES_PER_PIXEL = 0.3  # Typical of small pictures, as text; if it turns out more, smaller ones are tried.
 
 
 @dataclass
@@ -117,7 +117,7 @@ def _encoded(path, _time, _num_bytes, width):
         image = image.convert('L' if image.mode in ('1', 'L', 'I;16') else 'RGB')
     if image.width > width:
         height = max(round(image.height * width / image.width), 1)
-        image = image.resize((width, height), PIL.Image.Resampling.LANCZOS, reducing_gap=2.0)
+        image = image.resize((width, height), PIL.Image.Resampling.LANCZOS, reducing_gap=1.1)
     stream = io.BytesIO()
     image.save(stream, 'WEBP', quality=_QUALITY, method=2)
     text = base64.b64encode(stream.getvalue()).decode()

@@ -15,7 +15,7 @@ _PUBLISHED = {'total_kimg': 'total-kimg', 'D_loss_args.gamma': 'gamma', 'D_loss_
               'mirror_augment': 'mirror-augment', 'metric_arg_list': 'metrics'}
 _FLAGS = {place: name for name, (*_, places) in OWN_FLAGS.items() for place in places} | _PUBLISHED
 _USUAL = {'mirror_augment': 'False'}  # defaults of published flags that no configuration sets
-_DATA = ('data_dir', 'dataset_args.tfrecord_dir', 'after_snapshot')  # every run has its own
+_DATA = ('data_dir', 'dataset_args.tfrecord_dir', 'after_snapshot', 'cpu_grid_seconds')  # every run has its own
 
 
 @dataclass
@@ -95,6 +95,7 @@ def _changes(values, base):
         flag = _FLAGS.get(name, '')
         if usual is None:
             usual = OWN_FLAGS[flag][1] if flag in OWN_FLAGS else 'default'
+            usual = 'default' if usual.startswith('the config') else usual
         if value != usual:
             rows.append((f'--{flag}' if flag else '', name, value, usual))
     return rows

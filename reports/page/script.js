@@ -9,11 +9,11 @@ const compares = data.runs.length > 1;
 
 // Plotly reads names as a little HTML.
 const escaped = text => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
-const shortened = text => text.length > 44 ? `${text.slice(0, 28)}…${text.slice(-14)}` : text;
+const shortened = text => text.length > 40 ? `${text.slice(0, 25)}…${text.slice(-14)}` : text;
 
 function traceName(run, tag, figure) {
   if (!compares) return tag.name;
-  return figure.tags.length > 1 ? `${shortened(run.name)}: ${tag.name}` : shortened(run.name);
+  return figure.tags.length > 1 ? `${tag.name}, ${shortened(run.name)}` : shortened(run.name);
 }
 
 function points(run, tag, figure) {
@@ -48,13 +48,13 @@ function layout(figure, numTraces) {
   const {text, grid, card, font} = colours();
   const axis = {gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true};
   return {
-    height: 300 + (numTraces > 3 ? 18 * numTraces : 0), margin: {l: 8, r: 12, t: 8, b: 8}, paper_bgcolor: card,
+    height: 300 + (compares ? 19 * numTraces : 0), margin: {l: 8, r: 12, t: 8, b: 8}, paper_bgcolor: card,
     plot_bgcolor: card, font: {family: font, size: 12, color: text}, hovermode: 'x unified',
     hoverlabel: {bgcolor: card, font: {color: text}},
     dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom',  // fingers scroll the page
     xaxis: {...axis, type: 'linear', title: {text: 'kimg'}},
     yaxis: {...axis, type: 'linear', rangemode: figure.isMetric ? 'normal' : 'tozero', title: {text: escaped(figure.unit)}},
-    showlegend: numTraces > 1, legend: {orientation: 'h', x: 0, y: -0.25, yanchor: 'top'}};
+    showlegend: numTraces > 1, legend: {orientation: 'h', x: 0, yref: 'container', y: 0, yanchor: 'bottom'}};
 }
 
 function draw(figure) {
@@ -86,7 +86,7 @@ function table(figure, curves) {
   });
   const names = data.runs.flatMap(run => figure.tags
     .filter(tag => (points(run, tag.tag, figure).y || []).length)
-    .map(tag => compares ? `${run.name}: ${tag.name}` : tag.name));
+    .map(tag => compares ? `${tag.name}, ${run.name}` : tag.name));
   row(result.createTHead(), ['kimg', ...names], true);
   const body = result.createTBody();
   for (const x of kimg) {
@@ -139,7 +139,7 @@ class Strip {
     button.type = 'button';
     image.src = frame.source;
     image.alt = frame.label;
-    image.loading = 'lazy';
+    image.decoding = 'async';
     button.append(image);
     button.tabIndex = -1;  // the slider does the same for the keyboard
     button.addEventListener('click', () => this.move(index));
