@@ -16,6 +16,7 @@ from dnnlib.submission.slurm import flags as slurm_flags
 from dnnlib.submission.slurm import target
 from dnnlib.util import EasyDict, UserError, get_obj_by_name
 from metrics.metric_defaults import metric_defaults, require_known
+from reports import report
 from training.data import data_flags
 from training.resuming import found_runs
 from training.settings import flags as run_flags
@@ -56,6 +57,8 @@ def main(argv=None):
     parser = run_flags.make_parser(__doc__, metric_defaults)
     args = parser.parse_args(argv)
     cli.use_cache_dir(args)
+    if args.report:
+        report.require()
     group = workers.from_flags(args.workers, args.worker_index)
     if args.resume is not None:
         run = found_runs.find_run(args.resume, args.result_dir)

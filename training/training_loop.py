@@ -67,7 +67,8 @@ def training_loop(
     state_kimg              = None,     # Thousands of images between training states. None = with snapshots.
     max_skipped_steps       = 100,      # Stop after this many steps in a row without finite gradients.
     worker_timeout          = 300.0,    # Stop if another worker is silent for this many seconds.
-    cpu_grid_seconds        = 5.0):     # Without a GPU, pictures shrink to take no longer. None = never.
+    cpu_grid_seconds        = 5.0,      # Without a GPU, pictures shrink to take no longer. None = never.
+    after_snapshot          = None):    # Name of a function that gets the run directory after each snapshot.
     """Train G and D. Networks, pictures, training states and logs are written to the run directory.
 
     A file `abort.txt` there stops the run at the next tick. SIGINT (Ctrl-C) and SIGTERM stop it after the
@@ -116,7 +117,7 @@ def training_loop(
             reporter = Reporter(
                 trainer, grid, summary_log, metric_base.MetricGroup(metric_arg_list),
                 dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config),
-                image_snapshot_ticks, network_snapshot_ticks, snapshot_kimg, resume_time)
+                image_snapshot_ticks, network_snapshot_ticks, snapshot_kimg, resume_time, after_snapshot)
             variables = state_folder.Variables(graph.state_variables, graph.copies)
             keeper = StateKeeper(trainer, reporter, variables, seed, keep_states, state_kimg)
             if state is not None:
@@ -171,6 +172,9 @@ def _end_tick(trainer, networks, reporter, keeper, interrupted):
         if snapshot_due:
             reporter.evaluate(_save_networks(networks, f'network-snapshot-{kimg}.pkl'))
         reporter.write_summaries()
+        if snapshot_due:
+            reporter.call_after_snapshot()
+        reporter.end_tick()
     trainer.start_tick()
     if snapshot_due:
         keeper.amend()
@@ -185,6 +189,7 @@ def _end_run(trainer, networks, reporter, keeper, interrupted):
         print(f'Stopped. The networks are in {path}; --resume={dnnlib.make_run_dir_path()} continues.')
     else:
         _save_networks(networks, 'network-final.pkl')
+    reporter.call_after_snapshot()
     reporter.summary_log.close()
 
 

@@ -10,6 +10,7 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.progress import announced
 from dnnlib.tflib.autosummary import autosummary, save_summaries
+from dnnlib.util import UserError, printable
 from training import generation, misc
 from training.loop import outlook
 
@@ -79,7 +80,8 @@ class Reporter:
         image_snapshot_ticks,       # Ticks between pictures. None = never.
         network_snapshot_ticks,     # Ticks between pickles, which the metrics evaluate. None = never.
         snapshot_kimg,              # Thousands of images between both, instead of ticks. None = by ticks.
-        resume_time):               # Seconds to add to the reported time.
+        resume_time,                # Seconds to add to the reported time.
+        after_snapshot=None):       # Name of a function of the run directory. None = nothing is called.
         self.trainer = trainer
         self.grid = grid
         self.summary_log = summary_log
@@ -89,6 +91,7 @@ class Reporter:
         self.network_snapshot_ticks = network_snapshot_ticks
         self.snapshot_kimg = snapshot_kimg
         self.resume_time = resume_time
+        self.after_snapshot = after_snapshot
         self.context = dnnlib.RunContext.get()
         self.context.update()
         self.maintenance_time = self.context.get_last_update_interval()
@@ -139,9 +142,23 @@ class Reporter:
         self.metrics.run(network_pkl, run_dir=dnnlib.make_run_dir_path(), **self.metric_args)
 
     def write_summaries(self):
-        """Write the values of this tick for TensorBoard; what follows counts as the next tick."""
+        """Write the values of this tick for TensorBoard."""
         self.metrics.update_autosummaries()
         save_summaries(self.summary_log, self.trainer.cur_nimg)
+
+    def call_after_snapshot(self):
+        """Call the function that was named for it. If it fails, training continues, and a line says why."""
+        if self.after_snapshot is None:
+            return
+        self.summary_log.flush()
+        try:
+            dnnlib.util.call_func_by_name(dnnlib.make_run_dir_path(), func_name=self.after_snapshot)
+        except Exception as error:  # whatever it is, a training of weeks must not end for it
+            reason = str(error) if isinstance(error, UserError) else f'{type(error).__name__}: {error}'
+            print(printable(f'{self.after_snapshot} failed; training continues: {reason}'), flush=True)
+
+    def end_tick(self):
+        """End the time of this tick; what follows counts as the next one."""
         self.context.update(f'{self.trainer.sched.lod:.2f}', cur_epoch=self.trainer.cur_nimg // 1000)
         self.maintenance_time = self.context.get_last_update_interval() - self._tick_time
 

@@ -10,14 +10,14 @@ from dnnlib.util import EasyDict, UserError, get_obj_by_name
 from training import misc
 from training.resuming import state_folder
 from training.resuming.state_keeper import cut_logs
-from training.settings.from_flags import MAY_CHANGE, OWN_FLAGS
+from training.settings.from_flags import MAY_CHANGE, OWN_FLAGS, REPORT
 from training.settings.resolved import resolved
 
-# Published flags and the settings that they change.
-_PUBLISHED = {
+# Flags that are not in OWN_FLAGS and the settings that they change.
+_OTHER_FLAGS = {
     'data-dir': ['data_dir'], 'dataset': ['dataset_args.tfrecord_dir'], 'total-kimg': ['total_kimg'],
     'gamma': ['D_loss_args.gamma', 'D_loss_args.r1_gamma'], 'mirror-augment': ['mirror_augment'],
-    'metrics': ['metric_arg_list']}
+    'metrics': ['metric_arg_list'], 'report': ['after_snapshot']}
 
 
 def settings_with(run, flags, metric_arg_list, run_desc):
@@ -31,8 +31,8 @@ def settings_with(run, flags, metric_arg_list, run_desc):
     all_settings = resolved(get_obj_by_name(sc.run_func_name), settings)
     _check_desc(sc, flags, all_settings, run_desc)
     for name, value in flags.items():
-        places = _PUBLISHED.get(name) or (OWN_FLAGS[name][-1] if name in OWN_FLAGS else [])
-        value = metric_arg_list if name == 'metrics' else value
+        places = _OTHER_FLAGS.get(name) or (OWN_FLAGS[name][-1] if name in OWN_FLAGS else [])
+        value = {'metrics': metric_arg_list, 'report': REPORT if value else None}.get(name, value)
         for place in places:
             there = _at(all_settings, place)
             if name in MAY_CHANGE:

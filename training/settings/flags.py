@@ -75,6 +75,9 @@ def make_parser(description, metrics):
                      'devices; the first one writes all files (default: those in TF_CONFIG)')
     own.add_argument('--worker-index', type=cli.int_at_least(0), metavar='N',
                      help='index of this process in --workers, starting at 0')
+    own.add_argument('--report', nargs='?', const=True, type=cli.boolean, metavar='BOOL',
+                     help='write report.html, a page of curves and pictures, into the run directory at every '
+                     'network snapshot (default: false)')
     for name, (value_type, default, text, _) in OWN_FLAGS.items():
         own.add_argument(f'--{name}', type=value_type, metavar='BOOL' if value_type is cli.boolean else 'X',
                          help=f'{text} (default: {default})')

@@ -83,7 +83,9 @@ OWN_FLAGS = {
 
 # Flags that may change when a run is resumed.
 MAY_CHANGE = ('data-dir', 'total-kimg', 'metrics', 'snapshot-ticks', 'snapshot-kimg', 'keep-states',
-              'state-kimg', 'max-skipped-steps', 'worker-timeout')
+              'state-kimg', 'max-skipped-steps', 'worker-timeout', 'report')
+
+REPORT = 'reports.report.write'  # what --report calls after every snapshot
 
 # Flags without a meaning for a preset.
 NOT_IN = {'progan': ('mapping-layers', 'style-mixing-prob', 'noise')}
@@ -109,6 +111,8 @@ def run_settings(args, num_workers=1):
     })
     if args.total_kimg is not None:
         settings['total_kimg'] = args.total_kimg
+    if args.report:
+        settings['after_snapshot'] = REPORT
     if args.gamma is not None:
         names = [name for name in ('gamma', 'r1_gamma') if name in settings['D_loss_args']]
         if not names:
