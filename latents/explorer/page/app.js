@@ -1,0 +1,423 @@
+// The page: controls change the state, the state is drawn and kept in the address.
+
+import { fill, fillSources } from './layers.js';
+import { Panel } from './panel.js';
+import * as server from './server.js';
+import { FPS, clampSeed, entry, fresh, fromAddress, toAddress, withEntries, className } from './state.js';
+import { Thumbnails } from './thumbnails.js';
+import { Video } from './video.js';
+
+const RECIPE_MS = 250;
+const find = (id) => document.getElementById(id);
+
+let networks;
+let state;
+let panels = [];
+let thumbnails;
+let video;
+let isPlaying = false;
+let loadsInto = 0;
+
+const shown = () => state.networks.filter((index) => index !== null);
+const left = () => networks[state.networks[0]];
+// The network with most layers, which the table of layers shows.
+const tallest = () => shown().map((index) => networks[index])
+  .reduce((a, b) => (b.layers.length > a.layers.length ? b : a));
+
+// Changes the state. keeps: as a step that the browser's Back undoes.
+function change(patch, { keeps = true, isMoving = false } = {}) {
+  Object.assign(state, patch);
+  if (!isMoving) {
+    toAddress(state, keeps);
+    fillControls();
+  }
+  draw(isMoving);
+}
+
+function draw(isMoving = false) {
+  if (state.redraws && state.noises.includes('drawn')) state.noiseSeed = Math.floor(Math.random() * 1e9);
+  const drawn = panels.map((panel, place) => {
+    const index = shown()[place];
+    return panel.request(networks[index], index, state, isMoving);
+  });
+  if (!isMoving) {
+    thumbnails.update(left(), state.networks[0], structuredClone(state));
+    scheduleRecipe();
+  }
+  return Promise.all(drawn);
+}
+
+function report(panel, { text, error, isFull }) {
+  find('error').hidden = !error;
+  find('error').textContent = error ?? '';
+  if (error) find('status').textContent = 'Not drawn.';
+  if (!text) return;
+  const name = panels.length > 1 ? `${panel.caption.textContent}: ` : '';
+  // A screen reader should hear what stays, not every step on the way.
+  if (!isPlaying && (isFull || !find('status').textContent)) find('status').textContent = name + text;
+}
+
+const fail = (message) => {
+  find('error').hidden = false;
+  find('error').textContent = message;
+};
+
+// Panels
+
+function layOutPanels() {
+  const wanted = shown();
+  find('panels').classList.toggle('two', wanted.length > 1);
+  while (panels.length > wanted.length) panels.pop().figure.remove();
+  while (panels.length < wanted.length) {
+    const figure = find('panel-template').content.firstElementChild.cloneNode(true);
+    find('panels').append(figure);
+    const panel = new Panel(['left', 'right'][panels.length], figure, report);
+    figure.querySelector('.save-picture').addEventListener('click', () => savePicture(panel));
+    panels.push(panel);
+  }
+  wanted.forEach((index, place) => {
+    const network = networks[index];
+    panels[place].caption.textContent = shortName(network);
+    panels[place].caption.title = network.file;
+    panels[place].figure.querySelector('.save-picture').ariaLabel =
+      wanted.length > 1 ? `Save PNG of the ${['left', 'right'][place]} picture` : 'Save PNG';
+  });
+}
+
+const shortName = (network) => network.file.split(/[\\/]/).slice(-2).join('/');
+
+async function savePicture(panel) {
+  try {
+    const index = shown()[panels.indexOf(panel)];
+    const isShown = panel.shown?.isFull && !panel.running;
+    const blob = isShown ? panel.shown.blob : await server.draw(index, state, `save-${panel.name}`, 'full');
+    server.downloadBlob(blob, `${pictureName()}.png`);
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
+function pictureName() {
+  const [base] = state.sources;
+  const frame = state.walk ? `-frame${String(state.walk.frame).padStart(4, '0')}` : '';
+  const start = base.file ? base.name.replace(/\.npz$/, '') : `seed${String(base.seed).padStart(4, '0')}`;
+  return `${start}${frame}${tallest().layers.length ? `-psi${Number(state.psi.toFixed(2))}` : ''}`;
+}
+
+// Controls
+
+function fillControls() {
+  layOutPanels();
+  const network = tallest();
+  const hasStyles = network.layers.length > 0;
+  const [base] = state.sources;
+  fillNetworks();
+  find('seed').value = base.file ? '' : base.seed;
+  for (const id of ['seed', 'seed-previous', 'seed-next']) find(id).disabled = Boolean(base.file);
+  note('seed-note', base.file ? `A is ${base.name}: pick a seed to leave it.`
+    : hasStyles ? '' : 'This network has no styles, no truncation and no noise: there is only the seed.');
+  fillClasses();
+  find('truncation-card').hidden = find('layers-card').hidden = find('save-w').hidden = !hasStyles;
+  find('save-noise').hidden = !left().noises;
+  if (hasStyles) fillStyles(network);
+  fillWalk();
+}
+
+function note(id, text) {
+  find(id).hidden = !text;
+  find(id).textContent = text;
+}
+
+function fillNetworks() {
+  find('networks-card').hidden = networks.length < 2;
+  find('network-left').value = state.networks[0];
+  find('network-right').value = state.networks[1] ?? '';
+  const network = left();
+  const kind = network.channels === 1 ? 'grey' : 'RGB';
+  find('summary').textContent = `${shortName(network)} · ${network.width} × ${network.height} ${kind}`;
+}
+
+function fillClasses() {
+  const labelled = shown().map((index) => networks[index]).find((network) => network.classes);
+  find('class-field').hidden = !labelled;
+  if (!labelled) return;
+  if (find('class').dataset.file !== labelled.file) {
+    find('class').dataset.file = labelled.file;
+    find('class').replaceChildren(new Option('None (zeros, not seen in training)', ''),
+      ...Array.from({ length: labelled.classes }, (_, number) => new Option(className(labelled, number), number)));
+  }
+  find('class').value = state.class ?? '';
+}
+
+function fillStyles(network) {
+  find('psi').value = find('psi-number').value = Number(state.psi.toFixed(3));
+  const cutoff = state.cutoff ?? network.cutoff;
+  find('cutoff').max = network.layers.length;
+  find('cutoff').value = cutoff;
+  find('cutoff-text').textContent = cutoffText(cutoff, network);
+  fillSources(find('sources'), state, sourceActions);
+  find('add-source').hidden = state.sources.length > 3;
+  find('unmix').hidden = state.sources.length < 2;
+  fill(find('layers'), state, network, layerActions);
+  const kinds = network.layers.map((_, layer) => entry(state.noises, layer)).slice(0, network.noises);
+  find('drawn-noise').hidden = !kinds.includes('drawn');
+  find('noise-seed').value = state.noiseSeed;
+  find('redraw-always').checked = state.redraws;
+}
+
+function cutoffText(cutoff, network) {
+  if (cutoff >= network.layers.length) return 'all';
+  return cutoff === 0 ? 'none' : `first ${cutoff}`;
+}
+
+function fillWalk() {
+  const { walk } = state;
+  find('walk-path').value = walk?.path ?? '';
+  find('walk-path').disabled = Boolean(state.sources[0].file);
+  find('walk-controls').hidden = !walk;
+  if (!walk) return;
+  find('frame').max = walk.frames - 1;
+  find('walk-seconds').value = walk.frames / FPS;
+  find('stops-field').hidden = walk.path !== 'seeds';
+  find('walk-stops').value = walk.stops;
+  showFrame();
+}
+
+function showFrame() {
+  const { frame, frames } = state.walk;
+  find('frame').value = frame;
+  const text = `${(frame / FPS).toFixed(1)} / ${Math.round(frames / FPS)} s`;
+  find('frame-text').textContent = text;
+  find('frame').setAttribute('aria-valuetext', text);
+}
+
+// Seeds, sources, layers
+
+function setBase(source) {
+  change({ sources: [source, ...state.sources.slice(1)], walk: source.file ? null : state.walk });
+}
+
+const setSeed = (seed) => setBase({ seed: clampSeed(seed) });
+const stepSeed = (step) => setSeed((state.sources[0].seed ?? 0) + step);
+const randomSeed = () => setSeed(Math.floor(Math.random() * 1e6));
+
+function replaceSource(index, source) {
+  if (index === 0) setBase(source);
+  else change({ sources: state.sources.map((old, place) => (place === index ? source : old)) });
+}
+
+const sourceActions = {
+  seed: (index, seed) => replaceSource(index, { seed: clampSeed(seed) }),
+  row: (index, row) => replaceSource(index, { ...state.sources[index], row }),
+  load: (index) => {
+    loadsInto = index;
+    find('file').value = '';
+    find('file').click();
+  },
+  back: (index) => replaceSource(index, { seed: index }),
+  remove: (index) => {
+    const layers = state.layers.map((source) => (source === index ? 0 : source - (source > index)));
+    change({ sources: state.sources.filter((_, place) => place !== index), layers });
+    find('add-source').focus();
+  },
+};
+
+const layerActions = {
+  style: (layers, source) => change({ layers: withEntries(state.layers, tallest().layers.length, layers, source) }),
+  noise: (layers, kind) => change({ noises: withEntries(state.noises, tallest().layers.length, layers, kind) }),
+};
+
+function addSource() {
+  const index = state.sources.length;
+  const seed = clampSeed((state.sources.at(-1).seed ?? 0) + 1);
+  const network = tallest();
+  // A new source shows at once: it takes the coarse layers, or those that are left of them.
+  const range = network.ranges[['coarse', 'middle', 'fine'][(index - 1) % 3]];
+  change({ sources: [...state.sources, { seed }],
+    layers: withEntries(state.layers, network.layers.length, range, index) });
+}
+
+async function loadFile() {
+  const [chosen] = find('file').files;
+  if (!chosen) return;
+  try {
+    const { file, count } = await server.load(chosen);
+    replaceSource(loadsInto, { file, row: 0, count, name: chosen.name });
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
+// The walk
+
+function setWalk(path) {
+  isPlaying = false;
+  showPlaying();
+  const { frames = 8 * FPS, stops = 8 } = state.walk ?? {};
+  change({ walk: path ? { path, frames, stops, frame: 0 } : null });
+}
+
+function showPlaying() {
+  find('play').textContent = isPlaying ? 'Pause' : 'Play';
+}
+
+async function play() {
+  if (!state.walk) return;
+  isPlaying = !isPlaying;
+  showPlaying();
+  if (!isPlaying) return;
+  find('status').textContent = 'Playing.';
+  const began = performance.now();
+  const first = state.walk.frame;
+  while (isPlaying && state.walk) {
+    state.walk.frame = (first + Math.round((performance.now() - began) * FPS / 1000)) % state.walk.frames;
+    showFrame();
+    const tick = new Promise((resolve) => { setTimeout(resolve, 1000 / FPS); });
+    await Promise.all([draw(true), tick]);
+  }
+  if (state.walk) change({}, { keeps: false });
+}
+
+function resizeWalk() {
+  const frames = Math.round(Math.min(Math.max(Number(find('walk-seconds').value) || 1, 1), 120) * FPS);
+  const stops = Math.min(Math.max(Math.round(find('walk-stops').value) || 2, 2), 100);
+  change({ walk: { ...state.walk, frames, stops, frame: Math.min(state.walk.frame, frames - 1) } });
+}
+
+// The same picture again
+
+let recipeTimer;
+function scheduleRecipe() {
+  clearTimeout(recipeTimer);
+  recipeTimer = setTimeout(async () => {
+    try {
+      const { command, note: text } = await server.recipe(state.networks[0], state);
+      find('command').hidden = find('copy-command').hidden = !command;
+      find('command').textContent = command ?? '';
+      find('command-note').textContent = text;
+    } catch { /* the picture tells why */ }
+  }, RECIPE_MS);
+}
+
+async function copyCommand() {
+  try {
+    await navigator.clipboard.writeText(find('command').textContent);
+    find('status').textContent = 'The command is copied.';
+  } catch {
+    getSelection().selectAllChildren(find('command'));
+    find('status').textContent = 'The command is selected: copy it with Ctrl+C.';
+  }
+}
+
+async function save(path, name) {
+  try {
+    server.downloadBlob(await server.file(path, state.networks[0], state), name);
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
+// Events
+
+function onSlide(id, patch) {
+  find(id).addEventListener('input', () => change(patch(), { isMoving: true }));
+  find(id).addEventListener('change', () => change(patch()));
+}
+
+function addEvents() {
+  const onClick = (id, action) => find(id).addEventListener('click', () => action());
+  const onChange = (id, action) => find(id).addEventListener('change', () => action(find(id).value));
+  find('controls').addEventListener('submit', (event) => event.preventDefault());
+  onChange('network-left', (value) => change({ networks: [Number(value), state.networks[1]] }));
+  onChange('network-right', (value) => change({ networks: [state.networks[0], value === '' ? null : Number(value)] }));
+  onChange('seed', setSeed);
+  onClick('seed-previous', () => stepSeed(-1));
+  onClick('seed-next', () => stepSeed(1));
+  onClick('seed-random', randomSeed);
+  onChange('class', (value) => change({ class: value === '' ? null : Number(value) }));
+  onSlide('psi', () => {
+    find('psi-number').value = find('psi').value;
+    return { psi: Number(find('psi').value) };
+  });
+  onChange('psi-number', (value) => change({ psi: Math.min(Math.max(Number(value) || 0, -10), 10) }));
+  onSlide('cutoff', () => {
+    const cutoff = Number(find('cutoff').value);
+    find('cutoff-text').textContent = cutoffText(cutoff, tallest());
+    return { cutoff: cutoff === tallest().cutoff ? null : cutoff };
+  });
+  onChange('walk-path', setWalk);
+  onSlide('frame', () => {
+    isPlaying = false;
+    showPlaying();
+    state.walk.frame = Number(find('frame').value);
+    showFrame();
+    return {};
+  });
+  onChange('walk-seconds', resizeWalk);
+  onChange('walk-stops', resizeWalk);
+  onClick('play', play);
+  onClick('save-video', () => video.start(state.networks[0], state));
+  onClick('add-source', addSource);
+  onClick('unmix', () => change({ sources: state.sources.slice(0, 1), layers: [0] }));
+  onChange('file', loadFile);
+  onChange('noise-seed', (value) => change({ noiseSeed: clampSeed(value) }));
+  onClick('redraw', () => change({ noiseSeed: Math.floor(Math.random() * 1e9) }));
+  find('redraw-always').addEventListener('change', () => change({ redraws: find('redraw-always').checked }));
+  onClick('copy-command', copyCommand);
+  onClick('save-w', () => save('/projected_w.npz', 'projected_w.npz'));
+  onClick('save-noise', () => save('/projected_noises.npz', 'projected_noises.npz'));
+  onClick('seeds-back', () => thumbnails.turn(-1));
+  onClick('seeds-on', () => thumbnails.turn(1));
+  onClick('seeds-here', () => thumbnails.go(state.sources[0].seed ?? 0));
+  addEventListener('popstate', () => {
+    state = fromAddress(networks.length);
+    fillControls();
+    draw();
+  });
+  addEventListener('keydown', onKey);
+}
+
+const KEYS = {
+  ArrowLeft: () => stepSeed(-1),
+  ArrowRight: () => stepSeed(1),
+  r: randomSeed,
+  '[': () => change({ psi: Math.max(Number((state.psi - 0.05).toFixed(3)), -10) }),
+  ']': () => change({ psi: Math.min(Number((state.psi + 0.05).toFixed(3)), 10) }),
+  p: play,
+  s: () => savePicture(panels[0]),
+  c: copyCommand,
+};
+
+function onKey(event) {
+  const isTyping = event.target.closest('input:not([type="checkbox"]), select, textarea');
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !find('shortcuts').checked) return;
+  const action = KEYS[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+function listNetworks() {
+  const options = () => networks.map((network, index) => new Option(shortName(network), index));
+  find('network-left').replaceChildren(...options());
+  find('network-right').replaceChildren(new Option('None', ''), ...options());
+}
+
+async function start() {
+  history.replaceState(null, '', `/${location.hash}`); // without the token
+  ({ networks } = await server.about());
+  state = location.hash ? fromAddress(networks.length) : fresh();
+  if (!location.hash) {
+    if (networks[0].classes) state.class = 0;
+    if (networks.length > 1) state.networks = [0, 1];
+  }
+  thumbnails = new Thumbnails(find('thumbnails'), setSeed);
+  video = new Video(find, fail);
+  listNetworks();
+  addEvents();
+  fillControls();
+  thumbnails.first = (state.sources[0].seed ?? 0) - ((state.sources[0].seed ?? 0) % 12);
+  await draw();
+}
+
+start().catch((error) => fail(error.message));

@@ -1,0 +1,68 @@
+// Talks to the server. Errors carry one line for the page.
+
+export const client = Math.random().toString(36).slice(2);
+
+export class Superseded extends Error {}
+
+async function post(path, body, signal) {
+  let answer;
+  try {
+    answer = await fetch(path, { method: 'POST', body, signal });
+  } catch (error) {
+    if (error.name === 'AbortError') throw new Superseded();
+    throw new Error('The explorer does not answer. Is explorer.py still running?');
+  }
+  if (answer.ok) return answer;
+  if (answer.status === 409) throw new Superseded();
+  const text = await answer.text();
+  let line = text;
+  try {
+    line = JSON.parse(text).error;
+  } catch { /* 403 comes as plain text */ }
+  throw new Error(line);
+}
+
+const wish = (network, state, more = {}) => JSON.stringify({ network, state, ...more });
+
+export async function about() {
+  const answer = await fetch('/about');
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.json();
+}
+
+export async function draw(network, state, panel, quality, signal) {
+  const answer = await post('/draw', wish(network, state, { client, panel, quality }), signal);
+  return answer.blob();
+}
+
+export const recipe = async (network, state) => (await post('/recipe', wish(network, state))).json();
+
+export async function file(path, network, state) {
+  return (await post(path, wish(network, state))).blob();
+}
+
+export async function load(chosen) {
+  return (await post(`/files?name=${encodeURIComponent(chosen.name)}`, chosen)).json();
+}
+
+export const startVideo = async (network, state) => (await post('/videos', wish(network, state))).json();
+export const cancelVideo = (number) => post(`/videos/${number}/cancel`);
+
+export async function videoProgress(number) {
+  const answer = await fetch(`/videos/${number}`);
+  if (!answer.ok) throw new Error('The video is gone.');
+  return answer.json();
+}
+
+export function download(url, name) {
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+}
+
+export function downloadBlob(blob, name) {
+  const url = URL.createObjectURL(blob);
+  download(url, name);
+  setTimeout(() => URL.revokeObjectURL(url), 60000);
+}

@@ -1,0 +1,98 @@
+"""The command line that makes a picture again, where there is one."""
+
+import shlex
+
+from latents.explorer.state import NOISE_OF_SEED, STORED
+
+W_FILE, NOISE_FILE = 'projected_w.npz', 'projected_noises.npz'
+
+
+def recipe(studio, state):
+    """Return what the page tells about a state: {'command': str or None, 'note': str, 'files': names of files
+    to save first}."""
+    if not studio.has_styles:
+        return _without_styles(studio, state)
+    if _is_plain(studio, state):
+        return _answer(_generate(studio, state), f'Writes seed{state.base.seed:04d}.png.')
+    mixing = _mixing(studio, state)
+    if mixing is not None:
+        row, col = (source.seed for source in state.sources)
+        return _answer(mixing, f'Writes {row}-{col}.png, and the pictures of both seeds.')
+    return _from_files(studio, state)
+
+
+def _answer(command, note, files=()):
+    return {'command': None if command is None else shlex.join(command), 'note': note, 'files': list(files)}
+
+
+def _start(studio, command):
+    return ['python', 'run_generator.py', command, f'--network={studio.network_pkl}']
+
+
+def _class(studio, state):
+    if state.class_idx is None:
+        return []
+    names = studio.class_names
+    # A name that is a number may stand for another class.
+    return [f'--class={names[state.class_idx] if names else state.class_idx}']
+
+
+def _generate(studio, state):
+    return [*_start(studio, 'generate-images'), f'--seeds={state.base.seed}',
+            f'--truncation-psi={state.psi:g}', *_class(studio, state)]
+
+
+def _origins(studio, state):
+    """Return where the noise of the layers comes from."""
+    return {state.noise_of(layer)[0] for layer in range(len(studio.noise.shapes))}
+
+
+def _used(studio, state):
+    """Return the indices of the sources that the layers use."""
+    return {state.source_of(layer) for layer in range(studio.num_layers)}
+
+
+def _truncates(studio, state, cutoff):
+    """Return whether truncation by a command that has this cutoff is that of the state."""
+    chosen = studio.cutoff if state.cutoff is None else min(state.cutoff, studio.num_layers)
+    return state.psi == 1 or chosen == cutoff
+
+
+def _is_plain(studio, state):
+    """Return whether a state is what `generate-images` draws from a seed."""
+    return (_used(studio, state) == {0} and state.base.seed is not None and state.walk is None
+            and _truncates(studio, state, studio.cutoff) and _origins(studio, state) <= {NOISE_OF_SEED})
+
+
+def _mixing(studio, state):
+    """Return the command that mixes two seeds; None if it draws another picture."""
+    if len(state.sources) != 2 or state.walk is not None or any(s.seed is None for s in state.sources):
+        return None
+    if not _truncates(studio, state, studio.num_layers) or not _origins(studio, state) <= {STORED}:
+        return None
+    layers = [layer for layer in range(studio.num_layers) if state.source_of(layer) == 1]
+    if not layers:
+        return None
+    row, col = (source.seed for source in state.sources)
+    return [*_start(studio, 'style-mixing-example'), f'--row-seeds={row}', f'--col-seeds={col}',
+            f'--col-styles={_range(layers)}', f'--truncation-psi={state.psi:g}', *_class(studio, state)]
+
+
+def _range(numbers):
+    """Return ascending numbers as flags write them: '2-5', or '1,3' if some are left out."""
+    is_gapless = len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1
+    return f'{numbers[0]}-{numbers[-1]}' if is_gapless else ','.join(map(str, numbers))
+
+
+def _from_files(studio, state):
+    command = [*_start(studio, 'generate-images'), f'--projected-w={W_FILE}']
+    if not studio.noise.shapes:
+        return _answer(command, f'Save {W_FILE} first.', [W_FILE])
+    return _answer([*command, f'--noises={NOISE_FILE}'], f'Save {W_FILE} and {NOISE_FILE} first.',
+                   [W_FILE, NOISE_FILE])
+
+
+def _without_styles(studio, state):
+    if state.walk is None:
+        return _answer(_generate(studio, state), f'Writes seed{state.base.seed:04d}.png.')
+    return _answer(None, 'No command draws a frame of a walk with a network without styles; save the picture.')
