@@ -1,6 +1,5 @@
 """Test invalid command lines of all scripts: one line of error, status 2, and nothing on disk."""
 
-import argparse
 import configparser
 import gzip
 import importlib
@@ -10,7 +9,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import unittest.mock
 
 import numpy as np
 import pytest
@@ -23,6 +21,7 @@ from dnnlib.downloading import downloads
 from dnnlib.util import UserError
 from tests.dataset_files import contents, random_pixels, write_images
 from tests.golden_figures import QUICK, fresh_session
+from tests.parsers import SCRIPTS, commands_of
 from tests.small_networks import SMALL_G
 from tests.test_house import ROOT
 from tests.wrong_command_lines import OTHERS, WITHOUT_TENSORFLOW
@@ -33,30 +32,6 @@ pytestmark = pytest.mark.usefixtures('module_session')  # replaces the session t
 
 SMALL_D = dict(func_name='training.networks_stylegan2.D_stylegan2', resolution=8, fmap_max=4)
 SMALL_PROGAN = dict(func_name='training.networks_progan.G_paper', resolution=8, fmap_max=4, latent_size=4)
-SCRIPTS = sorted(path.stem for path in ROOT.glob('*.py') if 'cli.run_script(main)' in path.read_text())
-
-
-class ParserFound(Exception):
-    """Ends a script where it would parse its command line."""
-
-
-def parser_of(script):
-    """Return the parser that a script makes."""
-    def stop(parser, *_args):
-        raise ParserFound(parser)
-
-    with unittest.mock.patch('argparse.ArgumentParser.parse_known_args', stop), \
-            pytest.raises(ParserFound) as caught:
-        importlib.import_module(script).main(['--help'])
-    return caught.value.args[0]
-
-
-def commands_of(script):
-    """Return the names of a script's sub-commands."""
-    actions = [action for action in parser_of(script)._actions if action.nargs == argparse.PARSER]
-    return [name for action in actions for name in action.choices]
-
-
 HELP = [(script, command) for script in SCRIPTS for command in ['', *commands_of(script)]]
 
 
