@@ -7,7 +7,7 @@ WORKERS  ?= 2
 VENV     := .venv
 RUN      := $(VENV)/bin/python
 DEMO     := demo
-API      := pretrained_networks dnnlib dnnlib.util dnnlib.tflib dnnlib.tflib.ops training metrics
+API      := pretrained_networks projector dnnlib dnnlib.util dnnlib.tflib dnnlib.tflib.ops latents training metrics
 NETWORK   = $$(ls -t $(DEMO)/training/*/network-final.pkl | head -n 1)
 
 .PHONY: setup demo test bench docs lint clean

@@ -5,7 +5,6 @@
 import script_start  # noqa: F401  (must come first)
 
 # isort: split
-import argparse
 import itertools
 import os
 import sys
@@ -330,8 +329,8 @@ COMMANDS = [
 
 def make_parser():
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(prog='dataset_tool.py', description=__doc__,
-                                     epilog="'dataset_tool.py <command> -h' explains a command.")
+    parser = cli.ArgumentParser(prog='dataset_tool.py', description=__doc__,
+                                epilog="'dataset_tool.py <command> -h' explains a command.")
     subparsers = parser.add_subparsers(dest='command', metavar='command', required=True)
     for function, example, arguments in COMMANDS:
         name = function.__name__

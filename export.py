@@ -24,7 +24,7 @@ FORMS = {'tf1': tf1.export}
 
 def make_parser():
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--to', required=True, choices=FORMS, help='form of the new file, see below')
     parser.add_argument('--network', required=True, metavar='PKL',

@@ -168,7 +168,7 @@ def _use_of_one(name, report):
 
 def make_parser():
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('network', metavar='FILE', help='network pickle: a path, a URL or an official key')
     cli.add_cache_dir(parser)

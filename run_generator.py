@@ -125,7 +125,7 @@ def style_mixing_example(network_pkl, row_seeds, col_seeds, truncation_psi, clas
 
 def make_parser():
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     subparsers = parser.add_subparsers(dest='command', metavar='COMMAND')
     for command in commands.ALL.values():

@@ -67,7 +67,7 @@ def make_group(names, num_samples):
 
 def make_parser():
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=__doc__, epilog='\n  '.join([EXAMPLES, *sorted(metric_defaults)]),
         formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument

@@ -18,6 +18,14 @@ MAX_NUMBERS = 1_000_000  # in a range
 _FILE_TROUBLE = (*NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS)  # EPERM: chattr +i
 
 
+class ArgumentParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as those of `run_script`, without the usage above it."""
+
+    def error(self, message):
+        """Print the message and exit with status 2."""
+        self.exit(2, f'{printable(f"Error: {message}")}\n')
+
+
 def number_range(text: str) -> list[int]:
     """Parse '3-6' as [3, 4, 5, 6] and '1,2,7' as [1, 2, 7]."""
     limits = re.fullmatch(r'([0-9]+)-([0-9]+)', text)

@@ -1,6 +1,9 @@
 """Files of dlatents: `projected_w.npz` of StyleGAN2-ADA (PyTorch) and `dlatents.npz` of StyleGAN2-ADA."""
 
+import math
+import tokenize
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -8,11 +11,15 @@ from dnnlib.files import atomic_write
 from dnnlib.util import UserError
 
 KEYS = ('w', 'dlatents')  # of stylegan2-ada-pytorch; of stylegan2-ada
+MAX_VALUES = 1 << 27  # 512 MB, or 14,000 sets of dlatents of the largest network
 _EXPECTED = "expected a .npz file with dlatents [N,layers,dlatent_size] under the key 'w' or 'dlatents'"
+_DAMAGED = (ValueError, TypeError, EOFError, SyntaxError, RuntimeError, OverflowError, tokenize.TokenError,
+            zipfile.BadZipFile, zlib.error)
 
 
 def write(path, dlatents, key='w') -> None:
     """Write dlatents [N,layers,dlatent_size] as float32 under a key of `KEYS`."""
+    assert key in KEYS and np.ndim(dlatents) == 3, (key, np.shape(dlatents))
     with atomic_write(path) as file:
         np.savez(file, **{key: np.asarray(dlatents, np.float32)})
 
@@ -20,27 +27,40 @@ def write(path, dlatents, key='w') -> None:
 def read(path):
     """Return dlatents [N,layers,dlatent_size], float32. Raises UserError for any other file."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            found = [file[key] for key in KEYS if key in file]
+        with zipfile.ZipFile(path) as archive:
+            dlatents = _read_array(path, archive)
     except OSError as error:
         raise UserError(f'{path}: cannot be opened ({error.strerror or error}); {_EXPECTED}') from error
-    except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise UserError(f'{path}: not readable; {_EXPECTED}') from error
-    if not found:
-        raise UserError(f'{path}: {_EXPECTED}')
-    dlatents = found[0]
-    if dlatents.ndim != 3 or not dlatents.size or not np.issubdtype(dlatents.dtype, np.floating):
-        raise UserError(f'{path}: {_EXPECTED}, found {dlatents.dtype} {list(dlatents.shape)}')
     if not np.isfinite(dlatents).all():
         raise UserError(f'{path}: dlatents are not finite numbers')
-    return dlatents.astype(np.float32)
+    return dlatents
+
+
+def _read_array(path, archive):
+    """Return the array in an archive as float32, after a look at its size."""
+    name = next((f'{key}.npy' for key in KEYS if f'{key}.npy' in archive.namelist()), None)
+    if name is None:
+        raise UserError(f'{path}: {_EXPECTED}')
+    with archive.open(name) as file:
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if len(shape) != 3 or min(shape) < 1 or not np.issubdtype(dtype, np.floating):
+        raise UserError(f'{path}: {_EXPECTED}, found {dtype} {list(shape)}')
+    if math.prod(shape) > MAX_VALUES:
+        raise UserError(f'{path}: dlatents {list(shape)} are too many; expected at most {MAX_VALUES} numbers')
+    with archive.open(name) as file, np.errstate(over='ignore'):
+        return np.lib.format.read_array(file, allow_pickle=False).astype(np.float32)
 
 
 def check_fit(path, dlatents, Gs) -> None:
     """Raise UserError unless the dlatents of a file fit a generator, an inspection.Blueprint."""
-    if not Gs.is_generator:
+    if not Gs.is_generator:  # only its own source text knows what it takes
         return
-    wanted = [Gs.num_styles, Gs.kwargs.get('dlatent_size', 512)]
-    if wanted != list(dlatents.shape[1:]):
-        raise UserError('{}: has dlatents of {} layers and {} numbers, the network has {} and {}; use the '
-                        'network that the file was made with'.format(path, *dlatents.shape[1:], *wanted))
+    average = dict(Gs.variables).get('dlatent_avg')
+    size = dlatents.shape[2] if average is None else average.shape[0]
+    if dlatents.shape[1:] != (Gs.num_styles, size):
+        has = f'has dlatents of {dlatents.shape[1]} layers and {dlatents.shape[2]} numbers'
+        takes = f'takes {Gs.num_styles} layers and {size} numbers' if Gs.num_styles else 'takes none'
+        raise UserError(f'{path}: {has}, the network {takes}; use the network that the file was made with')

@@ -23,11 +23,11 @@ def truncate(dlatents, dlatent_avg, psi, cutoff=None):
     """Truncate the first `cutoff` layers, None = all: move them towards the mean (StyleGAN, appendix B).
 
     dlatents [...,layers,dlatent_size], dlatent_avg [dlatent_size], psi: number, or array that broadcasts.
+    The result has the dtype of the dlatents.
     """
     truncated = dlatent_avg + (dlatents - dlatent_avg) * psi
-    if cutoff is not None:
-        truncated[..., cutoff:, :] = dlatents[..., cutoff:, :]
-    return truncated
+    is_truncated = np.arange(dlatents.shape[-2]) < (np.inf if cutoff is None else cutoff)  # [layers]
+    return np.where(is_truncated[:, np.newaxis], truncated, dlatents).astype(dlatents.dtype)
 
 
 def mix(dlatents, others, layers):

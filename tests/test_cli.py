@@ -68,13 +68,17 @@ def test_seeds_are_those_of_numpy():
             cli.seed(text)
 
 
-def test_types_explain_themselves_through_argparse(capsys):
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--num-gpus', type=cli.int_at_least(1))
+@pytest.mark.parametrize('words, message', [
+    (['draw', '--num-gpus', '0'], "argument --num-gpus: expected a whole number of at least 1, not '0'"),
+    (['draw', '--num-cats=1\n2'], 'unrecognized arguments: --num-cats=1\\n2')])
+def test_wrong_flags_are_explained_in_one_line(words, message, capsys):
+    parser = cli.ArgumentParser()
+    draw = parser.add_subparsers().add_parser('draw')
+    draw.add_argument('--num-gpus', type=cli.int_at_least(1))
     with pytest.raises(SystemExit) as caught:
-        parser.parse_args(['--num-gpus', '0'])
+        parser.parse_args(words)
     assert caught.value.code == 2
-    assert "argument --num-gpus: expected a whole number of at least 1, not '0'" in capsys.readouterr().err
+    assert capsys.readouterr() == ('', f'Error: {message}\n')
 
 
 def raising(error):

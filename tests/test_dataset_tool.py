@@ -511,4 +511,4 @@ def test_wrong_arguments_end_with_status_2(args, capsys):
     with pytest.raises(SystemExit) as info:
         run(*args)
     assert info.value.code == 2
-    assert 'usage: dataset_tool.py' in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith('Error: ')

@@ -11,12 +11,13 @@ import shlex
 
 import pytest
 
+from tests.parsers import SCRIPTS, commands_of
 from training.data import official_files
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')]
-SCRIPTS = {path.name for path in ROOT.glob('*.py')}
-WITH_COMMANDS = ('run_generator.py', 'dataset_tool.py')
+MODULE = re.compile(
+    r'`((?:dnnlib|training|metrics|bridges|latents|reports|benchmarks)(?:\.\w+)+)\b(?!\*)')
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```', re.MULTILINE | re.DOTALL)
 
 
@@ -55,7 +56,7 @@ def test_every_link_leads_somewhere(page):
 def test_every_module_that_a_page_names_exists(page):
     """For `dnnlib.tflib.Network` and the like, the module exists and its text contains the rest of the
     name."""
-    for name in re.findall(r'`((?:dnnlib|training|metrics|benchmarks)(?:\.\w+)+)\b(?!\*)', _prose(page)):
+    for name in MODULE.findall(_prose(page)):
         assert name.endswith('.jsonl') or _leads_to_something(name.split('.')), name
 
 
@@ -102,14 +103,15 @@ def _commands():
     for page in PAGES:
         for line in '\n'.join(_blocks(page, '')).replace('\\\n', ' ').splitlines():
             words = shlex.split(line, comments=True) if line.startswith('python ') else []
-            if words[1:] and words[1] in SCRIPTS:
-                yield pytest.param(words[1], words[2:], id=f'{page.name}: {" ".join(words[1:4])}')
+            if words[1:] and words[1].removesuffix('.py') in SCRIPTS:
+                yield pytest.param(words[1].removesuffix('.py'), words[2:],
+                                   id=f'{page.name}: {" ".join(words[1:4])}')
 
 
 @functools.cache
 def _help(script, command):
     """Return the help of a script, or of one of its commands."""
-    module = importlib.import_module(pathlib.Path(script).stem)
+    module = importlib.import_module(script)
     output = io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
         module.main([*command, '--help'])
@@ -118,11 +120,19 @@ def _help(script, command):
 
 @pytest.mark.parametrize('script, words', list(_commands()))
 def test_every_flag_of_a_command_exists(script, words):
-    command = words[:1] if script in WITH_COMMANDS else []
+    command = [word for word in words[:1] if word in commands_of(script)]
     text = _help(script, tuple(command))
     for word in words:
         if word.startswith('--'):
             assert re.search(rf'{word.partition("=")[0]}(?![\w-])', text), word
+
+
+@pytest.mark.parametrize('script', SCRIPTS)
+def test_every_script_and_command_is_shown(script):
+    commands = [] if script == 'dataset_tool' else commands_of(script)  # its help shows all of them
+    shown = [words for name, words in (param.values for param in _commands()) if name == script]
+    assert shown
+    assert set(commands) <= {word for words in shown for word in words[:1]}
 
 
 @pytest.mark.parametrize('page', PAGES, ids=_name)

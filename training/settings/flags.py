@@ -43,7 +43,7 @@ def make_parser(description, metrics):
     """Return the parser of the command line. metrics: the names of all metrics."""
     epilog = EXAMPLES.format(configs='\n  '.join(CONFIGS), presets='\n  '.join(PRESETS),
                              metrics='\n  '.join([*sorted(metrics), 'none']))
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('--result-dir', default='results', type=cli.folder, metavar='DIR',
