@@ -65,12 +65,13 @@ def summary(runs):
 
 def _facts(run):
     """Return {title: text} of a run, without what is unknown."""
-    values, total = run.settings.values, run.settings.values.get('total_kimg')
-    kimg = f'{run.kimg:,.1f}' if run.kimg is not None else 'none'
+    values = run.settings.values
+    kimg = 'none' if run.kimg is None else f'{run.kimg:,.1f}'
+    total = '' if run.is_complete or run.total_kimg is None else f' of {run.total_kimg:,.0f}'
     hours, speed = run.last('Timing/total_hours'), run.last('Timing/sec_per_kimg')
     facts = {
         'State': 'complete' if run.is_complete else 'not complete',
-        'Thousands of images': kimg if run.is_complete or total is None else f'{kimg} of {total}',
+        'Thousands of images': kimg + total,
         'Time': '' if hours is None else format_time(hours * 3600),
         'Seconds per kimg': '' if speed is None else f'{speed:.4g}',
         'Data set': values.get('dataset_args.tfrecord_dir', ''),

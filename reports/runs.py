@@ -52,9 +52,18 @@ class Run:
         return values[max(values)] if values else None
 
     @property
+    def total_kimg(self):
+        """Thousands of images that the run is to have, or None."""
+        try:
+            return float(self.settings.values.get('total_kimg', ''))
+        except ValueError:
+            return None
+
+    @property
     def is_complete(self):
-        """Whether the final networks have been written."""
-        return os.path.isfile(os.path.join(self.folder, 'network-final.pkl'))
+        """Whether the final networks have been written, or enough images shown."""
+        is_over = None not in (self.kimg, self.total_kimg) and self.kimg >= self.total_kimg
+        return is_over or os.path.isfile(os.path.join(self.folder, 'network-final.pkl'))
 
 
 def find(paths):

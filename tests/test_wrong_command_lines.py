@@ -33,7 +33,7 @@ SMALL_PROGAN = dict(func_name='training.networks_progan.G_paper', resolution=8, 
 HELP = [('run_generator', 'generate-images'), ('run_generator', 'style-mixing-example'),
         *[('dataset_tool', command.__name__) for command, *_ in dataset_tool.COMMANDS],
         ('dataset_tool', ''), ('export', ''), ('network_info', ''), ('run_generator', ''),
-        ('run_metrics', ''), ('run_training', '')]
+        ('run_metrics', ''), ('run_report', ''), ('run_training', '')]
 
 
 def write_data_set(folder, name, shape, num_classes=0):
@@ -78,6 +78,9 @@ def files(tmp_path_factory):
     shutil.make_archive(str(many), 'zip', many)
     (folder / 'data' / 'broken.zip').write_bytes(many.with_suffix('.zip').read_bytes()[:-30])
     (folder / 'data' / 'nothing').mkdir()
+    paths['run'] = str(folder / 'run')
+    pathlib.Path(paths['run']).mkdir()
+    (folder / 'run' / 'log.txt').write_text('tick 0     kimg 0.1      lod 0.00\n')
     return paths
 
 
