@@ -67,7 +67,7 @@ def _facts(run):
     """Return {title: text} of a run, without what is unknown."""
     values = run.settings.values
     kimg = 'none' if run.kimg is None else f'{run.kimg:,.1f}'
-    total = '' if run.is_complete or run.total_kimg is None else f' of {run.total_kimg:,.0f}'
+    total = '' if run.is_complete or run.total_kimg is None else f' of {run.total_kimg:,g}'
     hours, speed = run.last('Timing/total_hours'), run.last('Timing/sec_per_kimg')
     facts = {
         'State': 'complete' if run.is_complete else 'not complete',

@@ -54,8 +54,8 @@ def strips(runs):
 
 
 def _thinned(run, limit):
-    """Return about as many pictures as `limit` allows: every one, every second, every fourth or so on, and the
-    last. A new picture changes little of the choice, as the cache needs."""
+    """Return all pictures, or every second, fourth and so on, and the last one: about `limit` at most. A new
+    picture changes little of the choice, as the cache needs."""
     step = 1
     while len(run.fakes) / step > limit:
         step *= 2

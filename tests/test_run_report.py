@@ -16,6 +16,7 @@ import run_training
 from dnnlib.util import UserError
 from reports import events, metric_files, pictures, report, run_settings, runs, tick_lines
 from tests import resumed_runs
+from training.resuming import command, found_runs
 from training.settings.from_flags import REPORT
 
 CHROMIUM = '/usr/bin/chromium'
@@ -293,7 +294,9 @@ def test_a_resumed_run_keeps_its_report_and_a_failing_one_ends_nothing(data_dir,
     with resumed_runs.stopped_after(3):
         stopped = resumed_runs.start(data_dir, tmp_path, after_snapshot=REPORT)
     assert 'not complete' in Page(stopped / 'report.html').text
-    (stopped / 'report.html').unlink()
+    for given in (True, False):
+        sc = command.settings_with(found_runs.find_run(str(stopped), None), {'report': given}, [], None)
+        assert sc.run_func_kwargs['after_snapshot'] == (REPORT if given else None)
     monkeypatch.setattr(report, 'write', fail)
     resumed_runs.resume(stopped)
     assert (stopped / 'network-final.pkl').exists()
