@@ -20,28 +20,24 @@ class Result:
 
 
 def read(folder, notes):
-    """Return the Results for a run directory, each once, in the order of the files.
+    """Return the Results for a run directory.
 
     The lines of metric-*.jsonl have all digits; metric-*.txt counts where there is no such file. Records in
     metrics.jsonl of the neighbouring folders count if they name networks of this run.
     """
-    results = []
-    texts = set(_files(folder, 'metric-*.txt'))
-    for path in _files(folder, 'metric-*.jsonl'):
-        texts.discard(path.removesuffix('.jsonl') + '.txt')
-        results += [result for record in _records(path, notes) for result in _of_record(record)]
-    for path in sorted(texts):
-        results += _of_text(path, notes)
     parent, name = os.path.split(os.path.abspath(folder))
-    for path in _files(os.path.join(parent, '*'), 'metrics.jsonl', escape=False):
-        for record in _records(path, notes):
-            if os.path.basename(os.path.dirname(str(record.get('network')))) == name:
-                results += _of_record(record)
-    return results
+    with_all_digits = _files(folder, 'metric-*.jsonl')
+    records = [record for path in with_all_digits for record in _records(path, notes)]
+    records += [record for path in _files(parent, '*', 'metrics.jsonl') for record in _records(path, notes)
+                if os.path.basename(os.path.dirname(str(record.get('network')))) == name]
+    texts = [path for path in _files(folder, 'metric-*.txt')
+             if path.removesuffix('.txt') + '.jsonl' not in with_all_digits]
+    return ([result for record in records for result in _of_record(record)]
+            + [result for path in texts for result in _of_text(path, notes)])
 
 
-def _files(folder, pattern, escape=True):
-    return sorted(glob.glob(os.path.join(glob.escape(folder) if escape else folder, pattern)))
+def _files(folder, *pattern):
+    return sorted(glob.glob(os.path.join(glob.escape(folder), *pattern)))
 
 
 def _records(path, notes):
@@ -65,7 +61,7 @@ def _lines(path, notes):
 def _record(line):
     """Return the dict in a line, or None if it is not a record of results."""
     try:
-        record = json.loads(line)
+        record = json.loads(line, parse_int=float)  # however long
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) and isinstance(record.get('results'), dict) else None
@@ -75,7 +71,7 @@ def _of_record(record):
     network = os.path.basename(str(record.get('network') or record.get('snapshot_pkl') or ''))
     network = network.removesuffix('.pkl')
     return [Result(str(name), float(value), network, _kimg(network))
-            for name, value in record['results'].items() if isinstance(value, (int, float))]
+            for name, value in record['results'].items() if isinstance(value, float)]
 
 
 def _of_text(path, notes):

@@ -33,8 +33,8 @@ def write_for(run_dirs, path):
     with announced('Reading event files and logs...'):
         found = runs.read_all(run_dirs)
     strips = pictures.strips(found)
-    page = _page(found, strips)
-    with atomic_write(path, 'w') as file:
+    page = _page(found, strips).encode(errors='backslashreplace')  # names of files can be anything
+    with atomic_write(path) as file:
         file.write(page)
     return found
 

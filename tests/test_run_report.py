@@ -225,8 +225,8 @@ def test_metrics_that_were_evaluated_later_beside_the_run_count(run_dir):
     lines = [json.dumps({'results': {'ppl_wend': 100}, 'network': network}) for network in networks]
     (folder / 'metrics.jsonl').write_text('\n'.join(lines))
     found = metric_files.read(str(run_dir), [])
-    assert found[-1] == metric_files.Result('ppl_wend', 100, 'network-snapshot-000010', 10)
-    assert len(found) == 2
+    assert found == [metric_files.Result('ppl_wend', 100, 'network-snapshot-000010', 10),
+                     metric_files.Result('fid50k', 12.5, 'network-snapshot-000005', 5)]
     assert runs.find([str(run_dir.parent)]) == [str(run_dir)]
 
 
