@@ -18,6 +18,8 @@ WIDTHS = (1600, 1280, 960, 720, 540, 400, 300, 200)  # Few, so that the cache st
 _QUALITY = 75
 _BYTES_PER_PIXEL = 0.3  # Typical of small pictures, as text; if it turns out more, smaller ones are tried.
 
+_TROUBLE = (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError)  # of damaged image files
+
 
 @dataclass
 class Encoded:
@@ -101,9 +103,6 @@ def _encode_all(paths, width):
     finally:
         pool.shutdown(cancel_futures=True)
     return encoded, faults
-
-
-_TROUBLE = (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError)  # of damaged image files
 
 
 def _encode_file(path, width):
