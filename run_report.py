@@ -60,7 +60,7 @@ def main(argv=None):
         for note in run.notes:
             print(printable(f'{run.name}: {note}'))
     number = 'one run' if len(found) == 1 else f'{len(found)} runs'
-    print(f'Wrote {path} ({os.path.getsize(path) / 1e6:.1f} MB) about {number}.')
+    print(f'Wrote {printable(path)} ({os.path.getsize(path) / 1e6:.1f} MB) about {number}.')
 
 
 if __name__ == '__main__':

@@ -39,16 +39,16 @@ def _table(head, rows, caption=''):
             + '\n</tbody></table></div>')
 
 
-def _details(text, content, is_open=False):
-    return f'<details{" open" * is_open}><summary>{html.escape(text)}</summary>\n{content}\n</details>'
+def _details(text, content):
+    return f'<details><summary>{html.escape(text)}</summary>\n{content}\n</details>'
 
 
-def _paragraphs(lines, kind='note'):
-    return '\n'.join(f'<p class="{kind}">{html.escape(line)}</p>' for line in lines)
+def _notes(lines):
+    return '\n'.join(f'<p class="note">{html.escape(line)}</p>' for line in lines)
 
 
 def summary(runs):
-    """Return the section with the most important facts: as tiles, or a column for each of several runs."""
+    """Return the section with the most important facts: as tiles, or a row for each of several runs."""
     facts = [_facts(run) for run in runs]
     if len(runs) == 1:
         content = '<dl class="tiles">\n' + '\n'.join(
@@ -60,17 +60,18 @@ def summary(runs):
                                            for run, each in zip(runs, facts, strict=True)])
     notes = [note if len(runs) == 1 else f'{run.name}: {note}' for run in runs for note in run.notes]
     written = datetime.datetime.now().strftime('%Y-%m-%d %H:%M')
-    return _section('Summary', f'{content}\n{_paragraphs(notes)}\n<p class="quiet">Written {written}.</p>')
+    return _section('Summary', f'{content}\n{_notes(notes)}\n<p class="quiet">Written {written}.</p>')
 
 
 def _facts(run):
     """Return {title: text} of a run, without what is unknown."""
-    values, total = run.settings.values, run.settings.values.get('total_kimg')
-    kimg = f'{run.kimg:,.1f}' if run.kimg is not None else 'none'
+    values = run.settings.values
+    kimg = 'none' if run.kimg is None else f'{run.kimg:,.1f}'
+    total = '' if run.is_complete or run.total_kimg is None else f' of {run.total_kimg:,g}'
     hours, speed = run.last('Timing/total_hours'), run.last('Timing/sec_per_kimg')
     facts = {
         'State': 'complete' if run.is_complete else 'not complete',
-        'Thousands of images': kimg if run.is_complete or total is None else f'{kimg} of {total}',
+        'Thousands of images': kimg + total,
         'Time': '' if hours is None else format_time(hours * 3600),
         'Seconds per kimg': '' if speed is None else f'{speed:.4g}',
         'Data set': values.get('dataset_args.tfrecord_dir', ''),
@@ -137,8 +138,7 @@ def alt(kimg):
 def figures(kind, content, left_out=()):
     """Return a section with an empty place for each figure; the script draws them."""
     cards = [_card(f'{kind}{index}', figure) for index, figure in enumerate(content)]
-    empty = f'No {kind} yet.' if kind == 'metrics' else 'No values yet.'
-    lines = ['<div class="grid">', *cards, '</div>'] if cards else [f'<p class="quiet">{empty}</p>']
+    lines = ['<div class="grid">', *cards, '</div>'] if cards else [f'<p class="quiet">No {kind} yet.</p>']
     if left_out:
         lines.append(f'<p class="quiet">Left out: {html.escape("; ".join(left_out))}.</p>')
     return _section(kind.capitalize(), '\n'.join(lines))
@@ -166,7 +166,7 @@ def settings(runs):
 def _settings_of(run, alone):
     own = run.settings
     if not own.values:
-        return _paragraphs([f'{run.name}: the settings are not known: no submit_config.pkl.'])
+        return _notes([f'{run.name}: the settings are not known.'])
     parts = [] if alone else [f'<h3>{html.escape(run.name)}</h3>']
     if own.changes:
         rows = [[name, flag, value, usual] for flag, name, value, usual in own.changes]

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 _TEXT = re.compile(r'(\S+) +time +(?:\d+[dhms] *)+(.*)')
+_VALUE = re.compile(r'(\S+) +(-?\d+\.?\d*(?:e[-+]?\d+)?|nan|-?inf)(?= |$)')
 
 
 @dataclass(frozen=True)
@@ -19,69 +20,65 @@ class Result:
 
 
 def read(folder, notes):
-    """Return the Results for a run directory, each once, in the order of the files.
+    """Return the Results for a run directory.
 
     The lines of metric-*.jsonl have all digits; metric-*.txt counts where there is no such file. Records in
     metrics.jsonl of the neighbouring folders count if they name networks of this run.
     """
-    results = []
-    texts = set(_files(folder, 'metric-*.txt'))
-    for path in _files(folder, 'metric-*.jsonl'):
-        texts.discard(path.removesuffix('.jsonl') + '.txt')
-        results += [result for record in _records(path, notes) for result in _of_record(record)]
-    for path in sorted(texts):
-        results += _of_text(path, notes)
     parent, name = os.path.split(os.path.abspath(folder))
-    for path in _files(os.path.join(parent, '*'), 'metrics.jsonl', escape=False):
-        for record in _records(path, notes):
-            if os.path.basename(os.path.dirname(str(record.get('network')))) == name:
-                results += _of_record(record)
-    return results
+    with_all_digits = _files(folder, 'metric-*.jsonl')
+    records = [record for path in with_all_digits for record in _records(path, notes)]
+    records += [record for path in _files(parent, '*', 'metrics.jsonl') for record in _records(path, notes)
+                if os.path.basename(os.path.dirname(str(record.get('network')))) == name]
+    texts = [path for path in _files(folder, 'metric-*.txt')
+             if path.removesuffix('.txt') + '.jsonl' not in with_all_digits]
+    return ([result for record in records for result in _of_record(record)]
+            + [result for path in texts for result in _of_text(path, notes)])
 
 
-def _files(folder, pattern, escape=True):
-    return sorted(glob.glob(os.path.join(glob.escape(folder) if escape else folder, pattern)))
+def _files(folder, *pattern):
+    return sorted(glob.glob(os.path.join(glob.escape(folder), *pattern)))
 
 
 def _records(path, notes):
     """Return the dicts in a file of JSON lines."""
-    records, num_bad = [], 0
+    records = [_record(line) for line in _lines(path, notes) if line.strip()]
+    if None in records:
+        number = records.count(None)
+        notes.append(f'{os.path.basename(path)}: lines that are not records of a metric: {number}.')
+    return [record for record in records if record is not None]
+
+
+def _lines(path, notes):
     try:
         with open(path, encoding='utf-8', errors='replace') as file:
-            for line in filter(str.strip, file):
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    record = None
-                if isinstance(record, dict) and isinstance(record.get('results'), dict):
-                    records.append(record)
-                else:
-                    num_bad += 1
+            return file.read().splitlines()
     except OSError as error:
         notes.append(f'{os.path.basename(path)} cannot be read: {error.strerror}.')
-    if num_bad:
-        notes.append(f'{os.path.basename(path)}: {num_bad} lines are not records of a metric.')
-    return records
+        return []
+
+
+def _record(line):
+    """Return the dict in a line, or None if it is not a record of results."""
+    try:
+        record = json.loads(line, parse_int=float)  # however long
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) and isinstance(record.get('results'), dict) else None
 
 
 def _of_record(record):
     network = os.path.basename(str(record.get('network') or record.get('snapshot_pkl') or ''))
     network = network.removesuffix('.pkl')
     return [Result(str(name), float(value), network, _kimg(network))
-            for name, value in record['results'].items() if isinstance(value, (int, float))]
+            for name, value in record['results'].items() if isinstance(value, float)]
 
 
 def _of_text(path, notes):
-    results = []
-    with open(path, encoding='utf-8', errors='replace') as file:
-        for line in map(_TEXT.match, file):
-            words = line[2].split() if line else []
-            for name, text in zip(words[::2], words[1::2], strict=False):
-                try:
-                    results.append(Result(name, float(text), line[1], _kimg(line[1])))
-                except ValueError:
-                    notes.append(f'{os.path.basename(path)}: {text[:40]} is not a number.')
-    return results
+    """Return the Results in lines such as `network-snapshot-000020   time 1m 05s   fid50k 12.3456`."""
+    lines = list(filter(None, map(_TEXT.match, _lines(path, notes))))
+    return [Result(name, float(value), line[1], _kimg(line[1]))
+            for line in lines for name, value in _VALUE.findall(line[2])]
 
 
 def _kimg(network):

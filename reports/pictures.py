@@ -13,10 +13,12 @@ from dnnlib.progress import shown
 from dnnlib.util import num_cores
 
 MAX_BYTES = 4_200_000  # Of all pictures of a page, as text.
-MAX_FRAMES = 64        # Of a run.
+MAX_FRAMES = 64        # Of a run; fewer if there are more than two.
 WIDTHS = (1600, 1280, 960, 720, 540, 400, 300, 200)  # Few, so that the cache stays useful as a run grows.
 _QUALITY = 75
 _BYTES_PER_PIXEL = 0.3  # Typical of small pictures, as text; if it turns out more, smaller ones are tried.
+
+_TROUBLE = (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError)  # of damaged image files
 
 
 @dataclass
@@ -39,7 +41,8 @@ def strips(runs):
 
     All pictures have the largest of WIDTHS with which they take at most MAX_BYTES together.
     """
-    chosen = [_thinned(run) for run in runs]
+    limit = max(2 * MAX_FRAMES // max(len(runs), 2), 8)
+    chosen = [_thinned(run, limit) for run in runs]
     paths = [[*(picture.path for picture in fakes), *filter(None, [run.reals])]
              for run, fakes in zip(runs, chosen, strict=True)]
     encoded, faults = _within(MAX_BYTES, sum(paths, []))
@@ -52,10 +55,11 @@ def strips(runs):
     return result
 
 
-def _thinned(run):
-    """Return at most about MAX_FRAMES pictures. The choice is the same when a few more have been added."""
+def _thinned(run, limit):
+    """Return all pictures, or every second, fourth and so on, and the last one: about `limit` at most. A new
+    picture changes little of the choice, as the cache needs."""
     step = 1
-    while len(run.fakes) / step > MAX_FRAMES:
+    while len(run.fakes) / step > limit:
         step *= 2
     chosen = [picture for index, picture in enumerate(run.fakes)
               if index % step == 0 or index == len(run.fakes) - 1]
@@ -99,9 +103,6 @@ def _encode_all(paths, width):
     finally:
         pool.shutdown(cancel_futures=True)
     return encoded, faults
-
-
-_TROUBLE = (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError)  # of damaged image files
 
 
 def _encode_file(path, width):

@@ -16,9 +16,9 @@ _NEEDS = {'plotly': 'plotly>=6', 'tensorboard': 'tensorboard>=2.20'}
 
 def require():
     """Raise UserError unless the packages for reports are installed."""
-    missing = [requirement for name, requirement in _NEEDS.items() if importlib.util.find_spec(name) is None]
+    missing = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
     if missing:
-        words = ' '.join(f"'{requirement}'" for requirement in missing)
+        words = ' '.join(f"'{_NEEDS[name]}'" for name in missing)
         raise UserError(f'a report needs {" and ".join(missing)}: pip install {words}')
 
 
@@ -33,8 +33,8 @@ def write_for(run_dirs, path):
     with announced('Reading event files and logs...'):
         found = runs.read_all(run_dirs)
     strips = pictures.strips(found)
-    page = _page(found, strips)
-    with atomic_write(path, 'w') as file:
+    page = _page(found, strips).encode(errors='backslashreplace')  # names of files can be anything
+    with atomic_write(path) as file:
         file.write(page)
     return found
 

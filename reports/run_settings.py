@@ -15,7 +15,7 @@ _PUBLISHED = {'total_kimg': 'total-kimg', 'D_loss_args.gamma': 'gamma', 'D_loss_
               'mirror_augment': 'mirror-augment', 'metric_arg_list': 'metrics'}
 _FLAGS = {place: name for name, (*_, places) in OWN_FLAGS.items() for place in places} | _PUBLISHED
 _USUAL = {'mirror_augment': 'False'}  # defaults of published flags that no configuration sets
-_DATA = ('data_dir', 'dataset_args.tfrecord_dir', 'after_snapshot', 'cpu_grid_seconds')  # every run has its own
+_UNREMARKABLE = ('data_dir', 'dataset_args.tfrecord_dir', 'after_snapshot', 'cpu_grid_seconds')
 
 
 @dataclass
@@ -90,7 +90,7 @@ def _changes(values, base):
     rows = []
     for name in [*values, *(name for name in base if name not in values)]:
         value, usual = values.get(name, 'removed'), base.get(name, _USUAL.get(name))
-        if value == usual or name in _DATA or (usual is None and value in ('{}', '[]')):
+        if value == usual or name in _UNREMARKABLE or (usual is None and value in ('{}', '[]')):
             continue
         flag = _FLAGS.get(name, '')
         if usual is None:

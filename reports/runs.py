@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from dnnlib.util import UserError
+from dnnlib.util import UserError, printable
 from reports import events, metric_files, run_settings, tick_lines
 
 _MARKS = ('events.out.tfevents.*', 'fakes*.png', 'network-snapshot-*.pkl', 'metric-*.txt')
@@ -52,9 +52,18 @@ class Run:
         return values[max(values)] if values else None
 
     @property
+    def total_kimg(self):
+        """Thousands of images that the run is to have, or None."""
+        try:
+            return float(self.settings.values.get('total_kimg', ''))
+        except ValueError:
+            return None
+
+    @property
     def is_complete(self):
-        """Whether the final networks have been written."""
-        return os.path.isfile(os.path.join(self.folder, 'network-final.pkl'))
+        """Whether the final networks have been written, or enough images shown."""
+        is_over = None not in (self.kimg, self.total_kimg) and self.kimg >= self.total_kimg
+        return is_over or os.path.isfile(os.path.join(self.folder, 'network-final.pkl'))
 
 
 def find(paths):
@@ -84,7 +93,7 @@ def is_run(folder):
 def read_all(folders):
     """Return a Run for each of these run directories. Names that are not unique show the folder, too."""
     names = [os.path.basename(os.path.abspath(folder)) for folder in folders]
-    return [read(folder, name if names.count(name) == 1 else folder)
+    return [read(folder, printable(name if names.count(name) == 1 else folder))
             for folder, name in zip(folders, names, strict=True)]
 
 

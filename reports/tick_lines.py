@@ -25,18 +25,19 @@ def read(folder):
         return {}, []
     with open(path, encoding='utf-8', errors='replace') as file:
         lines = file.read().splitlines()
+    ticks = {}  # {step: rest of the line}
+    for match in filter(None, map(_LINE.match, lines)):
+        step = round(float(match[1]) * 1000)
+        while ticks and next(reversed(ticks)) >= step:
+            ticks.popitem()
+        ticks[step] = match[2]
     table = {}
-    for line in lines:
-        match = _LINE.match(line)
-        if match:
-            _add(round(float(match[1]) * 1000), match[2], table)
+    for step, text in ticks.items():
+        _add(step, text, table)
     return table, lines[-TAIL_LINES:]
 
 
 def _add(step, text, table):
-    for values in table.values():
-        for later in [key for key in values if key >= step]:
-            del values[later]
     for name, number in _PAIR.findall(text):
         if name in _TAGS:
             table.setdefault(_TAGS[name], {})[step] = float(number)

@@ -72,8 +72,7 @@ def test_tensorflow_comes_in_one_way(path):
         assert not target.startswith('tensorflow') or target == 'tensorflow.compat.v1', target
 
 
-@pytest.mark.parametrize('name', ['dnnlib', 'dnnlib.cli', 'export', 'generate_figures', 'latents.commands',
-                                  'network_info', 'pretrained_example', 'run_training'])
+@pytest.mark.parametrize('name', ['dnnlib', 'dnnlib.cli', *sorted(SCRIPT_NAMES)])
 def test_parsing_a_command_line_does_not_load_tensorflow(name):
     """Help and error messages should appear at once."""
     seen, todo = set(), [name]

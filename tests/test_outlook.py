@@ -1,10 +1,13 @@
 """Test estimates for this machine: smaller image grids on CPUs, and warnings about very long training."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import PIL.Image
 import pytest
 
 import dnnlib.tflib as tflib
+from dnnlib import progress
 from tests import resumed_runs
 from tests.resumed_runs import resume, start, write_data
 from training.loop import outlook
@@ -83,6 +86,30 @@ def test_a_training_of_more_than_a_month_is_announced(days, words):
 
 def test_a_training_of_less_than_a_month_is_not_announced():
     assert outlook.long_training(29 * 24 * 3600 / 25e6, 25e6, lod=0) is None
+
+
+def test_the_end_of_the_first_tick_does_not_count_for_the_time_left(monkeypatch, capsys):
+    """It takes a minute here, and each iteration of 100 images a second."""
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, 'monotonic', lambda: clock[0])
+    trainer = SimpleNamespace(
+        settings=SimpleNamespace(total_kimg=10), minibatch_seconds=1.0, cur_nimg=0, total_nimg=10_000,
+        cur_tick=-1, sched=SimpleNamespace(minibatch_size=100, lod=0))
+    shown = outlook.TrainingProgress(trainer)
+    for iteration in range(3):
+        clock[0] += 1
+        trainer.cur_nimg = trainer.nimg_done = 100 * (iteration + 1)
+        trainer.after_step()
+        shown.after_iteration()
+        if iteration == 0:
+            clock[0] += 60
+            trainer.cur_tick = 0
+    clock[0] += 31
+    trainer.nimg_done += 3100
+    trainer.after_step()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ['TensorFlow prepares the first steps...', '0.200 / 10 kimg',
+                     '3.400 / 10 kimg, about 1m 06s left']
 
 
 def _pictures(run_dir):

@@ -77,6 +77,9 @@ def files(tmp_path_factory):
     shutil.make_archive(str(many), 'zip', many)
     (folder / 'data' / 'broken.zip').write_bytes(many.with_suffix('.zip').read_bytes()[:-30])
     (folder / 'data' / 'nothing').mkdir()
+    paths['run'] = str(folder / 'run')
+    pathlib.Path(paths['run']).mkdir()
+    (folder / 'run' / 'log.txt').write_text('tick 0     kimg 0.1      lod 0.00\n')
     return paths
 
 

@@ -194,3 +194,15 @@ OTHERS = [
      '{net}: its networks take images and labels of'),
     ('run_training', TRAINING + f'--resume={REFUSING_URL}', f'downloaded from {REFUSING_URL}'),
 ]
+
+# Reports
+WITHOUT_TENSORFLOW += [
+    ('run_report', '', 'required: RUN'),
+    ('run_report', '{new}', '{new}: no such folder; expected a run directory or a folder of them'),
+    ('run_report', '{net}', '{net}: no such folder; expected a run directory'),
+    ('run_report', '{data}', '{data}: neither a run directory of a training nor a folder of them'),
+    ('run_report', '{run} --output={new}/x.html', '--output={new}/x.html: there is no folder {new}'),
+    ('run_report', '{run} --output={data}', '--output={data}: expected the name of a file'),
+    ('run_report', '{run} --output=', '--output=: expected the name of a file'),
+    ('run_training', TRAINING + '--report=maybe', '--report: Boolean value expected.'),
+]

@@ -57,23 +57,30 @@ def _in_words(days):
 
 
 class TrainingProgress:
-    """Shows how far a training is, and announces one of months. Ignores the slow first minibatch."""
+    """Shows how far a training is, and announces one of months. Ignores the slow first minibatch, and for the
+    time left also the end of the first tick, which draws and saves after only one iteration."""
 
     def __init__(self, trainer):
         print('TensorFlow prepares the first steps...')
         total_kimg = trainer.settings.total_kimg
         self._trainer = trainer
-        self._has_estimate = False
+        self._is_timed = self._has_estimate = False
         self._progress = Progress(total_kimg, 'kimg', start=total_kimg)  # shows no time left
         trainer.after_step = lambda: self._progress.show(trainer.nimg_done / 1000)
 
     def after_iteration(self):
-        """Start to estimate the time left, once a minibatch has been timed."""
-        trainer = self._trainer
-        if self._has_estimate or trainer.minibatch_seconds is None:
+        """Announce a long training once a minibatch has been timed, and estimate the time left after that."""
+        if self._trainer.minibatch_seconds is None:
             return
-        self._has_estimate = True
-        self._progress.restart(trainer.cur_nimg / 1000)
+        if not self._is_timed:
+            self._is_timed = True
+            self._announce()
+        if not self._has_estimate and self._trainer.cur_tick >= 0:
+            self._has_estimate = True
+            self._progress.restart(self._trainer.cur_nimg / 1000)
+
+    def _announce(self):
+        trainer = self._trainer
         seconds_per_image = trainer.minibatch_seconds / trainer.sched.minibatch_size
         line = long_training(seconds_per_image, trainer.total_nimg - trainer.cur_nimg, trainer.sched.lod)
         if line is not None:
