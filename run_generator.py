@@ -34,6 +34,9 @@ EXAMPLES = """examples:
   # Mix styles
   python run_generator.py style-mixing-example --network=gdrive:networks/stylegan2-ffhq-config-f.pkl \\
     --row-seeds=85,100,75,458,1500 --col-seeds=55,821,1789,293
+
+  # Draw a video of eight walks side by side, each a closed loop through four seeds
+  python run_generator.py video --network=results/00000-run/network-final.pkl --seeds=0-31 --grid=4x2
 """
 
 DEFAULT_COL_STYLES = 7  # the first layers
