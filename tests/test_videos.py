@@ -1,6 +1,7 @@
 """Test the commands `video` and `training-video` of run_generator.py."""
 
 import contextlib
+import os
 import subprocess
 import sys
 
@@ -18,8 +19,10 @@ from latents.videos import training_progress, walks
 from tests.golden_figures import set_golden_values
 from tests.test_house import ROOT
 from training import generation, misc
+from training.data import class_names
 
 G_MAIN = 'training.networks_stylegan2.G_main'
+G_ADA = 'training.networks_stylegan2_ada.G_main'
 G_STYLE = 'training.networks_stylegan.G_style'
 G_PAPER = 'training.networks_progan.G_paper'
 SHAPE = dict(num_channels=3, resolution=16, fmap_base=64, fmap_max=8, latent_size=8)
@@ -27,6 +30,7 @@ MAPPED = dict(dlatent_size=8, mapping_fmaps=8, **SHAPE)
 NETWORKS = {
     'rgb': dict(func_name=G_MAIN, **MAPPED),
     'grey': dict(func_name=G_STYLE, **{**MAPPED, 'num_channels': 1}),
+    'ada': dict(func_name=G_ADA, base_shape=[4, 6], **MAPPED),
     'labels': dict(func_name=G_MAIN, label_size=3, **MAPPED),
     'progan': dict(func_name=G_PAPER, label_size=2, **{**SHAPE, 'base_shape': [4, 6]}),
 }
@@ -41,6 +45,7 @@ def networks(module_session, tmp_path_factory):
         set_golden_values(Gs)
         paths[name] = str(tmp_path_factory.mktemp('networks') / f'{name}.pkl')
         misc.save_pkl(Gs, paths[name])
+    class_names.write(os.path.join(os.path.dirname(paths['labels']), 'classes.json'), ['cat', 'dog', 'owl'])
     return paths
 
 
@@ -154,7 +159,7 @@ def test_random_walks_depend_on_their_seeds():
 
 # The command `video`
 
-@pytest.mark.parametrize('name', ['rgb', 'grey'])
+@pytest.mark.parametrize('name', ['rgb', 'grey', 'ada'])
 def test_a_walk_in_w_passes_through_the_images_of_its_seeds(name, networks, recorded, tmp_path):
     Gs = run(networks, name, tmp_path, '--seeds=3,4,5 --frames=4 --truncation-psi=0.7')
     assert len(recorded) == 12
@@ -211,7 +216,7 @@ def test_noise_stays_changes_or_is_absent(mode, networks, recorded, tmp_path):
 
 
 def test_a_video_visits_classes(networks, recorded, tmp_path):
-    Gs = run(networks, 'labels', tmp_path, '--seeds=7 --classes=2,0 --frames=4 --truncation-psi=1')
+    Gs = run(networks, 'labels', tmp_path, '--seeds=7 --classes=owl,0 --frames=4 --truncation-psi=1')
     assert len(recorded) == 8
     assert_shows(recorded[0], image_of(Gs, 7, 1, [0, 0, 1]))
     assert_shows(recorded[2], image_of(Gs, 7, 1, [0.5, 0, 0.5]))
@@ -219,7 +224,7 @@ def test_a_video_visits_classes(networks, recorded, tmp_path):
 
 
 def test_a_video_shows_one_class(networks, recorded, tmp_path):
-    Gs = run(networks, 'labels', tmp_path, '--seeds=1,2 --class=1 --frames=1')
+    Gs = run(networks, 'labels', tmp_path, '--seeds=1,2 --class=dog --frames=1')
     assert_shows(recorded[1], image_of(Gs, 2, 0.5, [0, 1, 0]))
 
 
