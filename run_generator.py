@@ -17,30 +17,6 @@ from training.settings import picture_requests
 
 # TensorFlow takes seconds to load: the functions that draw import `generation`, which needs it.
 
-EXAMPLES = """examples:
-
-  # Generate uncurated images of FFHQ (Figure 12)
-  python run_generator.py generate-images --network=gdrive:networks/stylegan2-ffhq-config-f.pkl \\
-    --seeds=6600-6625 --truncation-psi=0.5
-
-  # Generate sixteen images with your own network, and a grid of them
-  python run_generator.py generate-images --network=results/00000-run/network-final.pkl \\
-    --seeds=0-15 --grid=4x4
-
-  # Generate images of one class with a network that was trained with --labels=full
-  python run_generator.py generate-images --network=results/00001-run/network-final.pkl \\
-    --seeds=0-15 --class=cat --grid=4x4
-
-  # Mix styles
-  python run_generator.py style-mixing-example --network=gdrive:networks/stylegan2-ffhq-config-f.pkl \\
-    --row-seeds=85,100,75,458,1500 --col-seeds=55,821,1789,293
-
-  # Draw figures of the papers with your own network: one picture each
-  python run_generator.py style-mixing-figure --network=results/00000-run/network-final.pkl \\
-    --src-seeds=1-5 --dst-seeds=6-11
-  python run_generator.py truncation --network=results/00000-run/network-final.pkl --seeds=1,2
-"""
-
 DEFAULT_COL_STYLES = 7  # the first layers
 
 

@@ -54,7 +54,7 @@ def _add_walk(parser):
     length = parser.add_mutually_exclusive_group()
     length.add_argument('--seconds', type=cli.float_at_least(0.01), metavar='S',
                         help='length per waypoint in W (default: 2), or of the whole walk in Z (default: 20)')
-    length.add_argument('--frames', type=cli.int_at_least(1), metavar='N', help='the same in frames')
+    length.add_argument('--frames', type=cli.int_at_least(1), metavar='N', help='the same, in frames')
     parser.add_argument('--smoothing', type=cli.float_at_least(0.01), metavar='S',
                         help='standard deviation of the smoothing in Z in seconds (default: 1)')
     parser.add_argument('--classes', type=cli.comma_list, metavar='NAME|N,...',

@@ -31,10 +31,11 @@ def draw(network_pkl, output, grid=None, fps=30, crf=None, noise_mode='const', t
     Gs = pretrained_networks.load_generator(network_pkl, trust_source)
     grid = grid or (1, 1)
     num_frames, inputs = _planned(Gs, math.prod(grid), fps, **walk)
-    images = _images(Gs, inputs, num_frames * math.prod(grid), noise_mode)
+    images = _images(Gs, inputs, num_frames * math.prod(grid), randomize_noise=noise_mode == 'random')
     path = dnnlib.make_run_dir_path(output)
     print(f'Drawing {num_frames} frames: {num_frames / fps:.1f} s at {fps:g} frames per second...')
-    with video_files.opened(path, fps, crf or video_files.DEFAULT_CRF) as add:
+    without_noise = noise.only(Gs, []) if noise_mode == 'none' else contextlib.nullcontext()
+    with without_noise, video_files.opened(path, fps, crf or video_files.DEFAULT_CRF) as add:
         for _ in range(num_frames):
             cells = np.stack(list(itertools.islice(images, math.prod(grid))))
             picture = pictures.create_image_grid(cells, grid)  # [C,H,W]
@@ -60,7 +61,7 @@ def _planned(Gs, num_cells, fps, truncation_psi, truncation_cutoff=None, walk='w
         raise UserError(picture_requests.NO_STYLES)
     mapped = _Mapping(Gs, truncation_psi, truncation_cutoff) if has_styles else None
     if walk == 'w':
-        waypoints = _Waypoints(mapped, seeds or [], projected_w or [])
+        waypoints = _Waypoints(mapped, _latents(Gs, seeds or []), projected_w or [])
         num_frames *= max(len(waypoints) // num_cells, len(class_numbers))
         inputs = ((dlatents,) for dlatents in walks.in_w(waypoints, labels, num_cells, num_frames))
     else:
@@ -71,56 +72,56 @@ def _planned(Gs, num_cells, fps, truncation_psi, truncation_cutoff=None, walk='w
         if has_styles:
             inputs = ((mapped(*each),) for each in inputs)
     if fixed_layers:
-        fixed = mapped.of_seeds([fixed_seed], labels.at(0))
+        fixed = mapped(_latents(Gs, [fixed_seed]), labels.at(0))
         inputs = ((styles.mix(dlatents, fixed, fixed_layers),) for dlatents, in inputs)
     return num_frames, inputs
+
+
+def _latents(Gs, seeds):
+    """Return the latents [N,latent_size] of seeds."""
+    shape = Gs.input_shape[1:]
+    return np.reshape([np.random.RandomState(seed).randn(*shape) for seed in seeds], [-1, *shape])
 
 
 class _Mapping:
     """Maps latents to truncated dlatents."""
 
     def __init__(self, Gs, psi, cutoff):
-        self._Gs, self._psi, self._cutoff = Gs, psi, cutoff
+        self._mapping, self._psi, self._cutoff = Gs.components.mapping, psi, cutoff
         self._dlatent_avg = Gs.get_var('dlatent_avg')
 
     def __call__(self, latents, labels):
-        """Latents [N,latent_size], labels [N,label_size] -> dlatents [N,layers,dlatent_size]."""
-        dlatents = self._Gs.components.mapping.run(latents, labels)
+        """Latents [N,latent_size], labels [N or none,label_size] -> dlatents [N,layers,dlatent_size]."""
+        labels = np.broadcast_to(labels, [len(latents), labels.shape[-1]])
+        dlatents = self._mapping.run(latents, labels)
         return styles.truncate(dlatents, self._dlatent_avg, self._psi, self._cutoff)
-
-    def of_seeds(self, seeds, label):
-        """Return the dlatents [N,layers,dlatent_size] of seeds with one label [label_size]."""
-        shape = self._Gs.input_shape[1:]
-        latents = np.stack([np.random.RandomState(seed).randn(*shape) for seed in seeds])
-        return self(latents, np.tile(label, (len(latents), 1)))
 
 
 class _Waypoints:
     """The waypoints of a walk: projected dlatents in files, then seeds."""
 
-    def __init__(self, mapped, seeds, projected_w):
-        self._mapped, self._seeds = mapped, seeds
+    def __init__(self, mapped, latents, projected_w):
+        self._mapped, self._latents = mapped, latents
         self._projected = [dlatent_files.read(path) for path in projected_w]
 
     def __len__(self):
-        return sum(map(len, self._projected)) + len(self._seeds)
+        return sum(map(len, self._projected)) + len(self._latents)
 
     def __call__(self, label):
         """Return dlatents [N,layers,dlatent_size] for a label [label_size]."""
-        mapped = [self._mapped.of_seeds(self._seeds, label)] if self._seeds else []
+        mapped = [self._mapped(self._latents, label)] if len(self._latents) else []
         return np.concatenate([*self._projected, *mapped])
 
 
-def _images(Gs, inputs, num_images, noise_mode):
+def _images(Gs, inputs, num_images, randomize_noise):
     """Yield images [C,H,W], uint8, cell by cell and frame by frame, and show the progress."""
     net = Gs.components.get('synthesis', Gs)
-    options = {**generation.SYNTHESIS, 'randomize_noise': noise_mode == 'random'}
     cells = itertools.chain.from_iterable(zip(*arrays, strict=True) for arrays in inputs)
     size = min(outlook.images_within(1, Gs), MAX_MINIBATCH) if outlook.on_cpu() else MINIBATCH_ON_GPU
     progress = Progress(num_images, 'images', title='Drawing')
-    with noise.only(Gs, []) if noise_mode == 'none' else contextlib.nullcontext():
-        for done in range(0, num_images, size):
-            progress.show(done)
-            minibatch = zip(*itertools.islice(cells, size), strict=True)
-            yield from net.run(*map(np.stack, minibatch), **options)
+    for done in range(0, num_images, size):
+        progress.show(done)
+        minibatch = zip(*itertools.islice(cells, size), strict=True)
+        options = {**generation.SYNTHESIS, 'randomize_noise': randomize_noise}
+        yield from net.run(*map(np.stack, minibatch), **options)
     progress.clear()
