@@ -18,6 +18,7 @@ import pretrained_networks
 from dnnlib import cli
 from dnnlib.downloading import downloads
 from dnnlib.util import UserError
+from latents import commands
 from tests.dataset_files import contents, random_pixels, write_images
 from tests.golden_figures import QUICK, fresh_session
 from tests.small_networks import SMALL_G
@@ -29,10 +30,12 @@ from training.data.export import TFRecordExporter
 pytestmark = pytest.mark.usefixtures('module_session')  # replaces the session that scripts leave open
 
 SMALL_D = dict(func_name='training.networks_stylegan2.D_stylegan2', resolution=8, fmap_max=4)
+SILENT_G = dict(SMALL_G, func_name='training.networks_stylegan.G_style', use_noise=False)
 SMALL_PROGAN = dict(func_name='training.networks_progan.G_paper', resolution=8, fmap_max=4, latent_size=4)
-HELP = [('run_generator', 'generate-images'), ('run_generator', 'style-mixing-example'),
+HELP = [*[('run_generator', command) for command in commands.ALL],
         *[('dataset_tool', command.__name__) for command, *_ in dataset_tool.COMMANDS],
-        ('dataset_tool', ''), ('export', ''), ('network_info', ''), ('run_generator', ''),
+        ('dataset_tool', ''), ('export', ''), ('generate_figures', ''), ('network_info', ''),
+        ('pretrained_example', ''), ('run_generator', ''),
         ('run_metrics', ''), ('run_training', '')]
 
 
@@ -50,7 +53,7 @@ def write_networks(folder):
         G, D = tflib.Network('G', **SMALL_G), tflib.Network('D', **SMALL_D)
         labelled = tflib.Network('G', label_size=3, **SMALL_G)
         networks = {'net': (G, D, G.clone('Gs')), 'D': D, 'pair': (G, D), 'labels': labelled,
-                    'progan': tflib.Network('G', **SMALL_PROGAN)}
+                    'progan': tflib.Network('G', **SMALL_PROGAN), 'silent': tflib.Network('G', **SILENT_G)}
         paths = {name: str(folder / f'{name}.pkl') for name in networks}
         for name, network in networks.items():
             misc.save_pkl(network, paths[name])
