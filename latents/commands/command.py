@@ -31,7 +31,8 @@ class Command:
 
     def add_to(self, commands) -> None:
         """Add the command to argparse's sub-commands."""
-        parser = commands.add_parser(self.name, help=self.help, description=f'{self.help.capitalize()}.')
+        sentence = f'{self.help[0].upper()}{self.help[1:]}.'
+        parser = commands.add_parser(self.name, help=self.help, description=sentence)
         cli.add_cache_dir(parser)
         if self.needs_network:
             _add_network(parser)
