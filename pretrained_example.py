@@ -22,6 +22,7 @@ def draw(network_pkl, result_dir, trust_source=False):
     from PIL import Image
 
     from dnnlib import tflib
+    print(f'Loading networks from "{network_pkl}"...')
     Gs = pretrained_networks.load_generator(network_pkl, trust_source, outline=False)
     Gs.print_layers()
 

@@ -13,6 +13,7 @@ from dnnlib import cli, faults
 from dnnlib.progress import shown
 from dnnlib.util import UserError
 from latents import commands, from_files
+from latents.commands.examples import EXAMPLES
 from training.settings import picture_requests
 
 # TensorFlow takes seconds to load: the functions that draw import `generation`, which needs it.

@@ -275,13 +275,15 @@ def test_the_halves_of_tiles_have_noise_in_different_layers(painter, Gs):
     assert np.abs(halves[0][0].astype(int) - halves[1][0]).max() > 5
 
 
-def test_noise_is_restored_if_drawing_fails(painter, Gs, monkeypatch):
-    def fail(*_args, **_kwargs):
+def test_noise_is_restored_if_drawing_is_interrupted(painter, Gs, monkeypatch):
+    def interrupt(*_args, **_kwargs):
         assert not noise.values(Gs)[0].any()
         raise KeyboardInterrupt
     stored = noise.values(Gs)
-    with pytest.raises(KeyboardInterrupt), painter.only_noise([1]):
-        fail()
+    monkeypatch.setattr(noise_components, 'ranges', lambda *_: [('second', [1])])
+    monkeypatch.setattr(painter, 'from_latents', interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        noise_components.compose(painter, [1])
     np.testing.assert_array_equal(noise.values(Gs)[0], stored[0])
 
 

@@ -31,6 +31,7 @@ from training.data.export import TFRecordExporter
 pytestmark = pytest.mark.usefixtures('module_session')  # replaces the session that scripts leave open
 
 SMALL_D = dict(func_name='training.networks_stylegan2.D_stylegan2', resolution=8, fmap_max=4)
+SILENT_G = dict(SMALL_G, func_name='training.networks_stylegan.G_style', use_noise=False)
 SMALL_PROGAN = dict(func_name='training.networks_progan.G_paper', resolution=8, fmap_max=4, latent_size=4)
 HELP = [(script, command) for script in SCRIPTS for command in ['', *commands_of(script)]]
 
@@ -49,7 +50,7 @@ def write_networks(folder):
         G, D = tflib.Network('G', **SMALL_G), tflib.Network('D', **SMALL_D)
         labelled = tflib.Network('G', label_size=3, **SMALL_G)
         networks = {'net': (G, D, G.clone('Gs')), 'D': D, 'pair': (G, D), 'labels': labelled,
-                    'progan': tflib.Network('G', **SMALL_PROGAN)}
+                    'progan': tflib.Network('G', **SMALL_PROGAN), 'silent': tflib.Network('G', **SILENT_G)}
         paths = {name: str(folder / f'{name}.pkl') for name in networks}
         for name, network in networks.items():
             misc.save_pkl(network, paths[name])

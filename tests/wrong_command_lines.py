@@ -170,6 +170,54 @@ WITHOUT_TENSORFLOW = [
     ('dataset_tool', 'create_from_hdf5 out {new}', '{new}: no such HDF5 file'),
 ]
 
+# Figures of the papers
+WITHOUT_TENSORFLOW += [('run_generator', line, message) for line, message in [
+    ('truncation', 'required: --network'),
+    ('uncurated --network={net} --crop=1,2,3', "--crop: expected a box in pixels such as 'X,Y,WIDTH,HEIGHT'"),
+    ('uncurated --network={net} --crop=0,0,0,8', '--crop: expected a box in pixels'),
+    ('uncurated --network={net} --crop=4,0,8,8', '--crop=4,0,8,8: leaves the images of this network, which'),
+    ('uncurated --network={net} --lods=0,4', '--lods: images of 8 x 8 pixels cannot be halved 4 times'),
+    ('uncurated --network={net} --lods=-1,2', '--lods: expected numbers of at least 0, not -1'),
+    ('uncurated --network={net} --rows=0', '--rows: expected a whole number from 1 to 1000'),
+    ('uncurated --network={net} --seed=-1', '--seed: expected a whole number from 0'),
+    ('uncurated --network={net} --truncation-psi=inf', '--truncation-psi: expected a number, not'),
+    ('uncurated --network={net} --truncation-psi=1,2', '--truncation-psi: expected a number, not'),
+    ('uncurated --network={net} --class=1', '--class=1: this network has no classes'),
+    ('uncurated --network={D}', '{D}: expected a generator'),
+    ('uncurated --network={net} --legend=maybe', '--legend: Boolean value expected'),
+    ('uncurated --network={net} --scale=0', '--scale: expected a whole number from 1 to 64'),
+    ('style-mixing-figure --network={progan}', '{progan}: this network has no styles to mix'),
+    ('style-mixing-figure --network={net} --style-ranges=rough', '--style-ranges: expected coarse'),
+    ('style-mixing-figure --network={net} --style-ranges=fine,coarse', '--style-ranges: expected 6'),
+    ('style-mixing-figure --network={net} --style-ranges=0-4', '--style-ranges: there is no layer 4; this'),
+    ('style-mixing-figure --network={net} --style-ranges=-1', '--style-ranges: expected coarse'),
+    ('style-mixing-figure --network={net} --src-seeds=-1', 'seeds must be from 0 to 4294967295'),
+    ('truncation --network={net} --psis=1,x', "--psis: expected numbers such as '1,0.5,-1', not '1,x'"),
+    ('truncation --network={net} --psis=1,nan', "--psis: expected numbers such as '1,0.5,-1', not '1,nan'"),
+    ('truncation --network={progan}', '{progan}: this network has no styles to mix'),
+    ('truncation --network={net} --seeds=0-999999 --scale=64', 'is too large; ask for fewer images or'),
+    ('noise-detail --network={net} --samples=4', '--samples: expected a whole number of at least 5'),
+    ('noise-detail --network={net} --crop=8,0,1,1', '--crop=8,0,1,1: leaves the images'),
+    ('noise-detail --network={net} --truncation-psi=nan', '--truncation-psi must be a number, not nan'),
+    ('noise-detail --network={progan}', '{progan}: this network has no'),
+    ('noise-components --network={silent}', '{silent}: this network has no noise'),
+    ('noise-components --network={net} --flips=2', '--flips: there is no column 2, only 0-1'),
+    ('interpolation --network={net} --seeds=1,2,3', "--seeds: expected two seeds such as '91,388', not 3"),
+    ('interpolation --network={net} --steps=1', '--steps: expected a whole number from 2 to 1000'),
+    ('mixing-regularization --network={net} --latents=5', '--latents=5: this network has only 4 layers'),
+    ('mixing-regularization --network={net} --columns=0', '--columns: expected a whole number'),
+    ('mixing-regularization --network={progan}', '{progan}: this network has no styles to mix'),
+]] + [
+    ('generate_figures', '--only=figure01', "--only: expected one of figure02, figure03"),
+    ('generate_figures', '--network={new}', '{new}: no such file'),
+    ('generate_figures', '--network={progan}', '{progan}: this network has no styles to mix; figure03'),
+    ('generate_figures', '--network={silent} --only=figure04', 'no noise; figure04-noise-detail needs it'),
+    ('generate_figures', '--result-dir={net}', "--result-dir: expected a folder, not '{net}'"),
+    ('pretrained_example', '--network={D}', '{D}: expected a generator'),
+    ('pretrained_example', '--network={new}', '{new}: no such file'),
+    ('pretrained_example', '--result-dir={net}/x', '{net}/x: cannot be'),
+]
+
 # Errors found with TensorFlow or by a request to another machine
 OTHERS = [
     ('run_generator', IMAGES + f'--network={REFUSING_URL}', f'downloaded from {REFUSING_URL}'),
@@ -256,4 +304,12 @@ WITHOUT_TENSORFLOW += [
     ('run_generator', 'training-video {data}', '{data}: there is no fakes*.png'),
     ('run_generator', 'training-video {data} --max-size=0', '--max-size: expected a whole number from 16'),
     ('run_generator', 'training-video {data} --output=x.bmp', 'x.bmp: unknown video format'),
+]
+
+# Figures of the papers, whose official networks are downloaded
+OTHERS += [
+    ('generate_figures', '', 'karras2019stylegan-ffhq-1024x1024.pkl'),
+    ('generate_figures', '--only=figure12', 'karras2019stylegan-cats-256x256.pkl'),
+    ('pretrained_example', '', 'karras2019stylegan-ffhq-1024x1024.pkl'),
+    ('run_generator', f'truncation --network={REFUSING_URL}', f'downloaded from {REFUSING_URL}'),
 ]

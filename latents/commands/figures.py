@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 
 from dnnlib import cli
 from dnnlib.util import UserError
@@ -44,18 +45,20 @@ def _numbers(text):
 
 def _number(text):
     """Parse a number."""
-    if ',' in text:
-        raise argparse.ArgumentTypeError(f"expected a number, not '{text}'")
-    return _numbers(text)[0]
+    try:
+        number, = _numbers(text)
+    except (argparse.ArgumentTypeError, ValueError):
+        raise argparse.ArgumentTypeError(f"expected a number, not '{text}'") from None
+    return number
 
 
 def _style_ranges(text):
-    """Parse 'coarse,4-7,fine' as names and lists of layers."""
-    try:
-        return [part if part in _STYLES else cli.number_range(part) for part in text.split(',')]
-    except argparse.ArgumentTypeError:
+    """Parse 'coarse,4-7,8' as names and lists of layers."""
+    parts = text.split(',')
+    if not all(part in _STYLES or re.fullmatch(r'\d{1,3}(-\d{1,3})?', part) for part in parts):
         raise argparse.ArgumentTypeError("expected coarse, middle, fine or layers such as 4-7, separated by "
-                                         f"commas, not '{text}'") from None
+                                         f"commas, not '{text}'")
+    return [part if part in _STYLES else cli.number_range(part) for part in parts]
 
 
 # Flags and checks that several commands have.

@@ -5,8 +5,9 @@ from dnnlib.files import atomic_write
 from dnnlib.progress import announced
 from latents.figures import layout
 
-_LARGEST, _SMALLEST = 96, 8     # sizes of text in pixels
-_LINE = 1.3                     # height of a line in sizes of text
+_LARGEST, _USUAL, _SMALLEST = 96, 12, 8         # sizes of text in pixels; smaller than usual if it must be
+_SIZES_PER_TILE, _SIZES_PER_PICTURE = 10, 30    # of text, in the height of an image and of the longer side
+_LINE = 1.3                                     # height of a line in sizes of text
 
 
 def blank(painter, width, height):
@@ -29,9 +30,10 @@ def with_legend(picture, legend, scale, tile_height):
     The picture has been enlarged by `scale`; the spans of the legend and `tile_height` have not.
     """
     from PIL import Image, ImageDraw
-    largest = min(max(tile_height * scale // 10, _SMALLEST), _LARGEST)
-    title_font = _fitting([(legend.title, picture.width)], largest)
+    largest = min(tile_height * scale // _SIZES_PER_TILE, max(picture.size) // _SIZES_PER_PICTURE)
+    largest = max(min(largest, _LARGEST), _USUAL)
     column_font = _fitting([(f'  {text}  ', length * scale) for text, _, length in legend.columns], largest)
+    title_font = _fitting([(legend.title, picture.width)], min(largest, 2 * column_font.size))
     num_lines = max((text.count('\n') + 1 for text, *_ in legend.rows), default=1)
     shortest = min((length * scale for *_, length in legend.rows), default=picture.height)
     row_font = _fitting([], min(largest, int(shortest / (_LINE * num_lines))))

@@ -72,8 +72,8 @@ def _draw_row(picture, images, y, size, crop):
 
 def legend(size, seeds, num_samples):
     """Return the legend: what the columns show, and seeds."""
-    columns = ['image', 'details of 4', f'deviation of {num_samples}']
-    return layout.Legend('One latent, different noise', layout.even_spans(columns, size[0]),
+    columns = ['image', 'details of 4 more', 'standard deviation']
+    return layout.Legend(f'{num_samples} images that differ in noise', layout.even_spans(columns, size[0]),
                          layout.even_spans([f'seed {seed}' for seed in seeds], size[1]))
 
 
