@@ -18,6 +18,7 @@ import pretrained_networks
 from dnnlib import cli
 from dnnlib.downloading import downloads
 from dnnlib.util import UserError
+from latents.projection import commands as projection_commands
 from tests.dataset_files import contents, random_pixels, write_images
 from tests.golden_figures import QUICK, fresh_session
 from tests.small_networks import SMALL_G
@@ -33,7 +34,8 @@ SMALL_PROGAN = dict(func_name='training.networks_progan.G_paper', resolution=8, 
 HELP = [('run_generator', 'generate-images'), ('run_generator', 'style-mixing-example'),
         *[('dataset_tool', command.__name__) for command, *_ in dataset_tool.COMMANDS],
         ('dataset_tool', ''), ('export', ''), ('network_info', ''), ('run_generator', ''),
-        ('run_metrics', ''), ('run_training', '')]
+        ('run_metrics', ''), ('run_training', ''), ('projector', ''), ('run_projector', ''),
+        *[('run_projector', name) for name in projection_commands.ALL]]
 
 
 def write_data_set(folder, name, shape, num_classes=0):
