@@ -15,7 +15,8 @@ REFUSING_URL = 'http://127.0.0.1:9/x.pkl'
 WITHOUT_TENSORFLOW = [
     ('run_generator', '', 'missing subcommand'),
     ('run_generator', 'draw', "invalid choice: 'draw'"),
-    ('run_generator', 'generate-images --network={net}', 'required: --seeds'),
+    ('run_generator', 'generate-images --network={net}',
+     'one of the arguments --seeds --projected-w --dlatents is required'),
     ('run_generator', 'generate-images --seeds=1', 'required: --network'),
     ('run_generator', IMAGES + '--network={new}', '{new}: no such file'),
     ('run_generator', IMAGES + '--network={data}', '{data}: is a folder'),
@@ -312,4 +313,51 @@ OTHERS += [
     ('generate_figures', '--only=figure12', 'karras2019stylegan-cats-256x256.pkl'),
     ('pretrained_example', '', 'karras2019stylegan-ffhq-1024x1024.pkl'),
     ('run_generator', f'truncation --network={REFUSING_URL}', f'downloaded from {REFUSING_URL}'),
+]
+
+# Projection
+
+PROJECT = 'project-real-images --network={net} --data-dir={data} --dataset=tiny --features=pixels '
+FILES = 'project-images --network={net} --features=pixels '
+ADA = '--network={net} --target={data}/photos --outdir=out --features=pixels '
+WITHOUT_TENSORFLOW += [
+    ('run_projector', '', 'missing subcommand'),
+    ('run_projector', 'project', "invalid choice: 'project'"),
+    ('run_projector', '--resume={new}',
+     '--resume={new}: expected the directory of an interrupted run; there is no projection-state.npz'),
+    ('run_projector', '--resume={new} project-generated-images --network={net}',
+     '--resume: leave out project-generated-images and its flags'),
+    ('run_projector', 'project-generated-images', 'required: --network'),
+    ('run_projector', 'project-generated-images --network={new}', '{new}: no such file'),
+    ('run_projector', 'project-generated-images --network={net} --seeds=-1', 'seeds must be from 0 to'),
+    ('run_projector', 'project-generated-images --network={progan}', '{progan}: this network maps no'),
+    ('run_projector', 'project-generated-images --network={D}', '{D}: expected a generator'),
+    ('run_projector', 'project-real-images --network={net}', 'required: --data-dir, --dataset'),
+    ('run_projector', PROJECT + '--dataset=dogs', '--dataset=dogs: there is no such folder'),
+    ('run_projector', PROJECT + '--features=vgg', "--features: expected one of lpips, lite0, pixels"),
+    ('run_projector', PROJECT + '--space=z', "--space: expected one of w, w+, not 'z'"),
+    ('run_projector', PROJECT + '--num-steps=0', '--num-steps: expected a whole number of at least 1'),
+    ('run_projector', PROJECT + '--num-snapshots=-1', '--num-snapshots: expected a whole number'),
+    ('run_projector', PROJECT + '--minibatch-size=0', '--minibatch-size: expected a whole number of at le'),
+    ('run_projector', PROJECT + '--num-images=0', '--num-images: expected a whole number of at least 1'),
+    ('run_projector', PROJECT + '--class=3', '--class=3: this network has no classes'),
+    ('run_projector', FILES + '--images={new}', '{new}: no such folder or zip file'),
+    ('run_projector', FILES + '--images={text}', '{text}: not an image; expected an image, or a folder'),
+    ('run_projector', FILES + '--images={data}/tiny', 'not an image; expected an image, or a folder or zip'),
+    ('projector', '', 'required: --network, --target, --outdir'),
+    ('projector', ADA + '--target={text}', '{text}: not an image; expected an image'),
+    ('projector', ADA + '--network={new}', '{new}: no such file'),
+    ('projector', ADA + '--network={progan}', '{progan}: this network maps no latents to W'),
+    ('projector', ADA + '--outdir={net}', "--outdir: expected a folder, not '{net}'"),
+    ('projector', ADA + '--save-video=x', 'Boolean value expected.'),
+    ('run_generator', 'generate-images --network={net} --dlatents={new}', '{new}: cannot be opened'),
+    ('run_generator', 'generate-images --network={net} --projected-w={text}', '{text}: not readable'),
+    ('run_generator', IMAGES + '--dlatents={new}', '--dlatents: not allowed with argument --seeds'),
+]
+OTHERS += [
+    ('run_projector', PROJECT + '--dataset=grey', '{net}: generates images [3, 8, 8], but those of'),
+    ('run_projector', PROJECT + '--num-images=9', '--num-images=9: the data set has 8'),
+    ('run_projector', PROJECT + '--features=lpips',
+     'vgg16_zhang_perceptual.pkl into the folder of the environment variable STYLEGAN_METRIC_NETWORKS; '
+     '--features=lite0 and'),
 ]

@@ -11,9 +11,10 @@ from training.data.photos.worker import planes
 
 
 class ImageFiles:
-    """The images in a file, folder or zip file. Attributes: `path`; `names` of those that can be decoded.
+    """The images in a file, folder or zip file.
 
-    Others are named and left out. Raises UserError if there are none.
+    Attributes: `path`; `names` of the images that can be decoded; `others`, why other files cannot be used.
+    Raises UserError if there are no images.
     """
 
     def __init__(self, path):
@@ -21,11 +22,11 @@ class ImageFiles:
         self._source = source_at(path)
         reasons = {name: self._why_unusable(name) for name in self._source.names}
         self.names = [name for name, reason in reasons.items() if reason is None]
+        self.others = [f'{self._source.file_path(name)}: {reason}'
+                       for name, reason in reasons.items() if reason is not None]
         if not self.names:
-            found = [f'{name}: {reason}' for name, reason in reasons.items()]
-            raise UserError(f'{path}: expected an image or a folder of images; {(found or ["no files"])[0]}')
-        for name in sorted(reasons.keys() - set(self.names)):
-            print(f'Leaving out {self._source.file_path(name)}: {reasons[name]}')
+            found = self.others[0] if self.others else f'{path}: there are no files'
+            raise UserError(f'{found}; expected an image, or a folder or zip file of images')
 
     def _why_unusable(self, name):
         try:

@@ -49,6 +49,8 @@ def of_data_set(Gs, data_dir, name, num_images, class_idx=None):
 def of_files(Gs, files, class_idx=None):
     """Yield the images in `image_files.ImageFiles`."""
     print('Loading images from "%s"...' % files.path)
+    for reason in files.others:
+        print('Leaving out', reason)
     label = generation.label_of_class(Gs, class_idx)[0]
     for idx, name in enumerate(files.names):
         yield Target('Projecting image %d/%d (%s) ...' % (idx, len(files.names), name), 'image%04d-' % idx,
