@@ -86,13 +86,15 @@ def _range(numbers):
 
 def _from_files(studio, state):
     command = [*_start(studio, 'generate-images'), f'--projected-w={W_FILE}']
-    if not studio.noise.shapes:
-        return _answer(command, f'Save {W_FILE} first.', [W_FILE])
-    return _answer([*command, f'--noises={NOISE_FILE}'], f'Save {W_FILE} and {NOISE_FILE} first.',
+    if _origins(studio, state) <= {STORED}:
+        return _answer(command, f'Save W first, as {W_FILE}. Writes proj00.png.', [W_FILE])
+    return _answer([*command, f'--noises={NOISE_FILE}'],
+                   f'Save W and noise first, as {W_FILE} and {NOISE_FILE}. Writes proj00.png.',
                    [W_FILE, NOISE_FILE])
 
 
 def _without_styles(studio, state):
     if state.walk is None:
         return _answer(_generate(studio, state), f'Writes seed{state.base.seed:04d}.png.')
-    return _answer(None, 'No command draws a frame of a walk with a network without styles; save the picture.')
+    return _answer(None, 'No command draws this: a frame of a walk of a network without styles. Save the '
+                   'picture.')

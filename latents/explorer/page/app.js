@@ -35,7 +35,10 @@ function change(patch, { keeps = true, isMoving = false } = {}) {
 }
 
 function draw(isMoving = false) {
-  if (state.redraws && state.noises.includes('drawn')) state.noiseSeed = Math.floor(Math.random() * 1e9);
+  if (state.redraws && state.noises.includes('drawn')) {
+    state.noiseSeed = Math.floor(Math.random() * 1e9);
+    find('noise-seed').value = state.noiseSeed;
+  }
   const drawn = panels.map((panel, place) => {
     const index = shown()[place];
     return panel.request(networks[index], index, state, isMoving);
@@ -79,12 +82,18 @@ function layOutPanels() {
     const network = networks[index];
     panels[place].caption.textContent = shortName(network);
     panels[place].caption.title = network.file;
+    panels[place].image.style.setProperty('--ratio', `${network.width} / ${network.height}`);
     panels[place].figure.querySelector('.save-picture').ariaLabel =
       wanted.length > 1 ? `Save PNG of the ${['left', 'right'][place]} picture` : 'Save PNG';
   });
 }
 
-const shortName = (network) => network.file.split(/[\\/]/).slice(-2).join('/');
+// The end of a path that tells a network from the others.
+function shortName(network) {
+  const end = (file, count) => file.split(/[\\/]/).slice(-count).join('/');
+  const same = networks.filter(({ file }) => end(file, 1) === end(network.file, 1));
+  return end(network.file, same.length > 1 ? 2 : 1);
+}
 
 async function savePicture(panel) {
   try {
@@ -155,9 +164,13 @@ function fillStyles(network) {
   find('cutoff').max = network.layers.length;
   find('cutoff').value = cutoff;
   find('cutoff-text').textContent = cutoffText(cutoff, network);
-  fillSources(find('sources'), state, sourceActions);
+  const isMixed = state.sources.length > 1;
+  find('sources').hidden = !isMixed && !state.sources[0].file;
+  find('load').hidden = !find('sources').hidden;
+  find('unmix').hidden = !isMixed;
   find('add-source').hidden = state.sources.length > 3;
-  find('unmix').hidden = state.sources.length < 2;
+  find('layers').hidden = !isMixed && !network.noises;
+  fillSources(find('sources'), state, sourceActions);
   fill(find('layers'), state, network, layerActions);
   const kinds = network.layers.map((_, layer) => entry(state.noises, layer)).slice(0, network.noises);
   find('drawn-noise').hidden = !kinds.includes('drawn');
@@ -358,6 +371,7 @@ function addEvents() {
   onClick('play', play);
   onClick('save-video', () => video.start(state.networks[0], state));
   onClick('add-source', addSource);
+  onClick('load', () => sourceActions.load(0));
   onClick('unmix', () => change({ sources: state.sources.slice(0, 1), layers: [0] }));
   onChange('file', loadFile);
   onChange('noise-seed', (value) => change({ noiseSeed: clampSeed(value) }));
