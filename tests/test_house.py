@@ -72,7 +72,8 @@ def test_tensorflow_comes_in_one_way(path):
         assert not target.startswith('tensorflow') or target == 'tensorflow.compat.v1', target
 
 
-@pytest.mark.parametrize('name', ['dnnlib', 'dnnlib.cli', 'export', 'network_info', 'run_training'])
+@pytest.mark.parametrize('name', ['dnnlib', 'dnnlib.cli', 'explorer', 'export', 'network_info',
+                                  'run_training'])
 def test_parsing_a_command_line_does_not_load_tensorflow(name):
     """Help and error messages should appear at once."""
     seen, todo = set(), [name]

@@ -32,7 +32,7 @@ SMALL_D = dict(func_name='training.networks_stylegan2.D_stylegan2', resolution=8
 SMALL_PROGAN = dict(func_name='training.networks_progan.G_paper', resolution=8, fmap_max=4, latent_size=4)
 HELP = [('run_generator', 'generate-images'), ('run_generator', 'style-mixing-example'),
         *[('dataset_tool', command.__name__) for command, *_ in dataset_tool.COMMANDS],
-        ('dataset_tool', ''), ('export', ''), ('network_info', ''), ('run_generator', ''),
+        ('dataset_tool', ''), ('explorer', ''), ('export', ''), ('network_info', ''), ('run_generator', ''),
         ('run_metrics', ''), ('run_training', '')]
 
 
