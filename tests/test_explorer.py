@@ -400,7 +400,7 @@ def test_latents_of_another_network_are_refused(explorer, browser):
     assert message.startswith('projected_w.npz: has dlatents [8, 8], the network takes [6, 8]; use')
 
 
-def test_only_the_files_used_last_are_kept(monkeypatch):
+def test_only_the_newest_files_are_kept(monkeypatch):
     monkeypatch.setattr(uploads, 'MAX_FILES', 2)
     files = uploads.Files()
     keys = [files.add('w.npz', uploads.npz_of(np.full([1, 2, 3], value)))[0] for value in range(3)]

@@ -32,14 +32,15 @@ def _start(studio, command):
 def _class(studio, state):
     if state.class_idx is None:
         return []
-    names = studio.class_names
-    # A name that is a number may stand for another class.
-    return [f'--class={names[state.class_idx] if names else state.class_idx}']
+    # A name comes before a number, so that the number of this class may be the name of another.
+    names = studio.class_names or []
+    is_named = state.class_idx < len(names) and names.index(names[state.class_idx]) == state.class_idx
+    return [f'--class={names[state.class_idx] if is_named else state.class_idx}']
 
 
 def _generate(studio, state):
     return [*_start(studio, 'generate-images'), f'--seeds={state.base.seed}',
-            f'--truncation-psi={state.psi:g}', *_class(studio, state)]
+            f'--truncation-psi={state.psi}', *_class(studio, state)]
 
 
 def _origins(studio, state):
@@ -75,7 +76,7 @@ def _mixing(studio, state):
         return None
     row, col = (source.seed for source in state.sources)
     return [*_start(studio, 'style-mixing-example'), f'--row-seeds={row}', f'--col-seeds={col}',
-            f'--col-styles={_range(layers)}', f'--truncation-psi={state.psi:g}', *_class(studio, state)]
+            f'--col-styles={_range(layers)}', f'--truncation-psi={state.psi}', *_class(studio, state)]
 
 
 def _range(numbers):

@@ -19,7 +19,7 @@ class Files:
     """Dlatents [N,layers,dlatent_size] by an id, which is a digest of the file."""
 
     def __init__(self):
-        self._files = OrderedDict()  # {id: (name, dlatents)}, those used last at the end
+        self._files = OrderedDict()  # {id: (name, dlatents)}, the newest at the end
 
     def add(self, name, content):
         """Check and keep a file -> (id, number of dlatents). Raises UserError, which names the file."""

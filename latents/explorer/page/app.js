@@ -50,7 +50,11 @@ function draw(isMoving = false) {
   return Promise.all(drawn);
 }
 
-function report(panel, { text, error, isFull }) {
+function report(panel, { text, error, isFull, isBusy }) {
+  if (isBusy) {
+    if (!isPlaying) find('status').textContent = 'Drawing…';
+    return;
+  }
   find('error').hidden = !error;
   find('error').textContent = error ?? '';
   if (error) find('status').textContent = 'Not drawn.';
@@ -142,6 +146,7 @@ function fillNetworks() {
   find('network-left').value = state.networks[0];
   find('network-right').value = state.networks[1] ?? '';
   const network = left();
+  document.title = `${shortName(network)} · Latent explorer`;
   const kind = network.channels === 1 ? 'grey' : 'RGB';
   find('summary').textContent = `${shortName(network)} · ${network.width} × ${network.height} ${kind}`;
 }
@@ -179,8 +184,8 @@ function fillStyles(network) {
 }
 
 function cutoffText(cutoff, network) {
-  if (cutoff >= network.layers.length) return 'all';
-  return cutoff === 0 ? 'none' : `first ${cutoff}`;
+  if (cutoff >= network.layers.length) return 'all layers';
+  return cutoff === 0 ? 'no layer' : `layers 0–${cutoff - 1}`;
 }
 
 function fillWalk() {
