@@ -15,7 +15,7 @@ let state;
 let panels = [];
 let thumbnails;
 let video;
-let isPlaying = false;
+let playing = null; // what the present run of `play` is known by
 let loadsInto = 0;
 
 const shown = () => state.networks.filter((index) => index !== null);
@@ -52,7 +52,7 @@ function draw(isMoving = false) {
 
 function report(panel, { text, error, isFull, isBusy }) {
   if (isBusy) {
-    if (!isPlaying) find('status').textContent = 'Drawing…';
+    if (!playing) find('status').textContent = 'Drawing…';
     return;
   }
   find('error').hidden = !error;
@@ -61,7 +61,7 @@ function report(panel, { text, error, isFull, isBusy }) {
   if (!text) return;
   const name = panels.length > 1 ? `${panel.caption.textContent}: ` : '';
   // A screen reader should hear what stays, not every step on the way.
-  if (!isPlaying && (isFull || !find('status').textContent)) find('status').textContent = name + text;
+  if (!playing && (isFull || !find('status').textContent)) find('status').textContent = name + text;
 }
 
 const fail = (message) => {
@@ -269,31 +269,36 @@ async function loadFile() {
 // The walk
 
 function setWalk(path) {
-  isPlaying = false;
-  showPlaying();
+  pause();
   const { frames = 8 * FPS, stops = 8 } = state.walk ?? {};
   change({ walk: path ? { path, frames, stops, frame: 0 } : null });
 }
 
-function showPlaying() {
-  find('play').textContent = isPlaying ? 'Pause' : 'Play';
+function pause() {
+  playing = null;
+  find('play').textContent = 'Play';
 }
 
 async function play() {
   if (!state.walk) return;
-  isPlaying = !isPlaying;
-  showPlaying();
-  if (!isPlaying) return;
-  find('status').textContent = 'Playing.';
+  if (playing) {
+    pause();
+    return;
+  }
   const began = performance.now();
   const first = state.walk.frame;
-  while (isPlaying && state.walk) {
+  const mine = {};
+  playing = mine;
+  find('play').textContent = 'Pause';
+  find('status').textContent = 'Playing.';
+  while (playing === mine && state.walk) {
     state.walk.frame = (first + Math.round((performance.now() - began) * FPS / 1000)) % state.walk.frames;
     showFrame();
     const tick = new Promise((resolve) => { setTimeout(resolve, 1000 / FPS); });
     await Promise.all([draw(true), tick]);
   }
-  if (state.walk) change({}, { keeps: false });
+  if (playing === mine) pause(); // The walk has ended.
+  if (state.walk && !playing) change({}, { keeps: false });
 }
 
 function resizeWalk() {
@@ -365,8 +370,7 @@ function addEvents() {
   });
   onChange('walk-path', setWalk);
   onSlide('frame', () => {
-    isPlaying = false;
-    showPlaying();
+    pause();
     state.walk.frame = Number(find('frame').value);
     showFrame();
     return {};
