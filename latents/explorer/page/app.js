@@ -428,7 +428,7 @@ function listNetworks() {
 
 async function start() {
   history.replaceState(null, '', `/${location.hash}`); // without the token
-  ({ networks } = await server.about());
+  networks = await server.about();
   state = location.hash ? fromAddress(networks.length) : fresh();
   if (!location.hash) {
     if (networks[0].classes) state.class = 0;
