@@ -39,8 +39,8 @@ def _class(studio, state):
 
 
 def _generate(studio, state):
-    return [*_start(studio, 'generate-images'), f'--seeds={state.base.seed}',
-            f'--truncation-psi={state.psi}', *_class(studio, state)]
+    psi = [f'--truncation-psi={state.psi}'] if studio.has_styles else []
+    return [*_start(studio, 'generate-images'), f'--seeds={state.base.seed}', *psi, *_class(studio, state)]
 
 
 def _origins(studio, state):

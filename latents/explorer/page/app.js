@@ -130,7 +130,8 @@ function fillControls() {
   note('seed-note', base.file ? `A is ${base.name}: pick a seed to leave it.`
     : hasStyles ? '' : 'This network has no styles, no truncation and no noise: there is only the seed.');
   fillClasses();
-  find('truncation-card').hidden = find('layers-card').hidden = find('save-w').hidden = !hasStyles;
+  find('truncation-card').hidden = find('layers-card').hidden = !hasStyles;
+  find('save-w').hidden = !left().layers.length;
   find('save-noise').hidden = !left().noises;
   if (hasStyles) fillStyles(network);
   fillWalk();
@@ -316,10 +317,20 @@ function scheduleRecipe() {
     try {
       const { command, note: text } = await server.recipe(state.networks[0], state);
       find('command').hidden = find('copy-command').hidden = !command;
-      find('command').textContent = command ?? '';
-      find('command-note').textContent = text;
+      showCommand(command ?? '');
+      find('command-note').textContent = shown().length > 1 ? `The left picture. ${text}` : text;
     } catch { /* the picture tells why */ }
   }, RECIPE_MS);
+}
+
+// Lines break between arguments, and inside only those that are longer than a line.
+function showCommand(command) {
+  const parts = command.split(/(?= --)| (?=generate|style)/).map((part) => {
+    const span = document.createElement('span');
+    span.textContent = part.trim();
+    return span;
+  });
+  find('command').replaceChildren(...parts.flatMap((part, place) => (place ? [' ', part] : [part])));
 }
 
 async function copyCommand() {
