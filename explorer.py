@@ -30,8 +30,8 @@ def make_parser():
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--network', dest='network_pkls', action='append', required=True, metavar='PKL',
-                        help='network pickle: a path, a URL or the key of a published one; repeat the flag to '
-                             'compare networks')
+                        help='network pickle: a path, a URL or the key of a published one; repeat the flag '
+                             'to compare networks')
     parser.add_argument('--port', type=cli.int_between(0, 65535), default=0,
                         help='port on 127.0.0.1 (default: 0 = any that is free)')
     parser.add_argument('--no-browser', action='store_true', help='only print the address of the page')
@@ -49,7 +49,7 @@ def check_extras():
 
 
 def listening_socket(port):
-    """Return a socket that listens on a port of this machine only; 0 = any. Raises UserError if it is taken."""
+    """Return a socket that listens on a port of this machine only; 0 = any. Raises UserError if taken."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -361,3 +361,13 @@ OTHERS += [
      'vgg16_zhang_perceptual.pkl into the folder of the environment variable STYLEGAN_METRIC_NETWORKS; '
      '--features=lite0 and'),
 ]
+
+WITHOUT_TENSORFLOW += [
+    ('explorer', '', 'required: --network'),
+    ('explorer', '--network={new}', '{new}: no such file'),
+    ('explorer', '--network={net} --network={cut}', '{cut}: not a readable network pickle'),
+    ('explorer', '--network={D}', '{D}: expected a generator, found a network of D_stylegan2'),
+    ('explorer', '--network={net} --port=65536', '--port: expected a whole number from 0 to 65535'),
+    ('explorer', '--network={net} --cache-dir={net}', '--cache-dir: expected a folder'),
+    ('explorer', '--network={net} --seeds=1', 'unrecognized arguments: --seeds=1'),
+]

@@ -9,7 +9,8 @@ from starlette.responses import PlainTextResponse
 HOSTS = ('127.0.0.1', 'localhost')
 _HEADERS = (
     (b'content-security-policy',
-     b"default-src 'self'; img-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+     b"default-src 'self'; img-src 'self' blob:; base-uri 'none'; form-action 'none'; "
+     b"frame-ancestors 'none'"),
     (b'cross-origin-resource-policy', b'same-origin'),
     (b'referrer-policy', b'no-referrer'),
     (b'x-content-type-options', b'nosniff'),

@@ -28,15 +28,18 @@ class DrawingThread:
         """Return the future result of `function()`.
 
         slot: place of the picture in a page. A request for it that waits is dropped, and its future raises
-        Superseded.
+        Superseded, as all do after `close`.
         """
         future = concurrent.futures.Future()
         with self._changed:
-            older = self._pending.pop(slot, None)
-            self._pending[slot] = priority, next(self._order), function, future
-            self._changed.notify()
-        if older is not None:
-            _drop(older[-1])
+            *_, dropped = self._pending.pop(slot, [None])
+            if self._is_open:
+                self._pending[slot] = priority, next(self._order), function, future
+                self._changed.notify()
+            else:
+                dropped = future
+        if dropped is not None:
+            _drop(dropped)
         return future
 
     def close(self):

@@ -32,14 +32,15 @@ def _start(studio, command):
 def _class(studio, state):
     if state.class_idx is None:
         return []
-    names = studio.class_names
-    # A name that is a number may stand for another class.
-    return [f'--class={names[state.class_idx] if names else state.class_idx}']
+    # A name comes before a number, so that the number of this class may be the name of another.
+    names = studio.class_names or []
+    is_named = state.class_idx < len(names) and names.index(names[state.class_idx]) == state.class_idx
+    return [f'--class={names[state.class_idx] if is_named else state.class_idx}']
 
 
 def _generate(studio, state):
-    return [*_start(studio, 'generate-images'), f'--seeds={state.base.seed}',
-            f'--truncation-psi={state.psi:g}', *_class(studio, state)]
+    psi = [f'--truncation-psi={state.psi}'] if studio.has_styles else []
+    return [*_start(studio, 'generate-images'), f'--seeds={state.base.seed}', *psi, *_class(studio, state)]
 
 
 def _origins(studio, state):
@@ -75,7 +76,7 @@ def _mixing(studio, state):
         return None
     row, col = (source.seed for source in state.sources)
     return [*_start(studio, 'style-mixing-example'), f'--row-seeds={row}', f'--col-seeds={col}',
-            f'--col-styles={_range(layers)}', f'--truncation-psi={state.psi:g}', *_class(studio, state)]
+            f'--col-styles={_range(layers)}', f'--truncation-psi={state.psi}', *_class(studio, state)]
 
 
 def _range(numbers):
@@ -86,13 +87,15 @@ def _range(numbers):
 
 def _from_files(studio, state):
     command = [*_start(studio, 'generate-images'), f'--projected-w={W_FILE}']
-    if not studio.noise.shapes:
-        return _answer(command, f'Save {W_FILE} first.', [W_FILE])
-    return _answer([*command, f'--noises={NOISE_FILE}'], f'Save {W_FILE} and {NOISE_FILE} first.',
+    if _origins(studio, state) <= {STORED}:
+        return _answer(command, f'Save W first, as {W_FILE}. Writes proj00.png.', [W_FILE])
+    return _answer([*command, f'--noises={NOISE_FILE}'],
+                   f'Save W and noise first, as {W_FILE} and {NOISE_FILE}. Writes proj00.png.',
                    [W_FILE, NOISE_FILE])
 
 
 def _without_styles(studio, state):
     if state.walk is None:
         return _answer(_generate(studio, state), f'Writes seed{state.base.seed:04d}.png.')
-    return _answer(None, 'No command draws a frame of a walk with a network without styles; save the picture.')
+    return _answer(None, 'No command draws this: a frame of a walk of a network without styles. Save the '
+                   'picture.')

@@ -5,8 +5,6 @@ import json
 import os
 import pathlib
 import secrets
-import sys
-import traceback
 
 import uvicorn
 from starlette.applications import Starlette
@@ -163,8 +161,5 @@ async def _user_error(_request, error):
 
 
 async def _unexpected(_request, error):
-    line = line_for(error)
-    if line is None:
-        traceback.print_exception(error, file=sys.stderr)
-        line = f'Error: {type(error).__name__}: {error}'
+    line = line_for(error) or f'{type(error).__name__}: {error}'  # uvicorn prints the traceback
     return JSONResponse({'error': line.partition('\n')[0].removeprefix('Error: ')}, 500)

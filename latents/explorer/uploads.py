@@ -19,7 +19,7 @@ class Files:
     """Dlatents [N,layers,dlatent_size] by an id, which is a digest of the file."""
 
     def __init__(self):
-        self._files = OrderedDict()  # {id: (name, dlatents)}, those used last at the end
+        self._files = OrderedDict()  # {id: (name, dlatents)}, the newest at the end
 
     def add(self, name, content):
         """Check and keep a file -> (id, number of dlatents). Raises UserError, which names the file."""
@@ -39,8 +39,8 @@ class Files:
             raise UserError('the latents are no longer loaded; load their file again')
         name, dlatents = self._files[source.file]
         if list(dlatents.shape[1:]) != list(shape):
-            raise UserError(f'{name}: has dlatents {list(dlatents.shape[1:])}, the network takes {list(shape)}; '
-                            'use the network that the file was made with')
+            raise UserError(f'{name}: has dlatents {list(dlatents.shape[1:])}, the network takes '
+                            f'{list(shape)}; use the network that the file was made with')
         if source.row >= len(dlatents):
             raise UserError(f'{name}: has {len(dlatents)} dlatents; there is no number {source.row}')
         return dlatents[source.row]

@@ -74,11 +74,21 @@ class WalkVideos:
         self._drawing = drawing
         self._folder = tempfile.mkdtemp(prefix='stylegan-explorer-')
         self._videos, self._count = {}, 0
+        self._starting = threading.Lock()
 
     def start(self, studio, state):
         """Start a video of a state with a walk, and cancel the one that is being made. -> its number"""
         if state.walk is None:
             raise UserError('choose a walk first: a video shows one')
+        with self._starting:
+            self._make_room()
+            self._count += 1
+            name = f'walk{self._count:02d}-{state.walk.path}-seed{state.base.seed:04d}'
+            path = os.path.join(self._folder, name + video_files.default_suffix())
+            self._videos[self._count] = WalkVideo(path, studio, state, self._drawing)
+            return self._count
+
+    def _make_room(self):
         for video in self._videos.values():
             video.cancel()
         while len(self._videos) >= MAX_VIDEOS:
@@ -86,11 +96,6 @@ class WalkVideos:
             oldest.close()
             if os.path.exists(oldest.path):
                 os.remove(oldest.path)
-        self._count += 1
-        name = f'walk{self._count:02d}-{state.walk.path}-seed{state.base.seed:04d}'
-        path = os.path.join(self._folder, name + video_files.default_suffix())
-        self._videos[self._count] = WalkVideo(path, studio, state, self._drawing)
-        return self._count
 
     def find(self, number):
         """Return a video. Raises UserError if it is gone."""

@@ -15,7 +15,7 @@ let state;
 let panels = [];
 let thumbnails;
 let video;
-let isPlaying = false;
+let playing = null; // what the present run of `play` is known by
 let loadsInto = 0;
 
 const shown = () => state.networks.filter((index) => index !== null);
@@ -35,7 +35,10 @@ function change(patch, { keeps = true, isMoving = false } = {}) {
 }
 
 function draw(isMoving = false) {
-  if (state.redraws && state.noises.includes('drawn')) state.noiseSeed = Math.floor(Math.random() * 1e9);
+  if (state.redraws && state.noises.includes('drawn')) {
+    state.noiseSeed = Math.floor(Math.random() * 1e9);
+    find('noise-seed').value = state.noiseSeed;
+  }
   const drawn = panels.map((panel, place) => {
     const index = shown()[place];
     return panel.request(networks[index], index, state, isMoving);
@@ -47,14 +50,18 @@ function draw(isMoving = false) {
   return Promise.all(drawn);
 }
 
-function report(panel, { text, error, isFull }) {
+function report(panel, { text, error, isFull, isBusy }) {
+  if (isBusy) {
+    if (!playing) find('status').textContent = 'Drawing…';
+    return;
+  }
   find('error').hidden = !error;
   find('error').textContent = error ?? '';
   if (error) find('status').textContent = 'Not drawn.';
   if (!text) return;
   const name = panels.length > 1 ? `${panel.caption.textContent}: ` : '';
   // A screen reader should hear what stays, not every step on the way.
-  if (!isPlaying && (isFull || !find('status').textContent)) find('status').textContent = name + text;
+  if (!playing && (isFull || !find('status').textContent)) find('status').textContent = name + text;
 }
 
 const fail = (message) => {
@@ -79,12 +86,18 @@ function layOutPanels() {
     const network = networks[index];
     panels[place].caption.textContent = shortName(network);
     panels[place].caption.title = network.file;
+    panels[place].image.style.setProperty('--ratio', `${network.width} / ${network.height}`);
     panels[place].figure.querySelector('.save-picture').ariaLabel =
       wanted.length > 1 ? `Save PNG of the ${['left', 'right'][place]} picture` : 'Save PNG';
   });
 }
 
-const shortName = (network) => network.file.split(/[\\/]/).slice(-2).join('/');
+// The end of a path that tells a network from the others.
+function shortName(network) {
+  const end = (file, count) => file.split(/[\\/]/).slice(-count).join('/');
+  const same = networks.filter(({ file }) => end(file, 1) === end(network.file, 1));
+  return end(network.file, same.length > 1 ? 2 : 1);
+}
 
 async function savePicture(panel) {
   try {
@@ -117,7 +130,8 @@ function fillControls() {
   note('seed-note', base.file ? `A is ${base.name}: pick a seed to leave it.`
     : hasStyles ? '' : 'This network has no styles, no truncation and no noise: there is only the seed.');
   fillClasses();
-  find('truncation-card').hidden = find('layers-card').hidden = find('save-w').hidden = !hasStyles;
+  find('truncation-card').hidden = find('layers-card').hidden = !hasStyles;
+  find('save-w').hidden = !left().layers.length;
   find('save-noise').hidden = !left().noises;
   if (hasStyles) fillStyles(network);
   fillWalk();
@@ -133,6 +147,7 @@ function fillNetworks() {
   find('network-left').value = state.networks[0];
   find('network-right').value = state.networks[1] ?? '';
   const network = left();
+  document.title = `${shortName(network)} · Latent explorer`;
   const kind = network.channels === 1 ? 'grey' : 'RGB';
   find('summary').textContent = `${shortName(network)} · ${network.width} × ${network.height} ${kind}`;
 }
@@ -155,9 +170,13 @@ function fillStyles(network) {
   find('cutoff').max = network.layers.length;
   find('cutoff').value = cutoff;
   find('cutoff-text').textContent = cutoffText(cutoff, network);
-  fillSources(find('sources'), state, sourceActions);
+  const isMixed = state.sources.length > 1;
+  find('sources').hidden = !isMixed && !state.sources[0].file;
+  find('load').hidden = !find('sources').hidden;
+  find('unmix').hidden = !isMixed;
   find('add-source').hidden = state.sources.length > 3;
-  find('unmix').hidden = state.sources.length < 2;
+  find('layers').hidden = !isMixed && !network.noises;
+  fillSources(find('sources'), state, sourceActions);
   fill(find('layers'), state, network, layerActions);
   const kinds = network.layers.map((_, layer) => entry(state.noises, layer)).slice(0, network.noises);
   find('drawn-noise').hidden = !kinds.includes('drawn');
@@ -166,8 +185,8 @@ function fillStyles(network) {
 }
 
 function cutoffText(cutoff, network) {
-  if (cutoff >= network.layers.length) return 'all';
-  return cutoff === 0 ? 'none' : `first ${cutoff}`;
+  if (cutoff >= network.layers.length) return 'all layers';
+  return cutoff === 0 ? 'no layer' : `layers 0–${cutoff - 1}`;
 }
 
 function fillWalk() {
@@ -251,31 +270,36 @@ async function loadFile() {
 // The walk
 
 function setWalk(path) {
-  isPlaying = false;
-  showPlaying();
+  pause();
   const { frames = 8 * FPS, stops = 8 } = state.walk ?? {};
   change({ walk: path ? { path, frames, stops, frame: 0 } : null });
 }
 
-function showPlaying() {
-  find('play').textContent = isPlaying ? 'Pause' : 'Play';
+function pause() {
+  playing = null;
+  find('play').textContent = 'Play';
 }
 
 async function play() {
   if (!state.walk) return;
-  isPlaying = !isPlaying;
-  showPlaying();
-  if (!isPlaying) return;
-  find('status').textContent = 'Playing.';
+  if (playing) {
+    pause();
+    return;
+  }
   const began = performance.now();
   const first = state.walk.frame;
-  while (isPlaying && state.walk) {
+  const mine = {};
+  playing = mine;
+  find('play').textContent = 'Pause';
+  find('status').textContent = 'Playing.';
+  while (playing === mine && state.walk) {
     state.walk.frame = (first + Math.round((performance.now() - began) * FPS / 1000)) % state.walk.frames;
     showFrame();
     const tick = new Promise((resolve) => { setTimeout(resolve, 1000 / FPS); });
     await Promise.all([draw(true), tick]);
   }
-  if (state.walk) change({}, { keeps: false });
+  if (playing === mine) pause(); // The walk has ended.
+  if (state.walk && !playing) change({}, { keeps: false });
 }
 
 function resizeWalk() {
@@ -293,10 +317,20 @@ function scheduleRecipe() {
     try {
       const { command, note: text } = await server.recipe(state.networks[0], state);
       find('command').hidden = find('copy-command').hidden = !command;
-      find('command').textContent = command ?? '';
-      find('command-note').textContent = text;
+      showCommand(command ?? '');
+      find('command-note').textContent = shown().length > 1 ? `The left picture. ${text}` : text;
     } catch { /* the picture tells why */ }
   }, RECIPE_MS);
+}
+
+// Lines break between arguments, and inside only those that are longer than a line.
+function showCommand(command) {
+  const parts = command.split(/(?= --)| (?=generate|style)/).map((part) => {
+    const span = document.createElement('span');
+    span.textContent = part.trim();
+    return span;
+  });
+  find('command').replaceChildren(...parts.flatMap((part, place) => (place ? [' ', part] : [part])));
 }
 
 async function copyCommand() {
@@ -347,8 +381,7 @@ function addEvents() {
   });
   onChange('walk-path', setWalk);
   onSlide('frame', () => {
-    isPlaying = false;
-    showPlaying();
+    pause();
     state.walk.frame = Number(find('frame').value);
     showFrame();
     return {};
@@ -358,6 +391,7 @@ function addEvents() {
   onClick('play', play);
   onClick('save-video', () => video.start(state.networks[0], state));
   onClick('add-source', addSource);
+  onClick('load', () => sourceActions.load(0));
   onClick('unmix', () => change({ sources: state.sources.slice(0, 1), layers: [0] }));
   onChange('file', loadFile);
   onChange('noise-seed', (value) => change({ noiseSeed: clampSeed(value) }));
@@ -405,7 +439,7 @@ function listNetworks() {
 
 async function start() {
   history.replaceState(null, '', `/${location.hash}`); // without the token
-  ({ networks } = await server.about());
+  networks = await server.about();
   state = location.hash ? fromAddress(networks.length) : fresh();
   if (!location.hash) {
     if (networks[0].classes) state.class = 0;

@@ -19,16 +19,19 @@ function noiseSelect(label, layers, kinds, onNoise) {
   return select;
 }
 
-function columns(numSources, hasNoise) {
+// With one source there is nothing to choose from.
+const choices = ({ sources }) => (sources.length > 1 ? sources : []);
+
+function columns(numStyles, hasNoise) {
   const group = element('colgroup', {}, element('col', { className: 'names' }));
-  for (let index = 0; index < numSources; index++) group.append(element('col'));
+  for (let index = 0; index < numStyles; index++) group.append(element('col'));
   if (hasNoise) group.append(element('col', { className: 'noise' }));
   return group;
 }
 
-function heading(numSources, hasNoise) {
+function heading(numStyles, hasNoise) {
   const row = element('tr', {}, element('th', { scope: 'col', textContent: 'Layer' }));
-  for (let index = 0; index < numSources; index++) {
+  for (let index = 0; index < numStyles; index++) {
     const chip = element('span', { className: `chip of-${index}`, textContent: LETTERS[index] });
     row.append(element('th', { scope: 'col' }, chip));
   }
@@ -38,7 +41,7 @@ function heading(numSources, hasNoise) {
 
 function rangeRow(title, layers, state, network, actions) {
   const row = element('tr', { className: 'range' }, element('th', { scope: 'row', textContent: title }));
-  state.sources.forEach((_, index) => {
+  choices(state).forEach((_, index) => {
     const button = element('button', { type: 'button', textContent: LETTERS[index], className: `of-${index}` });
     button.ariaLabel = `${title} layers from ${LETTERS[index]}`;
     button.dataset.key = `range-${title}-${index}`;
@@ -58,14 +61,14 @@ function rangeRow(title, layers, state, network, actions) {
 function layerRow(layer, state, network, actions) {
   const title = `${layer} · ${network.layers[layer]}`;
   const row = element('tr', { className: 'layer' }, element('th', { scope: 'row', textContent: title }));
-  state.sources.forEach((_, index) => {
+  choices(state).forEach((_, index) => {
     const radio = element('input', { type: 'radio', name: `layer-${layer}`, value: index });
     radio.checked = entry(state.layers, layer) === index;
     radio.ariaLabel = `Layer ${title} from ${LETTERS[index]}`;
     radio.dataset.key = `layer-${layer}-${index}`;
     radio.addEventListener('change', () => actions.style([layer], index));
     const cell = element('td', { className: `of-${index}` }, element('label', {}, radio));
-    cell.classList.toggle('chosen', radio.checked && state.sources.length > 1);
+    cell.classList.toggle('chosen', radio.checked);
     row.append(cell);
   });
   if (network.noises) {
@@ -82,8 +85,8 @@ function layerRow(layer, state, network, actions) {
 export function fill(table, state, network, actions) {
   const key = document.activeElement?.closest('table') === table ? document.activeElement.dataset.key : null;
   table.querySelectorAll('colgroup, tbody').forEach((part) => part.remove());
-  table.caption.after(columns(state.sources.length, network.noises > 0));
-  table.tHead.replaceChildren(heading(state.sources.length, network.noises > 0));
+  table.caption.after(columns(choices(state).length, network.noises > 0));
+  table.tHead.replaceChildren(heading(choices(state).length, network.noises > 0));
   const all = network.layers.map((_, layer) => layer);
   table.append(element('tbody', {}, rangeRow('All', all, state, network, actions)));
   for (const [name, layers] of Object.entries(network.ranges)) {

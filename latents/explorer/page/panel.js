@@ -4,6 +4,7 @@ import * as server from './server.js';
 import { describe } from './state.js';
 
 const SETTLE_MS = 120;
+const SILENCE_MS = 600; // Longer work is announced.
 const SMALL = 256; // Pixels of small pictures are shown as they are.
 const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
@@ -13,7 +14,7 @@ export class Panel {
     this.figure = figure;
     this.image = figure.querySelector('img');
     this.caption = figure.querySelector('.name');
-    this.report = report; // report(panel, {text, error, isFinal})
+    this.report = report; // report(panel, {text, isFull}, {error} or {isBusy})
     this.wanted = null;
     this.full = null;
     this.shown = null; // {state, network, isFull} of the picture that is shown
@@ -31,11 +32,13 @@ export class Panel {
     while (this.wanted) {
       const wish = this.wanted;
       this.wanted = null;
+      const timer = setTimeout(() => this.report(this, { isBusy: true }), SILENCE_MS);
       try {
         await this.draw(wish);
       } catch (error) {
         if (!(error instanceof server.Superseded)) this.report(this, { error: error.message });
       }
+      clearTimeout(timer);
     }
   }
 

@@ -22,12 +22,19 @@ async function post(path, body, signal) {
   throw new Error(line);
 }
 
-const wish = (network, state, more = {}) => JSON.stringify({ network, state, ...more });
+let networks;
 
 export async function about() {
   const answer = await fetch('/about');
   if (!answer.ok) throw new Error(await answer.text());
-  return answer.json();
+  ({ networks } = await answer.json());
+  return networks;
+}
+
+// The body of a request. A class is only for networks that have classes: the other one may have none.
+function wish(network, state, more = {}) {
+  const known = networks[network].classes ? state : { ...state, class: null };
+  return JSON.stringify({ network, state: known, ...more });
 }
 
 export async function draw(network, state, panel, quality, signal) {

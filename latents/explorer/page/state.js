@@ -21,10 +21,13 @@ const DEFAULTS = {
 export const fresh = () => structuredClone(DEFAULTS);
 
 export function fromAddress(numNetworks) {
-  const state = fresh();
+  let state = fresh();
   try {
     Object.assign(state, JSON.parse(decodeURIComponent(location.hash.slice(1))));
   } catch { /* no state in the address */ }
+  const isState = [state.sources, state.layers, state.noises].every((list) => list?.length > 0)
+    && Number.isFinite(state.psi);
+  if (!isState) state = fresh();
   const exists = (network) => Number.isInteger(network) && network >= 0 && network < numNetworks;
   const [left, right] = Array.isArray(state.networks) ? state.networks : [];
   state.networks = [exists(left) ? left : 0, exists(right) ? right : null];
