@@ -56,11 +56,9 @@ def _read_array(path, archive):
 
 def check_fit(path, dlatents, Gs) -> None:
     """Raise UserError unless the dlatents of a file fit a generator, an inspection.Blueprint."""
-    if not Gs.is_generator:  # only its own source text knows what it takes
+    if not Gs.is_generator:
         return
-    average = dict(Gs.variables).get('dlatent_avg')
-    size = dlatents.shape[2] if average is None else average.shape[0]
-    if dlatents.shape[1:] != (Gs.num_styles, size):
-        has = f'has dlatents of {dlatents.shape[1]} layers and {dlatents.shape[2]} numbers'
-        takes = f'takes {Gs.num_styles} layers and {size} numbers' if Gs.num_styles else 'takes none'
-        raise UserError(f'{path}: {has}, the network {takes}; use the network that the file was made with')
+    wanted = [Gs.num_styles, Gs.kwargs.get('dlatent_size', 512)]
+    if wanted != list(dlatents.shape[1:]):
+        raise UserError('{}: has dlatents of {} layers and {} numbers, the network has {} and {}; use the '
+                        'network that the file was made with'.format(path, *dlatents.shape[1:], *wanted))

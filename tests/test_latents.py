@@ -209,16 +209,14 @@ def test_a_file_that_cannot_be_opened_is_named_with_the_reason(name, reason, tmp
         dlatent_files.read(tmp_path / name)
 
 
-def _blueprint(num_styles, size):
-    variables = [('dlatent_avg', np.zeros(size, np.float32))] if num_styles else []
-    return SimpleNamespace(is_generator=True, num_styles=num_styles, variables=variables)
+def _blueprint(num_styles, **kwargs):
+    return SimpleNamespace(is_generator=True, num_styles=num_styles, kwargs=kwargs)
 
 
 @pytest.mark.parametrize('Gs, message', [
-    (_blueprint(4, 3), None), (SimpleNamespace(is_generator=False), None),
-    (_blueprint(6, 3), 'x.npz: has dlatents of 4 layers and 3 numbers, the network takes 6 layers and 3 num'),
-    (_blueprint(4, 512), 'the network takes 4 layers and 512 numbers; use the network that the file was'),
-    (_blueprint(0, 3), 'the network takes none')])
+    (_blueprint(4, dlatent_size=3), None), (SimpleNamespace(is_generator=False), None),
+    (_blueprint(6, dlatent_size=3), 'x.npz: has dlatents of 4 layers and 3 numbers, the network has 6 and 3'),
+    (_blueprint(4), 'the network has 4 and 512; use the network that the file was made with')])
 def test_dlatents_have_to_fit_the_network(Gs, message):
     if message is None:
         dlatent_files.check_fit('x.npz', VALUES, Gs)

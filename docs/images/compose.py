@@ -1,8 +1,10 @@
 """Compose the pictures of these pages from run directories: python docs/images/compose.py
 
-They are made by `make demo`, with --snapshot-ticks=1 for its training, and by commands in docs/training.md
-and docs/your-own-images.md. contact-sheet.jpg is from `dataset_tool.py display`, and portraits.png from a
-training on images of Fashion-MNIST that were stretched to 32x48.
+They are made by `make demo`, with --snapshot-ticks=1 for its training, and by commands in docs/training.md,
+docs/your-own-images.md, docs/figures-and-videos.md and docs/projection.md. contact-sheet.jpg is from
+`dataset_tool.py display`, portraits.png from a training on images of Fashion-MNIST that were stretched to
+32x48, and walk.gif from the second video of its page with --output=walk.gif --fps=10. explorer*.png and
+report.png are screenshots.
 """
 
 import glob
@@ -41,6 +43,44 @@ def enlarged(path, scale, name):
         HERE / name, optimize=True)
 
 
+def figures(folder):
+    """Copy the figures in the run directories of a folder."""
+    for path in glob.glob(f'{folder}/*/*.png'):
+        name = pathlib.Path(path).stem
+        if name in ('uncurated', 'truncation', 'interpolation', 'mixing-regularization', 'noise-detail',
+                    'noise-components', 'style-mixing-figure'):
+            PIL.Image.open(path).quantize(64).save(HERE / f'figure-{name.removesuffix("-figure")}.png',
+                                                   optimize=True)
+
+
+def projections(run_dirs, names, num_images, scale, name):
+    """Write targets, and below them what each run has found, with the name of the row on the left."""
+    side, margin = 32 * scale, 80
+    result = PIL.Image.new('L', (margin + num_images * side, (len(run_dirs) + 1) * side), 'white')
+    draw = PIL.ImageDraw.Draw(result)
+    for row, text in enumerate(['target', *names]):
+        draw.text((8, row * side + side // 2 - 8), text, fill='black', font=PIL.ImageFont.load_default(16))
+    for column in range(num_images):
+        pairs = [PIL.Image.open(f'{run_dir}/image{column:04d}-comparison.png') for run_dir in run_dirs]
+        cells = [pairs[0].crop((0, 0, 32, 32)), *(pair.crop((32, 0, 64, 32)) for pair in pairs)]
+        for row, cell in enumerate(cells):
+            result.paste(cell.resize((side, side), PIL.Image.Resampling.NEAREST),
+                         (margin + column * side, row * side))
+    result.save(HERE / name, optimize=True)
+
+
+def animation(path, scale, step, name):
+    """Write every `step`-th frame of a GIF, enlarged."""
+    video = PIL.Image.open(path)
+    frames = []
+    for index in range(0, video.n_frames, step):
+        video.seek(index)
+        frames.append(video.convert('L').resize((video.width * scale, video.height * scale),
+                                                PIL.Image.Resampling.NEAREST).quantize(16))
+    frames[0].save(HERE / name, save_all=True, append_images=frames[1:], loop=0, optimize=True,
+                   duration=step * video.info['duration'])
+
+
 def _run(folder, number=0):
     return sorted(glob.glob(f'{folder}/{number:05d}-*'))[0]
 
@@ -53,3 +93,7 @@ if __name__ == '__main__':
     strip(_run('demo/growing'), [4, 12, 20, 32, 41, 53, 72], columns=3, rows=4, scale=2, name='growing.png')
     strip(_run('results', 2), [10, 20, 40], columns=5, rows=4, scale=1, name='photos.jpg',
           side=64, mode='RGB')
+    figures('demo/figures')
+    animation(glob.glob('demo/videos/*/walk.gif')[0], scale=3, step=2, name='walk.gif')
+    projections(sorted(glob.glob('demo/projections/*-project-real-images'))[1:3], ['W', 'W+'], num_images=8,
+                scale=2, name='projection.png')
