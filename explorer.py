@@ -27,7 +27,7 @@ EXTRAS = {'starlette': 'starlette>=0.45', 'uvicorn': 'uvicorn>=0.34'}
 
 def make_parser():
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--network', dest='network_pkls', action='append', required=True, metavar='PKL',
                         help='network pickle: a path, a URL or the key of a published one; repeat the flag '

@@ -101,7 +101,7 @@ def draw(figure, network_pkl, result_dir, trust_source=False):
 
 def make_parser():
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--only', type=cli.some_of(*NUMBERS), default=NUMBERS, metavar='LIST',
                         help=f'figures to draw: {", ".join(NUMBERS)} (default: all)')

@@ -3,7 +3,6 @@
 import script_start  # noqa: F401  (must come first)
 
 # isort: split
-import argparse
 import os
 
 import numpy as np
@@ -40,7 +39,7 @@ def draw(network_pkl, result_dir, trust_source=False):
 
 def make_parser():
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = cli.ArgumentParser(description=__doc__)
     parser.add_argument('--network', dest='network_pkl', default=FFHQ, metavar='PKL',
                         help=f'network pickle: a path, a URL or an official key (default: {FFHQ})')
     parser.add_argument('--trust-source', action='store_true',

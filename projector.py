@@ -3,7 +3,6 @@
 import script_start  # noqa: F401  (must come first)
 
 # isort: split
-import argparse
 
 from dnnlib import cli
 from latents.projection import commands
@@ -25,7 +24,7 @@ def project(network_pkl, target_fname, outdir, save_video, seed, features='lpips
 
 def make_parser():
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = cli.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add('--network', dest='network_pkl', required=True, metavar='PKL',
         help='network pickle: a path, a URL or the key of a published one')

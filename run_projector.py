@@ -77,7 +77,7 @@ def project_images(network_pkl, images, num_snapshots, class_idx=None, trust_sou
 
 def make_parser():
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--resume', metavar='RUN_DIR', help='continue the interrupted run in this directory')
     subparsers = parser.add_subparsers(dest='command', metavar='COMMAND')

@@ -27,7 +27,7 @@ run_training.py --report writes the report at every snapshot.
 
 def make_parser():
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('runs', nargs='+', metavar='RUN',
                         help='run directory of a training, finished or not, or a folder that contains some')
