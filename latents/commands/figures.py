@@ -25,11 +25,11 @@ _STYLES = ('coarse', 'middle', 'fine')
 # Types of flags.
 
 def _crop(text):
-    """Parse 'X,Y,W,H' as a box in pixels."""
-    numbers = text.split(',')
-    if len(numbers) != 4 or not all(map(str.isdecimal, numbers)) or '0' in (numbers[2], numbers[3]):
-        raise argparse.ArgumentTypeError(f"expected a box in pixels such as 'X,Y,WIDTH,HEIGHT', not '{text}'")
-    return tuple(map(int, numbers))
+    """Parse '0,64,512,384' as a box in pixels: x, y, width, height."""
+    numbers = tuple(map(int, text.split(','))) if re.fullmatch(r'\d{1,5}(,\d{1,5}){3}', text) else (0,) * 4
+    if 0 in numbers[2:]:
+        raise argparse.ArgumentTypeError(f"expected a box in pixels such as '0,64,512,384', not '{text}'")
+    return numbers
 
 
 def _numbers(text):
@@ -166,7 +166,7 @@ def _check_truncation_network(args, Gs):
 def _add_noise_detail(parser):
     _add_seeds(parser, '--seeds', '1157,1012', 'a row for each of these seeds')
     parser.add_argument('--samples', dest='num_samples', metavar='N', default=100,
-                        type=cli.int_at_least(noise_detail.FEWEST_SAMPLES),
+                        type=cli.int_between(noise_detail.FEWEST_SAMPLES, 100_000),
                         help='images of each seed for the standard deviation (default: 100)')
     _add_crop(parser, '650,180,256,256 of 1024x1024, and its place in images of other sizes')
     _add_picture(parser)
