@@ -249,9 +249,9 @@ def test_the_deviation_of_grey_images_is_that_of_their_values():
 
 
 def test_details_lie_where_the_published_ones_do():
-    assert noise_detail.settings((1024, 1024)) == (650, 180, 256, 256)
-    assert noise_detail.settings((32, 64)) == (20, 11, 8, 16)
-    assert noise_detail.settings((4, 4)) == (3, 1, 1, 1)
+    assert noise_detail.place_of_details((1024, 1024)) == (650, 180, 256, 256)
+    assert noise_detail.place_of_details((32, 64)) == (20, 11, 8, 16)
+    assert noise_detail.place_of_details((4, 4)) == (3, 1, 1, 1)
 
 
 def test_the_halves_of_tiles_have_noise_in_different_layers(painter, Gs):

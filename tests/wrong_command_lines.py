@@ -174,8 +174,8 @@ WITHOUT_TENSORFLOW = [
 # Figures of the papers
 WITHOUT_TENSORFLOW += [('run_generator', line, message) for line, message in [
     ('truncation', 'required: --network'),
-    ('uncurated --network={net} --crop=1,2,3', "--crop: expected a box in pixels such as 'X,Y,WIDTH,HEIGHT'"),
-    ('uncurated --network={net} --crop=0,0,0,8', '--crop: expected a box in pixels'),
+    ('uncurated --network={net} --crop=1,2,3', "--crop: expected a box in pixels such as '0,64,512,384'"),
+    ('uncurated --network={net} --crop=0,0,00,8', '--crop: expected a box in pixels'),
     ('uncurated --network={net} --crop=4,0,8,8', '--crop=4,0,8,8: leaves the images of this network, which'),
     ('uncurated --network={net} --lods=0,4', '--lods: images of 8 x 8 pixels cannot be halved 4 times'),
     ('uncurated --network={net} --lods=-1,2', '--lods: expected numbers of at least 0, not -1'),
@@ -197,7 +197,7 @@ WITHOUT_TENSORFLOW += [('run_generator', line, message) for line, message in [
     ('truncation --network={net} --psis=1,nan', "--psis: expected numbers such as '1,0.5,-1', not '1,nan'"),
     ('truncation --network={progan}', '{progan}: this network has no styles to mix'),
     ('truncation --network={net} --seeds=0-999999 --scale=64', 'is too large; ask for fewer images or'),
-    ('noise-detail --network={net} --samples=4', '--samples: expected a whole number of at least 5'),
+    ('noise-detail --network={net} --samples=4', '--samples: expected a whole number from 5 to'),
     ('noise-detail --network={net} --crop=8,0,1,1', '--crop=8,0,1,1: leaves the images'),
     ('noise-detail --network={net} --truncation-psi=nan', '--truncation-psi must be a number, not nan'),
     ('noise-detail --network={progan}', '{progan}: this network has no'),

@@ -25,11 +25,11 @@ _STYLES = ('coarse', 'middle', 'fine')
 # Types of flags.
 
 def _crop(text):
-    """Parse 'X,Y,W,H' as a box in pixels."""
-    numbers = text.split(',')
-    if len(numbers) != 4 or not all(map(str.isdecimal, numbers)) or '0' in (numbers[2], numbers[3]):
-        raise argparse.ArgumentTypeError(f"expected a box in pixels such as 'X,Y,WIDTH,HEIGHT', not '{text}'")
-    return tuple(map(int, numbers))
+    """Parse '0,64,512,384' as a box in pixels: x, y, width, height."""
+    numbers = tuple(map(int, text.split(','))) if re.fullmatch(r'\d{1,5}(,\d{1,5}){3}', text) else (0,) * 4
+    if 0 in numbers[2:]:
+        raise argparse.ArgumentTypeError(f"expected a box in pixels such as '0,64,512,384', not '{text}'")
+    return numbers
 
 
 def _numbers(text):
@@ -80,17 +80,12 @@ def _add_picture(parser):
                         help='enlarge every pixel N times (default: 1, more for small images with a legend)')
 
 
-def _check_size(args, Gs, *lengths, picture_size):
-    """Raise UserError for a picture that is too large. `lengths`: arguments of `picture_size` after size."""
-    if Gs.is_generator and Gs.image_shape:
-        size = _size(Gs)
-        scale = layout.enlargement(size, args.scale, args.has_legend)
-        layout.check_picture(picture_size(size, *lengths), scale)
-
-
-def _size(Gs):
-    height, width = Gs.image_shape
-    return width, height
+def _check_picture(args, Gs, picture_size):
+    """Raise UserError if a picture of the size `picture_size(size of an image)` is too large."""
+    if Gs.is_generator and Gs.image_shape:  # otherwise only its own source text knows what it draws
+        height, width = Gs.image_shape
+        scale = layout.enlargement((width, height), args.scale, args.has_legend)
+        layout.check_picture(picture_size((width, height)), scale)
 
 
 def _check_has_noise(args, Gs):
@@ -121,10 +116,8 @@ def _check_uncurated(args):
 
 
 def _check_uncurated_network(args, Gs):
-    if Gs.is_generator and Gs.image_shape:
-        drawn = uncurated.settings(_size(Gs), args.crop, args.rows, args.lods)
-        layout.check_picture(uncurated.picture_size(*drawn),
-                             layout.enlargement(_size(Gs), args.scale, args.has_legend))
+    _check_picture(args, Gs, lambda size: uncurated.picture_size(
+        *uncurated.settings(size, args.crop, args.rows, args.lods)))
 
 
 # Style mixing.
@@ -146,7 +139,7 @@ def _check_style_mixing_network(args, Gs):
     check_has_styles(args, Gs)
     if Gs.is_generator:
         style_mixing.resolved(args.style_ranges, len(args.dst_seeds), Gs.num_styles)
-    _check_size(args, Gs, args.src_seeds, args.dst_seeds, picture_size=style_mixing.picture_size)
+    _check_picture(args, Gs, lambda size: style_mixing.picture_size(size, args.src_seeds, args.dst_seeds))
 
 
 # Truncation.
@@ -165,7 +158,7 @@ def _check_seeds(args):
 
 def _check_truncation_network(args, Gs):
     check_has_styles(args, Gs)
-    _check_size(args, Gs, args.seeds, args.psis, picture_size=truncation.picture_size)
+    _check_picture(args, Gs, lambda size: truncation.picture_size(size, args.seeds, args.psis))
 
 
 # Noise.
@@ -173,7 +166,7 @@ def _check_truncation_network(args, Gs):
 def _add_noise_detail(parser):
     _add_seeds(parser, '--seeds', '1157,1012', 'a row for each of these seeds')
     parser.add_argument('--samples', dest='num_samples', metavar='N', default=100,
-                        type=cli.int_at_least(noise_detail.FEWEST_SAMPLES),
+                        type=cli.int_between(noise_detail.FEWEST_SAMPLES, 100_000),
                         help='images of each seed for the standard deviation (default: 100)')
     _add_crop(parser, '650,180,256,256 of 1024x1024, and its place in images of other sizes')
     _add_picture(parser)
@@ -181,9 +174,7 @@ def _add_noise_detail(parser):
 
 def _check_noise_detail_network(args, Gs):
     _check_has_noise(args, Gs)
-    if Gs.is_generator and Gs.image_shape:
-        noise_detail.settings(_size(Gs), args.crop)
-    _check_size(args, Gs, args.seeds, picture_size=noise_detail.picture_size)
+    _check_picture(args, Gs, lambda size: noise_detail.picture_size(size, args.seeds, args.crop))
 
 
 def _add_noise_components(parser):
@@ -202,7 +193,7 @@ def _check_noise_components(args):
 
 def _check_noise_components_network(args, Gs):
     _check_has_noise(args, Gs)
-    _check_size(args, Gs, args.seeds, picture_size=noise_components.picture_size)
+    _check_picture(args, Gs, lambda size: noise_components.picture_size(size, args.seeds))
 
 
 # Paths and mixing regularization.
@@ -221,8 +212,7 @@ def _check_interpolation(args):
 
 
 def _check_interpolation_network(args, Gs):
-    _check_size(args, Gs, args.num_steps, bool(Gs.is_generator and Gs.num_styles),
-                picture_size=interpolation.picture_size)
+    _check_picture(args, Gs, lambda size: interpolation.picture_size(size, args.num_steps, Gs.num_styles))
 
 
 def _add_mixing_regularization(parser):
@@ -239,7 +229,8 @@ def _check_mixing_regularization_network(args, Gs):
     check_has_styles(args, Gs)
     if Gs.is_generator:
         mixing_regularization.check_latents(args.num_latents, Gs.num_styles)
-    _check_size(args, Gs, args.num_columns, args.num_latents, picture_size=mixing_regularization.picture_size)
+    _check_picture(args, Gs, lambda size: mixing_regularization.picture_size(
+        size, args.num_columns, args.num_latents))
 
 
 COMMANDS = (

@@ -16,6 +16,15 @@ def blank(painter, width, height):
     return Image.new(painter.mode, (width, height), 'white')
 
 
+def tiled(painter, images, num_columns, num_rows):
+    """Return a picture of a generator's images, row by row."""
+    width, height = painter.size
+    picture = blank(painter, num_columns * width, num_rows * height)
+    for idx, image in enumerate(images):
+        picture.paste(image, (idx % num_columns * width, idx // num_columns * height))
+    return picture
+
+
 def enlarged(picture, scale):
     """Repeat every pixel `scale` times in both directions."""
     from PIL import Image

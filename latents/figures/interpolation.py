@@ -41,10 +41,7 @@ def compose(painter, seeds, num_steps, psi=1):
         images = painter.from_dlatents(dlatents, randomize_noise=False)
     else:
         images = painter.from_latents(path)
-    picture = finishing.blank(painter, *picture_size(painter.size, num_steps, painter.has_styles))
-    for idx, image in enumerate(images):
-        picture.paste(image, (idx % num_steps * painter.size[0], idx // num_steps * painter.size[1]))
-    return picture
+    return finishing.tiled(painter, images, num_steps, len(rows(painter.has_styles)))
 
 
 def legend(size, seeds, num_steps, has_styles):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from dnnlib.util import UserError
 from training.settings.picture_requests import MAX_PIXELS
 
-LEGIBLE = 128  # pixels of an image that its legend has room beside
+LEGIBLE = 128  # pixels of an image beside which a legend has room
 
 
 @dataclass(frozen=True)

@@ -52,10 +52,7 @@ def compose(painter, seed, num_columns, num_latents, psi=1):
                   for num in range(1, num_latents + 1)]
     mixed = np.concatenate([mix(dlatents, table) for table in crossovers])
     images = painter.from_dlatents(mixed, randomize_noise=True)
-    picture = finishing.blank(painter, *picture_size(painter.size, num_columns, num_latents))
-    for idx, image in enumerate(images):
-        picture.paste(image, (idx % num_columns * painter.size[0], idx // num_columns * painter.size[1]))
-    return picture
+    return finishing.tiled(painter, images, num_columns, num_latents)
 
 
 def legend(size, seed, num_latents):

@@ -31,22 +31,23 @@ class Deviation:
         return np.clip(deviation * 4 + 0.5, 0, 255).astype(np.uint8)
 
 
-def settings(size, crop=None):
+def place_of_details(size, crop=None):
     """Return the crop, by default the place of the published one. Raises UserError if it does not fit."""
     crop = crop or layout.proportional(PUBLISHED_CROP, PUBLISHED_SIZE, size)
     layout.check_crop(crop, size)
     return crop
 
 
-def picture_size(size, seeds):
-    """Return (width, height) of the picture."""
+def picture_size(size, seeds, crop=None):
+    """Return (width, height) of the picture. Raises UserError if the crop does not fit."""
+    place_of_details(size, crop)
     return size[0] * 3, size[1] * len(seeds)
 
 
 def compose(painter, seeds, num_samples, crop=None, psi=1):
     """Draw the picture: a row for each seed, of an image, four details and the standard deviation."""
     painter.check_noise()
-    crop = settings(painter.size, crop)
+    crop = place_of_details(painter.size, crop)
     picture = finishing.blank(painter, *picture_size(painter.size, seeds))
     for row, latents in enumerate(painter.latents(seeds)):
         latents = np.repeat(latents[np.newaxis], num_samples, axis=0)

@@ -1,7 +1,5 @@
 """Styles of sources in destinations: coarse, middle and fine layers (StyleGAN, figure 3)."""
 
-import itertools
-
 import numpy as np
 
 from dnnlib import faults
@@ -50,10 +48,9 @@ def mixed(src, dst, ranges):
 
 def cells(num_sources, num_destinations):
     """Return (column, row) of the images in the order of `mixed`."""
-    return [*((column, 0) for column in range(1, num_sources + 1)),
-            *((0, row) for row in range(1, num_destinations + 1)),
-            *((column, row) for row, column in itertools.product(range(1, num_destinations + 1),
-                                                                 range(1, num_sources + 1)))]
+    columns, rows = range(1, num_sources + 1), range(1, num_destinations + 1)
+    return [*((column, 0) for column in columns), *((0, row) for row in rows),
+            *((column, row) for row in rows for column in columns)]
 
 
 def compose(painter, src_seeds, dst_seeds, style_ranges=None, psi=1):

@@ -21,12 +21,8 @@ def truncated(dlatents, dlatent_avg, psis):
 def compose(painter, seeds, psis):
     """Draw the picture: a row for each seed, a column for each psi."""
     dlatents = painter.dlatents(painter.latents(seeds))
-    picture = finishing.blank(painter, *picture_size(painter.size, seeds, psis))
     images = painter.from_dlatents(truncated(dlatents, painter.dlatent_avg, psis), randomize_noise=False)
-    width, height = painter.size
-    for idx, image in enumerate(images):
-        picture.paste(image, (idx % len(psis) * width, idx // len(psis) * height))
-    return picture
+    return finishing.tiled(painter, images, len(psis), len(seeds))
 
 
 def legend(size, seeds, psis):

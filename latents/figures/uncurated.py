@@ -1,4 +1,4 @@
-"""Uncurated images in several sizes, each column half as large as those before (StyleGAN, figure 2)."""
+"""Uncurated images in columns of several sizes (StyleGAN, figures 2 and 10 to 12)."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from dnnlib import faults
 from dnnlib.util import UserError
 from latents.figures import finishing, layout
 
-_LARGE = 512                        # From here on, the settings of figure 2 and 11, below those of 10 and 12:
-_FOR_LARGE = 3, [0, 1, 2, 2, 3, 3]          # rows, lods
-_FOR_SMALL = 5, [0, 0, 1, 1, 2, 2, 2]
-_FEWEST_PIXELS = 16                 # of the smallest images
+_LARGE = 512                            # pixels
+_FOR_LARGE = 3, [0, 1, 2, 2, 3, 3]      # rows and lods of figure 2...
+_FOR_SMALL = 5, [0, 0, 1, 1, 2, 2, 2]   # ...and of figures 10 and 12
+_FEWEST_PIXELS = 16                     # of the smallest images
 
 
 def settings(size, crop=None, rows=None, lods=None):
@@ -37,7 +37,7 @@ def boxes(crop, rows, lods):
     x, (width, height) = 0, crop[2:]
     for lod in lods:
         for row in range(rows << lod):
-            yield x, row * height >> lod, width >> lod, height >> lod
+            yield x, (row * height) >> lod, width >> lod, height >> lod
         x += width >> lod
 
 
