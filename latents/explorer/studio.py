@@ -46,9 +46,10 @@ class Studio:
         """Return what the page shows and offers, as JSON can hold it."""
         _, channels, height, width = self.Gs.output_shape
         sizes = [f'{shape[3]}×{shape[2]}' for shape in self.noise.shapes]
+        rest = 'to RGB' if sizes else ''  # Only the noise says which resolution a layer has.
         return {
             'file': self.network_pkl, 'width': width, 'height': height, 'channels': channels,
-            'layers': [sizes[layer] if layer < len(sizes) else 'to RGB' for layer in range(self.num_layers)],
+            'layers': (sizes + [rest] * self.num_layers)[:self.num_layers],
             'noises': len(self.noise.shapes),
             'ranges': {name: list(layers) for name, layers in styles.ranges(self.num_layers).items()},
             'cutoff': self.cutoff, 'classes': self.label_size, 'classNames': self.class_names,

@@ -250,8 +250,9 @@ function addSource() {
   const index = state.sources.length;
   const seed = clampSeed((state.sources.at(-1).seed ?? 0) + 1);
   const network = tallest();
-  // A new source shows at once: it takes the coarse layers, or those that are left of them.
-  const range = network.ranges[['coarse', 'middle', 'fine'][(index - 1) % 3]];
+  // A new source shows at once: B has the coarse layers, C the middle ones, D the fine ones.
+  const ranges = Object.values(network.ranges);
+  const range = ranges[index - 1].length ? ranges[index - 1] : ranges.at(-1);
   change({ sources: [...state.sources, { seed }],
     layers: withEntries(state.layers, network.layers.length, range, index) });
 }
