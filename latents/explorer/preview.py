@@ -24,7 +24,7 @@ def of_generator(Gs):
     if 1 << down < MIN_FACTOR or not is_known:
         return None
     if 'lod' in synthesis.vars:
-        return Growing(Gs, synthesis, down)
+        return Growing(Gs, synthesis, level - down, down)
     return Skip(synthesis, level - down, down) if _argument(synthesis, 'architecture') == 'skip' else None
 
 
@@ -62,13 +62,12 @@ class Growing:
     Its output layers there have not been trained since the next block was complete, so colours may differ.
     """
 
-    def __init__(self, Gs, synthesis, down):
-        """Remember the level of detail of the network. The preview is smaller by 2^down."""
+    def __init__(self, Gs, synthesis, level, down):
+        """Remember the level of detail. The preview has resolution 2^level, smaller by 2^down."""
         self._net, self._down = synthesis, down
         self._lod = float(Gs.get_var('lod'))
-        self._has_styles = synthesis is not Gs
         self.shape = [size >> down for size in synthesis.output_shape[2:]]
-        self.num_noises = None
+        self.num_noises = 2 * level - 2
 
     def draw(self, *inputs):
         """Draw dlatents, or latents and labels of a network without styles -> uint8 [1,C,h,w]."""

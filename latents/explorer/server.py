@@ -101,7 +101,8 @@ class Explorer:
 
     async def _save_noises(self, request):
         _, studio, state = await self._wish(request)
-        return _npz(uploads.npz_of_noises(studio.noise.of_state(state)))
+        images = await asyncio.to_thread(studio.noise.of_state, state)
+        return _npz(uploads.npz_of_noises(images))
 
     async def _load_file(self, request):
         name = request.query_params.get('name', '')
