@@ -181,7 +181,7 @@ def test_seeds_by_keyboard(page):
 def test_the_table_of_layers_mixes_styles(page, explorer):
     before = picture(page)
     status, mixed = after(page, lambda: page.get_by_role('button', name='Mix with a seed').click())
-    assert 'layers 0 from seed 1' in status and np.abs(mixed.astype(int) - before).max() > 2
+    assert 'layer 0 from seed 1' in status and np.abs(mixed.astype(int) - before).max() > 2
     status, all_of_b = after(page, lambda: page.get_by_role('button', name='All layers from B').click())
     assert 'layers 0–5 from seed 1' in status
     radio = page.get_by_role('radio', name='Layer 5 · to RGB from B')

@@ -133,7 +133,8 @@ function fillControls() {
   fillNetworks();
   find('seed').value = base.file ? '' : base.seed;
   for (const id of ['seed', 'seed-previous', 'seed-next']) find(id).disabled = Boolean(base.file);
-  note('seed-note', base.file ? `A is ${base.name}: pick a seed to leave it.`
+  note('seed-note', base.file ? `A is ${base.name}, which psi does not move, with stored noise for that of a seed. `
+      + 'Pick a seed to leave it.'
     : hasStyles ? '' : 'This network has no styles, no truncation and no noise: there is only the seed.');
   fillClasses();
   find('truncation-card').hidden = find('layers-card').hidden = !hasStyles;
@@ -182,6 +183,7 @@ function fillStyles(network) {
   find('unmix').hidden = !isMixed;
   find('add-source').hidden = state.sources.length > 3;
   find('layers').hidden = !isMixed && !network.noises;
+  find('noise-note').hidden = !network.noises;
   fillSources(find('sources'), state, sourceActions);
   fill(find('layers'), state, network, layerActions);
   const kinds = network.layers.map((_, layer) => entry(state.noises, layer)).slice(0, network.noises);
