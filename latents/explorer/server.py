@@ -28,10 +28,10 @@ QUALITIES = {'quick': (drawing_thread.QUICK, 'preview_png'), 'full': (drawing_th
 class Explorer:
     """Everything that a server has: generators, the thread that draws, loaded files, videos."""
 
-    def __init__(self, studios, session, files, port, token=None):
+    def __init__(self, studios, session, files, port):
         """Start the thread. studios: [studio.Studio]. files: the uploads.Files that they know."""
         self.studios, self.files, self._port = studios, files, port
-        self.token = token or secrets.token_urlsafe(24)
+        self.token = secrets.token_urlsafe(24)
         self.drawing = drawing_thread.DrawingThread(session)
         self.videos = walk_videos.WalkVideos(self.drawing)
 

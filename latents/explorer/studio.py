@@ -1,7 +1,6 @@
 """Draws the pictures of one generator. Everything here runs in the session of the generator."""
 
 import functools
-import inspect
 import io
 
 import numpy as np
@@ -35,9 +34,7 @@ class Studio:
 
     def _default_cutoff(self):
         """Return how many layers the network truncates unless told otherwise."""
-        parameter = inspect.signature(self.Gs._build_func).parameters.get('truncation_cutoff')
-        default = None if parameter is None else parameter.default
-        cutoff = self.Gs.static_kwargs.get('truncation_cutoff', default)
+        cutoff = preview.argument(self.Gs, 'truncation_cutoff')
         if cutoff is None:  # which StyleGAN and StyleGAN2 read differently
             return 0 if self.Gs._build_func_name == 'G_style' else self.num_layers
         return min(max(cutoff, 0), self.num_layers)
