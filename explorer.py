@@ -100,6 +100,7 @@ def main(argv=None):
     args = make_parser().parse_args(argv)
     cli.use_cache_dir(args)
     check_extras()
+    args.network_pkls = list(dict.fromkeys(args.network_pkls))
     for network_pkl in args.network_pkls:
         pretrained_networks.check_path(network_pkl)
     for network_pkl in args.network_pkls:

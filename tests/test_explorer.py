@@ -531,17 +531,22 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
         script.check_extras()
 
 
-def test_the_script_prints_its_address_and_ends_with_ctrl_c(files):
+def test_ctrl_c_ends_the_script_while_it_draws_and_leaves_nothing(files, tmp_path):
     process = subprocess.Popen(
         [sys.executable, '-u', ROOT / 'explorer.py', f'--network={files["stylegan2"]}', '--no-browser'],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, 'TMPDIR': str(tmp_path)})
     try:
-        line = next(line for line in process.stdout if line.startswith('The page is at '))
-        session = requests.Session()
-        assert '<title>Latent explorer</title>' in session.get(line.split()[-1]).text
+        url = next(line for line in process.stdout if line.startswith('The page is at ')).split()[-1]
+        with requests.Session() as session:
+            assert '<title>Latent explorer</title>' in session.get(url).text
+            wish = {'network': 0, 'state': {'walk': {'path': 'gaussian', 'frames': 999}}}
+            assert session.post(url.replace('?', 'videos?'), json=wish).ok
+        assert len(list(tmp_path.iterdir())) == 1
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
     finally:
         process.kill()
     assert process.returncode == 130
     assert errors.splitlines()[-1] == 'Interrupted.' and 'Traceback' not in errors
+    assert list(tmp_path.iterdir()) == []

@@ -53,8 +53,8 @@ def context(chromium, explorer):
 
 
 @pytest.fixture
-def page(context, explorer):
-    """Open the page with one network, and check at the end that nothing went wrong in the browser."""
+def tab(context, explorer):
+    """Open a tab, and check at the end that nothing went wrong in it."""
     page = context.new_page()
     problems, addresses = [], []
 
@@ -65,20 +65,25 @@ def page(context, explorer):
     page.on('console', note)
     page.on('pageerror', lambda error: problems.append(str(error)))
     page.on('request', lambda request: addresses.append(request.url))
-    open_page(page, explorer)
+    page.set_viewport_size(DESKTOP)
     yield page
     own = explorer.url.partition('?')[0]
-    elsewhere = [url for url in addresses if not url.startswith((own, f'blob:{own}', 'about:blank'))]
+    elsewhere = [url for url in addresses if not url.startswith((own, f'blob:{own}'))]
     assert elsewhere == []
     page.close()
     assert problems == []
 
 
+@pytest.fixture
+def page(tab, explorer):
+    """Open the page with one network."""
+    open_page(tab, explorer)
+    return tab
+
+
 def open_page(page, explorer, **state):
     """Open the page in a state, with the first network alone unless it says otherwise."""
-    page.set_viewport_size(DESKTOP)
     state = {'networks': [0, None], **state}
-    page.goto('about:blank')  # otherwise only the address would change
     page.goto(explorer.url + '#' + urllib.parse.quote(json.dumps(state)))
     drawn(page)
 
@@ -176,7 +181,7 @@ def test_seeds_by_keyboard(page):
 def test_the_table_of_layers_mixes_styles(page, explorer):
     before = picture(page)
     status, mixed = after(page, lambda: page.get_by_role('button', name='Mix with a seed').click())
-    assert 'layers 0 from seed 1' in status and np.abs(mixed.astype(int) - before).max() > 2
+    assert 'layer 0 from seed 1' in status and np.abs(mixed.astype(int) - before).max() > 2
     status, all_of_b = after(page, lambda: page.get_by_role('button', name='All layers from B').click())
     assert 'layers 0–5 from seed 1' in status
     radio = page.get_by_role('radio', name='Layer 5 · to RGB from B')
@@ -231,13 +236,13 @@ def test_pictures_latents_and_videos_are_saved_and_latents_loaded(page, tmp_path
     assert page.inner_text('#error').startswith('bad.npz: not readable; expected')
 
 
-def test_the_walk_is_saved_as_a_video(page, explorer):
-    open_page(page, explorer, walk={'path': 'gaussian', 'frames': 30, 'frame': 0})
-    with page.expect_download() as download:
-        page.get_by_role('button', name='Save video').click()
+def test_the_walk_is_saved_as_a_video(tab, explorer):
+    open_page(tab, explorer, walk={'path': 'gaussian', 'frames': 30, 'frame': 0})
+    with tab.expect_download() as download:
+        tab.get_by_role('button', name='Save video').click()
     assert download.value.suggested_filename.endswith('-gaussian-seed0000.mp4')
-    page.wait_for_function('() => document.getElementById("video-text").textContent.includes("is saved")')
-    assert page.locator('#save-video').is_enabled()
+    tab.wait_for_function('() => document.getElementById("video-text").textContent.includes("is saved")')
+    assert tab.locator('#save-video').is_enabled()
 
 
 def test_the_command_is_copied(page):
@@ -249,25 +254,24 @@ def test_the_command_is_copied(page):
     assert copied.endswith(' --truncation-psi=0.7')
 
 
-def test_two_networks_side_by_side(page, explorer):
-    open_page(page, explorer, networks=[0, 1], **{'class': 1})
-    page.wait_for_function('() => document.querySelectorAll(".panel[data-quality=full]").length === 2')
-    assert [picture(page, place).shape for place in range(2)] == [(16, 16, 3), (16, 24, 3)]
-    names = page.locator('figcaption .name').all_inner_texts()
+def test_two_networks_side_by_side(tab, explorer):
+    open_page(tab, explorer, networks=[0, 1], **{'class': 1})
+    tab.wait_for_function('() => document.querySelectorAll(".panel[data-quality=full]").length === 2')
+    assert [picture(tab, place).shape for place in range(2)] == [(16, 16, 3), (16, 24, 3)]
+    names = tab.locator('figcaption .name').all_inner_texts()
     assert names == ['stylegan2/network.pkl', 'labels/network.pkl']
-    assert page.locator('#class option').all_inner_texts()[1:] == ['cat', 'dog', 'bird']
+    assert tab.locator('#class option').all_inner_texts()[1:] == ['cat', 'dog', 'bird']
 
 
-def test_a_network_without_styles_shows_only_what_it_has(page, explorer):
-    open_page(page, explorer, networks=[2, None])
-    assert page.is_hidden('#layers-card') and page.is_hidden('#truncation-card') and page.is_hidden('#save-w')
-    assert 'no styles' in page.inner_text('#seed-note')
+def test_a_network_without_styles_shows_only_what_it_has(tab, explorer):
+    open_page(tab, explorer, networks=[2, None])
+    assert tab.is_hidden('#layers-card') and tab.is_hidden('#truncation-card') and tab.is_hidden('#save-w')
+    assert 'no styles' in tab.inner_text('#seed-note')
 
 
-def test_an_address_that_makes_no_sense_still_draws(page, explorer):
-    page.goto('about:blank')
-    page.goto(explorer.url + '#%7B%22sources%22%3A5')
-    assert drawn(page).startswith('seed 0, psi 0.7')
+def test_an_address_that_makes_no_sense_still_draws(tab, explorer):
+    tab.goto(explorer.url + '#%7B%22sources%22%3A5')
+    assert drawn(tab).startswith('seed 0, psi 0.7')
 
 
 RICH = {'sources': [{'seed': 1}, {'seed': 2}, {'seed': 3}, {'seed': 4}], 'layers': [0, 1, 2, 3],
@@ -275,46 +279,47 @@ RICH = {'sources': [{'seed': 1}, {'seed': 2}, {'seed': 3}, {'seed': 4}], 'layers
         'networks': [0, 1], 'class': 0}
 
 
-def test_a_phone_needs_no_horizontal_scrolling(page, explorer):
-    open_page(page, explorer, **RICH)
-    page.set_viewport_size(PHONE)
-    assert page.evaluate('document.documentElement.scrollWidth') == 360
-    outside = page.evaluate('''() => [...document.querySelectorAll('body *')]
+def test_a_phone_needs_no_horizontal_scrolling(tab, explorer):
+    open_page(tab, explorer, **RICH)
+    tab.set_viewport_size(PHONE)
+    assert tab.evaluate('document.documentElement.scrollWidth') == 360
+    outside = tab.evaluate('''() => [...document.querySelectorAll('body *')]
         .filter((each) => each.offsetParent && !each.classList.contains('skip'))
         .filter((each) => each.getBoundingClientRect().right > 360.5)
         .map((each) => each.outerHTML.slice(0, 80))''')
     assert outside == []
 
 
-def test_all_controls_have_names_and_can_be_reached(page, explorer):
-    open_page(page, explorer, **RICH)
-    snapshot = page.locator('body').aria_snapshot()
+def test_all_controls_have_names_and_can_be_reached(tab, explorer):
+    open_page(tab, explorer, **RICH)
+    snapshot = tab.locator('body').aria_snapshot()
     roles = ('button', 'textbox', 'spinbutton', 'slider', 'combobox', 'radio', 'checkbox', 'img', 'table')
     lines = [line.strip().removeprefix('- ') for line in snapshot.splitlines()]
     controls = [line for line in lines if line.split(' ')[0].rstrip(':') in roles]
     assert len(controls) > 60
     assert [line for line in controls if '"' not in line] == []
-    unreachable = page.evaluate('''() => [...document.querySelectorAll('button, input, select, summary')]
+    unreachable = tab.evaluate('''() => [...document.querySelectorAll('button, input, select, summary')]
         .filter((each) => each.offsetParent && each.tabIndex < 0).map((each) => each.outerHTML)''')
     assert unreachable == []
 
 
-@pytest.mark.parametrize('scheme', ['light', 'dark'])
-def test_texts_stand_out_from_their_background(page, explorer, scheme):
-    """Contrast of at least 4.5 (WCAG 2.2, 1.4.3)."""
-    page.emulate_media(color_scheme=scheme)
-    colours = page.evaluate('''() => {
-        const style = getComputedStyle(document.documentElement);
-        const names = ['ink', 'muted', 'accent', 'on-accent', 'card', 'back', 'bad', 'bad-back', 'well',
-            'hover', 'on-source', 'a', 'b', 'c', 'd'];
-        return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
-    }''')
-    pairs = [(text, ground) for text in ('ink', 'muted') for ground in ('card', 'back')]
-    pairs += [('ink', 'well'), ('ink', 'hover'), ('accent', 'card'), ('on-accent', 'accent')]
-    pairs += [('bad', 'bad-back')]
-    pairs += [('on-source', source) for source in 'abcd'] + [(source, 'card') for source in 'abcd']
-    ratios = {pair: contrast(*(colours[name] for name in pair)) for pair in pairs}
-    assert {pair: ratio for pair, ratio in ratios.items() if ratio < 4.5} == {}
+def test_texts_stand_out_from_their_background(page):
+    """Contrast of at least 4.5 (WCAG 2.2, 1.4.3), in the light and the dark scheme."""
+    for scheme in ('light', 'dark'):
+        page.emulate_media(color_scheme=scheme)
+        colours = page.evaluate('''() => {
+            const style = getComputedStyle(document.documentElement);
+            const names = ['ink', 'muted', 'accent', 'on-accent', 'card', 'back', 'bad', 'bad-back', 'well',
+                'hover', 'on-source', 'a', 'b', 'c', 'd'];
+            const pairs = names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]);
+            return Object.fromEntries(pairs);
+        }''')
+        pairs = [(text, ground) for text in ('ink', 'muted') for ground in ('card', 'back')]
+        pairs += [('ink', 'well'), ('ink', 'hover'), ('accent', 'card'), ('on-accent', 'accent')]
+        pairs += [('bad', 'bad-back'), *(('on-source', each) for each in 'abcd')]
+        pairs += [(source, 'card') for source in 'abcd']
+        ratios = {pair: contrast(*(colours[name] for name in pair)) for pair in pairs}
+        assert {pair: ratio for pair, ratio in ratios.items() if ratio < 4.5} == {}
 
 
 def contrast(*colours):

@@ -28,7 +28,7 @@ class DrawingThread:
         """Return the future result of `function()`.
 
         slot: place of the picture in a page. A request for it that waits is dropped, and its future raises
-        Superseded, as all do after `close`.
+        Superseded, as all do after `stop`.
         """
         future = concurrent.futures.Future()
         with self._changed:
@@ -42,14 +42,18 @@ class DrawingThread:
             _drop(dropped)
         return future
 
-    def close(self):
-        """End the thread after the picture that it is drawing. Requests that wait are dropped."""
+    def stop(self):
+        """Drop the requests that wait and all later ones."""
         with self._changed:
             self._is_open = False
             dropped, self._pending = list(self._pending.values()), {}
             self._changed.notify()
         for *_, future in dropped:
             _drop(future)
+
+    def close(self):
+        """Stop, and wait for the picture that is being drawn."""
+        self.stop()
         self._thread.join()
 
     def _next(self):

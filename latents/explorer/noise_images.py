@@ -20,24 +20,33 @@ class NoiseImages:
 
     def set(self, state, num_layers=None):
         """Set the noise of the first layers, None = all, to that of a state."""
-        wanted = [state.noise_of(layer) for layer in range(len(self._variables))][:num_layers]
+        wanted = self._origins(state)[:num_layers]
         changed = [layer for layer, origin in enumerate(wanted) if origin != self._present[layer]]
-        if not changed:
-            return
-        images = {}
-        for origin in {wanted[layer] for layer in changed}:
-            layers = [layer for layer in changed if wanted[layer] == origin]
-            images.update(zip(layers, self._images(origin, layers), strict=True))
-        tflib.set_vars({self._variables[layer]: image for layer, image in images.items()})
+        images = self._images(wanted, changed)
+        if images:
+            tflib.set_vars({self._variables[layer]: image for layer, image in images.items()})
         for layer in changed:
             self._present[layer] = wanted[layer]
 
     def of_state(self, state):
         """Return the noise of a state as a list of arrays [1,1,H,W]."""
-        return [self._images(state.noise_of(layer), [layer])[0] for layer in range(len(self._variables))]
+        layers = range(len(self._variables))
+        images = self._images(self._origins(state), layers)
+        return [images[layer] for layer in layers]
 
-    def _images(self, origin, layers):
-        """Return the noise of some layers, in ascending order, that comes from one origin."""
+    def _origins(self, state):
+        return [state.noise_of(layer) for layer in range(len(self._variables))]
+
+    def _images(self, origins, layers):
+        """Return {layer: noise} of some layers, in ascending order. origins: those of all layers."""
+        images = {}
+        for origin in {origins[layer] for layer in layers}:
+            alike = [layer for layer in layers if origins[layer] == origin]
+            images.update(zip(alike, self._alike(origin, alike), strict=True))
+        return images
+
+    def _alike(self, origin, layers):
+        """Return the noise of layers, in ascending order, that comes from one origin."""
         kind, seed = origin
         if kind == STORED:
             return [self._stored[layer] for layer in layers]

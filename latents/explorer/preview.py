@@ -8,7 +8,7 @@ import dnnlib.tflib as tflib
 from dnnlib.base_shapes import level_shape
 from dnnlib.tflib.inference import inference
 
-MAX_SIDE = 64    # of a preview, in pixels
+MAX_SIDE = 64     # of a preview, in pixels
 MIN_FACTOR = 4    # A preview is smaller than the picture by at least this.
 
 
@@ -16,7 +16,7 @@ def of_generator(Gs):
     """Return the preview of a generator; None if it is small or has no images at lower resolutions."""
     synthesis = Gs.components.get('synthesis', Gs)
     sizes = synthesis.output_shape[2:]
-    level = _argument(synthesis, 'resolution', 4).bit_length() - 1
+    level = argument(synthesis, 'resolution', 4).bit_length() - 1
     down = 0
     while max(sizes) >> down > MAX_SIDE and level - down > 2:
         down += 1
@@ -24,12 +24,12 @@ def of_generator(Gs):
     if 1 << down < MIN_FACTOR or not is_known:
         return None
     if 'lod' in synthesis.vars:
-        return Growing(Gs, synthesis, down)
-    return Skip(synthesis, level - down, down) if _argument(synthesis, 'architecture') == 'skip' else None
+        return Growing(Gs, synthesis, level - down, down)
+    return Skip(synthesis, level - down, down) if argument(synthesis, 'architecture') == 'skip' else None
 
 
-def _argument(net, name, otherwise=None):
-    """Return the value that a build function gets for a parameter."""
+def argument(net, name, otherwise=None):
+    """Return the value of a parameter of the build function; `otherwise` if there is no such parameter."""
     parameter = inspect.signature(net._build_func).parameters.get(name)
     return net.static_kwargs.get(name, otherwise if parameter is None else parameter.default)
 
@@ -42,10 +42,10 @@ class Skip:
         """Build the graph up to resolution 2^level, which is smaller by 2^down."""
         self.num_layers = 2 * level - 2
         self.num_noises = self.num_layers - 1
-        self.shape = level_shape(_argument(synthesis, 'base_shape'), level)
+        self.shape = level_shape(argument(synthesis, 'base_shape'), level)
         fewer = {'resolution': 1 << level, 'randomize_noise': False}
-        if _argument(synthesis, 'num_fp16_res'):  # counts from the last resolution
-            fewer['num_fp16_res'] = max(_argument(synthesis, 'num_fp16_res') - down, 0)
+        if argument(synthesis, 'num_fp16_res'):  # counts from the last resolution
+            fewer['num_fp16_res'] = max(argument(synthesis, 'num_fp16_res') - down, 0)
         self._dlatents = tf.placeholder(tf.float32, [1, self.num_layers, synthesis.input_shape[2]])
         with inference():
             images = synthesis.get_output_for(self._dlatents, **fewer)
@@ -62,13 +62,12 @@ class Growing:
     Its output layers there have not been trained since the next block was complete, so colours may differ.
     """
 
-    def __init__(self, Gs, synthesis, down):
-        """Remember the level of detail of the network. The preview is smaller by 2^down."""
+    def __init__(self, Gs, synthesis, level, down):
+        """Remember the level of detail. The preview has resolution 2^level, smaller by 2^down."""
         self._net, self._down = synthesis, down
         self._lod = float(Gs.get_var('lod'))
-        self._has_styles = synthesis is not Gs
         self.shape = [size >> down for size in synthesis.output_shape[2:]]
-        self.num_noises = None
+        self.num_noises = 2 * level - 2
 
     def draw(self, *inputs):
         """Draw dlatents, or latents and labels of a network without styles -> uint8 [1,C,h,w]."""

@@ -14,13 +14,13 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from dnnlib.cli import line_for
+from dnnlib.progress import announced
 from dnnlib.util import UserError
 from latents.explorer import access, drawing_thread, recipes, uploads, walk_videos
 from latents.explorer import state as states
 
 PAGE = pathlib.Path(__file__).parent / 'page'
 MAX_JSON_BYTES = 1 << 18
-SECONDS_TO_CLOSE = 2
 QUALITIES = {'quick': (drawing_thread.QUICK, 'preview_png'), 'full': (drawing_thread.FULL, 'png'),
              'thumbnail': (drawing_thread.THUMBNAIL, 'thumbnail_png')}
 
@@ -28,10 +28,10 @@ QUALITIES = {'quick': (drawing_thread.QUICK, 'preview_png'), 'full': (drawing_th
 class Explorer:
     """Everything that a server has: generators, the thread that draws, loaded files, videos."""
 
-    def __init__(self, studios, session, files, port, token=None):
+    def __init__(self, studios, session, files, port):
         """Start the thread. studios: [studio.Studio]. files: the uploads.Files that they know."""
         self.studios, self.files, self._port = studios, files, port
-        self.token = token or secrets.token_urlsafe(24)
+        self.token = secrets.token_urlsafe(24)
         self.drawing = drawing_thread.DrawingThread(session)
         self.videos = walk_videos.WalkVideos(self.drawing)
 
@@ -59,12 +59,12 @@ class Explorer:
 
     def server(self):
         """Return a uvicorn.Server, which is run with a socket that listens on the port."""
-        return uvicorn.Server(uvicorn.Config(
-            self.app(), log_level='warning', access_log=False, ws='none', lifespan='off',
-            server_header=False, timeout_graceful_shutdown=SECONDS_TO_CLOSE))
+        config = uvicorn.Config(self.app(), log_level='warning', access_log=False, ws='none', lifespan='off',
+                                server_header=False)
+        return _Server(config, self)
 
     def close(self):
-        """End all threads and remove temporary files."""
+        """End all threads and remove temporary files. Waits for the picture that is being drawn."""
         self.drawing.close()
         self.videos.close()
 
@@ -101,7 +101,8 @@ class Explorer:
 
     async def _save_noises(self, request):
         _, studio, state = await self._wish(request)
-        return _npz(uploads.npz_of_noises(studio.noise.of_state(state)))
+        images = await asyncio.to_thread(studio.noise.of_state, state)
+        return _npz(uploads.npz_of_noises(images))
 
     async def _load_file(self, request):
         name = request.query_params.get('name', '')
@@ -136,6 +137,21 @@ class Explorer:
         if not isinstance(index, int) or not 0 <= index < len(self.studios):
             raise UserError(f'network: expected a number from 0 to {len(self.studios) - 1}')
         return content, self.studios[index], states.parse(content.get('state'))
+
+
+class _Server(uvicorn.Server):
+    """Closes its explorer before it ends, which a signal may do to the process directly afterwards."""
+
+    def __init__(self, config, explorer):
+        super().__init__(config)
+        self._explorer = explorer
+
+    async def shutdown(self, sockets=None):
+        """Answer the requests in work."""
+        self._explorer.drawing.stop()
+        with announced('Finishing the picture that is being drawn...'):
+            await super().shutdown(sockets)
+            await asyncio.to_thread(self._explorer.close)
 
 
 async def _body(request, maximum, name):

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, replace
 
 from dnnlib.util import UserError
+from latents.commands.command import FIRST_ABSENT_SEED
 
-FIRST_ABSENT_SEED = 2 ** 32  # of NumPy's RandomState
 MAX_SOURCES = 4
 MAX_LAYERS = 64
 MAX_PSI = 10

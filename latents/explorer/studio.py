@@ -1,7 +1,6 @@
 """Draws the pictures of one generator. Everything here runs in the session of the generator."""
 
 import functools
-import inspect
 import io
 
 import numpy as np
@@ -35,9 +34,7 @@ class Studio:
 
     def _default_cutoff(self):
         """Return how many layers the network truncates unless told otherwise."""
-        parameter = inspect.signature(self.Gs._build_func).parameters.get('truncation_cutoff')
-        default = None if parameter is None else parameter.default
-        cutoff = self.Gs.static_kwargs.get('truncation_cutoff', default)
+        cutoff = preview.argument(self.Gs, 'truncation_cutoff')
         if cutoff is None:  # which StyleGAN and StyleGAN2 read differently
             return 0 if self.Gs._build_func_name == 'G_style' else self.num_layers
         return min(max(cutoff, 0), self.num_layers)
@@ -46,9 +43,10 @@ class Studio:
         """Return what the page shows and offers, as JSON can hold it."""
         _, channels, height, width = self.Gs.output_shape
         sizes = [f'{shape[3]}×{shape[2]}' for shape in self.noise.shapes]
+        rest = 'to RGB' if sizes else ''  # Only the noise says which resolution a layer has.
         return {
             'file': self.network_pkl, 'width': width, 'height': height, 'channels': channels,
-            'layers': [sizes[layer] if layer < len(sizes) else 'to RGB' for layer in range(self.num_layers)],
+            'layers': (sizes + [rest] * self.num_layers)[:self.num_layers],
             'noises': len(self.noise.shapes),
             'ranges': {name: list(layers) for name, layers in styles.ranges(self.num_layers).items()},
             'cutoff': self.cutoff, 'classes': self.label_size, 'classNames': self.class_names,

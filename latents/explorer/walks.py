@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 from latents import paths
+from latents.commands.command import FIRST_ABSENT_SEED
 from latents.explorer.state import GAUSSIAN
 
 FPS = 30
@@ -22,6 +23,6 @@ def _all_frames(seed, path, num_frames, num_stops, latent_size):
     """Return [num_frames,latent_size]."""
     if path == GAUSSIAN:
         return paths.gaussian_walk([latent_size], num_frames, SMOOTHING_FRAMES, np.random.RandomState(seed))
-    seeds = [(seed + stop) % 2 ** 32 for stop in range(num_stops)]
+    seeds = [(seed + stop) % FIRST_ABSENT_SEED for stop in range(num_stops)]
     return paths.closed_loop(
         np.stack([np.random.RandomState(each).randn(latent_size) for each in seeds]), num_frames)

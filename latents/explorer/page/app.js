@@ -55,8 +55,8 @@ function report(panel, { text, error, isFull, isBusy }) {
     if (!playing) find('status').textContent = 'Drawing…';
     return;
   }
-  find('error').hidden = !error;
-  find('error').textContent = error ?? '';
+  panel.error = error;
+  fail(panels.map((each) => each.error).filter(Boolean).join(' '));
   if (error) find('status').textContent = 'Not drawn.';
   if (!text) return;
   const name = panels.length > 1 ? `${panel.caption.textContent}: ` : '';
@@ -64,10 +64,19 @@ function report(panel, { text, error, isFull, isBusy }) {
   if (!playing && (isFull || !find('status').textContent)) find('status').textContent = name + text;
 }
 
-const fail = (message) => {
-  find('error').hidden = false;
+// Shows an error; '' hides it.
+function fail(message) {
+  find('error').hidden = !message;
   find('error').textContent = message;
-};
+}
+
+async function attempt(action) {
+  try {
+    await action();
+  } catch (error) {
+    if (!(error instanceof server.Superseded)) fail(error.message);
+  }
+}
 
 // Panels
 
@@ -79,7 +88,7 @@ function layOutPanels() {
     const figure = find('panel-template').content.firstElementChild.cloneNode(true);
     find('panels').append(figure);
     const panel = new Panel(['left', 'right'][panels.length], figure, report);
-    figure.querySelector('.save-picture').addEventListener('click', () => savePicture(panel));
+    figure.querySelector('.save-picture').addEventListener('click', () => attempt(() => savePicture(panel)));
     panels.push(panel);
   }
   wanted.forEach((index, place) => {
@@ -100,14 +109,11 @@ function shortName(network) {
 }
 
 async function savePicture(panel) {
-  try {
-    const index = shown()[panels.indexOf(panel)];
-    const isShown = panel.shown?.isFull && !panel.running;
-    const blob = isShown ? panel.shown.blob : await server.draw(index, state, `save-${panel.name}`, 'full');
-    server.downloadBlob(blob, `${pictureName()}.png`);
-  } catch (error) {
-    fail(error.message);
-  }
+  const index = shown()[panels.indexOf(panel)];
+  const name = `${pictureName()}.png`;
+  const isShown = panel.shown?.isFull && !panel.running;
+  const blob = isShown ? panel.shown.blob : await server.draw(index, state, `save-${panel.name}`, 'full');
+  server.downloadBlob(blob, name);
 }
 
 function pictureName() {
@@ -127,7 +133,8 @@ function fillControls() {
   fillNetworks();
   find('seed').value = base.file ? '' : base.seed;
   for (const id of ['seed', 'seed-previous', 'seed-next']) find(id).disabled = Boolean(base.file);
-  note('seed-note', base.file ? `A is ${base.name}: pick a seed to leave it.`
+  note('seed-note', base.file ? `A is ${base.name}, which psi does not move, with stored noise for that of a seed. `
+      + 'Pick a seed to leave it.'
     : hasStyles ? '' : 'This network has no styles, no truncation and no noise: there is only the seed.');
   fillClasses();
   find('truncation-card').hidden = find('layers-card').hidden = !hasStyles;
@@ -176,6 +183,7 @@ function fillStyles(network) {
   find('unmix').hidden = !isMixed;
   find('add-source').hidden = state.sources.length > 3;
   find('layers').hidden = !isMixed && !network.noises;
+  find('noise-note').hidden = !network.noises;
   fillSources(find('sources'), state, sourceActions);
   fill(find('layers'), state, network, layerActions);
   const kinds = network.layers.map((_, layer) => entry(state.noises, layer)).slice(0, network.noises);
@@ -250,8 +258,9 @@ function addSource() {
   const index = state.sources.length;
   const seed = clampSeed((state.sources.at(-1).seed ?? 0) + 1);
   const network = tallest();
-  // A new source shows at once: it takes the coarse layers, or those that are left of them.
-  const range = network.ranges[['coarse', 'middle', 'fine'][(index - 1) % 3]];
+  // A new source shows at once: B has the coarse layers, C the middle ones, D the fine ones.
+  const ranges = Object.values(network.ranges);
+  const range = ranges[index - 1].length ? ranges[index - 1] : ranges.at(-1);
   change({ sources: [...state.sources, { seed }],
     layers: withEntries(state.layers, network.layers.length, range, index) });
 }
@@ -259,12 +268,8 @@ function addSource() {
 async function loadFile() {
   const [chosen] = find('file').files;
   if (!chosen) return;
-  try {
-    const { file, count } = await server.load(chosen);
-    replaceSource(loadsInto, { file, row: 0, count, name: chosen.name });
-  } catch (error) {
-    fail(error.message);
-  }
+  const { file, count } = await server.load(chosen);
+  replaceSource(loadsInto, { file, row: 0, count, name: chosen.name });
 }
 
 // The walk
@@ -313,9 +318,10 @@ function resizeWalk() {
 let recipeTimer;
 function scheduleRecipe() {
   clearTimeout(recipeTimer);
-  recipeTimer = setTimeout(async () => {
+  const mine = recipeTimer = setTimeout(async () => {
     try {
       const { command, note: text } = await server.recipe(state.networks[0], state);
+      if (mine !== recipeTimer) return;
       find('command').hidden = find('copy-command').hidden = !command;
       showCommand(command ?? '');
       find('command-note').textContent = shown().length > 1 ? `The left picture. ${text}` : text;
@@ -325,6 +331,7 @@ function scheduleRecipe() {
 
 // Lines break between arguments, and inside only those that are longer than a line.
 function showCommand(command) {
+  find('command').dataset.text = command;
   const parts = command.split(/(?= --)| (?=generate|style)/).map((part) => {
     const span = document.createElement('span');
     span.textContent = part.trim();
@@ -335,7 +342,7 @@ function showCommand(command) {
 
 async function copyCommand() {
   try {
-    await navigator.clipboard.writeText(find('command').textContent);
+    await navigator.clipboard.writeText(find('command').dataset.text);
     find('status').textContent = 'The command is copied.';
   } catch {
     getSelection().selectAllChildren(find('command'));
@@ -343,13 +350,9 @@ async function copyCommand() {
   }
 }
 
-async function save(path, name) {
-  try {
-    server.downloadBlob(await server.file(path, state.networks[0], state), name);
-  } catch (error) {
-    fail(error.message);
-  }
-}
+const save = (name) => attempt(async () => {
+  server.downloadBlob(await server.file(`/${name}`, state.networks[0], state), name);
+});
 
 // Events
 
@@ -393,13 +396,13 @@ function addEvents() {
   onClick('add-source', addSource);
   onClick('load', () => sourceActions.load(0));
   onClick('unmix', () => change({ sources: state.sources.slice(0, 1), layers: [0] }));
-  onChange('file', loadFile);
+  onChange('file', () => attempt(loadFile));
   onChange('noise-seed', (value) => change({ noiseSeed: clampSeed(value) }));
   onClick('redraw', () => change({ noiseSeed: Math.floor(Math.random() * 1e9) }));
   find('redraw-always').addEventListener('change', () => change({ redraws: find('redraw-always').checked }));
   onClick('copy-command', copyCommand);
-  onClick('save-w', () => save('/projected_w.npz', 'projected_w.npz'));
-  onClick('save-noise', () => save('/projected_noises.npz', 'projected_noises.npz'));
+  onClick('save-w', () => save('projected_w.npz'));
+  onClick('save-noise', () => save('projected_noises.npz'));
   onClick('seeds-back', () => thumbnails.turn(-1));
   onClick('seeds-on', () => thumbnails.turn(1));
   onClick('seeds-here', () => thumbnails.go(state.sources[0].seed ?? 0));
@@ -418,7 +421,7 @@ const KEYS = {
   '[': () => change({ psi: Math.max(Number((state.psi - 0.05).toFixed(3)), -10) }),
   ']': () => change({ psi: Math.min(Number((state.psi + 0.05).toFixed(3)), 10) }),
   p: play,
-  s: () => savePicture(panels[0]),
+  s: () => attempt(() => savePicture(panels[0])),
   c: copyCommand,
 };
 
@@ -454,4 +457,4 @@ async function start() {
   await draw();
 }
 
-start().catch((error) => fail(error.message));
+attempt(start);

@@ -59,7 +59,8 @@ function rangeRow(title, layers, state, network, actions) {
 }
 
 function layerRow(layer, state, network, actions) {
-  const title = `${layer} · ${network.layers[layer]}`;
+  const size = network.layers[layer];
+  const title = size ? `${layer} · ${size}` : String(layer);
   const row = element('tr', { className: 'layer' }, element('th', { scope: 'row', textContent: title }));
   choices(state).forEach((_, index) => {
     const radio = element('input', { type: 'radio', name: `layer-${layer}`, value: index });

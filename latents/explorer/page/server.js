@@ -4,10 +4,10 @@ export const client = Math.random().toString(36).slice(2);
 
 export class Superseded extends Error {}
 
-async function post(path, body, signal) {
+async function send(path, options) {
   let answer;
   try {
-    answer = await fetch(path, { method: 'POST', body, signal });
+    answer = await fetch(path, options);
   } catch (error) {
     if (error.name === 'AbortError') throw new Superseded();
     throw new Error('The explorer does not answer. Is explorer.py still running?');
@@ -22,12 +22,12 @@ async function post(path, body, signal) {
   throw new Error(line);
 }
 
+const post = (path, body, signal) => send(path, { method: 'POST', body, signal });
+
 let networks;
 
 export async function about() {
-  const answer = await fetch('/about');
-  if (!answer.ok) throw new Error(await answer.text());
-  ({ networks } = await answer.json());
+  ({ networks } = await (await send('/about')).json());
   return networks;
 }
 
@@ -55,11 +55,7 @@ export async function load(chosen) {
 export const startVideo = async (network, state) => (await post('/videos', wish(network, state))).json();
 export const cancelVideo = (number) => post(`/videos/${number}/cancel`);
 
-export async function videoProgress(number) {
-  const answer = await fetch(`/videos/${number}`);
-  if (!answer.ok) throw new Error('The video is gone.');
-  return answer.json();
-}
+export const videoProgress = async (number) => (await send(`/videos/${number}`)).json();
 
 export function download(url, name) {
   const link = document.createElement('a');

@@ -65,7 +65,7 @@ export function describe(state, network) {
       const source = state.sources[index];
       const layers = network.layers.map((_, layer) => layer)
         .filter((layer) => entry(state.layers, layer) === index);
-      parts.push(`layers ${ranges(layers)} from ${source.file ? source.name : `seed ${source.seed}`}`);
+      parts.push(`layer${layers.length > 1 ? 's' : ''} ${ranges(layers)} from ${source.file ? source.name : `seed ${source.seed}`}`);
     }
   }
   if (network.classes && state.class !== null) parts.push(`class ${className(network, state.class)}`);
