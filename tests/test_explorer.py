@@ -453,7 +453,6 @@ def test_the_command_makes_the_same_picture(explorer, browser, tmp_path, name, s
     {'sources': [{'seed': 1}, {'seed': 2}], 'layers': [0, 1, 0]}], ids=str)
 def test_other_pictures_are_made_from_files_that_the_page_saves(
         explorer, browser, tmp_path, monkeypatch, state):
-    pytest.importorskip('latents.from_files', reason='generate-images does not draw from files')
     recipe = ask(explorer, browser, '/recipe', state=state).json()
     assert recipe['files'] == [recipes.W_FILE, recipes.NOISE_FILE][:1 + (state.get('noises') != ['stored'])]
     monkeypatch.chdir(tmp_path)
