@@ -36,9 +36,10 @@ def gaussian_walk(shape, num_frames, smoothing_frames, rnd):
 
     Latents that `rnd`, a RandomState, draws for every frame are smoothed over time by a Gaussian with a
     standard deviation of `smoothing_frames` and scaled to unit variance, as in the videos of Progressive GAN.
+    With as many as `num_frames` or more, the walk stands still.
     """
     latents = rnd.randn(num_frames, *shape).astype(np.float32)
-    sigma = [smoothing_frames] + [0] * len(shape)
+    sigma = [min(smoothing_frames, num_frames)] + [0] * len(shape)  # more would only take longer
     latents = ndimage.gaussian_filter(latents, sigma, mode='wrap')
     return latents / np.sqrt(np.mean(np.square(latents), dtype=np.float64)).astype(np.float32)
 

@@ -310,8 +310,10 @@ def test_large_pictures_are_reduced_and_others_fitted(training_dir, recorded, tm
     assert (recorded[2][30, 60, 0], recorded[2][30, 2, 0]) == (20, 0)
 
 
-def test_a_picture_that_cannot_be_read_is_named(training_dir, tmp_path):
-    (training_dir / 'fakes000050.png').write_bytes(b'x')
+@pytest.mark.parametrize('size', [1, 20, 45])
+def test_a_picture_that_cannot_be_read_is_named(size, training_dir, tmp_path):
+    content = (training_dir / 'fakes000020.png').read_bytes()
+    (training_dir / 'fakes000050.png').write_bytes(content[:size])
     with pytest.raises(UserError, match='^.*fakes000050.png: this picture cannot be read'):
         run_training_video(training_dir, tmp_path)
     assert not (tmp_path / 'results').exists()

@@ -10,6 +10,7 @@ from latents import dlatent_files, video_files
 from latents.commands.command import Command, check_has_styles, check_seeds
 from training.settings import picture_requests
 
+MAX_SECONDS = 3600
 NOISE_MODES = ('const', 'random', 'none')  # In the words of stylegan2-ada-pytorch.
 
 
@@ -30,7 +31,7 @@ def _check_file(args):
     stem = vars(args).pop('stem')
     if args.output is None:
         args.output = stem + video_files.default_suffix()
-    if os.path.basename(args.output) != args.output:
+    if not args.output or os.path.basename(args.output) != args.output:
         raise UserError(f'--output={args.output}: expected the name of a file in the run directory; use '
                         '--result-dir for another folder')
     video_files.check(args.output, args.fps)
@@ -52,10 +53,11 @@ def _add_walk(parser):
                         help='walks side by side, W columns by H rows; the waypoints are dealt to the cells '
                              'in order, equally many to each (default: 1x1)')
     length = parser.add_mutually_exclusive_group()
-    length.add_argument('--seconds', type=cli.float_at_least(0.01), metavar='S',
+    length.add_argument('--seconds', type=cli.float_between(0.01, MAX_SECONDS), metavar='S',
                         help='length per waypoint in W (default: 2), or of the whole walk in Z (default: 20)')
-    length.add_argument('--frames', type=cli.int_at_least(1), metavar='N', help='the same, in frames')
-    parser.add_argument('--smoothing', type=cli.float_at_least(0.01), metavar='S',
+    length.add_argument('--frames', type=cli.int_between(1, cli.MAX_NUMBERS), metavar='N',
+                        help='the same, in frames')
+    parser.add_argument('--smoothing', type=cli.float_between(0.01, MAX_SECONDS), metavar='S',
                         help='standard deviation of the smoothing in Z in seconds (default: 1)')
     parser.add_argument('--classes', type=cli.comma_list, metavar='NAME|N,...',
                         help='classes that the video visits one after the other, between which labels are '
@@ -146,7 +148,7 @@ def _check_walk_network(args, Gs):
 
 def _add_progress(parser):
     parser.add_argument('run_dir', metavar='RUN_DIR', help='directory of a training run, with its fakes*.png')
-    parser.add_argument('--hold', type=cli.float_at_least(0), default=2, metavar='S',
+    parser.add_argument('--hold', type=cli.float_between(0, MAX_SECONDS), default=2, metavar='S',
                         help='how long the last picture stays, in seconds (default: 2)')
     parser.add_argument('--max-size', type=cli.int_between(16, 16383), default=1920, metavar='N',
                         help='larger pictures are reduced to this number of pixels along the longer side '

@@ -9,7 +9,7 @@ import numpy as np
 import dnnlib
 import pretrained_networks
 from dnnlib import faults
-from dnnlib.progress import Progress
+from dnnlib.progress import Progress, announced
 from dnnlib.util import UserError
 from latents import dlatent_files, noise, styles, video_files
 from latents.videos import walks
@@ -24,7 +24,7 @@ MINIBATCH_ON_GPU = 8         # On a CPU, as many as are drawn in a second...
 MAX_MINIBATCH = 32           # ...but no more than this.
 
 
-@faults.described('choose a smaller --grid')
+@faults.described('choose a smaller --grid', 'draw a shorter video')
 def draw(network_pkl, output, grid=None, fps=30, crf=None, noise_mode='const', trust_source=False, **walk):
     """Write a video into the run directory. The arguments are the flags of the command `video`."""
     print(f'Loading networks from "{network_pkl}"...')
@@ -36,9 +36,8 @@ def draw(network_pkl, output, grid=None, fps=30, crf=None, noise_mode='const', t
     print(f'Drawing {num_frames} frames: {num_frames / fps:.1f} s at {fps:g} frames per second...')
     without_noise = noise.only(Gs, []) if noise_mode == 'none' else contextlib.nullcontext()
     with without_noise, video_files.opened(path, fps, crf or video_files.DEFAULT_CRF) as add:
-        for _ in range(num_frames):
-            cells = np.stack(list(itertools.islice(images, math.prod(grid))))
-            picture = pictures.create_image_grid(cells, grid)  # [C,H,W]
+        while cells := list(itertools.islice(images, math.prod(grid))):
+            picture = pictures.create_image_grid(np.stack(cells), grid)  # [C,H,W]
             add(picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0))
     print(f'Saved {path}')
 
@@ -66,7 +65,8 @@ def _planned(Gs, num_cells, fps, truncation_psi, truncation_cutoff=None, walk='w
         inputs = ((dlatents,) for dlatents in walks.in_w(waypoints, labels, num_cells, num_frames))
     else:
         smoothing = SMOOTHING_SECONDS if smoothing is None else smoothing
-        latents = walks.in_z(Gs.input_shape[1], seeds, num_frames, smoothing * fps)
+        with announced('Smoothing the random latents...'):
+            latents = walks.in_z(Gs.input_shape[1], seeds, num_frames, smoothing * fps)
         inputs = ((np.stack(each), np.tile(labels.at(frame / num_frames), (num_cells, 1)))
                   for frame, each in enumerate(latents))
         if has_styles:

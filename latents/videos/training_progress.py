@@ -48,11 +48,11 @@ def draw(run_dir, output, fps=10, hold=2, max_size=1920, crf=None):
 
 
 def _read(path):
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
     try:
         with Image.open(path) as picture:
             return picture.convert('RGB')
-    except (OSError, UnidentifiedImageError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f'{path}: this picture cannot be read ({error})') from error
 
 

@@ -19,8 +19,8 @@ class LabelLoop:
         Between two classes, it is a weighted mean of their one-hot labels; the weights change smoothly.
         """
         position = position % 1 * len(self._labels)
-        idx = int(position)
-        weight = 0.5 - 0.5 * np.cos(np.pi * (position - idx))
+        idx = int(position) % len(self._labels)
+        weight = 0.5 - 0.5 * np.cos(np.pi * (position % 1))
         return self._labels[idx] * (1 - weight) + self._labels[(idx + 1) % len(self._labels)] * weight
 
 
@@ -57,7 +57,10 @@ def _compact(dlatents):
 
 
 def in_z(latent_size, seeds, num_frames, smoothing_frames):
-    """Yield the latents [cells,latent_size] of each frame: a smoothed random walk for each cell's seed."""
+    """Return an iterator over the latents of each frame, [latent_size] of each cell: smoothed random walks.
+
+    Each cell has a seed of its own. The latents of all frames are in memory: 2 KB per cell and frame.
+    """
     walks = [paths.gaussian_walk((latent_size,), num_frames, smoothing_frames, np.random.RandomState(seed))
              for seed in seeds]
     return zip(*walks, strict=True)
