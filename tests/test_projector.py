@@ -19,13 +19,17 @@ from tests.golden_figures import assert_close, set_golden_values
 from tests.test_efficientnet_lite0 import needs_weights
 from training.layers.synthesis_inputs import given_noise
 
-TINY = dict(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, dlatent_size=8, mapping_fmaps=8)
+TINY = dict(resolution=8, fmap_base=64, fmap_max=8, latent_size=8, dlatent_size=8, mapping_fmaps=8,
+            mapping_layers=2)
 
 
 @pytest.fixture(scope='module')
 def Gs(module_session):
-    """Return a small generator of grey images, 16x16."""
-    return network('networks_stylegan2.G_main', resolution=16)
+    """Return a small generator of grey images, 16x16, in which W counts for more than noise."""
+    Gs = network('networks_stylegan2.G_main', resolution=16, mapping_layers=8)
+    strengths = [var for name, var in Gs.vars.items() if name.endswith('noise_strength')]
+    tflib.set_vars({var: tflib.run(var) * 0.1 for var in strengths})
+    return Gs
 
 
 def network(func_name, **kwargs):
@@ -174,12 +178,12 @@ def pixel_distance(a, b):
 
 
 def test_a_generated_image_is_found_again(proj, Gs):
-    """The mean squared difference falls to less than a tenth of that at the mean of W."""
+    """The mean squared difference falls to less than a twentieth of that at the mean of W."""
     proj.num_steps = 200
-    target = image_of(Gs, 3)
+    target = image_of(Gs, 4)
     found = proj.run(target, seeds=[0])
     start = np.mean((image_at_mean(Gs) - target) ** 2)
-    assert np.mean((found.images - target) ** 2) < start / 10
+    assert np.mean((found.images - target) ** 2) < start / 20
     assert found.dlatents.shape == (1, 6, 8)
     assert (found.dlatents == found.dlatents[:, :1]).all()
     proj.num_steps = 20

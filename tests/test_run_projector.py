@@ -21,7 +21,7 @@ from training import misc
 from training.data.export import TFRecordExporter
 
 SHAPE = dict(num_channels=1, resolution=8, fmap_base=32, fmap_max=4, latent_size=4, dlatent_size=4,
-             mapping_fmaps=4)
+             mapping_fmaps=4, mapping_layers=2)
 QUICK = ('--features=pixels', '--num-steps=6', '--num-snapshots=2')
 RESULTS = ('comparison.png', 'projected_noises.npz', 'projected_w.npz', 'step0003.png', 'step0006.png',
            'target.png')

@@ -319,7 +319,7 @@ OTHERS += [
 
 PROJECT = 'project-real-images --network={net} --data-dir={data} --dataset=tiny --features=pixels '
 FILES = 'project-images --network={net} --features=pixels '
-ADA = '--network={net} --target={data}/photos --outdir=out --features=pixels '
+ADA = '--network={net} --target={data}/many/0.png --outdir=out --features=pixels '
 WITHOUT_TENSORFLOW += [
     ('run_projector', '', 'missing subcommand'),
     ('run_projector', 'project', "invalid choice: 'project'"),
@@ -345,6 +345,7 @@ WITHOUT_TENSORFLOW += [
     ('run_projector', FILES + '--images={text}', '{text}: not an image; expected an image, or a folder'),
     ('run_projector', FILES + '--images={data}/tiny', 'not an image; expected an image, or a folder or zip'),
     ('projector', '', 'required: --network, --target, --outdir'),
+    ('projector', ADA + '--target={new}', '--target={new}: no such file; expected an image'),
     ('projector', ADA + '--target={text}', '{text}: not an image; expected an image'),
     ('projector', ADA + '--network={new}', '{new}: no such file'),
     ('projector', ADA + '--network={progan}', '{progan}: this network maps no latents to W'),

@@ -115,6 +115,8 @@ def check_ada(args):
     """Raise UserError for arguments of projector.py that its parser accepts and that cannot be fulfilled."""
     run_dirs.check_root(args.outdir)
     pickles.check_path(args.network_pkl)
+    if not os.path.isfile(args.target_fname):
+        raise UserError(f'--target={args.target_fname}: no such file; expected an image')
     ImageFiles(args.target_fname)
     if args.save_video:
         video_files.check(os.path.join(args.outdir, 'proj.mp4'))
