@@ -47,11 +47,11 @@ demo: setup
 	@echo 'Frechet distances of the network and, for comparison, of the test set:'
 	@sed -n '/^network  *metric/,/^images of/s/^/  /p' $$(ls -t $(DEMO)/metrics/*/log.txt | head -n 1)
 	@echo
-	@echo 'Next steps: the latents in your browser, a projection of unseen images; a data set of your own images,'
-	@echo 'a longer training, its progress in TensorBoard:'
+	@echo 'Next steps: move through the latents in your browser, and project images that the network has not seen:'
 	@echo '  $(RUN) explorer.py --network='$(NETWORK)
 	@echo '  $(RUN) run_projector.py project-real-images --result-dir=$(DEMO)/projections --features=pixels \'
 	@echo '    --data-dir=$(DEMO)/datasets --dataset=fashion-mnist-test --network='$(NETWORK)
+	@echo 'A data set of your own images, a longer training, its progress in TensorBoard:'
 	@echo '  $(RUN) dataset_tool.py create_from_images datasets/photos path/to/photos --resolution=64'
 	@echo '  $(RUN) run_training.py --result-dir=$(DEMO)/training --resume=latest --total-kimg='$$(($(KIMG) + 100))
 	@echo '  $(RUN) -m tensorboard.main --logdir $(DEMO)/training'
