@@ -1,4 +1,4 @@
-"""Generate images with a trained generator, or mix the styles of pairs of them."""
+"""Generate images, figures and videos with a trained generator."""
 
 import script_start  # noqa: F401  (must come first)
 
@@ -23,12 +23,8 @@ EXAMPLES = """examples:
   python run_generator.py generate-images --network=gdrive:networks/stylegan2-ffhq-config-f.pkl \\
     --seeds=6600-6625 --truncation-psi=0.5
 
-  # Generate sixteen images with your own network, and a grid of them
+  # Generate sixteen images of a class with your own network, and a grid of them
   python run_generator.py generate-images --network=results/00000-run/network-final.pkl \\
-    --seeds=0-15 --grid=4x4
-
-  # Generate images of one class with a network that was trained with --labels=full
-  python run_generator.py generate-images --network=results/00001-run/network-final.pkl \\
     --seeds=0-15 --class=cat --grid=4x4
 
   # Mix styles
@@ -123,8 +119,7 @@ def main(argv=None):
     kwargs = vars(args)
     sc = dnnlib.SubmitConfig()
     sc.local.do_not_copy_source_files = True
-    sc.run_dir_root = kwargs.pop('result_dir')
-    sc.run_desc = kwargs.pop('command')
+    sc.run_dir_root, sc.run_desc = kwargs.pop('result_dir'), kwargs.pop('command')
     dnnlib.submit_run(sc, command.run, **kwargs)
 
 

@@ -1,4 +1,4 @@
-"""What can be done with latents: projection, the figures of the papers, videos.
+"""What can be done with latents: projection, the figures of the papers, videos, a page to explore them.
 
-Entry points: `projection`, `figures` and `videos`; `commands` has what run_generator.py offers.
+Entry points: `projection`, `figures`, `videos` and `explorer`; `commands` has what run_generator.py offers.
 """
