@@ -9,6 +9,7 @@ RUN      := $(VENV)/bin/python
 DEMO     := demo
 API      := pretrained_networks projector dnnlib dnnlib.util dnnlib.tflib dnnlib.tflib.ops latents training metrics
 NETWORK   = $$(ls -t $(DEMO)/training/*/network-final.pkl | head -n 1)
+TRAINED   = $$(ls -td $(DEMO)/training/*/ | head -n 1)
 
 .PHONY: setup demo test bench docs lint clean
 
@@ -35,14 +36,22 @@ demo: setup
 	  --row-seeds=1-5 --col-seeds=6-10 --col-styles=0-1 --truncation-psi=1.0
 	$(RUN) run_metrics.py --result-dir=$(DEMO)/metrics --data-dir=$(DEMO)/datasets --dataset=fashion-mnist \
 	  --metrics=fd50k_lite0 --num-samples=1000 --network=$(NETWORK) --images=fashion-mnist-test
+	$(RUN) run_generator.py video --result-dir=$(DEMO)/videos --network=$(NETWORK) --seeds=0-31 --grid=4x2 --seconds=1
+	$(RUN) run_report.py $(TRAINED)
 	@echo
-	@echo 'Training run, with pictures of its progress:  '$$(ls -td $(DEMO)/training/*/ | head -n 1)
+	@echo 'Training run, with pictures of its progress:  '$(TRAINED)
+	@echo 'Report about it, to open in a browser:        '$(TRAINED)report.html
 	@echo '16 uncurated images:                          '$$(ls -t $(DEMO)/pictures/*-generate-images/grid.png | head -n 1)
 	@echo 'Style mixing:                                 '$$(ls -t $(DEMO)/pictures/*-style-mixing-example/grid.png | head -n 1)
+	@echo 'Video of a walk through the latents:          '$$(ls -t $(DEMO)/videos/*-video/video.* | head -n 1)
 	@echo 'Frechet distances of the network and, for comparison, of the test set:'
 	@sed -n '/^network  *metric/,/^images of/s/^/  /p' $$(ls -t $(DEMO)/metrics/*/log.txt | head -n 1)
 	@echo
-	@echo 'Next steps: a data set of your own images, a longer training, its progress in TensorBoard:'
+	@echo 'Next steps: move through the latents in your browser, and project images that the network has not seen:'
+	@echo '  $(RUN) explorer.py --network='$(NETWORK)
+	@echo '  $(RUN) run_projector.py project-real-images --result-dir=$(DEMO)/projections --features=pixels \'
+	@echo '    --data-dir=$(DEMO)/datasets --dataset=fashion-mnist-test --network='$(NETWORK)
+	@echo 'A data set of your own images, a longer training, its progress in TensorBoard:'
 	@echo '  $(RUN) dataset_tool.py create_from_images datasets/photos path/to/photos --resolution=64'
 	@echo '  $(RUN) run_training.py --result-dir=$(DEMO)/training --resume=latest --total-kimg='$$(($(KIMG) + 100))
 	@echo '  $(RUN) -m tensorboard.main --logdir $(DEMO)/training'

@@ -1,4 +1,4 @@
-"""Generate images with a trained generator, or mix the styles of pairs of them."""
+"""Generate images, figures and videos with a trained generator."""
 
 import script_start  # noqa: F401  (must come first)
 
@@ -121,8 +121,7 @@ def main(argv=None):
     kwargs = vars(args)
     sc = dnnlib.SubmitConfig()
     sc.local.do_not_copy_source_files = True
-    sc.run_dir_root = kwargs.pop('result_dir')
-    sc.run_desc = kwargs.pop('command')
+    sc.run_dir_root, sc.run_desc = kwargs.pop('result_dir'), kwargs.pop('command')
     dnnlib.submit_run(sc, command.run, **kwargs)
 
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.test_house import ROOT
+from training import misc
 
 BLOCK = re.compile(r'^```python\n# (\w+\.py)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
@@ -24,10 +25,10 @@ def folder(tmp_path_factory):
     return folder
 
 
-def _run(name, folder):
+def _run(name, folder, *flags):
     env = {**os.environ, 'PYTHONPATH': str(ROOT), 'DNNLIB_CACHE_DIR': str(folder / 'cache')}
     done = subprocess.run(
-        [sys.executable, name], cwd=folder, env=env, capture_output=True, text=True, timeout=600)
+        [sys.executable, name, *flags], cwd=folder, env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -39,3 +40,11 @@ def test_data_set_network_loss_and_metric_work_together(folder):
     pattern = r'network-snapshot-\d+ +time .* brightness_fakes [\d.]+ +brightness_reals [\d.]+'
     assert len(lines) >= 2 and all(re.fullmatch(pattern, line) for line in lines)
     assert ' brightness_fakes ' in _run('measure.py', folder)
+
+
+def test_a_command_of_ones_own_draws(folder, generator):
+    misc.save_pkl(generator, str(folder / 'network.pkl'))
+    printed = _run('draw.py', folder, 'brightest', '--network=network.pkl', '--seeds=0-9',
+                   '--result-dir=drawn')
+    assert re.search('The brightest image is that of seed [0-9][.]', printed)
+    assert (folder / 'drawn' / '00000-brightest' / 'brightest.png').is_file()

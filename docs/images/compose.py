@@ -76,7 +76,7 @@ def animation(path, scale, step, name):
     for index in range(0, video.n_frames, step):
         video.seek(index)
         frames.append(video.convert('L').resize((video.width * scale, video.height * scale),
-                                                PIL.Image.Resampling.NEAREST).quantize(16))
+                                                PIL.Image.Resampling.NEAREST).quantize(8))
     frames[0].save(HERE / name, save_all=True, append_images=frames[1:], loop=0, optimize=True,
                    duration=step * video.info['duration'])
 
@@ -94,6 +94,6 @@ if __name__ == '__main__':
     strip(_run('results', 2), [10, 20, 40], columns=5, rows=4, scale=1, name='photos.jpg',
           side=64, mode='RGB')
     figures('demo/figures')
-    animation(glob.glob('demo/videos/*/walk.gif')[0], scale=3, step=2, name='walk.gif')
+    animation(glob.glob('demo/videos/*/walk.gif')[0], scale=2, step=2, name='walk.gif')
     projections(sorted(glob.glob('demo/projections/*-project-real-images'))[1:3], ['W', 'W+'], num_images=8,
                 scale=2, name='projection.png')
