@@ -79,7 +79,7 @@ def load(network_pkls, trust_source, files):
         print(f'Loading networks from "{network_pkl}"...')
         Gs = pretrained_networks.load_generator(network_pkl, trust_source)
         names = names_of_classes(network_pkl, Gs.input_shapes[1][1])
-        studios.append(studio.Studio(network_pkl, Gs, names, files))
+        studios.append(studio.Studio(network_pkl, Gs, names, files, trust_source))
     return studios, tf.get_default_session()
 
 

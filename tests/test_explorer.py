@@ -388,7 +388,7 @@ def test_files_of_other_arrays_are_refused(explorer, browser):
     for arrays, message in (({'x': np.ones(3)}, "under the key 'w' or 'dlatents'"),
                             ({'w': np.ones([2, 3])}, 'found float64 [2, 3]'),
                             ({'w': np.full([1, 6, 8], np.nan)}, 'not finite'),
-                            ({'w': np.array([[['x']]], dtype=object)}, 'not readable')):
+                            ({'w': np.array([[['x']]], dtype=object)}, 'found object [1, 1, 1]')):
         file = io.BytesIO()
         np.savez(file, **arrays)
         assert message in error_of(load(explorer, browser, file.getvalue()))
@@ -462,6 +462,11 @@ def test_other_pictures_are_made_from_files_that_the_page_saves(
     with generator(explorer, 'stylegan2'):
         made = run_command(recipe['command'], tmp_path / 'results')
     assert_same_picture(draw(explorer, browser, 'stylegan2', **state), made['proj00.png'])
+
+
+def test_commands_trust_the_source_text_as_the_explorer_does(explorer, browser, monkeypatch):
+    monkeypatch.setattr(explorer.studios[NAMES.index('stylegan2')], 'trust_source', True)
+    assert ' --trust-source ' in ask(explorer, browser, '/recipe').json()['command']
 
 
 def test_no_command_draws_a_walk_without_styles(explorer, browser):

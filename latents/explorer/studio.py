@@ -20,9 +20,10 @@ _COMPRESSION = 1  # Of PNG: at 1024x1024, higher levels take longer than the pag
 class Studio:
     """A generator, and what the page needs to know about it."""
 
-    def __init__(self, network_pkl, Gs, class_names, files):
+    def __init__(self, network_pkl, Gs, class_names, files, trust_source=False):
         """Look at a generator. class_names: list, or None if they are unknown. files: uploads.Files."""
         self.network_pkl, self.Gs, self.class_names, self._files = network_pkl, Gs, class_names, files
+        self.trust_source = trust_source  # Commands need the flag, too.
         self.has_styles = 'mapping' in Gs.components
         self.num_layers = Gs.components.synthesis.input_shape[1] if self.has_styles else 0
         self.cutoff = self._default_cutoff() if self.has_styles else 0

@@ -24,6 +24,7 @@ export class Panel {
   request(network, index, state, isMoving = false) {
     this.wanted = { network, index, state: structuredClone(state), isMoving };
     if (network.preview) this.full?.abort();
+    this.figure.classList.toggle('outdated', this.shown !== null && this.shown.index !== index);
     this.running ??= this.run().finally(() => { this.running = null; });
     return this.running;
   }
@@ -65,6 +66,7 @@ export class Panel {
     this.image.alt = `Generated picture: ${text}`;
     this.image.classList.toggle('small', isFull && Math.max(network.width, network.height) <= SMALL);
     this.figure.dataset.quality = quality;
+    this.figure.classList.toggle('outdated', this.wanted !== null && this.wanted.index !== index);
     this.shown = { state, network, index, isFull, blob };
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     const size = `${this.image.naturalWidth} × ${this.image.naturalHeight}`;

@@ -26,6 +26,11 @@ export class Video {
     this.cancel.hidden = this.bar.hidden = true;
   }
 
+  // Cancels the video of a page that is closed: nobody could get it any more.
+  abandon() {
+    if (this.save.disabled && this.number) navigator.sendBeacon(server.cancelAddress(this.number));
+  }
+
   async follow() {
     for (;;) {
       const { done, total, error, isComplete, isCancelled, name } = await server.videoProgress(this.number);
