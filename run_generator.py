@@ -1,4 +1,4 @@
-"""Generate images with a trained generator, or mix the styles of pairs of them."""
+"""Draw images, figures and videos with a trained generator."""
 
 import script_start  # noqa: F401  (must come first)
 

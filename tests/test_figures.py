@@ -481,6 +481,7 @@ def test_all_published_figures_can_be_drawn_with_a_network_of_ones_own(files, tm
     assert list(sizes.values()) == [(wide, 48), (96, 112), (48, 32), (32, 32), (96, 32), (tall, 80),
                                     (wide, 48), (tall, 80)]
     printed = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith('Loading networks') for line in printed) == 1
     assert [line for line in printed if line.endswith('.png')] == [str(tmp_path / name) for name in FIGURES]
 
 

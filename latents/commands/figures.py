@@ -91,7 +91,7 @@ def _check_has_noise(args, Gs):
 def _add_uncurated(parser):
     parser.add_argument('--seed', type=cli.seed, default=5, metavar='N',
                         help='random seed of all images (default: 5)')
-    _add_crop(parser, 'all of them')
+    _add_crop(parser, 'whole images')
     parser.add_argument('--rows', type=cli.int_between(1, 1000), metavar='N',
                         help='rows of the largest images (default: 3 from 512x512 on, 5 below)')
     parser.add_argument('--lods', type=cli.number_range, metavar='LIST',
