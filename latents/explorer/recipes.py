@@ -92,6 +92,8 @@ def _from_files(studio, state):
 
 
 def _without_styles(studio, state):
+    if state.base.seed is None:
+        return _answer(None, 'This network cannot draw loaded latents.')
     if state.walk is None:
         return _answer(_generate(studio, state), f'Writes seed{state.base.seed:04d}.png.')
     return _answer(None, 'No command draws this: a frame of a walk of a network without styles. Save the '

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from dnnlib import faults
+from dnnlib.util import UserError
 from latents import styles
 from latents.explorer import preview, walks
 from latents.explorer.noise_images import NoiseImages
@@ -56,7 +57,9 @@ class Studio:
     # Latents and dlatents.
 
     def _latents(self, state):
-        """Return latents [1,latent_size] of the first source."""
+        """Return latents [1,latent_size] of the first source. Raises UserError if these are dlatents."""
+        if state.base.seed is None:
+            raise UserError(f'{self.network_pkl}: has no styles, and cannot draw loaded latents; pick a seed')
         if state.walk is not None:
             return walks.latents(state.base.seed, state.walk, self.Gs.input_shape[1])
         return np.random.RandomState(state.base.seed).randn(1, *self.Gs.input_shape[1:])
