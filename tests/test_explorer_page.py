@@ -279,8 +279,9 @@ def test_a_network_without_styles_shows_only_what_it_has(tab, explorer):
     assert 'no styles' in tab.inner_text('#seed-note')
 
 
-def test_an_address_that_makes_no_sense_still_draws(tab, explorer):
-    tab.goto(explorer.url + '#%7B%22sources%22%3A5')
+@pytest.mark.parametrize('address', ['{"sources":5', '{"sources":[null]}'])
+def test_an_address_that_makes_no_sense_still_draws(tab, explorer, address):
+    tab.goto(explorer.url + '#' + urllib.parse.quote(address))
     assert drawn(tab).startswith('seed 0, psi 0.7')
 
 

@@ -56,7 +56,7 @@ function report(panel, { text, error, isFull, isBusy }) {
     return;
   }
   panel.error = error;
-  fail(panels.map((each) => each.error).filter(Boolean).join(' '));
+  fail([...new Set(panels.map((each) => each.error).filter(Boolean))].join(' '));
   if (error) {
     pause();
     find('status').textContent = 'Not drawn.';

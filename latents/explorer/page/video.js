@@ -20,6 +20,7 @@ export class Video {
       this.cancel.hidden = this.box.hidden = this.bar.hidden = false;
       await this.follow();
     } catch (error) {
+      this.text.textContent = 'Nothing was saved.';
       this.report(error.message);
     }
     this.save.disabled = false;
