@@ -279,6 +279,17 @@ def test_a_network_without_styles_shows_only_what_it_has(tab, explorer):
     assert 'no styles' in tab.inner_text('#seed-note')
 
 
+def test_a_picture_that_cannot_be_drawn_is_not_saved_either(page):
+    page.evaluate('location.hash = \'{"sources":[{"file":"gone","name":"gone.npz"}]}\'')
+    page.wait_for_selector('.panel.outdated img[alt="Not drawn"]')
+    page.evaluate('document.getElementById("error").hidden = true')
+    page.get_by_role('button', name='Save PNG').click()
+    page.wait_for_selector('#error:not([hidden])')
+    assert 'no longer loaded' in page.inner_text('#error')
+    after(page, lambda: page.get_by_role('button', name='Seed 1', exact=True).click())
+    assert page.locator('.outdated').count() == 0
+
+
 @pytest.mark.parametrize('address', ['{"sources":5', '{"sources":[null]}'])
 def test_an_address_that_makes_no_sense_still_draws(tab, explorer, address):
     tab.goto(explorer.url + '#' + urllib.parse.quote(address))

@@ -24,7 +24,7 @@ export class Panel {
   request(network, index, state, isMoving = false) {
     this.wanted = { network, index, state: structuredClone(state), isMoving };
     if (network.preview) this.full?.abort();
-    this.figure.classList.toggle('outdated', this.shown !== null && this.shown.index !== index);
+    this.figure.classList.toggle('outdated', this.shown?.index !== index);
     this.running ??= this.run().finally(() => { this.running = null; });
     return this.running;
   }
@@ -37,10 +37,18 @@ export class Panel {
       try {
         await this.draw(wish);
       } catch (error) {
-        if (!(error instanceof server.Superseded)) this.report(this, { error: error.message });
+        if (!(error instanceof server.Superseded)) this.fail(error);
       }
       clearTimeout(timer);
     }
+  }
+
+  // The old picture stays, and fades: it is not the one that was asked for.
+  fail(error) {
+    this.shown = null;
+    this.figure.classList.add('outdated');
+    this.image.alt = 'Not drawn';
+    this.report(this, { error: error.message });
   }
 
   async draw(wish) {
