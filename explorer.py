@@ -85,11 +85,11 @@ def load(network_pkls, trust_source, files):
 
 def serve(explorer, listener, opens_browser):
     """Answer requests until Ctrl-C."""
-    print(f'The page is at {explorer.url}')
-    print('Ctrl-C ends the explorer.', flush=True)
-    if opens_browser:
-        webbrowser.open(explorer.url)
     try:
+        print(f'The page is at {explorer.url}')
+        print('Ctrl-C ends the explorer.', flush=True)
+        if opens_browser:
+            webbrowser.open(explorer.url)
         explorer.server().run(sockets=[listener])
     finally:
         explorer.close()
