@@ -79,17 +79,17 @@ def load(network_pkls, trust_source, files):
         print(f'Loading networks from "{network_pkl}"...')
         Gs = pretrained_networks.load_generator(network_pkl, trust_source)
         names = names_of_classes(network_pkl, Gs.input_shapes[1][1])
-        studios.append(studio.Studio(network_pkl, Gs, names, files))
+        studios.append(studio.Studio(network_pkl, Gs, names, files, trust_source))
     return studios, tf.get_default_session()
 
 
 def serve(explorer, listener, opens_browser):
     """Answer requests until Ctrl-C."""
-    print(f'The page is at {explorer.url}')
-    print('Ctrl-C ends the explorer.', flush=True)
-    if opens_browser:
-        webbrowser.open(explorer.url)
     try:
+        print(f'The page is at {explorer.url}')
+        print('Ctrl-C ends the explorer.', flush=True)
+        if opens_browser:
+            webbrowser.open(explorer.url)
         explorer.server().run(sockets=[listener])
     finally:
         explorer.close()

@@ -4,6 +4,7 @@ import script_start  # noqa: F401  (must come first)
 
 # isort: split
 import argparse
+import functools
 import os
 from dataclasses import dataclass
 from types import ModuleType
@@ -88,11 +89,16 @@ def check_network(figure, network_pkl, Gs):
         raise UserError(f'{network_pkl}: {picture_requests.NO_NOISE}; {figure.name} needs it')
 
 
+@functools.cache
+def _painter(network_pkl, trust_source):
+    from latents.figures.painter import Painter
+    return Painter(network_pkl, trust_source=trust_source)
+
+
 @faults.described()
 def draw(figure, network_pkl, result_dir, trust_source=False):
-    """Write a figure as a file of its name."""
-    from latents.figures.painter import Painter
-    painter = Painter(network_pkl, trust_source=trust_source)
+    """Write a figure as a file of its name. Every network is loaded once."""
+    painter = _painter(network_pkl, trust_source)
     path = os.path.join(result_dir, f'{figure.name}.png')
     print(path)
     os.makedirs(result_dir, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Generate images, figures and videos with a trained generator."""
+"""Draw images, figures and videos with a trained generator."""
 
 import script_start  # noqa: F401  (must come first)
 

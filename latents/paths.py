@@ -1,4 +1,4 @@
-"""Paths through latents: smooth closed loops for videos, and straight lines. Pure NumPy and SciPy."""
+"""Paths through latents: smooth closed loops for videos. Pure NumPy and SciPy."""
 
 import numpy as np
 from scipy import interpolate, ndimage
@@ -42,8 +42,3 @@ def gaussian_walk(shape, num_frames, smoothing_frames, rnd):
     sigma = [min(smoothing_frames, num_frames)] + [0] * len(shape)  # more would only take longer
     latents = ndimage.gaussian_filter(latents, sigma, mode='wrap')
     return latents / np.sqrt(np.mean(np.square(latents), dtype=np.float64)).astype(np.float32)
-
-
-def straight(a, b, num):
-    """Return `num` points [num,...] of the straight line from a [...] to b [...], both included."""
-    return np.linspace(a, b, num, dtype=np.result_type(a, b, np.float32))

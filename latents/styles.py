@@ -35,3 +35,13 @@ def mix(dlatents, others, layers):
     mixed = np.array(np.broadcast_to(dlatents, np.broadcast_shapes(dlatents.shape, others.shape)))
     mixed[..., list(layers), :] = others[..., list(layers), :]
     return mixed
+
+
+def layer_text(layers):
+    """Return the ascending numbers of layers as flags take them, such as '0-3', '0,2' or 'none'."""
+    layers = list(layers)
+    if not layers:
+        return 'none'
+    if len(layers) > 1 and layers == list(range(layers[0], layers[-1] + 1)):
+        return f'{layers[0]}-{layers[-1]}'
+    return ','.join(map(str, layers))

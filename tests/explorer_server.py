@@ -27,22 +27,26 @@ NETWORKS = {
 CLASS_NAMES = ['cat', 'dog', 'bird']
 
 
-def write_networks(folder, *names):
-    """Write networks whose pictures depend on styles and noise, with the names of the classes. -> {name:
-    path}"""
-    paths = {}
+def network_files(tmp_path_factory, *names):
+    """Return {name: path} of network files, which the first module that asks for them writes."""
+    folder = tmp_path_factory.getbasetemp() / 'explorer-networks'
     for name in names:
-        G = tflib.Network('Gs', **NETWORKS[name])
-        set_golden_values(G)
-        strengths = {var: np.float32(0.3) for key, var in G.vars.items() if key.endswith('noise_strength')}
-        if strengths:
-            tflib.set_vars(strengths)
-        (folder / name).mkdir()
-        paths[name] = str(folder / name / 'network.pkl')
-        misc.save_pkl(G, paths[name])
-        if NETWORKS[name].get('label_size'):
-            class_names.write(str(folder / name / 'classes.json'), CLASS_NAMES)
-    return paths
+        if not (folder / name).exists():
+            write_network(folder / name, name)
+    return {name: str(folder / name / 'network.pkl') for name in names}
+
+
+def write_network(folder, name):
+    """Write a network whose pictures depend on styles and noise, with the names of the classes."""
+    G = tflib.Network('Gs', **NETWORKS[name])
+    set_golden_values(G)
+    strengths = {var: np.float32(0.3) for key, var in G.vars.items() if key.endswith('noise_strength')}
+    if strengths:
+        tflib.set_vars(strengths)
+    folder.mkdir(parents=True)
+    misc.save_pkl(G, str(folder / 'network.pkl'))
+    if NETWORKS[name].get('label_size'):
+        class_names.write(str(folder / 'classes.json'), CLASS_NAMES)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from dnnlib.util import UserError
 from latents import dlatent_files, noise, paths, styles
 from latents.explorer import drawing_thread, preview, recipes, uploads, walk_videos
 from latents.explorer import state as states
-from tests.explorer_server import CLASS_NAMES, NETWORKS, served, write_networks
+from tests.explorer_server import CLASS_NAMES, NETWORKS, network_files, served
 from tests.test_house import ROOT
 from training import generation
 
@@ -31,7 +31,7 @@ NAMES = list(NETWORKS)
 
 @pytest.fixture(scope='module')
 def files(module_session, tmp_path_factory):
-    return write_networks(tmp_path_factory.mktemp('networks'), *NAMES)
+    return network_files(tmp_path_factory, *NAMES)
 
 
 @pytest.fixture(scope='module')
@@ -388,7 +388,7 @@ def test_files_of_other_arrays_are_refused(explorer, browser):
     for arrays, message in (({'x': np.ones(3)}, "under the key 'w' or 'dlatents'"),
                             ({'w': np.ones([2, 3])}, 'found float64 [2, 3]'),
                             ({'w': np.full([1, 6, 8], np.nan)}, 'not finite'),
-                            ({'w': np.array([[['x']]], dtype=object)}, 'not readable')):
+                            ({'w': np.array([[['x']]], dtype=object)}, 'found object [1, 1, 1]')):
         file = io.BytesIO()
         np.savez(file, **arrays)
         assert message in error_of(load(explorer, browser, file.getvalue()))
@@ -398,6 +398,15 @@ def test_latents_of_another_network_are_refused(explorer, browser):
     key = load(explorer, browser, uploads.npz_of(np.ones([1, 8, 8]))).json()['file']
     message = error_of(ask(explorer, browser, '/draw', state={'sources': [{'file': key}]}, quality='full'))
     assert message.startswith('projected_w.npz: has dlatents [8, 8], the network takes [6, 8]; use')
+
+
+def test_a_network_without_styles_draws_no_loaded_latents(explorer, browser):
+    key = load(explorer, browser, uploads.npz_of(np.ones([1, 6, 8]))).json()['file']
+    state = {'sources': [{'file': key}]}
+    message = error_of(ask(explorer, browser, '/draw', 'progan', state=state, quality='full'))
+    assert 'has no styles, and cannot draw loaded latents; pick a seed' in message
+    recipe = ask(explorer, browser, '/recipe', 'progan', state=state).json()
+    assert recipe == {'command': None, 'note': 'This network cannot draw loaded latents.', 'files': []}
 
 
 def test_only_the_newest_files_are_kept(monkeypatch):
@@ -462,6 +471,11 @@ def test_other_pictures_are_made_from_files_that_the_page_saves(
     with generator(explorer, 'stylegan2'):
         made = run_command(recipe['command'], tmp_path / 'results')
     assert_same_picture(draw(explorer, browser, 'stylegan2', **state), made['proj00.png'])
+
+
+def test_commands_trust_the_source_text_as_the_explorer_does(explorer, browser, monkeypatch):
+    monkeypatch.setattr(explorer.studios[NAMES.index('stylegan2')], 'trust_source', True)
+    assert ' --trust-source ' in ask(explorer, browser, '/recipe').json()['command']
 
 
 def test_no_command_draws_a_walk_without_styles(explorer, browser):

@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 from latents.explorer import preview
-from tests.explorer_server import served, write_networks
+from tests.explorer_server import network_files, served
 
 playwright = pytest.importorskip('playwright.sync_api', reason='needs Playwright (pip install playwright)')
 
@@ -29,7 +29,7 @@ def explorer(module_session, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(preview, 'MAX_SIDE', 8)
         patch.setattr(preview, 'MIN_FACTOR', 2)
-        files = write_networks(tmp_path_factory.mktemp('networks'), *NAMES)
+        files = network_files(tmp_path_factory, *NAMES)
         with served(list(files.values())) as explorer:
             yield explorer
 
@@ -152,7 +152,7 @@ def test_a_preview_comes_before_the_picture(page):
         const image = document.querySelector('.frame img');
         image.addEventListener('load', () => sizes.push(image.naturalWidth));
         document.getElementById('seed-next').click();
-        await new Promise((resolve) => { setTimeout(resolve, 1500); });
+        while (sizes.length < 2) await new Promise((resolve) => { setTimeout(resolve, 20); });
         return sizes;
     }''')
     assert shown == [8, 16]
@@ -245,6 +245,16 @@ def test_the_walk_is_saved_as_a_video(tab, explorer):
     assert tab.locator('#save-video').is_enabled()
 
 
+def test_a_page_that_is_closed_gives_up_its_video(tab, explorer):
+    open_page(tab, explorer, walk={'path': 'gaussian', 'frames': 3600, 'frame': 0})
+    tab.get_by_role('button', name='Save video').click()
+    tab.wait_for_function('() => document.getElementById("video-progress").value > 0')
+    tab.goto('about:blank')
+    video = explorer.videos.find(max(explorer.videos._videos))
+    video._thread.join(10)
+    assert video.progress()['isCancelled'] and not os.path.exists(video.path)
+
+
 def test_the_command_is_copied(page):
     page.wait_for_function('() => document.getElementById("command").textContent')
     page.get_by_role('button', name='Copy command').click()
@@ -269,8 +279,20 @@ def test_a_network_without_styles_shows_only_what_it_has(tab, explorer):
     assert 'no styles' in tab.inner_text('#seed-note')
 
 
-def test_an_address_that_makes_no_sense_still_draws(tab, explorer):
-    tab.goto(explorer.url + '#%7B%22sources%22%3A5')
+def test_a_picture_that_cannot_be_drawn_is_not_saved_either(page):
+    page.evaluate('location.hash = \'{"sources":[{"file":"gone","name":"gone.npz"}]}\'')
+    page.wait_for_selector('.panel.outdated img[alt="Not drawn"]')
+    page.evaluate('document.getElementById("error").hidden = true')
+    page.get_by_role('button', name='Save PNG').click()
+    page.wait_for_selector('#error:not([hidden])')
+    assert 'no longer loaded' in page.inner_text('#error')
+    after(page, lambda: page.get_by_role('button', name='Seed 1', exact=True).click())
+    assert page.locator('.outdated').count() == 0
+
+
+@pytest.mark.parametrize('address', ['{"sources":5', '{"sources":[null]}'])
+def test_an_address_that_makes_no_sense_still_draws(tab, explorer, address):
+    tab.goto(explorer.url + '#' + urllib.parse.quote(address))
     assert drawn(tab).startswith('seed 0, psi 0.7')
 
 

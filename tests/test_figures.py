@@ -14,7 +14,7 @@ import pretrained_example
 import pretrained_networks
 import run_generator
 from dnnlib.util import UserError
-from latents import noise
+from latents import noise, styles
 from latents.commands.figures import COMMANDS
 from latents.figures import (
     finishing,
@@ -379,8 +379,20 @@ def test_a_legend_surrounds_the_picture_and_leaves_it_as_it_is():
         assert part.min() < 100 and (part > 250).mean() > 0.5
 
 
+def test_texts_of_a_legend_without_room_are_left_out_and_the_title_is_never_cut_off():
+    columns, rows = [('a', 0, 16), ('too long', 16, 16)], layout.even_spans(['too\nhigh'], 16)
+    title = 'A title that is much wider than the picture'
+    picture = PIL.Image.new('L', (32, 16))
+    framed = np.asarray(finishing.with_legend(picture, layout.Legend(title, columns, rows), 1, 16))
+    top = framed.shape[0] - 16
+    np.testing.assert_array_equal(framed[top:, :32], 0)  # nothing on the left
+    assert framed[:, -1].min() == 255 and framed.shape[1] > 32
+    labels = framed[top - 10:top]
+    assert labels[:, :16].min() < 100 and labels[:, 16:].min() > 250
+
+
 def test_layers_are_named_in_short():
-    texts = [layout.layer_text(layers) for layers in (range(4), [3], [], [0, 2])]
+    texts = [styles.layer_text(layers) for layers in (range(4), [3], [], [0, 2])]
     assert texts == ['0-3', '3', 'none', '0,2']
 
 
@@ -469,6 +481,7 @@ def test_all_published_figures_can_be_drawn_with_a_network_of_ones_own(files, tm
     assert list(sizes.values()) == [(wide, 48), (96, 112), (48, 32), (32, 32), (96, 32), (tall, 80),
                                     (wide, 48), (tall, 80)]
     printed = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith('Loading networks') for line in printed) == 1
     assert [line for line in printed if line.endswith('.png')] == [str(tmp_path / name) for name in FIGURES]
 
 

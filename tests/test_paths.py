@@ -1,4 +1,4 @@
-"""Test latents/paths.py: loops through points, smoothed random walks, straight lines."""
+"""Test latents/paths.py: loops through points, smoothed random walks."""
 
 import numpy as np
 import pytest
@@ -69,10 +69,3 @@ def test_smoothing_may_be_longer_than_the_walk():
     assert np.isfinite(walk).all()
     np.testing.assert_allclose(np.mean(walk ** 2), 1, rtol=1e-5)
     assert np.abs(circular_steps(walk)).max() < 1e-4
-
-
-def test_a_straight_line_has_both_its_ends():
-    a, b = np.float32([0, 0]), np.float32([1, -2])
-    line = paths.straight(a, b, 5)
-    np.testing.assert_allclose(line, [[0, 0], [.25, -.5], [.5, -1], [.75, -1.5], [1, -2]])
-    assert line.dtype == np.float32

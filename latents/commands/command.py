@@ -51,8 +51,9 @@ class Command:
         submit.check_root(args.result_dir)
         if self.needs_network:
             pickles.check_path(args.network_pkl)
-        if self.psi is not None and not math.isfinite(args.truncation_psi):
-            raise UserError(f'--truncation-psi must be a number, not {args.truncation_psi}')
+        psi = getattr(args, 'truncation_psi', None)
+        if psi is not None and not math.isfinite(psi):
+            raise UserError(f'--truncation-psi must be a number, not {psi}')
         self.check(args)
         if self.needs_network:
             self._validate_network(args)

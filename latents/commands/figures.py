@@ -43,15 +43,6 @@ def _numbers(text):
     return numbers
 
 
-def _number(text):
-    """Parse a number."""
-    try:
-        number, = _numbers(text)
-    except (argparse.ArgumentTypeError, ValueError):
-        raise argparse.ArgumentTypeError(f"expected a number, not '{text}'") from None
-    return number
-
-
 def _style_ranges(text):
     """Parse 'coarse,4-7,8' as names and lists of layers."""
     parts = text.split(',')
@@ -75,7 +66,8 @@ def _add_crop(parser, default):
 
 def _add_picture(parser):
     parser.add_argument('--legend', dest='has_legend', type=cli.boolean, default=True, metavar='BOOL',
-                        help='draw a legend around the picture; no = as published (default: yes)')
+                        help='draw a legend around the picture, as far as there is room; no = as published '
+                             '(default: yes)')
     parser.add_argument('--scale', type=cli.int_between(1, 64), metavar='N',
                         help='enlarge every pixel N times (default: 1, more for small images with a legend)')
 
@@ -99,13 +91,13 @@ def _check_has_noise(args, Gs):
 def _add_uncurated(parser):
     parser.add_argument('--seed', type=cli.seed, default=5, metavar='N',
                         help='random seed of all images (default: 5)')
-    _add_crop(parser, 'all of them')
+    _add_crop(parser, 'whole images')
     parser.add_argument('--rows', type=cli.int_between(1, 1000), metavar='N',
                         help='rows of the largest images (default: 3 from 512x512 on, 5 below)')
     parser.add_argument('--lods', type=cli.number_range, metavar='LIST',
                         help='how often the images of each column are halved (default: 0,1,2,2,3,3 from '
                              '512x512 on, 0,0,1,1,2,2,2 below, without images of less than 16x16)')
-    parser.add_argument('--truncation-psi', type=_number, metavar='PSI',
+    parser.add_argument('--truncation-psi', type=float, metavar='PSI',
                         help='strength of the truncation trick, 1 = off (default: that of the generator)')
     _add_picture(parser)
 

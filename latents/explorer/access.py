@@ -28,7 +28,7 @@ class Guard:
     def __init__(self, app, token, port):
         """Guard an application that listens on a port."""
         self._app, self._token = app, token
-        self._hosts = {f'{host}:{port}' for host in HOSTS}
+        self._hosts = {f'{host}:{port}' for host in HOSTS} | (set(HOSTS) if port == 80 else set())
         self._cookie = f'explorer-{port}'  # Cookies do not distinguish ports.
 
     async def __call__(self, scope, receive, send):

@@ -2,6 +2,7 @@
 
 import shlex
 
+from latents import styles
 from latents.explorer.state import NOISE_OF_SEED, STORED
 
 W_FILE, NOISE_FILE = 'projected_w.npz', 'projected_noises.npz'
@@ -26,7 +27,8 @@ def _answer(command, note, files=()):
 
 
 def _start(studio, command):
-    return ['python', 'run_generator.py', command, f'--network={studio.network_pkl}']
+    trust = ['--trust-source'] if studio.trust_source else []
+    return ['python', 'run_generator.py', command, f'--network={studio.network_pkl}', *trust]
 
 
 def _class(studio, state):
@@ -76,13 +78,8 @@ def _mixing(studio, state):
         return None
     row, col = (source.seed for source in state.sources)
     return [*_start(studio, 'style-mixing-example'), f'--row-seeds={row}', f'--col-seeds={col}',
-            f'--col-styles={_range(layers)}', f'--truncation-psi={state.psi}', *_class(studio, state)]
-
-
-def _range(numbers):
-    """Return ascending numbers as flags write them: '2-5', or '1,3' if some are left out."""
-    is_gapless = len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1
-    return f'{numbers[0]}-{numbers[-1]}' if is_gapless else ','.join(map(str, numbers))
+            f'--col-styles={styles.layer_text(layers)}', f'--truncation-psi={state.psi}',
+            *_class(studio, state)]
 
 
 def _from_files(studio, state):
@@ -95,6 +92,8 @@ def _from_files(studio, state):
 
 
 def _without_styles(studio, state):
+    if state.base.seed is None:
+        return _answer(None, 'This network cannot draw loaded latents.')
     if state.walk is None:
         return _answer(_generate(studio, state), f'Writes seed{state.base.seed:04d}.png.')
     return _answer(None, 'No command draws this: a frame of a walk of a network without styles. Save the '

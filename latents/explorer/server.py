@@ -13,7 +13,6 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from dnnlib.cli import line_for
 from dnnlib.progress import announced
 from dnnlib.util import UserError
 from latents.explorer import access, drawing_thread, recipes, uploads, walk_videos
@@ -177,5 +176,4 @@ async def _user_error(_request, error):
 
 
 async def _unexpected(_request, error):
-    line = line_for(error) or f'{type(error).__name__}: {error}'  # uvicorn prints the traceback
-    return JSONResponse({'error': line.partition('\n')[0].removeprefix('Error: ')}, 500)
+    return JSONResponse({'error': walk_videos.line_of(error)}, 500)  # uvicorn prints the traceback

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from dnnlib import faults
+from dnnlib.util import UserError
 from latents import styles
 from latents.explorer import preview, walks
 from latents.explorer.noise_images import NoiseImages
@@ -20,9 +21,10 @@ _COMPRESSION = 1  # Of PNG: at 1024x1024, higher levels take longer than the pag
 class Studio:
     """A generator, and what the page needs to know about it."""
 
-    def __init__(self, network_pkl, Gs, class_names, files):
+    def __init__(self, network_pkl, Gs, class_names, files, trust_source=False):
         """Look at a generator. class_names: list, or None if they are unknown. files: uploads.Files."""
         self.network_pkl, self.Gs, self.class_names, self._files = network_pkl, Gs, class_names, files
+        self.trust_source = trust_source  # Commands need the flag, too.
         self.has_styles = 'mapping' in Gs.components
         self.num_layers = Gs.components.synthesis.input_shape[1] if self.has_styles else 0
         self.cutoff = self._default_cutoff() if self.has_styles else 0
@@ -55,7 +57,9 @@ class Studio:
     # Latents and dlatents.
 
     def _latents(self, state):
-        """Return latents [1,latent_size] of the first source."""
+        """Return latents [1,latent_size] of the first source. Raises UserError if these are dlatents."""
+        if state.base.seed is None:
+            raise UserError(f'{self.network_pkl}: has no styles, and cannot draw loaded latents; pick a seed')
         if state.walk is not None:
             return walks.latents(state.base.seed, state.walk, self.Gs.input_shape[1])
         return np.random.RandomState(state.base.seed).randn(1, *self.Gs.input_shape[1:])

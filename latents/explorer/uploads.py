@@ -1,15 +1,12 @@
 """Files of dlatents that the page has loaded, in memory."""
 
 import hashlib
-import io
 import os
 import tempfile
 from collections import OrderedDict
 
-import numpy as np
-
 from dnnlib.util import UserError
-from latents import dlatent_files
+from latents import dlatent_files, noise_files
 
 MAX_BYTES = 64 << 20
 MAX_FILES = 64
@@ -59,15 +56,17 @@ def _read(name, content):
 
 def npz_of(dlatents):
     """Return dlatents [1,layers,dlatent_size] as the bytes of a projected_w.npz."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, 'projected_w.npz')
-        dlatent_files.write(path, dlatents)
-        with open(path, 'rb') as file:
-            return file.read()
+    return _bytes_written(dlatent_files.write, dlatents)
 
 
 def npz_of_noises(images):
     """Return noise images [1,1,H,W] as the bytes of a projected_noises.npz."""
-    file = io.BytesIO()
-    np.savez(file, **{f'noise{layer}': np.float32(image) for layer, image in enumerate(images)})
-    return file.getvalue()
+    return _bytes_written(noise_files.write, images)
+
+
+def _bytes_written(write, arrays):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'arrays.npz')
+        write(path, arrays)
+        with open(path, 'rb') as file:
+            return file.read()

@@ -16,6 +16,12 @@ from latents.explorer import drawing_thread, walks
 MAX_VIDEOS = 4  # kept at a time
 
 
+def line_of(error):
+    """Return the line of an error that the page shows."""
+    line = line_for(error) or f'{type(error).__name__}: {error}'
+    return line.removeprefix('Error: ').partition('\n')[0]
+
+
 class _Cancelled(Exception):
     pass
 
@@ -53,7 +59,7 @@ class WalkVideo:
         except (_Cancelled, drawing_thread.Superseded):
             self._is_cancelled.set()
         except Exception as error:  # of a thread: the page shows it
-            self._error = line_for(error) or f'Error: {type(error).__name__}: {error}'
+            self._error = line_of(error)
 
     def _write(self):
         with video_files.opened(self.path, walks.FPS) as add:

@@ -36,31 +36,50 @@ def enlarged(picture, scale):
 def with_legend(picture, legend, scale, tile_height):
     """Draw a title and the texts of the columns above a picture, and those of the rows on its left.
 
-    The picture has been enlarged by `scale`; the spans of the legend and `tile_height` have not.
+    The picture has been enlarged by `scale`; the spans of the legend and `tile_height` have not. Texts for
+    which there is no room are left out.
     """
     from PIL import Image, ImageDraw
+    columns, rows = _columns_with_room(legend.columns, scale), _rows_with_room(legend.rows, scale)
     largest = min(tile_height * scale // _SIZES_PER_TILE, max(picture.size) // _SIZES_PER_PICTURE)
     largest = max(min(largest, _LARGEST), _USUAL)
-    column_font = _fitting([(f'  {text}  ', length * scale) for text, _, length in legend.columns], largest)
+    column_font = _fitting([(f'  {text}  ', length) for text, _, length in columns], largest)
     title_font = _fitting([(legend.title, picture.width)], min(largest, 2 * column_font.size))
-    num_lines = max((text.count('\n') + 1 for text, *_ in legend.rows), default=1)
-    shortest = min((length * scale for *_, length in legend.rows), default=picture.height)
-    row_font = _fitting([], min(largest, int(shortest / (_LINE * num_lines))))
-    left = _width_of_rows(legend.rows, row_font)
+    row_font = _fitting([], min([largest, *(int(length / _lines(text)) for text, _, length in rows)]))
+    left = _width_of_rows(rows, row_font)
+    width = max(picture.width, round(title_font.getlength(legend.title)) + title_font.size)
     below_title = round(2 * title_font.size * _LINE)
-    top = below_title + (round(column_font.size * _LINE) if legend.columns else 0)
+    top = below_title + (round(column_font.size * _LINE) if columns else 0)
 
-    framed = Image.new(picture.mode, (left + picture.width, top + picture.height), 'white')
+    framed = Image.new(picture.mode, (left + width, top + picture.height), 'white')
     framed.paste(picture, (left, top))
     draw = ImageDraw.Draw(framed)
-    draw.text((left + picture.width / 2, below_title / 2), legend.title, 'black', title_font, anchor='mm')
-    for text, start, length in legend.columns:
-        x = left + (start + length / 2) * scale
+    draw.text((left + width / 2, below_title / 2), legend.title, 'black', title_font, anchor='mm')
+    for text, start, length in columns:
+        x = left + start + length / 2
         draw.text((x, (below_title + top) / 2), text, 'black', column_font, anchor='mm')
-    for text, start, length in legend.rows:
-        y = top + (start + length / 2) * scale
+    for text, start, length in rows:
+        y = top + start + length / 2
         draw.multiline_text((left / 2, y), text, 'black', row_font, anchor='mm', align='center')
     return framed
+
+
+def _columns_with_room(columns, scale):
+    """Return the enlarged spans of columns that are wide enough for their texts."""
+    smallest = _fitting([], _SMALLEST)
+    return [(text, start * scale, length * scale) for text, start, length in columns
+            if smallest.getlength(text) <= length * scale]
+
+
+def _rows_with_room(rows, scale):
+    """Return the enlarged spans of rows that are high enough for their texts."""
+    return [(text, start * scale, length * scale) for text, start, length in rows
+            if _SMALLEST * _lines(text) <= length * scale]
+
+
+def _lines(text):
+    """Return the height of a text in sizes of its font."""
+    return _LINE * (text.count('\n') + 1)
 
 
 def _width_of_rows(rows, font):

@@ -53,13 +53,3 @@ def check_picture(size, scale) -> None:
     if width * height > MAX_PIXELS:
         raise UserError(f'a picture of {width} x {height} pixels is too large; ask for fewer images or a '
                         f'smaller --scale')
-
-
-def layer_text(layers):
-    """Return the numbers of layers as text, such as '0-3', 'none' or '0,2'."""
-    layers = list(layers)
-    if not layers:
-        return 'none'
-    if layers == list(range(layers[0], layers[-1] + 1)):
-        return f'{layers[0]}-{layers[-1]}' if len(layers) > 1 else f'{layers[0]}'
-    return ','.join(map(str, layers))

@@ -45,7 +45,7 @@ def compose(painter, seeds, flips=(), psi=1):
 
 def legend(size, seeds, flips, settings):
     """Return the legend: seeds, and the layers with noise of either half."""
-    texts = [text if text in ('all layers', 'none') else f'{text} {layout.layer_text(layers)}'
+    texts = [text if text in ('all layers', 'none') else f'{text} {styles.layer_text(layers)}'
              for text, layers in settings]
     rows = [f'left: {texts[idx]}\nright: {texts[idx + 1]}' for idx in (0, 2)]
     columns = [f'seed {seed}{", mirrored" if idx in flips else ""}' for idx, seed in enumerate(seeds)]

@@ -31,7 +31,7 @@ def resolved(style_ranges, num_rows, num_layers):
             raise UserError(f'--style-ranges: there is no layer {max(layers)}; this network has '
                             f'0-{num_layers - 1}')
         name = f'{item}\n' if isinstance(item, str) else ''
-        rows.append((f'{name}layers {layout.layer_text(layers)}', layers))
+        rows.append((f'{name}layers {styles.layer_text(layers)}', layers))
     return rows
 
 

@@ -56,8 +56,11 @@ function report(panel, { text, error, isFull, isBusy }) {
     return;
   }
   panel.error = error;
-  fail(panels.map((each) => each.error).filter(Boolean).join(' '));
-  if (error) find('status').textContent = 'Not drawn.';
+  fail([...new Set(panels.map((each) => each.error).filter(Boolean))].join(' '));
+  if (error) {
+    pause();
+    find('status').textContent = 'Not drawn.';
+  }
   if (!text) return;
   const name = panels.length > 1 ? `${panel.caption.textContent}: ` : '';
   // A screen reader should hear what stays, not every step on the way.
@@ -411,6 +414,7 @@ function addEvents() {
     fillControls();
     draw();
   });
+  addEventListener('pagehide', () => video.abandon());
   addEventListener('keydown', onKey);
 }
 

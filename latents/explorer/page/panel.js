@@ -24,6 +24,7 @@ export class Panel {
   request(network, index, state, isMoving = false) {
     this.wanted = { network, index, state: structuredClone(state), isMoving };
     if (network.preview) this.full?.abort();
+    this.figure.classList.toggle('outdated', this.shown?.index !== index);
     this.running ??= this.run().finally(() => { this.running = null; });
     return this.running;
   }
@@ -36,10 +37,18 @@ export class Panel {
       try {
         await this.draw(wish);
       } catch (error) {
-        if (!(error instanceof server.Superseded)) this.report(this, { error: error.message });
+        if (!(error instanceof server.Superseded)) this.fail(error);
       }
       clearTimeout(timer);
     }
+  }
+
+  // The old picture stays, and fades: it is not the one that was asked for.
+  fail(error) {
+    this.shown = null;
+    this.figure.classList.add('outdated');
+    this.image.alt = 'Not drawn';
+    this.report(this, { error: error.message });
   }
 
   async draw(wish) {
@@ -65,6 +74,7 @@ export class Panel {
     this.image.alt = `Generated picture: ${text}`;
     this.image.classList.toggle('small', isFull && Math.max(network.width, network.height) <= SMALL);
     this.figure.dataset.quality = quality;
+    this.figure.classList.toggle('outdated', this.wanted !== null && this.wanted.index !== index);
     this.shown = { state, network, index, isFull, blob };
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     const size = `${this.image.naturalWidth} × ${this.image.naturalHeight}`;

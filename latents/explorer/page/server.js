@@ -53,7 +53,8 @@ export async function load(chosen) {
 }
 
 export const startVideo = async (network, state) => (await post('/videos', wish(network, state))).json();
-export const cancelVideo = (number) => post(`/videos/${number}/cancel`);
+export const cancelAddress = (number) => `/videos/${number}/cancel`;
+export const cancelVideo = (number) => post(cancelAddress(number));
 
 export const videoProgress = async (number) => (await send(`/videos/${number}`)).json();
 

@@ -25,8 +25,8 @@ export function fromAddress(numNetworks) {
   try {
     Object.assign(state, JSON.parse(decodeURIComponent(location.hash.slice(1))));
   } catch { /* no state in the address */ }
-  const isState = [state.sources, state.layers, state.noises].every((list) => list?.length > 0)
-    && Number.isFinite(state.psi);
+  const isList = (list) => Array.isArray(list) && list.length > 0 && !list.includes(null);
+  const isState = [state.sources, state.layers, state.noises].every(isList) && Number.isFinite(state.psi);
   if (!isState) state = fresh();
   const exists = (network) => Number.isInteger(network) && network >= 0 && network < numNetworks;
   const [left, right] = Array.isArray(state.networks) ? state.networks : [];

@@ -27,6 +27,7 @@ export class Thumbnails {
 
   // Draws the page again if the state differs in more than its seed.
   update(network, index, state) {
+    if (index !== this.index) this.shownFirst = null; // Pictures of another network go at once.
     Object.assign(this, { network, index, state });
     const [base, ...others] = state.sources;
     const plain = { ...state, sources: [{ seed: 0 }, ...others], walk: null, networks: index };

@@ -20,10 +20,16 @@ export class Video {
       this.cancel.hidden = this.box.hidden = this.bar.hidden = false;
       await this.follow();
     } catch (error) {
+      this.text.textContent = 'Nothing was saved.';
       this.report(error.message);
     }
     this.save.disabled = false;
     this.cancel.hidden = this.bar.hidden = true;
+  }
+
+  // Cancels the video of a page that is closed: nobody could get it any more.
+  abandon() {
+    if (this.save.disabled && this.number) navigator.sendBeacon(server.cancelAddress(this.number));
   }
 
   async follow() {
