@@ -16,7 +16,8 @@ from latents.projection import runs, state_file
 from latents.projection.projector import Projector
 from tests import awkward_images
 from tests.dataset_files import random_pixels
-from tests.golden_figures import set_golden_values
+from tests.golden_figures import QUICK as QUICK_SESSION
+from tests.golden_figures import fresh_session, set_golden_values
 from training import misc
 from training.data.export import TFRecordExporter
 
@@ -28,13 +29,15 @@ RESULTS = ('comparison.png', 'projected_noises.npz', 'projected_w.npz', 'step000
 
 
 @pytest.fixture(scope='module')
-def files(module_session, tmp_path_factory):
+def files(tmp_path_factory):
     """Write generators and data sets to a folder."""
     folder = tmp_path_factory.mktemp('files')
     for name, label_size in (('plain', 0), ('labels', 3)):
-        G = tflib.Network('G', func_name='training.networks_stylegan2.G_main', label_size=label_size, **SHAPE)
-        set_golden_values(G)
-        misc.save_pkl(G, str(folder / f'{name}.pkl'))
+        with fresh_session(QUICK_SESSION):
+            G = tflib.Network('G', func_name='training.networks_stylegan2.G_main', label_size=label_size,
+                              **SHAPE)
+            set_golden_values(G)
+            misc.save_pkl(G, str(folder / f'{name}.pkl'))
     with TFRecordExporter(str(folder / 'data'), 4, print_progress=False) as exporter:
         for _ in range(4):
             exporter.add_image(random_pixels(1, 8, 8))
@@ -43,8 +46,8 @@ def files(module_session, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def few_samples(monkeypatch):
-    """Measure W on few latents."""
+def few_samples(session, monkeypatch):
+    """Measure W on few latents, in a graph that only one test fills."""
     original = Projector.__init__
 
     def init(self):

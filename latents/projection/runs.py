@@ -74,26 +74,27 @@ def _project_group(projector, group, members, settings):
     """Make the steps that are left for a group, and write its files."""
     images = np.stack([target.image for target in members])
     prefixes = [target.prefix for target in members]
-    saved = contextlib.nullcontext() if settings.video else _saved_states(projector, group)
-    with _videos(settings.video, prefixes, images) as add_frame, saved as save_if_due:
+    with (_saved_states(projector, group, settings.video) as save_if_due,
+          _videos(settings.video, prefixes, images) as add_frame):
         project_images(projector, images, prefixes, settings.num_snapshots,
                        before_step=add_frame, after_step=save_if_due)
 
 
 @contextlib.contextmanager
-def _saved_states(projector, group):
+def _saved_states(projector, group, has_video):
     """Give a function that saves the state from time to time, and before a signal ends the run.
 
-    With a video there is none: the group begins anew, as its first frames are lost.
+    With a video, the group begins anew when the run resumes, as its first frames are lost.
     """
     next_time = time.monotonic() + SECONDS_BETWEEN_STATES
     with interruption.after_iteration() as signal:
         def save_if_due():
             nonlocal next_time
-            if signal or time.monotonic() >= next_time:
+            if (signal or time.monotonic() >= next_time) and not has_video:
                 state_file.write(group, projector.get_state())
                 next_time = time.monotonic() + SECONDS_BETWEEN_STATES
             if signal:
+                print(f'\nStopped; --resume={dnnlib.make_run_dir_path()} continues.')
                 signal.leave()
         yield save_if_due
 
