@@ -1,5 +1,7 @@
 """Test run_projector.py and projector.py: files, messages, targets, resuming; images from their files."""
 
+import signal
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -153,26 +155,26 @@ def test_image_files_of_any_size_are_projected(files, tmp_path, capsys):
                                   pixels(run_dir / 'image0000-target.png'))
 
 
-def test_an_interrupted_run_resumes_with_the_same_result(files, tmp_path, monkeypatch):
+def test_an_interrupted_run_resumes_with_the_same_result(files, tmp_path, monkeypatch, capsys):
     flags = ('--seeds=1,2', '--space=w+')
     whole = project('project-generated-images', files / 'plain.pkl', tmp_path / 'whole', *flags)
-    monkeypatch.setattr(runs, 'SECONDS_BETWEEN_STATES', 0)
     step, count = Projector.step, [0]
 
     def stopping(self):
         count[0] += 1
         if count[0] == 10:  # in the second image
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return step(self)
 
     monkeypatch.setattr(Projector, 'step', stopping)
     with pytest.raises(KeyboardInterrupt):
         project('project-generated-images', files / 'plain.pkl', tmp_path / 'parts', *flags)
     [run_dir] = (tmp_path / 'parts').iterdir()
+    assert f'Stopped; --resume={run_dir} continues.' in capsys.readouterr().out
     assert (run_dir / state_file.FILE).exists()
     assert not (run_dir / 'seed0002-projected_w.npz').exists()
     run_projector.main([f'--resume={run_dir}'])
-    assert count[0] == 10 + 3
+    assert count[0] == 10 + 2
     assert names_in(run_dir, '.png', '.npz') == names_in(whole, '.png', '.npz')
     for name in names_in(whole, '.png'):
         np.testing.assert_array_equal(pixels(run_dir / name), pixels(whole / name), err_msg=name)
