@@ -173,6 +173,12 @@ def test_an_interrupted_run_resumes_with_the_same_result(files, tmp_path, monkey
     assert f'Stopped; --resume={run_dir} continues.' in capsys.readouterr().out
     assert (run_dir / state_file.FILE).exists()
     assert not (run_dir / 'seed0002-projected_w.npz').exists()
+    state = (run_dir / state_file.FILE).read_bytes()
+    with np.load(run_dir / state_file.FILE) as arrays:
+        np.savez(run_dir / state_file.FILE, **{**arrays, 'targets': ['Projecting seed 3 (1/2) ...']})
+    with pytest.raises(UserError, match='the network or the images have changed since the interruption'):
+        run_projector.main([f'--resume={run_dir}'])
+    (run_dir / state_file.FILE).write_bytes(state)
     run_projector.main([f'--resume={run_dir}'])
     assert count[0] == 10 + 2
     assert names_in(run_dir, '.png', '.npz') == names_in(whole, '.png', '.npz')
