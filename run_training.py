@@ -16,7 +16,6 @@ from dnnlib.submission.slurm import flags as slurm_flags
 from dnnlib.submission.slurm import target
 from dnnlib.util import EasyDict, UserError, get_obj_by_name
 from metrics.metric_defaults import metric_defaults, require_known
-from reports import report
 from training.data import data_flags
 from training.resuming import found_runs
 from training.settings import flags as run_flags
@@ -58,6 +57,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     cli.use_cache_dir(args)
     if args.report:
+        from reports import report  # which nothing else needs
         report.require()
     group = workers.from_flags(args.workers, args.worker_index)
     if args.resume is not None:

@@ -13,8 +13,9 @@ from dnnlib.util import UserError
 KEYS = ('w', 'dlatents')  # of stylegan2-ada-pytorch; of stylegan2-ada
 MAX_VALUES = 1 << 27  # 512 MB, or 14,000 sets of dlatents of the largest network
 _EXPECTED = "expected a .npz file with dlatents [N,layers,dlatent_size] under the key 'w' or 'dlatents'"
-_DAMAGED = (ValueError, TypeError, EOFError, SyntaxError, RuntimeError, OverflowError, tokenize.TokenError,
-            zipfile.BadZipFile, zlib.error)
+# What damaged .npz files raise, besides OSError.
+DAMAGED = (ValueError, TypeError, EOFError, SyntaxError, RuntimeError, OverflowError, tokenize.TokenError,
+           zipfile.BadZipFile, zlib.error)
 
 
 def write(path, dlatents, key='w') -> None:
@@ -31,7 +32,7 @@ def read(path):
             dlatents = _read_array(path, archive)
     except OSError as error:
         raise UserError(f'{path}: cannot be opened ({error.strerror or error}); {_EXPECTED}') from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UserError(f'{path}: not readable; {_EXPECTED}') from error
     if not np.isfinite(dlatents).all():
         raise UserError(f'{path}: dlatents are not finite numbers')

@@ -1,12 +1,12 @@
 """Files of the noise images that a projection finds: `projected_noises.npz`."""
 
 import re
-import zipfile
 
 import numpy as np
 
 from dnnlib.files import atomic_write
 from dnnlib.util import UserError
+from latents.dlatent_files import DAMAGED
 
 _EXPECTED = 'expected a .npz file with the noise images of a projection: noise0, noise1 and so on'
 
@@ -24,7 +24,7 @@ def read(path):
             noises = [np.float32(file[f'noise{idx}']) for idx in range(len(file.files))]
     except OSError as error:
         raise UserError(f'{path}: cannot be opened ({error.strerror or error}); {_EXPECTED}') from error
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (*DAMAGED, KeyError, AttributeError) as error:
         raise UserError(f'{path}: not readable; {_EXPECTED}') from error
     if not noises or not all(noise.ndim == 4 and np.isfinite(noise).all() for noise in noises):
         raise UserError(f'{path}: {_EXPECTED}')

@@ -91,7 +91,7 @@ def test_noise_on_dlatents_falls_to_zero(step, expected):
 
 @pytest.mark.parametrize('num_steps, num_snapshots, expected', [
     (1000, 5, [200, 400, 600, 800, 1000]), (1000, 3, [334, 667, 1000]), (1000, 1, [1000]), (10, 0, []),
-    (2, 5, [1, 2])])
+    (2, 5, [1, 2]), (1000, 38, [1000 - int(k * (1000 / 38)) for k in range(37, -1, -1)])])
 def test_snapshots_are_equally_spaced_and_the_last_step_is_one(num_steps, num_snapshots, expected):
     assert schedule.snapshot_steps(num_steps, num_snapshots) == expected
 
@@ -158,8 +158,8 @@ def test_it_starts_at_the_mean_of_w_with_normal_noise(proj, Gs):
     assert [image.shape[2] for image in proj.get_noises()] == [4, 8, 8, 16, 16]
 
 
-def test_the_loss_is_distance_plus_penalty(Gs):
-    proj = made(Gs, initial_noise_factor=0.0)
+def test_the_loss_is_distance_plus_penalty(proj, Gs, monkeypatch):
+    monkeypatch.setattr(proj, 'initial_noise_factor', 0.0)
     target = image_of(Gs, 1)
     proj.start(target, seeds=[0])
     expected = pixel_distance(proj.get_images()[0], target[0])
@@ -208,19 +208,22 @@ def test_w_plus_comes_at_least_as_close(proj, Gs):
     assert (np.ptp(other.get_dlatents(), axis=1) > 0).all()
 
 
-@pytest.mark.parametrize('func_name', [
-    'networks_stylegan2.G_main', 'networks_stylegan.G_style', 'networks_stylegan2_ada.G_main'])
-def test_images_together_are_projected_as_alone(func_name, module_session):
-    own = network(func_name, **({'num_fp16_res': 2} if 'ada' in func_name else {}))
+@pytest.mark.parametrize('func_name, kwargs', [
+    ('networks_stylegan2.G_main', {'base_shape': [4, 3]}), ('networks_stylegan.G_style', {}),
+    ('networks_stylegan2_ada.G_main', {'num_fp16_res': 2})])
+def test_images_together_are_projected_as_alone(func_name, kwargs, session):
+    own = network(func_name, **kwargs)
     targets = np.concatenate([image_of(own, seed) for seed in (1, 2)])
     together = made(own, minibatch_size=2).run(targets, seeds=[7, 8])
-    alone = made(own)
+    assert together.images.shape == (2, *own.output_shape[1:])
+    alone = made(own, clone_net=False)
     for idx in range(2):
         found = alone.run(targets[idx:idx + 1], seeds=[7 + idx])
         assert_close(together.dlatents[idx], found.dlatents[0], 'dlatents', 2e-3)
         assert_close(together.images[idx], found.images[0], 'images', 2e-3)
-        for both, one in zip(together.noises, found.noises, strict=True):
-            assert_close(both[idx], one[0], 'noise', 1e-2)
+        for several, one, in_network in zip(together.noises, found.noises, noise.values(own), strict=True):
+            assert_close(several[idx], one[0], 'noise', 1e-2)
+            np.testing.assert_array_equal(one, in_network, 'not a clone')
 
 
 def test_a_state_continues_as_if_nothing_had_happened(proj, Gs):
@@ -250,15 +253,6 @@ def test_all_images_share_one_graph_and_leave_the_network_alone(proj, Gs):
     for variables in (Gs.vars, proj._Gs.trainables):
         for name, value in tflib.run(dict(variables)).items():
             np.testing.assert_array_equal(value, values[name], err_msg=name)
-
-
-def test_without_a_clone_the_noise_of_the_network_itself_is_found(module_session):
-    own = network('networks_stylegan2.G_main')
-    proj = made(own, clone_net=False)
-    proj.start(image_of(own, 1), seeds=[0])
-    proj.step()
-    for actual, expected in zip(noise.values(own), proj.get_noises(), strict=True):
-        np.testing.assert_array_equal(actual, expected)
 
 
 def test_properties_of_stylegan2_ada_say_the_same(proj, Gs):
@@ -293,34 +287,28 @@ def test_larger_targets_are_averaged(proj, Gs):
     assert_close(dists[1], dists[0], 'distance')
 
 
-def test_large_images_are_compared_at_256_pixels(Gs, monkeypatch):
-    monkeypatch.setattr(module, 'MAX_SIZE', 8)
-    proj = made(Gs, initial_noise_factor=0.0)
-    assert proj._target_in.shape.as_list() == [1, 1, 8, 8]
-    target = image_of(Gs, 1)
+def test_large_images_are_compared_at_256_pixels(session, monkeypatch):
+    monkeypatch.setattr(module, 'MAX_SIZE', 4)
+    own = network('networks_stylegan2.G_main')
+    proj = made(own, initial_noise_factor=0.0)
+    assert proj._target_in.shape.as_list() == [1, 1, 4, 4]
+    target = image_of(own, 1)
     proj.start(target, seeds=[0])
-    difference = (proj.get_images() - target).reshape(8, 2, 8, 2).mean(axis=(1, 3))
+    difference = (proj.get_images() - target).reshape(4, 2, 4, 2).mean(axis=(1, 3))
     assert proj.step()[0][0] == pytest.approx(np.mean(difference ** 2), rel=1e-3)
 
 
-def test_w_is_that_of_the_labels(module_session):
-    own = network('networks_stylegan2.G_main', label_size=3)
+def test_w_is_that_of_the_labels(session):
+    own = network('networks_stylegan2.G_main', resolution=4, label_size=3)
     labels = np.float32([[0, 1, 0], [0, 0, 1]])
     proj = made(own, minibatch_size=2)
-    zeros = np.zeros([2, 1, 8, 8])
+    zeros = np.zeros([2, 1, 4, 4])
     proj.start(zeros, labels=labels, seeds=[0, 1])
     for idx in range(2):
         mean, _ = w_statistics.measure(own, 100, labels[idx])
         assert_close(proj.get_dlatents()[idx, :1], mean, 'mean')
     proj.start(zeros, seeds=[0, 1])
     assert_close(proj.get_dlatents()[0, :1], w_statistics.measure(own, 100)[0], 'as published: zeros')
-
-
-def test_images_need_not_be_squares(module_session):
-    own = network('networks_stylegan2.G_main', base_shape=[4, 3])
-    found = made(own, minibatch_size=2).run(np.zeros([2, 1, 8, 6]), seeds=[0, 1])
-    assert found.images.shape == (2, 1, 8, 6)
-    assert [image.shape for image in found.noises][0] == (2, 1, 4, 3)
 
 
 def test_a_network_without_w_is_refused(module_session):

@@ -1,5 +1,7 @@
 """Test run_projector.py and projector.py: files, messages, targets, resuming; images from their files."""
 
+import signal
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -16,7 +18,8 @@ from latents.projection import runs, state_file
 from latents.projection.projector import Projector
 from tests import awkward_images
 from tests.dataset_files import random_pixels
-from tests.golden_figures import set_golden_values
+from tests.golden_figures import QUICK as QUICK_SESSION
+from tests.golden_figures import fresh_session, set_golden_values
 from training import misc
 from training.data.export import TFRecordExporter
 
@@ -28,13 +31,15 @@ RESULTS = ('comparison.png', 'projected_noises.npz', 'projected_w.npz', 'step000
 
 
 @pytest.fixture(scope='module')
-def files(module_session, tmp_path_factory):
+def files(tmp_path_factory):
     """Write generators and data sets to a folder."""
     folder = tmp_path_factory.mktemp('files')
     for name, label_size in (('plain', 0), ('labels', 3)):
-        G = tflib.Network('G', func_name='training.networks_stylegan2.G_main', label_size=label_size, **SHAPE)
-        set_golden_values(G)
-        misc.save_pkl(G, str(folder / f'{name}.pkl'))
+        with fresh_session(QUICK_SESSION):
+            G = tflib.Network('G', func_name='training.networks_stylegan2.G_main', label_size=label_size,
+                              **SHAPE)
+            set_golden_values(G)
+            misc.save_pkl(G, str(folder / f'{name}.pkl'))
     with TFRecordExporter(str(folder / 'data'), 4, print_progress=False) as exporter:
         for _ in range(4):
             exporter.add_image(random_pixels(1, 8, 8))
@@ -43,8 +48,8 @@ def files(module_session, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def few_samples(monkeypatch):
-    """Measure W on few latents."""
+def few_samples(session, monkeypatch):
+    """Measure W on few latents, in a graph that only one test fills."""
     original = Projector.__init__
 
     def init(self):
@@ -150,26 +155,32 @@ def test_image_files_of_any_size_are_projected(files, tmp_path, capsys):
                                   pixels(run_dir / 'image0000-target.png'))
 
 
-def test_an_interrupted_run_resumes_with_the_same_result(files, tmp_path, monkeypatch):
+def test_an_interrupted_run_resumes_with_the_same_result(files, tmp_path, monkeypatch, capsys):
     flags = ('--seeds=1,2', '--space=w+')
     whole = project('project-generated-images', files / 'plain.pkl', tmp_path / 'whole', *flags)
-    monkeypatch.setattr(runs, 'SECONDS_BETWEEN_STATES', 0)
     step, count = Projector.step, [0]
 
     def stopping(self):
         count[0] += 1
         if count[0] == 10:  # in the second image
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return step(self)
 
     monkeypatch.setattr(Projector, 'step', stopping)
     with pytest.raises(KeyboardInterrupt):
         project('project-generated-images', files / 'plain.pkl', tmp_path / 'parts', *flags)
     [run_dir] = (tmp_path / 'parts').iterdir()
+    assert f'Stopped; --resume={run_dir} continues.' in capsys.readouterr().out
     assert (run_dir / state_file.FILE).exists()
     assert not (run_dir / 'seed0002-projected_w.npz').exists()
+    state = (run_dir / state_file.FILE).read_bytes()
+    with np.load(run_dir / state_file.FILE) as arrays:
+        np.savez(run_dir / state_file.FILE, **{**arrays, 'targets': ['Projecting seed 3 (1/2) ...']})
+    with pytest.raises(UserError, match='the network or the images have changed since the interruption'):
+        run_projector.main([f'--resume={run_dir}'])
+    (run_dir / state_file.FILE).write_bytes(state)
     run_projector.main([f'--resume={run_dir}'])
-    assert count[0] == 10 + 3
+    assert count[0] == 10 + 2
     assert names_in(run_dir, '.png', '.npz') == names_in(whole, '.png', '.npz')
     for name in names_in(whole, '.png'):
         np.testing.assert_array_equal(pixels(run_dir / name), pixels(whole / name), err_msg=name)

@@ -352,6 +352,7 @@ def test_a_browser_draws_the_figures_and_moves_through_the_pictures(browser, run
     card.get_by_text('Logarithmic scale').click()
     assert card.locator('.plot').evaluate('plot => plot.layout.yaxis.type') == 'log'
     card.get_by_text('Numbers').click()
+    card.locator('td').first.wait_for()  # the event that adds the table comes later
     numbers = [float(text) for text in card.locator('td').all_inner_texts()]
     assert numbers == data['runs'][0]['columns']['Timing/sec_per_kimg']
     assert trouble == []

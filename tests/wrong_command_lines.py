@@ -342,6 +342,7 @@ WITHOUT_TENSORFLOW += [
     ('run_projector', PROJECT + '--num-images=0', '--num-images: expected a whole number of at least 1'),
     ('run_projector', PROJECT + '--class=3', '--class=3: this network has no classes'),
     ('run_projector', FILES + '--images={new}', '{new}: no such folder or zip file'),
+    ('run_projector', FILES + '--images=', '--images: expected the path of an image, or of a folder or zip'),
     ('run_projector', FILES + '--images={text}', '{text}: not an image; expected an image, or a folder'),
     ('run_projector', FILES + '--images={data}/tiny', 'not an image; expected an image, or a folder or zip'),
     ('projector', '', 'required: --network, --target, --outdir'),

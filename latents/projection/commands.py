@@ -53,25 +53,19 @@ def _add_files(parser):
 
 def _check_generated(args):
     check_seeds(args.seeds)
-    _check_common(args)
 
 
 def _check_real(args):
     args.data_dir, args.dataset_name, _ = data_flags.place(args.data_dir, args.dataset)
     del args.dataset
     folders.require(args.data_dir, dataset=args.dataset_name)
-    _check_common(args)
 
 
 def _check_files(args):
+    if not args.images:
+        raise UserError('--images: expected the path of an image, or of a folder or zip file of images')
     args.images = os.path.abspath(args.images)
     ImageFiles(args.images)
-    _check_common(args)
-
-
-def _check_common(args):
-    if args.video:
-        video_files.check(f'--video: projection{video_files.default_suffix()}')
 
 
 def check_network(args, Gs):
@@ -118,6 +112,7 @@ def check_ada(args):
     if not os.path.isfile(args.target_fname):
         raise UserError(f'--target={args.target_fname}: no such file; expected an image')
     ImageFiles(args.target_fname)
-    if args.save_video:
-        video_files.check(os.path.join(args.outdir, 'proj.mp4'))
+    if args.save_video and video_files.default_suffix() != '.mp4':
+        raise UserError("--save-video: MP4 needs PyAV (pip install 'av>=14'); --save-video=false does "
+                        'without it')
     check_network(args, pickles.check_generator(args.network_pkl, args.trust_source))

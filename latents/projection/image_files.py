@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dnnlib.progress import shown
 from dnnlib.util import UserError
 from training.data.image_source import source_at
 from training.data.photos import decoding, fitting
@@ -20,7 +21,8 @@ class ImageFiles:
     def __init__(self, path):
         self.path = path
         self._source = source_at(path)
-        reasons = {name: self._why_unusable(name) for name in self._source.names}
+        reasons = {name: self._why_unusable(name)
+                   for name in shown(self._source.names, 'Looking at files', 'files')}
         self.names = [name for name, reason in reasons.items() if reason is None]
         self.others = [f'{self._source.file_path(name)}: {reason}'
                        for name, reason in reasons.items() if reason is not None]

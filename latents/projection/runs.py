@@ -10,7 +10,7 @@ import numpy as np
 
 import dnnlib
 from dnnlib.progress import announced
-from dnnlib.util import format_time
+from dnnlib.util import UserError, format_time
 from latents import video_files
 from latents.projection import results, schedule, state_file
 from latents.projection.projector import Projector
@@ -50,7 +50,7 @@ def project(Gs, targets, num_targets, settings):
             print(target.message)
         _start(projector, members)
         if arrays:
-            projector.set_state(arrays)
+            _continue(projector, arrays, members)
         _project_group(projector, group, members, settings)
         arrays = {}
     state_file.remove()
@@ -70,30 +70,46 @@ def _start(projector, members):
                     labels=labels if labels.any() else None, seeds=[target.seed for target in members])
 
 
+def _continue(projector, arrays, members):
+    """Continue from the state of a run. Raises UserError if the network or the images are others now."""
+    try:
+        if arrays.pop('targets').tolist() != _names(members):
+            raise ValueError('other images')
+        projector.set_state(arrays)
+    except (ValueError, KeyError) as error:
+        raise UserError(f'{dnnlib.make_run_dir_path()}: the network or the images have changed since the '
+                        'interruption; start a new run') from error
+
+
+def _names(members):
+    return [target.message for target in members]  # with the name of the file, and the number of all
+
+
 def _project_group(projector, group, members, settings):
     """Make the steps that are left for a group, and write its files."""
     images = np.stack([target.image for target in members])
     prefixes = [target.prefix for target in members]
-    saved = contextlib.nullcontext() if settings.video else _saved_states(projector, group)
-    with _videos(settings.video, prefixes, images) as add_frame, saved as save_if_due:
+    with (_saved_states(projector, group, members, settings.video) as save_if_due,
+          _videos(settings.video, prefixes, images) as add_frame):
         project_images(projector, images, prefixes, settings.num_snapshots,
                        before_step=add_frame, after_step=save_if_due)
 
 
 @contextlib.contextmanager
-def _saved_states(projector, group):
+def _saved_states(projector, group, members, has_video):
     """Give a function that saves the state from time to time, and before a signal ends the run.
 
-    With a video there is none: the group begins anew, as its first frames are lost.
+    With a video, the group begins anew when the run resumes, as its first frames are lost.
     """
     next_time = time.monotonic() + SECONDS_BETWEEN_STATES
     with interruption.after_iteration() as signal:
         def save_if_due():
             nonlocal next_time
-            if signal or time.monotonic() >= next_time:
-                state_file.write(group, projector.get_state())
+            if (signal or time.monotonic() >= next_time) and not has_video:
+                state_file.write(group, {**projector.get_state(), 'targets': _names(members)})
                 next_time = time.monotonic() + SECONDS_BETWEEN_STATES
             if signal:
+                print(f'\nStopped; --resume={dnnlib.make_run_dir_path()} continues.')
                 signal.leave()
         yield save_if_due
 

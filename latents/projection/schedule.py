@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 
 def learning_rate(t, initial, rampup_length, rampdown_length):
     """Return the learning rate at progress t: a linear ramp up from 0, and a cosine ramp down to 0
@@ -20,4 +22,5 @@ def noise_factor(t, initial, ramp_length):
 def snapshot_steps(num_steps, num_snapshots):
     """Return the sorted steps, counted from 1, after which images are saved: equally spaced, the last one
     included."""
-    return sorted({num_steps - num_steps * idx // num_snapshots for idx in range(num_snapshots)})
+    before = np.linspace(0, num_steps, num_snapshots, endpoint=False, dtype=int)  # rounded as published
+    return sorted({num_steps - int(each) for each in before})

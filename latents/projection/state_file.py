@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import zipfile
 
 import numpy as np
 
 import dnnlib
 from dnnlib.files import atomic_write
 from dnnlib.util import UserError
+from latents.dlatent_files import DAMAGED
 
 FILE = 'projection-state.npz'
 
@@ -29,7 +29,7 @@ def read():
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         return int(arrays.pop('group')), arrays
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, *DAMAGED, KeyError) as error:
         raise UserError(f'{path}: this state is damaged; start a new run') from error
 
 

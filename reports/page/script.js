@@ -46,14 +46,14 @@ function colours() {
 
 function layout(figure, numTraces) {
   const {text, grid, card, font} = colours();
-  const axis = {gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true};
+  const axis = {gridcolor: grid, zerolinecolor: grid, linecolor: grid};
   return {
     height: 300 + (compares ? 19 * numTraces : 0), margin: {l: 8, r: 12, t: 8, b: 8}, paper_bgcolor: card,
     plot_bgcolor: card, font: {family: font, size: 12, color: text}, hovermode: 'x unified',
     hoverlabel: {bgcolor: card, font: {color: text}},
     dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom',  // fingers scroll the page
-    xaxis: {...axis, type: 'linear', title: {text: 'kimg'}},
-    yaxis: {...axis, type: 'linear', rangemode: figure.isMetric ? 'normal' : 'tozero', title: {text: escaped(figure.unit)}},
+    xaxis: {...axis, type: 'linear', automargin: 'height', title: {text: 'kimg'}},
+    yaxis: {...axis, type: 'linear', automargin: 'width', rangemode: figure.isMetric ? 'normal' : 'tozero', title: {text: escaped(figure.unit)}},
     showlegend: numTraces > 1, legend: {orientation: 'h', x: 0, yref: 'container', y: 0, yanchor: 'bottom'}};
 }
 
