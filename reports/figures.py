@@ -18,6 +18,8 @@ class Figure:
 
 # (title, explanation, axis, {tag: name of the curve}).
 _TICKS = [
+    ('Losses', 'With the penalties for StyleGAN, and without the regularizers for StyleGAN2.', 'loss',
+     {'Loss/G/loss': 'G', 'Loss/D/loss': 'D'}),
     ('Scores', 'What D says about real and generated images; above 0 it takes them for real.', 'logit',
      {'Loss/scores/real': 'real', 'Loss/scores/fake': 'generated', 'Loss/scores/mixed': 'mixed'}),
     ('Gradient penalty', 'Squared gradients of D at the images, before their weight (R1, R2).',

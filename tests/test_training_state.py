@@ -8,6 +8,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
+from dnnlib.tflib.autosummary import accumulators, autosummary
 from dnnlib.util import UserError
 from training.resuming import state_folder, state_keeper
 
@@ -92,6 +93,20 @@ def test_a_state_of_another_graph_is_refused(variables, tmp_path):
     other = state_folder.Variables(tf.global_variables(), {})
     with pytest.raises(UserError, match='does not fit the networks and optimizers of this run'):
         other.restore(state, empty_summaries=False)
+
+
+def test_a_mean_that_a_state_does_not_know_begins_empty(variables, tmp_path):
+    """A run that an earlier version began resumes, although this one records more."""
+    [a, *_] = tf.global_variables()
+    state = state_folder.read(write(tmp_path, 4, variables))
+    loss = autosummary('Loss/G/loss', tf.constant([1.0, 3.0]))
+    more = state_folder.Variables([a, *accumulators()], {})
+    tflib.set_vars({a: [9, 9, 9]})
+    more.restore(state, empty_summaries=False)
+    assert tflib.run(a).tolist() == [1, 2, 0]
+    tflib.run(loss)
+    assert [tflib.run(var).tolist() for var in accumulators()] == [[2, 4, 10]]
+    assert state_folder.read(write(tmp_path, 8, more)), 'and its own states have it'
 
 
 def test_logs_are_cut_off_where_they_were(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
+from dnnlib.tflib.autosummary import autosummary
 from dnnlib.util import call_func_by_name, paused_gc
 from training import misc
 
@@ -175,10 +176,10 @@ def _build(inputs, G, D, Gs, training_set, settings, phases, cluster):
                 held += held_here
             with tf.control_dependencies(_lod_assignments([G_gpu, D_gpu], inputs.lod)):
                 args = dict(G=G_gpu, D=D_gpu, training_set=training_set, minibatch_size=minibatch_gpu)
-                G_loss = _loss('G_loss', settings.G, **args, opt=G_opt)
-                D_loss = _loss('D_loss', settings.D, **args, opt=D_opt, reals=reals, labels=labels)
-            _register(G_opt, G_reg_opt, G_loss, G_gpu, settings.G)
-            _register(D_opt, D_reg_opt, D_loss, D_gpu, settings.D)
+                G_loss = _loss('G', settings.G, **args, opt=G_opt)
+                D_loss = _loss('D', settings.D, **args, opt=D_opt, reals=reals, labels=labels)
+            _register(G_opt, G_reg_opt, *G_loss, G_gpu, settings.G)
+            _register(D_opt, D_reg_opt, *D_loss, D_gpu, settings.D)
     fetch_ops += [tensor.op for tensor in _skip_minibatches(training_set, num_after, fetched)]
 
     G_train, G_reg = G_opt.apply_updates(), _reg_op(G_reg_opt)
@@ -264,18 +265,17 @@ def _lod_assignments(nets, lod):
     return [tf.assign(net.own_vars['lod'], lod) for net in nets if 'lod' in net.own_vars]
 
 
-def _loss(scope, settings, **args):
-    with tf.name_scope(scope):
-        return call_func_by_name(**args, **settings.loss_args)
+def _loss(name, settings, **args):
+    """Build the loss of network `name` -> (loss, regularizer). The regularizer is None if there is none, or
+    if the loss includes it, as StyleGAN's do. The loss is recorded as StyleGAN2-ADA records it."""
+    with tf.name_scope(f'{name}_loss'):
+        result = call_func_by_name(**args, **settings.loss_args)
+        loss, reg = result if isinstance(result, tuple) else (result, None)
+        return autosummary(f'Loss/{name}/loss', loss), reg
 
 
-def _register(train_opt, reg_opt, loss_and_reg, net, settings):
-    """Register the gradients of a loss and its regularizer on one device.
-
-    `loss_and_reg`: a pair, as StyleGAN2's losses return, or one tensor that includes the penalties, as
-    StyleGAN's return.
-    """
-    loss, reg = loss_and_reg if isinstance(loss_and_reg, tuple) else (loss_and_reg, None)
+def _register(train_opt, reg_opt, loss, reg, net, settings):
+    """Register the gradients of a loss and its regularizer, None = none, on one device."""
     if reg is not None and reg_opt is None:
         loss += reg
     elif reg is not None:

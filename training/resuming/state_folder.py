@@ -49,8 +49,7 @@ class Variables:
 
     @functools.cached_property
     def _saver(self):
-        with tf.device('/cpu:0'):
-            return tf.train.Saver({var.op.name: var for var in self._variables}, max_to_keep=None)
+        return _saver_of(self._variables)
 
     def save(self, folder):
         """Write all values. Raises OSError if the disk is full."""
@@ -65,15 +64,27 @@ class Variables:
 
     def restore(self, state, empty_summaries):
         """Assign the values of a state. `empty_summaries`: clear the means for TensorBoard, which have been
-        written since. Raises UserError if the state is of another graph."""
+        written since. Raises UserError if the state is of another graph.
+
+        Means that the program did not record when the state was written begin empty.
+        """
+        prefix = os.path.join(state.path, _VARIABLES)
+        is_stored = tf.train.load_checkpoint(prefix).has_tensor
+        new = {var for var in autosummary.accumulators() if not is_stored(var.op.name)}
+        saver = _saver_of([var for var in self._variables if var not in new]) if new else self._saver
         try:
-            self._saver.restore(tflib.tfutil.default_session(), os.path.join(state.path, _VARIABLES))
+            saver.restore(tflib.tfutil.default_session(), prefix)
         except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
             raise UserError(f'{state.path}: does not fit the networks and optimizers of this run; its '
                             'settings or the program have changed since it was written') from error
         tflib.run([tf.assign(copy, original) for copy, original in self._copies.items()])
         if empty_summaries:
             tflib.run([var.initializer for var in autosummary.accumulators()])
+
+
+def _saver_of(variables):
+    with tf.device('/cpu:0'):
+        return tf.train.Saver({var.op.name: var for var in variables}, max_to_keep=None)
 
 
 def folder_name(nimg):
