@@ -1,5 +1,6 @@
 """Files of dlatents: `projected_w.npz` of StyleGAN2-ADA (PyTorch) and `dlatents.npz` of StyleGAN2-ADA."""
 
+import contextlib
 import math
 import tokenize
 import zipfile
@@ -27,32 +28,43 @@ def write(path, dlatents, key='w') -> None:
 
 def read(path):
     """Return dlatents [N,layers,dlatent_size], float32. Raises UserError for any other file."""
+    with opened(path, _EXPECTED) as archive:
+        key = next((key for key in KEYS if f'{key}.npy' in archive.namelist()), None)
+        if key is None:
+            raise UserError(f'{path}: {_EXPECTED}')
+        return read_array(path, archive, key, num_axes=3, expected=_EXPECTED)
+
+
+@contextlib.contextmanager
+def opened(path, expected):
+    """Open a .npz file as a zip archive. Raises UserError if it or what is read in the block is damaged.
+
+    expected: words for the error.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            dlatents = _read_array(path, archive)
+            yield archive
     except OSError as error:
-        raise UserError(f'{path}: cannot be opened ({error.strerror or error}); {_EXPECTED}') from error
+        raise UserError(f'{path}: cannot be opened ({error.strerror or error}); {expected}') from error
     except DAMAGED as error:
-        raise UserError(f'{path}: not readable; {_EXPECTED}') from error
-    if not np.isfinite(dlatents).all():
-        raise UserError(f'{path}: dlatents are not finite numbers')
-    return dlatents
+        raise UserError(f'{path}: not readable; {expected}') from error
 
 
-def _read_array(path, archive):
-    """Return the array in an archive as float32, after a look at its size."""
-    name = next((f'{key}.npy' for key in KEYS if f'{key}.npy' in archive.namelist()), None)
-    if name is None:
-        raise UserError(f'{path}: {_EXPECTED}')
-    with archive.open(name) as file:
+def read_array(path, archive, key, num_axes, expected, max_values=MAX_VALUES):
+    """Return an array of an archive as float32, after a look at its size. Raises UserError if it is too
+    large, has another number of axes, or holds anything but finite numbers."""
+    with archive.open(f'{key}.npy') as file:
         np.lib.format.read_magic(file)
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    if len(shape) != 3 or min(shape) < 1 or not np.issubdtype(dtype, np.floating):
-        raise UserError(f'{path}: {_EXPECTED}, found {dtype} {list(shape)}')
-    if math.prod(shape) > MAX_VALUES:
-        raise UserError(f'{path}: dlatents {list(shape)} are too many; expected at most {MAX_VALUES} numbers')
-    with archive.open(name) as file, np.errstate(over='ignore'):
-        return np.lib.format.read_array(file, allow_pickle=False).astype(np.float32)
+    if len(shape) != num_axes or min(shape) < 1 or not np.issubdtype(dtype, np.floating):
+        raise UserError(f'{path}: {expected}, found {dtype} {list(shape)}')
+    if math.prod(shape) > max_values:
+        raise UserError(f'{path}: {key} {list(shape)} is too large; expected at most {max_values} numbers')
+    with archive.open(f'{key}.npy') as file, np.errstate(over='ignore'):
+        array = np.lib.format.read_array(file, allow_pickle=False).astype(np.float32)
+    if not np.isfinite(array).all():
+        raise UserError(f'{path}: the numbers of {key} are not finite')
+    return array
 
 
 def check_fit(path, dlatents, Gs) -> None:

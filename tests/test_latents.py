@@ -12,7 +12,7 @@ import pytest
 
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
-from latents import commands, dlatent_files, noise, styles
+from latents import commands, dlatent_files, noise, noise_files, styles
 from latents.commands.command import Command, check_seeds
 from training import misc
 
@@ -155,12 +155,12 @@ def _npz(**arrays):
     return file.getvalue()
 
 
-def _npz_of_header(shape, num_bytes):
+def _npz_of_header(shape, num_bytes, key='w'):
     """Return a file whose header asks for a shape, with this many zeros as data."""
     header, packed = io.BytesIO(), io.BytesIO()
     np.lib.format.write_array_header_1_0(header, dict(descr='<f4', fortran_order=False, shape=shape))
     with zipfile.ZipFile(packed, 'w', zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr('w.npy', header.getvalue() + bytes(num_bytes))
+        archive.writestr(f'{key}.npy', header.getvalue() + bytes(num_bytes))
     return packed.getvalue()
 
 
@@ -182,11 +182,11 @@ def _damaged(position):
     (_npz(w=VALUES.astype(complex)), 'found complex128 [2, 4, 3]'),
     (_npz(w=VALUES.astype(object)), 'found object [2, 4, 3]'),
     (_npz(w=np.array([[[Bomb()]]])), 'found object [1, 1, 1]'),
-    (_npz(w=np.full([1, 4, 3], np.nan)), 'dlatents are not finite numbers'),
-    (_npz(w=np.full([1, 4, 3], 1e300)), 'dlatents are not finite numbers'),
+    (_npz(w=np.full([1, 4, 3], np.nan)), 'the numbers of w are not finite'),
+    (_npz(w=np.full([1, 4, 3], 1e300)), 'the numbers of w are not finite'),
     (_npz_of_header((1, 4, 3), 40), 'not readable; expected a .npz'),
-    (_npz_of_header((1 << 20, 18, 512), 0), 'are too many; expected at most'),
-    (_npz_of_header((1 << 40, 1 << 40, 1 << 40), 0), 'are too many; expected at most'),
+    (_npz_of_header((1 << 20, 18, 512), 0), 'is too large; expected at most'),
+    (_npz_of_header((1 << 40, 1 << 40, 1 << 40), 0), 'is too large; expected at most'),
     (_npz_of_header((1, -4, -3), 48), 'found float32 [1, -4, -3]')])
 def test_other_files_are_refused_in_one_line(data, message, tmp_path):
     path = tmp_path / 'x.npz'
@@ -207,6 +207,33 @@ def test_an_array_that_is_alone_in_its_file_is_refused(tmp_path):
 def test_a_file_that_cannot_be_opened_is_named_with_the_reason(name, reason, tmp_path):
     with pytest.raises(UserError, match=rf'{tmp_path / name}: cannot be opened \({reason}'):
         dlatent_files.read(tmp_path / name)
+
+
+NOISES = [np.float32(np.random.RandomState(0).randn(1, 1, size, size)) for size in (4, 8)]
+
+
+def test_noise_images_come_back(tmp_path):
+    noise_files.write(tmp_path / 'x.npz', NOISES)
+    for found, written in zip(noise_files.read(tmp_path / 'x.npz'), NOISES, strict=True):
+        np.testing.assert_array_equal(found, written)
+
+
+@pytest.mark.parametrize('data, message', [
+    (b'hello', 'not readable; expected a .npz file with the noise images'),
+    (_npz(w=VALUES), 'expected a .npz file with the noise images of a projection'),
+    (_npz(), 'expected a .npz file with the noise images of a projection'),
+    (_npz(noise1=NOISES[0]), 'expected a .npz file with the noise images of a projection'),
+    (_npz(noise0=NOISES[0][0]), 'found float32 [1, 4, 4]'),
+    (_npz(noise0=np.array([[[[Bomb()]]]])), 'found object [1, 1, 1, 1]'),
+    (_npz(noise0=NOISES[0] * np.inf), 'the numbers of noise0 are not finite'),
+    (_npz_of_header((1, 1, 1 << 20, 1 << 20), 0, 'noise0'), 'is too large; expected at most'),
+    (_npz(**{f'noise{idx}': NOISES[0] for idx in range(65)}), 'expected a .npz file with the noise images')])
+def test_other_files_of_noise_are_refused_in_one_line(data, message, tmp_path):
+    path = tmp_path / 'x.npz'
+    path.write_bytes(data)
+    with pytest.raises(UserError) as caught:
+        noise_files.read(path)
+    assert str(caught.value).startswith(f'{path}: ') and message in str(caught.value)
 
 
 def _blueprint(num_styles, **kwargs):

@@ -251,7 +251,7 @@ def test_files_of_stylegan2_ada_draw_all_their_dlatents(files, tmp_path, capsys)
     ('--dlatents={wide}', r'wide.npz: has dlatents of 4 layers and 9 numbers, the network has 4 and 4; use'),
     ('--projected-w={short}', 'short.npz: has dlatents of 3 layers and 4 numbers, the network has 4 and 4'),
     ('--projected-w={fits} --noises={noises}', r'noises.npz: has 2 noise images of up to 8x8, the network'),
-    ('--projected-w={fits} --noises={fits}', 'fits.npz: not readable; expected a .npz file with the'),
+    ('--projected-w={fits} --noises={fits}', 'fits.npz: expected a .npz file with the'),
     ('--projected-w={fits},{fits},{fits} --noises={noises},{noises}', 'has 2 files; expected 1 or 3'),
     ('--projected-w={folder}', 'there is no file .*projected_w.npz'),
     ('--projected-w={fits} --grid=0x1', None),

@@ -181,7 +181,8 @@ def test_tensorboard_reads_progress_and_losses(finished_run):
             'Timing/sec_per_tick', 'Timing/sec_per_kimg', 'Timing/maintenance_sec', 'Timing/total_hours',
             'Timing/total_days', 'Resources/peak_gpu_mem_gb', 'Loss/scores/real', 'Loss/scores/fake',
             'Loss/G/loss', 'Loss/D/loss', 'Loss/gradient_penalty', 'Loss/pl_lengths', 'Loss/pl_penalty',
-            'TrainG/learning_rate', 'RegG/learning_rate', 'TrainD/learning_rate', 'RegD/learning_rate'} <= tags
+            'TrainG/learning_rate', 'RegG/learning_rate', 'TrainD/learning_rate', 'RegD/learning_rate',
+            } <= tags
     assert [event.value for event in events.Scalars('Progress/tick')] == [0, 1, 2, 3]
     assert np.isfinite([event.value for event in events.Scalars('Loss/scores/real')]).all()
 
