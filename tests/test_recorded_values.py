@@ -24,25 +24,26 @@ ITERATIONS, REPEATS, MINIBATCH = 3, 2, 4
 
 # What each step records if regularizers are separate steps. Otherwise a step records all values of its loss.
 LAZY = {
-    'G_train': [],
+    'G_train': ['Loss/G/loss'],
     'G_reg': ['Loss/pl_lengths', 'Loss/pl_penalty'],
-    'D_train': ['Loss/scores/real', 'Loss/scores/fake'],
+    'D_train': ['Loss/D/loss', 'Loss/scores/real', 'Loss/scores/fake'],
     'D_reg': ['Loss/scores/real', 'Loss/gradient_penalty'],
 }
 PROGRESS = ['Progress/tick', 'Progress/kimg', 'Progress/lod', 'Progress/minibatch', 'Progress/skipped_steps',
             'Timing/total_sec', 'Timing/total_hours', 'Timing/total_days', 'Timing/sec_per_tick',
             'Timing/sec_per_kimg', 'Timing/maintenance_sec', 'Resources/peak_gpu_mem_gb', 'Metrics/fid']
-RECORDED_LOSSES = {
+ALWAYS = {'G/loss', 'D/loss'}
+RECORDED_LOSSES = {  # and ALWAYS
     'config-a': {'scores/real', 'scores/fake', 'gradient_penalty'},
     'stylegan': {'scores/real', 'scores/fake', 'r1_penalty'},
     'progan': {'scores/real', 'scores/fake', 'scores/mixed', 'mixed_norms', 'epsilon_penalty'},
     'config-c': {'scores/real', 'scores/fake', 'gradient_penalty'},
 }
-OF_STYLEGAN2 = {'scores/real', 'scores/fake', 'gradient_penalty', 'pl_lengths', 'pl_penalty'}
+OF_STYLEGAN2 = {*ALWAYS, 'scores/real', 'scores/fake', 'gradient_penalty', 'pl_lengths', 'pl_penalty'}
 
 
 class Seen:
-    """Collects the tensors that losses pass to `autosummary` and evaluates them before each step.
+    """Collects the tensors that losses pass to `autosummary` or return, and evaluates them before each step.
 
     An evaluation has no effect on the run, as all variables are restored.
     """
@@ -70,6 +71,8 @@ class Seen:
                 stack.enter_context(mock.patch.object(module, 'autosummary', stand_in))
             result = tflib.network.util.call_func_by_name(func_name=func_name, **kwargs)
         self.returned[network].append(result)
+        alone = result[0] if isinstance(result, tuple) else result
+        self.tensors[network].setdefault(f'Loss/{network}/loss', []).append(alone)
         return result
 
     def look(self, trainer, step):
@@ -148,7 +151,7 @@ def run(request, tmp_path_factory):
 
 def test_every_value_is_there_and_finite_at_every_tick(run):
     config, _, shown = run
-    losses = {'Loss/' + name for name in RECORDED_LOSSES.get(config, OF_STYLEGAN2)}
+    losses = {'Loss/' + name for name in ALWAYS | RECORDED_LOSSES.get(config, OF_STYLEGAN2)}
     assert {name for name in shown if name.startswith('Loss/')} == losses
     optimizers = ['TrainG', 'TrainD'] + ['RegG'] * ('Loss/pl_penalty' in losses)
     optimizers += ['RegD'] * (config not in ('config-a', 'stylegan', 'progan'))
