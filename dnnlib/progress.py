@@ -80,6 +80,7 @@ def announced(text):
         yield
     finally:
         timer.cancel()
+        timer.join()  # a line that has been begun ends before the next one
 
 
 def shown(items, title, unit=''):

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import threading
 import time
 
 import pytest
@@ -72,4 +73,21 @@ def test_work_in_one_piece_is_announced_if_it_takes_long(monkeypatch, capsys):
     with announced('Saving b.pkl...'):
         while not (said := capsys.readouterr().out):
             time.sleep(0.01)
-    assert said == 'Saving b.pkl...\n'
+    assert said + capsys.readouterr().out == 'Saving b.pkl...\n'
+
+
+def test_an_announcement_that_has_begun_ends_before_the_next_line(monkeypatch):
+    begun = threading.Event()
+
+    class SlowOutput(io.StringIO):
+        def write(self, text):
+            begun.set()
+            time.sleep(0.05)
+            return super().write(text)
+
+    monkeypatch.setattr(sys, 'stdout', SlowOutput())
+    monkeypatch.setattr(progress, 'SECONDS_OF_SILENCE', 0.0)
+    with announced('Saving a.pkl...'):
+        begun.wait()
+    print('tick 1')
+    assert sys.stdout.getvalue() == 'Saving a.pkl...\ntick 1\n'
