@@ -35,8 +35,7 @@ def make_parser():
     parser.add_argument('--port', type=cli.int_between(0, 65535), default=0,
                         help='port on 127.0.0.1 (default: 0 = any that is free)')
     parser.add_argument('--no-browser', action='store_true', help='only print the address of the page')
-    parser.add_argument('--trust-source', action='store_true',
-                        help='run the source text in the file for networks that are unknown here')
+    cli.add_trust_source(parser)
     cli.add_cache_dir(parser)
     return parser
 

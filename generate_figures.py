@@ -113,8 +113,7 @@ def make_parser():
                         help=f'figures to draw: {", ".join(NUMBERS)} (default: all)')
     parser.add_argument('--network', dest='network_pkl', metavar='PKL',
                         help='draw all of them with this network (default: the official ones)')
-    parser.add_argument('--trust-source', action='store_true',
-                        help='run the source text in the file for networks that are unknown here')
+    cli.add_trust_source(parser)
     parser.add_argument('--result-dir', default='results', type=cli.folder, metavar='DIR',
                         help='folder of the pictures (default: results)')
     cli.add_cache_dir(parser)

@@ -42,8 +42,7 @@ def make_parser():
     parser = cli.ArgumentParser(description=__doc__)
     parser.add_argument('--network', dest='network_pkl', default=FFHQ, metavar='PKL',
                         help=f'network pickle: a path, a URL or an official key (default: {FFHQ})')
-    parser.add_argument('--trust-source', action='store_true',
-                        help='run the source text in the file for networks that are unknown here')
+    cli.add_trust_source(parser)
     parser.add_argument('--result-dir', default='results', type=cli.folder, metavar='DIR',
                         help='folder of example.png (default: results)')
     cli.add_cache_dir(parser)

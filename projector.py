@@ -36,8 +36,7 @@ def make_parser():
     own = parser.add_argument_group('flags beyond the published ones')
     own.add_argument('--features', type=cli.one_of(*commands.FEATURES), default='lpips', metavar='NAME',
                      help='what is compared: lpips, lite0 or pixels (default: lpips)')
-    own.add_argument('--trust-source', action='store_true',
-                     help='run the source text in the file for networks that are unknown here')
+    cli.add_trust_source(own)
     cli.add_cache_dir(own)
     return parser
 

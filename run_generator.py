@@ -7,7 +7,6 @@ import argparse
 
 import numpy as np
 
-import dnnlib
 import pretrained_networks
 from dnnlib import cli, faults
 from dnnlib.progress import shown
@@ -116,13 +115,7 @@ def main(argv=None):
     cli.use_cache_dir(args)
     if args.command is None:
         raise UserError('missing subcommand.  Re-run with --help for usage.')
-    command = commands.ALL[args.command]
-    command.validate(args)
-    kwargs = vars(args)
-    sc = dnnlib.SubmitConfig()
-    sc.local.do_not_copy_source_files = True
-    sc.run_dir_root, sc.run_desc = kwargs.pop('result_dir'), kwargs.pop('command')
-    dnnlib.submit_run(sc, command.run, **kwargs)
+    commands.ALL[args.command].submit(args)
 
 
 if __name__ == '__main__':

@@ -5,7 +5,6 @@ import script_start  # noqa: F401  (must come first)
 # isort: split
 import argparse
 
-import dnnlib
 import pretrained_networks
 from dnnlib import cli, faults
 from dnnlib.util import UserError
@@ -100,15 +99,8 @@ def main(argv=None):
         raise UserError('missing subcommand.  Re-run with --help for usage.')
     if 'dataset' in args:
         data_flags.require(parser, args, 'data-dir', 'dataset')
-    command = commands.ALL[args.command]
-    command.validate(args)
-    kwargs = vars(args)
-    del kwargs['resume']
-    sc = dnnlib.SubmitConfig()
-    sc.local.do_not_copy_source_files = True
-    sc.run_dir_root = kwargs.pop('result_dir')
-    sc.run_desc = kwargs.pop('command')
-    dnnlib.submit_run(sc, command.run, **kwargs)
+    del args.resume
+    commands.ALL[args.command].submit(args)
 
 
 if __name__ == '__main__':

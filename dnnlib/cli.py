@@ -150,6 +150,12 @@ def folder(text: str) -> str:
     return text
 
 
+def add_trust_source(parser) -> None:
+    """Add the flag --trust-source, about the networks that a script loads, to a parser."""
+    parser.add_argument('--trust-source', action='store_true',
+                        help='run the source text in the file for networks that are unknown here')
+
+
 def add_cache_dir(parser) -> None:
     """Add the flag --cache-dir to a parser; `use_cache_dir` applies it."""
     parser.add_argument('--cache-dir', type=folder, metavar='DIR',

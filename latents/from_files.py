@@ -3,16 +3,27 @@
 import glob
 import os
 
+from dnnlib.util import UserError
 from latents import dlatent_files, noise_files
 
 PATTERNS = {'projected_w': '*projected_w.npz', 'dlatents': '*dlatents.npz'}  # of files in a folder
 NOISES = '*projected_noises.npz'
 
 
-def files_in(paths, pattern):
-    """Return paths of files, with the files of this pattern in place of a folder."""
-    return [path for each in paths for path in (
-        sorted(glob.glob(os.path.join(glob.escape(each), pattern))) if os.path.isdir(each) else [each])]
+def files_in(flag, paths, pattern):
+    """Return paths of files, with the files of this pattern in place of a folder: those in it and below.
+
+    Raises UserError, which names the flag, for a folder without any.
+    """
+    files = []
+    for path in paths:
+        found = [path]
+        if os.path.isdir(path):
+            found = sorted(glob.glob(os.path.join(glob.escape(path), '**', pattern), recursive=True))
+        if not found:
+            raise UserError(f'{flag}={path}: there is no {pattern} in this folder')
+        files += found
+    return files
 
 
 def images(Gs, projected_w, dlatents, noises=None):

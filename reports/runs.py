@@ -3,11 +3,11 @@
 import ast
 import glob
 import os
-import re
 from dataclasses import dataclass, field
 
 from dnnlib.util import UserError, printable
 from reports import events, metric_files, run_settings, tick_lines
+from training.misc import pictures
 
 _MARKS = ('events.out.tfevents.*', 'fakes*.png', 'network-snapshot-*.pkl', 'metric-*.txt')
 _OVERLAP = 100  # Images: tick lines round them to tenths of kimg.
@@ -126,13 +126,8 @@ def _add_newer(ticks, scalars):
 
 def _pictures(folder):
     """Return the pictures of generated images, and the path of that of real ones or None."""
-    numbered = [(path, re.fullmatch(r'fakes(\d+)\.png', os.path.basename(path)))
-                for path in glob.glob(os.path.join(glob.escape(folder), 'fakes*.png'))]
-    fakes = sorted(((int(match[1]), path) for path, match in numbered if match))
-    fakes = [Picture(path, kimg) for kimg, path in fakes]
-    first, reals = (os.path.join(folder, name) for name in ('fakes_init.png', 'reals.png'))
-    if os.path.isfile(first):
-        fakes.insert(0, Picture(first, None))
+    fakes = [Picture(path, kimg) for kimg, path in pictures.snapshots_of_run(folder)]
+    reals = os.path.join(folder, 'reals.png')
     return fakes, reals if os.path.isfile(reals) else None
 
 

@@ -170,6 +170,16 @@ def _damaged(position):
     return bytes(data)
 
 
+def assert_refused(read, data, message, folder):
+    """Check that a file of this content is an error of one line, which names the file."""
+    path = folder / 'x.npz'
+    path.write_bytes(data)
+    with pytest.raises(UserError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f'{path}: ') and message in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
 @pytest.mark.parametrize('data, message', [
     (b'', 'not readable; expected a .npz file with dlatents'),
     (b'hello', 'not readable; expected a .npz'),
@@ -189,12 +199,7 @@ def _damaged(position):
     (_npz_of_header((1 << 40, 1 << 40, 1 << 40), 0), 'is too large; expected at most'),
     (_npz_of_header((1, -4, -3), 48), 'found float32 [1, -4, -3]')])
 def test_other_files_are_refused_in_one_line(data, message, tmp_path):
-    path = tmp_path / 'x.npz'
-    path.write_bytes(data)
-    with pytest.raises(UserError) as caught:
-        dlatent_files.read(path)
-    assert str(caught.value).startswith(f'{path}: ') and message in str(caught.value)
-    assert '\n' not in str(caught.value)
+    assert_refused(dlatent_files.read, data, message, tmp_path)
 
 
 def test_an_array_that_is_alone_in_its_file_is_refused(tmp_path):
@@ -229,11 +234,7 @@ def test_noise_images_come_back(tmp_path):
     (_npz_of_header((1, 1, 1 << 20, 1 << 20), 0, 'noise0'), 'is too large; expected at most'),
     (_npz(**{f'noise{idx}': NOISES[0] for idx in range(65)}), 'expected a .npz file with the noise images')])
 def test_other_files_of_noise_are_refused_in_one_line(data, message, tmp_path):
-    path = tmp_path / 'x.npz'
-    path.write_bytes(data)
-    with pytest.raises(UserError) as caught:
-        noise_files.read(path)
-    assert str(caught.value).startswith(f'{path}: ') and message in str(caught.value)
+    assert_refused(noise_files.read, data, message, tmp_path)
 
 
 def _blueprint(num_styles, **kwargs):

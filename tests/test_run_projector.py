@@ -253,7 +253,7 @@ def test_files_of_stylegan2_ada_draw_all_their_dlatents(files, tmp_path, capsys)
     ('--projected-w={fits} --noises={noises}', r'noises.npz: has 2 noise images of up to 8x8, the network'),
     ('--projected-w={fits} --noises={fits}', 'fits.npz: expected a .npz file with the'),
     ('--projected-w={fits},{fits},{fits} --noises={noises},{noises}', 'has 2 files; expected 1 or 3'),
-    ('--projected-w={folder}', 'there is no file .*projected_w.npz'),
+    ('--projected-w={folder}', r'there is no \*projected_w.npz in this folder'),
     ('--projected-w={fits} --grid=0x1', None),
     ('--seeds=1 --dlatents={fits}', None),
     ('--seeds=1 --noises={noises}', '--noises: a seed has noise of its own; use --projected-w')])

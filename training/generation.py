@@ -48,10 +48,16 @@ def images_from_latents(Gs, latents, label, truncation_psi):
     return Gs.run(latents, np.repeat(label, len(latents), axis=0), truncation_psi=truncation_psi, **SYNTHESIS)
 
 
+def latents_from_seeds(Gs, seeds):
+    """Return latents [N,latent_size], each from a generator of random numbers of its own."""
+    shape = Gs.input_shape[1:]
+    return np.reshape([np.random.RandomState(seed).randn(*shape) for seed in seeds], [-1, *shape])
+
+
 def dlatents_from_seeds(Gs, seeds, label, truncation_psi):
     """Map seeds to truncated dlatents -> {seed: [layers,dlatent_size]}."""
     seeds = list(dict.fromkeys(seeds))
-    latents = np.stack([np.random.RandomState(seed).randn(*Gs.input_shape[1:]) for seed in seeds])
+    latents = latents_from_seeds(Gs, seeds)
     labels = np.repeat(label, len(latents), axis=0)
     dlatents = Gs.components.mapping.run(latents, labels)  # [N,layers,dlatent_size]
     dlatent_avg = Gs.get_var('dlatent_avg')

@@ -1,9 +1,10 @@
-"""What a command of run_generator.py is, and what the commands have in common."""
+"""What a command of run_generator.py or run_projector.py is, and what the commands have in common."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import dnnlib
 from dnnlib import cli
 from dnnlib.submission import submit
 from dnnlib.util import UserError
@@ -58,6 +59,15 @@ class Command:
         if self.needs_network:
             self._validate_network(args)
 
+    def submit(self, args) -> None:
+        """Check the arguments and submit the run."""
+        self.validate(args)
+        kwargs = vars(args)
+        sc = dnnlib.SubmitConfig()
+        sc.local.do_not_copy_source_files = True
+        sc.run_dir_root, sc.run_desc = kwargs.pop('result_dir'), kwargs.pop('command')
+        dnnlib.submit_run(sc, self.run, **kwargs)
+
     def _validate_network(self, args):
         Gs = pickles.check_generator(args.network_pkl, args.trust_source)
         args.class_idx = picture_requests.number_of_class(args.class_idx, args.network_pkl, Gs.label_size)
@@ -69,8 +79,7 @@ class Command:
 def _add_network(parser):
     parser.add_argument('--network', dest='network_pkl', required=True, metavar='PKL',
                         help='network pickle: a path, a URL or the key of a published one')
-    parser.add_argument('--trust-source', action='store_true',
-                        help='run the source text in the file for networks that are unknown here')
+    cli.add_trust_source(parser)
     parser.add_argument('--class', dest='class_idx', metavar='NAME|N',
                         help='class, by name or number, for a network trained with labels (default: none)')
 

@@ -39,21 +39,15 @@ def _check_files(args):
     num_images = 0
     for name, pattern in from_files.PATTERNS.items():
         if getattr(args, name) is not None:
-            setattr(args, name, _files(name, getattr(args, name), pattern))
+            flag = f'--{name.replace("_", "-")}'
+            setattr(args, name, from_files.files_in(flag, getattr(args, name), pattern))
             num_files = len(getattr(args, name))
             num_images = sum(len(dlatent_files.read(path)) for path in getattr(args, name))
     if args.noises is not None:
-        args.noises = _files('noises', args.noises, from_files.NOISES)
+        args.noises = from_files.files_in('--noises', args.noises, from_files.NOISES)
         if len(args.noises) not in (1, num_files):
             raise UserError(f'--noises: has {len(args.noises)} files; expected 1 or {num_files}')
     return num_images
-
-
-def _files(name, paths, pattern):
-    found = from_files.files_in(paths, pattern)
-    if not found:
-        raise UserError(f'--{name.replace("_", "-")}={",".join(paths)}: there is no file {pattern}')
-    return found
 
 
 def _check_generate_network(args, Gs):

@@ -1,12 +1,11 @@
 """The commands of run_generator.py for videos: walks through latents, and the progress of a training."""
 
-import glob
 import math
 import os
 
 from dnnlib import cli
 from dnnlib.util import UserError
-from latents import dlatent_files, video_files
+from latents import dlatent_files, from_files, video_files
 from latents.commands.command import Command, check_has_styles, check_seeds
 from training.settings import picture_requests
 
@@ -77,7 +76,8 @@ def _check_walk(args):
     _check_file(args)
     if args.seeds:
         check_seeds(args.seeds)
-    args.projected_w = _files(args.projected_w or [])
+    args.projected_w = from_files.files_in('--projected-w', args.projected_w or [],
+                                              from_files.PATTERNS['projected_w'])
     if (args.fixed_layers is None) != (args.fixed_seed is None):
         raise UserError('--fixed-layers and --fixed-seed go together')
     if args.classes and args.class_idx is not None:
@@ -108,20 +108,6 @@ def _check_w(args, num_cells):
                         f'same number for each cell of --grid, not {num_waypoints}')
     if num_waypoints == num_cells and len(args.classes or []) < 2:
         raise UserError('expected --seeds or --projected-w with at least two waypoints for each walk')
-
-
-def _files(paths):
-    """Return the paths of files, and of the *projected_w.npz in folders."""
-    files = []
-    for path in paths:
-        found = [path]
-        if os.path.isdir(path):
-            pattern = os.path.join(glob.escape(path), '**', '*projected_w.npz')
-            found = sorted(glob.glob(pattern, recursive=True))
-            if not found:
-                raise UserError(f'--projected-w={path}: there is no *projected_w.npz in this folder')
-        files += found
-    return files
 
 
 def _check_walk_network(args, Gs):

@@ -62,15 +62,14 @@ class Studio:
             raise UserError(f'{self.network_pkl}: has no styles, and cannot draw loaded latents; pick a seed')
         if state.walk is not None:
             return walks.latents(state.base.seed, state.walk, self.Gs.input_shape[1])
-        return np.random.RandomState(state.base.seed).randn(1, *self.Gs.input_shape[1:])
+        return generation.latents_from_seeds(self.Gs, [state.base.seed])
 
     def _label(self, state):
         return generation.label_of_class(self.Gs, state.class_idx)
 
     def _map_seed(self, seed, class_idx):
         label = generation.label_of_class(self.Gs, class_idx)
-        latents = np.random.RandomState(seed).randn(1, *self.Gs.input_shape[1:])
-        return self.Gs.components.mapping.run(latents, label)[0]
+        return self.Gs.components.mapping.run(generation.latents_from_seeds(self.Gs, [seed]), label)[0]
 
     def _source_dlatents(self, state, source):
         """Return dlatents [layers,dlatent_size]. Those of files have been chosen and are not truncated."""

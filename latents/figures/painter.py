@@ -62,7 +62,7 @@ class Painter:
 
     def latents(self, seeds):
         """Return latents [N,latent_size], each by a generator of random numbers of its own."""
-        return np.stack([np.random.RandomState(seed).randn(*self._Gs.input_shape[1:]) for seed in seeds])
+        return generation.latents_from_seeds(self._Gs, seeds)
 
     def random_latents(self, count, rnd):
         """Return latents [count,latent_size] by one RandomState."""

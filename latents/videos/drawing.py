@@ -60,7 +60,7 @@ def _planned(Gs, num_cells, fps, truncation_psi, truncation_cutoff=None, walk='w
         raise UserError(picture_requests.NO_STYLES)
     mapped = _Mapping(Gs, truncation_psi, truncation_cutoff) if has_styles else None
     if walk == 'w':
-        waypoints = _Waypoints(mapped, _latents(Gs, seeds or []), projected_w or [])
+        waypoints = _Waypoints(mapped, generation.latents_from_seeds(Gs, seeds or []), projected_w or [])
         num_frames *= max(len(waypoints) // num_cells, len(class_numbers))
         inputs = ((dlatents,) for dlatents in walks.in_w(waypoints, labels, num_cells, num_frames))
     else:
@@ -72,15 +72,9 @@ def _planned(Gs, num_cells, fps, truncation_psi, truncation_cutoff=None, walk='w
         if has_styles:
             inputs = ((mapped(*each),) for each in inputs)
     if fixed_layers:
-        fixed = mapped(_latents(Gs, [fixed_seed]), labels.at(0))
+        fixed = mapped(generation.latents_from_seeds(Gs, [fixed_seed]), labels.at(0))
         inputs = ((styles.mix(dlatents, fixed, fixed_layers),) for dlatents, in inputs)
     return num_frames, inputs
-
-
-def _latents(Gs, seeds):
-    """Return the latents [N,latent_size] of seeds."""
-    shape = Gs.input_shape[1:]
-    return np.reshape([np.random.RandomState(seed).randn(*shape) for seed in seeds], [-1, *shape])
 
 
 class _Mapping:

@@ -1,16 +1,13 @@
 """Makes videos of the pictures of generated images that a training run has written. Without TensorFlow."""
 
-import os
-import re
-
 import numpy as np
 
 import dnnlib
 from dnnlib.progress import shown
 from dnnlib.util import UserError
 from latents import video_files
+from training.misc import pictures
 
-_NAME = re.compile(r'fakes_?(init|[0-9]+)\.(png|jpg|jpeg)')
 _LEGEND_SHARE = 1 / 24  # Height of the legend in heights of the picture...
 _LEGEND_HEIGHTS = 16, 40  # ...but at least and at most this many pixels.
 
@@ -21,15 +18,12 @@ def pictures_of(run_dir):
     Raises UserError if there is none.
     """
     try:
-        names = os.listdir(run_dir)
+        found = pictures.snapshots_of_run(run_dir)
     except OSError as error:
         raise UserError(f'{run_dir}: expected the directory of a training run ({error.strerror})') from error
-    found = [(match[1], name) for name in names if (match := _NAME.fullmatch(name))]
     if not found:
         raise UserError(f'{run_dir}: there is no fakes*.png; expected the directory of a training run')
-    found.sort(key=lambda pair: (-1 if pair[0] == 'init' else int(pair[0]), pair[1]))
-    return [('before training' if kimg == 'init' else f'{int(kimg)} kimg', os.path.join(run_dir, name))
-            for kimg, name in found]
+    return [('before training' if kimg is None else f'{kimg} kimg', path) for kimg, path in found]
 
 
 def draw(run_dir, output, fps=10, hold=2, max_size=1920, crf=None):

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 
 import numpy as np
 
@@ -17,6 +18,7 @@ GRID_SIZES = {
 }
 MAX_GRID_CELLS = 32       # per row and per column
 MAX_GRID_DRAWS = 1000000  # images drawn to fill a grid by classes
+_SNAPSHOT = re.compile(r'fakes_?(init|[0-9]+)\.(png|jpg|jpeg)')
 
 
 def picture_format(filename):
@@ -27,6 +29,16 @@ def picture_format(filename):
     if extension not in formats:
         raise UserError(f'{filename or repr(filename)}: unknown picture format; use .png or .jpg')
     return formats[extension]
+
+
+def snapshots_of_run(run_dir):
+    """Return [(kimg, path)] of the pictures of generated images in a run directory, in the order of training.
+
+    kimg is a whole number; None = before training.
+    """
+    found = [(match[1], name) for name in os.listdir(run_dir) if (match := _SNAPSHOT.fullmatch(name))]
+    found.sort(key=lambda pair: (-1 if pair[0] == 'init' else int(pair[0]), pair[1]))
+    return [(None if kimg == 'init' else int(kimg), os.path.join(run_dir, name)) for kimg, name in found]
 
 
 def adjust_dynamic_range(data, drange_in, drange_out):
