@@ -1,6 +1,8 @@
 """Test run_projector.py and projector.py: files, messages, targets, resuming; images from their files."""
 
 import signal
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import PIL.Image
@@ -81,8 +83,9 @@ def test_generated_images_are_projected_one_by_one(files, tmp_path, capsys):
         f'seed{seed:04d}-{name}' for seed in (5, 12) for name in RESULTS)
     out = capsys.readouterr().out
     for line in ('Loading networks from "', 'Projecting seed 5 (0/2) ...', 'Projecting seed 12 (1/2) ...',
-                 '\r0 / 6 ... '):
+                 '\n0 / 6 ... \n'):
         assert line in out
+    assert '\r' not in out, 'lines are overwritten on a terminal only'
     Gs = pretrained_networks.load_generator(str(files / 'plain.pkl'))
     rnd = np.random.RandomState(12)
     latents = rnd.randn(1, 4)
@@ -91,6 +94,15 @@ def test_generated_images_are_projected_one_by_one(files, tmp_path, capsys):
     image = Gs.run(latents, None, truncation_psi=1, randomize_noise=False,
                    output_transform=dict(func=tflib.convert_images_to_uint8))
     assert np.abs(pixels(run_dir / 'seed0012-target.png') - image[0, 0]).max() <= 1
+
+
+def test_the_published_line_of_progress_is_overwritten_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(sys, '__stdout__', SimpleNamespace(isatty=lambda: True))
+    progress = runs._Progress(0, 1000)
+    progress.show(0)
+    progress.clear()
+    shown = capsys.readouterr().out
+    assert shown.startswith('\r0 / 1000 ... ') and shown.endswith('\r') and '\n' not in shown
 
 
 def test_defaults_are_those_published():

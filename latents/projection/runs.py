@@ -157,23 +157,27 @@ def _save_snapshot(projector, prefixes):
 
 
 class _Progress:
-    """The published line, with the time left: often on a terminal, now and then elsewhere."""
+    """The published line, with the time left: overwritten on a terminal, now and then a new one elsewhere."""
 
     def __init__(self, step, num_steps):
         self._first, self._num_steps = step, num_steps
         self._start = self._next_time = time.monotonic()
-        self._seconds = 0.5 if sys.__stdout__ is not None and sys.__stdout__.isatty() else 30
+        self._is_on_terminal = sys.__stdout__ is not None and sys.__stdout__.isatty()
 
     def show(self, step):
         now = time.monotonic()
         if now < self._next_time:
             return
-        self._next_time = now + self._seconds
-        text = '\r%d / %d ... ' % (step, self._num_steps)
+        self._next_time = now + (0.5 if self._is_on_terminal else 30)
+        text = '%d / %d ... ' % (step, self._num_steps)
         if step > self._first:
             seconds = (now - self._start) / (step - self._first) * (self._num_steps - step)
             text += f'about {format_time(seconds)} left '
-        print(f'{text:40s}', end='', flush=True)
+        if self._is_on_terminal:
+            print(f'\r{text:40s}', end='', flush=True)
+        else:
+            print(text, flush=True)
 
     def clear(self):
-        print('\r%-40s\r' % '', end='', flush=True)
+        if self._is_on_terminal:
+            print('\r%-40s\r' % '', end='', flush=True)
