@@ -19,7 +19,7 @@ FLOORS = [
     ('dnnlib.submission', 1), ('dnnlib.pickles', 2), ('dnnlib.tflib.tfutil', 1), ('dnnlib.tflib.ops', 2),
     ('dnnlib.tflib', 3), ('dnnlib', 0),
     ('training.layers', 4), ('training.data', 4), ('training.dataset', 5), ('training.misc', 5),
-    ('training.networks', 5),
+    ('training.networks_', 5),
     ('training.training_loop', 8), ('metrics', 7), ('training', 6), ('bridges', 9),
     ('latents.explorer', 10), ('latents', 9), ('reports', 9),
 ]

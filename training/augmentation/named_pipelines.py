@@ -1,4 +1,4 @@
-"""The named pipelines of StyleGAN2-ADA: the transforms of each, which `augment_pipeline` takes as multipliers."""
+"""The named pipelines of StyleGAN2-ADA: which transforms `augment_pipeline` applies."""
 
 BLIT = ('xflip', 'rotate90', 'xint')
 GEOM = ('scale', 'rotate', 'aniso', 'xfrac')
