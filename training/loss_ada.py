@@ -173,10 +173,10 @@ def cmethods(G, D, aug, fake_labels, real_images, real_labels,
     auxrot_alpha = 0,                       # Weight for G of D's guesses of rotations. 0 = off.
     auxrot_beta = 0,                        # Weight for D of its guesses of rotations. 0 = off.
     **_kwargs):                             # Ignored.
-    """Return the losses of `stylegan2` with the terms of methods that the paper compares with (Section 4.3).
+    """Return the losses of `stylegan2` with terms of the methods that the paper compares with (Section 4.3).
 
-    bCR and zCR: Zhao et al. 2020, "Improved Consistency Regularization for GANs". Rotations: Chen et al. 2019,
-    "Self-Supervised GANs via Auxiliary Rotation Loss"; only without labels, and with score_max=5 for D.
+    bCR and zCR: Zhao et al. 2020, "Improved Consistency Regularization for GANs"; rotations: Chen et al. 2019,
+    "Self-Supervised GANs via Auxiliary Rotation Loss"; without labels, with score_max=5 for D.
     """
     latents = _random_latents(G, fake_labels)
     fakes = eval_G(G, latents, fake_labels)
