@@ -109,19 +109,16 @@ def training_loop(
             _write_options(run_options, cluster)
             minibatch_gpu = schedule(total_kimg * 1000).minibatch_gpu
             _show_start(grid, networks, minibatch_gpu, training_set, cluster, cpu_grid_seconds)
-
         print('Building TensorFlow graph...')
         phases = _phases(schedule, loop_settings, training_set.resolution_log2, cluster)
         graph = build_train_graph(*networks, training_set, graph_settings, phases, cluster, seed)
         trainer = Trainer(graph, training_set, schedule, cluster.num_devices, loop_settings)
         if state is not None:
             trainer.restore(state.content)
-
         print('Initializing logs...')
         reporter = keeper = None
         if cluster.is_first:
-            nets_for_histograms = networks[:2] if save_weight_histograms else []
-            summary_log = _start_summaries(save_tf_graph, nets_for_histograms, state)
+            summary_log = _start_summaries(save_tf_graph, networks[:2] if save_weight_histograms else [], state)
             reporter = Reporter(
                 trainer, grid, summary_log, metric_base.MetricGroup(metric_arg_list),
                 dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config),
