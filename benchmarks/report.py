@@ -44,7 +44,8 @@ def one_line(result):
                 f'{result["share_of_limit"]["median"]:.0%} of {result["product_flops"]["median"] / 1e9:.0f} '
                 f'GFLOP/s, {_gb(result["peak_memory_bytes"])}')
     if 'added_share' in result:
-        return f'{_time(result["with"], "s/kimg")}, {_time(result["added_share"])} of it by augmentation'
+        share = _time(result['added_share'])
+        return f'{_time(result["with"], "s/kimg")}; augmentation adds a share of {share}'
     for key in ('first_image_seconds', 'first_tick_seconds'):
         if key in result:
             return f'{_number(result[key]["median"])} s'
@@ -142,7 +143,8 @@ def _origin(results):
 def _other_machine(results):
     vectors = 'with AVX-512' if 'avx512f' in results['machine']['vector_instructions'] else 'without AVX-512'
     sections = [f'## Another machine, {vectors}', '\n'.join(_origin(results)), _goals(results, ''),
-                *('#' + section for section in (_pipelines(results), _photos(results)) if section)]
+                *('#' + section for section in (_augmentation(results), _pipelines(results), _photos(results))
+                  if section)]
     return '\n\n'.join(section for section in sections if section)
 
 

@@ -42,7 +42,7 @@ def _warped_plane(padded, position, low, centre):
 
 def xflip(image, flipped):
     """Mirror the image from left to right."""
-    return image[:, :, ::-1] if flipped else image
+    return warped(image, lambda u, v: (-u, v)) if flipped else image
 
 
 def rotate90(image, turns):

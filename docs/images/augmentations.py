@@ -55,7 +55,7 @@ def draw(rows, path):
         for column, image in enumerate(pixels):
             image = PIL.Image.fromarray(image).resize((side, side), PIL.Image.Resampling.NEAREST)
             result.paste(image, (MARGIN + column * side, row * side))
-    result.save(path, optimize=True)
+    result.quantize(128).save(path, optimize=True)
 
 
 if __name__ == '__main__':
