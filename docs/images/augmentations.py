@@ -16,7 +16,7 @@ import PIL.ImageFont
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-STRENGTH, COLUMNS, SCALE, MARGIN, SEED = 0.8, 12, 2, 72, 6
+STRENGTH, COLUMNS, SCALE, MARGIN, SEED = 0.8, 8, 2, 72, 6
 DARK, LIGHT = [(40, 44, 70), (66, 40, 40), (36, 60, 48)], [(240, 200, 150), (150, 215, 235), (225, 235, 140)]
 
 
@@ -55,7 +55,7 @@ def draw(rows, path):
         for column, image in enumerate(pixels):
             image = PIL.Image.fromarray(image).resize((side, side), PIL.Image.Resampling.NEAREST)
             result.paste(image, (MARGIN + column * side, row * side))
-    result.quantize(128).save(path, optimize=True)
+    result.save(path, optimize=True)
 
 
 if __name__ == '__main__':
