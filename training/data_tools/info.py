@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 
 from dnnlib.util import UserError
-from training.data import sizes
+from training.data import sizes, summary
 from training.data.image_source import ImageSource, is_zip
 from training.data.stored_images import open_images
 from training.data_tools import checksums
@@ -34,6 +34,9 @@ def lines(path, reads_all=False):
     yield from _row('stored as', stored.store + _levels(stored))
     yield from _row('images', f'uint8 {stored.shape}, {_values(stored)}')
     yield from _label_lines(stored)
+    num_validation = summary.num_validation_images(path, stored.shape, stored.labels.shape[1])
+    if num_validation > 0:
+        yield from _row('validation', f'{num_validation:,} images in {summary.validation_path(path)}')
     yield from _file_lines(_file_paths(path), reads_all)
     yield 'Can be used by'
     yield f'  {_command(stored)}'
