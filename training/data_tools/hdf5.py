@@ -33,7 +33,8 @@ def write(stored, path, compress=False):
                 with atomic_write(labels_path) as labels_file:
                     np.save(labels_file, stored.labels)
     except (OSError, RuntimeError) as error:
-        raise UserError(f'{path}: cannot be written: {error}') from error
+        reason = getattr(error, 'strerror', None) or error
+        raise UserError(f'{path}: cannot be written: {reason}') from error
 
 
 def _write_images(stored, archive, compress):
