@@ -223,6 +223,10 @@ def test_info_counts_the_validation_set(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f'{tmp_path / "set"}: 7 images of 16x16, RGB'
     assert f'  validation    5 images in {tmp_path / "set" / "validation-*"}' in lines
+    os.remove(tmp_path / 'set' / 'validation-set-r02.tfrecords')
+    run('info', tmp_path / 'set')
+    assert f'  validation    cannot be used: {tmp_path / "set"}/validation-*: resolution 4 is missing' in \
+        capsys.readouterr().out
 
 
 def test_names_of_new_data_sets_are_not_those_of_validation_sets(tmp_path):

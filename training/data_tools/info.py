@@ -34,9 +34,7 @@ def lines(path, reads_all=False):
     yield from _row('stored as', stored.store + _levels(stored))
     yield from _row('images', f'uint8 {stored.shape}, {_values(stored)}')
     yield from _label_lines(stored)
-    num_validation = summary.num_validation_images(path, stored.shape, stored.labels.shape[1])
-    if num_validation > 0:
-        yield from _row('validation', f'{num_validation:,} images in {summary.validation_path(path)}')
+    yield from _validation_lines(stored)
     yield from _file_lines(_file_paths(path), reads_all)
     yield 'Can be used by'
     yield f'  {_command(stored)}'
@@ -103,6 +101,17 @@ def _class_lines(stored, counts):
         index, count = item
         bar = '#' * -(-count * BAR // max(present))
         yield f'    {index:5d}  {stored.name_of_class(index)[:40]:{width}s}  {count:9,}  {bar}'
+
+
+def _validation_lines(stored):
+    place = summary.validation_path(stored.path)
+    if place is None:
+        return
+    try:
+        count = summary.num_validation_images(stored.path, stored.shape, stored.labels.shape[1])
+        yield from _row('validation', f'{count:,} images in {place}')
+    except UserError as error:
+        yield from _row('validation', f'cannot be used: {error}')
 
 
 def _file_paths(path):
