@@ -22,13 +22,11 @@ def crop_all(brecahad_dir, path, side):
     if not sources:
         raise UserError(f'{brecahad_dir}: there are no *.tif files; expected the folder with the images of '
                         'BreCaHAD')
-    count = 0
+    crops = (crop for source in shown(sources, 'Cropping', 'images') for crop in _crops(source, side))
     try:
         with atomic_folder(path) as folder:
-            for source in shown(sources, 'Cropping', 'images'):
-                for crop in _crops(source, side):
-                    crop.save(os.path.join(folder, f'{count:04d}.png'))
-                    count += 1
+            for count, crop in enumerate(crops, 1):
+                crop.save(os.path.join(folder, f'{count - 1:04d}.png'))
     except OSError as error:
         raise UserError(f'{path}: cannot be written: {error.strerror}') from error
     return count

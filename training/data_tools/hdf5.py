@@ -29,12 +29,17 @@ def write(stored, path, compress=False):
         with atomic_write(path) as file:
             with h5py.File(file.name, 'w') as archive:
                 _write_images(stored, archive, compress)
-            if stored.labels.size:
-                with atomic_write(labels_path) as labels_file:
-                    np.save(labels_file, stored.labels)
+            _write_labels(stored.labels, labels_path)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, 'strerror', None) or error
         raise UserError(f'{path}: cannot be written: {reason}') from error
+
+
+def _write_labels(labels, path):
+    """Write labels [N,L] to a file, unless there are none."""
+    if labels.size:
+        with atomic_write(path) as file:
+            np.save(file, labels)
 
 
 def _write_images(stored, archive, compress):
