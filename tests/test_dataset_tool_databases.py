@@ -304,7 +304,7 @@ def test_a_failure_leaves_the_earlier_hdf5_file(tmp_path):
 @pytest.mark.parametrize('pixels, match', [
     ([(8, 8, 3), (8, 8)], '1.png: is 8x8 grey, but 0.png is 8x8 RGB'),
     ([(8, 8, 3), (16, 16, 3)], '1.png: is 16x16 RGB, but 0.png is 8x8 RGB'),
-    ([(17, 17, 3)], '0.png: 17x17 is not a size to train on')])
+    ([(37, 37, 3)], '0.png: 37x37 is not a size to train on')])
 def test_images_that_are_not_alike_are_refused(tmp_path, pixels, match):
     write_images(tmp_path / 'images', [random_pixels(*shape) for shape in pixels])
     with pytest.raises(UserError, match=match):

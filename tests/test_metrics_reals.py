@@ -37,7 +37,7 @@ def data_dir(tmp_path_factory):
     return str(path)
 
 
-def reals(data_dir, dataset_args, mirror_augment=False, **forced):
+def reals(data_dir, dataset_args, forced, mirror_augment=False):
     metric = Reals('reals', force_dataset_args=forced)
     metric.run_on_images('set', data_dir, dataset_args, mirror_augment, log_results=False)
     return metric.images
@@ -58,18 +58,18 @@ FULL = metric_defaults['fid50k_full'].force_dataset_args
     dict(tfrecord_dir='set', max_images=3)])
 @pytest.mark.parametrize('mirror_augment', [False, True])
 def test_full_metrics_read_all_images_once_without_mirroring(data_dir, dataset_args, mirror_augment):
-    np.testing.assert_array_equal(reals(data_dir, dataset_args, mirror_augment, **FULL), pixels)
+    np.testing.assert_array_equal(reals(data_dir, dataset_args, FULL, mirror_augment), pixels)
 
 
 @pytest.mark.parametrize('dataset_args, mirror_augment', [
     (dict(path='set', mirror_augment=True), None), (dict(tfrecord_dir='set'), True)])
 def test_other_metrics_mirror_as_in_training(data_dir, dataset_args, mirror_augment):
     forced = metric_defaults['kid50k'].force_dataset_args
-    assert 0 < count_mirrored(reals(data_dir, dataset_args, mirror_augment, **forced)) < NUM_IMAGES
+    assert 0 < count_mirrored(reals(data_dir, dataset_args, forced, mirror_augment)) < NUM_IMAGES
 
 
 def test_another_data_set_can_be_forced(data_dir):
-    images = reals(data_dir, dict(tfrecord_dir='set'), **{**FULL, 'tfrecord_dir': f'{data_dir}/other'})
+    images = reals(data_dir, dict(tfrecord_dir='set'), {**FULL, 'tfrecord_dir': f'{data_dir}/other'})
     np.testing.assert_array_equal(images, others)
 
 
