@@ -152,7 +152,6 @@ def test_metrics_take_the_data_of_the_run_and_add_their_results_to_it(folder, ca
         path=str(folder / 'data'), resolution=8, max_label_size=3, mirror_augment=True)
     assert '\n\nEvaluating fid50k_full...\n' in printed and '\nlabels  ' in printed
     assert 'OutputShape' in printed, 'the layers are listed'
-    open('/tmp/doors_printed.txt', 'w').write(printed)
     records = []
     for name in ('fid50k_full', 'kid50k'):
         assert f' {name} ' in (folder / f'metric-{name}.txt').read_text()
