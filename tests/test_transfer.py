@@ -67,7 +67,8 @@ def test_all_layers_but_the_output_can_be_frozen(resolution, architecture, sessi
         pytest.skip('needs a FromRGB above 4x4')
     total = freezing.num_layers(resolution, architecture)
     kwargs = dict(resolution=resolution, architecture=architecture)
-    trained = [list(new('D_main', freeze_layers=number, **kwargs).trainables) for number in (total - 1, total)]
+    trained = [list(new('D_main', freeze_layers=number, **kwargs).trainables)
+               for number in (total - 1, total)]
     assert trained[0][:2] == ['4x4/Dense0/weight', '4x4/Dense0/bias']
     assert trained[1] == ['Output/weight', 'Output/bias']
     freezing.check(total, resolution, architecture)
