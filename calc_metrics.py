@@ -115,8 +115,9 @@ def _check_data(path):
         raise UserError('--metricdata must be specified explicitly')
     if not os.path.exists(path):
         raise UserError(f'{DATA_EXPECTED}; {path} does not exist')
+    data_dir, name = os.path.split(os.path.abspath(path))
     try:
-        folders.require(os.path.dirname(os.path.abspath(path)), metricdata=os.path.basename(path.rstrip('/')))
+        folders.require(data_dir, metricdata=name)
     except UserError as error:
         raise UserError(f'{DATA_EXPECTED}; {error}') from error
 
