@@ -422,5 +422,6 @@ OTHERS += [
     ('calc_metrics', LITE0 + '--metricdata={data}/torn', 'torn-r03.tfrecords: record 7 is damaged'),
     ('calc_metrics', LITE0 + '--metricdata={data}/tiny --metrics=fid50k', 'inception-2015-12-05.tgz'),
     ('generate', SEEDS + f'--network={REFUSING_URL}', f'downloaded from {REFUSING_URL}'),
-    ('generate', SEEDS + '--network=stylegan2-ada:ffhq256', 'ffhq256: cannot be downloaded from https://'),
+    ('generate', SEEDS + '--network=stylegan2-ada:ffhq256',
+     'ffhq-res256-mirror-paper256-noaug.pkl: cannot be downloaded from https://'),
 ]
