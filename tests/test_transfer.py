@@ -50,17 +50,17 @@ def test_a_named_source_comes_from_the_cache_or_says_where_to_put_it(session, tm
     monkeypatch.setenv('DNNLIB_CACHE_DIR', str(tmp_path / 'cache'))
     monkeypatch.setattr(downloads, '_complete', lambda partial, url, *args: refuse(url, *args))
     key = TRANSFER_SOURCES['ffhq256']
-    with pytest.raises(DownloadError, match='^ffhq-res256-mirror-paper256-noaug.pkl: cannot be downloaded from '
-                                            'https://.* to use a copy from elsewhere, store it as ') as caught:
+    with pytest.raises(DownloadError, match='^ffhq-res256-mirror-paper256-noaug.pkl: cannot be down') as caught:
         misc.load_networks(key)
-    D = new('D_main', resolution=4)
+    D = new('D_main', resolution=8)
     misc.save_pkl((D, D, D), re.search(r'store it as (.*)$', str(caught.value))[1])
     assert misc.load_networks(key)[1].name == 'D'
 
 
 # Frozen layers
 
-@pytest.mark.parametrize('resolution, architecture', [(4, 'skip'), (16, 'skip'), (16, 'orig'), (16, 'resnet')])
+@pytest.mark.parametrize('resolution, architecture', [
+    (4, 'skip'), (16, 'skip'), (16, 'orig'), (16, 'resnet')])
 def test_all_layers_but_the_output_can_be_frozen(resolution, architecture, session):
     total = freezing.num_layers(resolution, architecture)
     kwargs = dict(resolution=resolution, architecture=architecture)
