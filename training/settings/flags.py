@@ -87,10 +87,7 @@ def make_parser(description, metrics):
 def those_given(parser, argv):
     """Return {name: value} of the flags on a command line, without defaults. A path in --dataset is divided
     into --data-dir and --dataset."""
-    missing = object()
-    nothing = argparse.Namespace(**dict.fromkeys(vars(parser.parse_args(argv)), missing))
-    values = vars(parser.parse_args(argv, nothing))
-    flags = {name.replace('_', '-'): value for name, value in values.items() if value is not missing}
+    flags = data_flags.given(parser, argv)
     if os.path.dirname(flags.get('dataset', '')):
         flags['data-dir'], flags['dataset'], _ = data_flags.place(flags.get('data-dir'), flags['dataset'])
     return flags

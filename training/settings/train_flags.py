@@ -1,0 +1,246 @@
+"""The flags of train.py, and the description of a run that follows from them."""
+
+import argparse
+import os
+import re
+from dataclasses import dataclass
+
+from dnnlib import cli
+from dnnlib.util import UserError, is_url
+from training.augmentation import named_pipelines
+from training.data import data_flags
+from training.data.official_files import OFFICIAL_URLS
+from training.settings import ada_configs
+from training.settings.submission import valid_desc
+
+NO_RESUME = 'noresume'
+_SOURCE_PREFIX = 'stylegan2-ada:'
+# Networks for transfer learning, which --resume takes by their names.
+SOURCES = {key.removeprefix(_SOURCE_PREFIX): url for key, url in OFFICIAL_URLS.items()
+           if key.startswith(_SOURCE_PREFIX) and not key.endswith('.pkl')}
+
+FP16 = ('auto', 'true', 'false')
+
+# Flags of run_training.py that have other names here.
+NAMES = {'num-gpus': 'gpus', 'total-kimg': 'kimg', 'snapshot-ticks': 'snap', 'mirror-augment': 'mirror',
+         'resolution': 'res', 'minibatch-size': 'batch', 'config': 'cfg', 'data-dir': 'data', 'dataset': 'data'}
+
+EXAMPLES = """examples:
+
+  # Train on a data set with one GPU
+  python train.py --outdir=training-runs --gpus=1 --data=datasets/custom
+
+  # Train on 500 images of a folder, mirrored at random, from the network of FFHQ at 256x256
+  python train.py --outdir=training-runs --data=photos --subset=500 --mirror=1 --resume=ffhq256
+
+  # Train on CIFAR-10 with its classes, as in the paper
+  python train.py --outdir=training-runs --gpus=2 --data=datasets/cifar10c --cfg=cifar
+
+  # Train a narrow network on a CPU
+  python train.py --outdir=training-runs --data=datasets/fashion-mnist --fmap-base=512 --fmap-max=64 \\
+    --batch=16 --kimg=100 --snap=5 --metrics=none
+
+  # Go on with the newest run in training-runs
+  python train.py --outdir=training-runs --resume=latest
+
+base configs (--cfg):
+  auto           for any resolution and number of GPUs
+  stylegan2      StyleGAN2's config F at 1024x1024
+  paper256       FFHQ and LSUN Cat at 256x256
+  paper512       BreCaHAD and AFHQ at 512x512
+  paper1024      MetFaces at 1024x1024
+  cifar          CIFAR-10 with the architecture tuned for it
+  cifarbaseline  CIFAR-10 with that of StyleGAN2
+
+networks for transfer learning (--resume):
+  {sources}
+
+metrics:
+  {metrics}
+"""
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The flags on which the options of a training depend. None = not given."""
+    gpus: int | None = None
+    snap: int | None = None
+    data: str | None = None
+    res: int | None = None
+    mirror: bool | None = None
+    metrics: list | None = None
+    metricdata: str | None = None
+    cfg: str | None = None
+    gamma: float | None = None
+    kimg: int | None = None
+    aug: str | None = None
+    p: float | None = None
+    target: float | None = None
+    augpipe: str | None = None
+    cmethod: str | None = None
+    dcap: float | None = None
+    resume: str | None = None
+    freezed: int | None = None
+    # Beyond the published ones:
+    subset: int | None = None
+    cond: bool | None = None
+    batch: int | None = None
+    fmap_base: int | None = None
+    fmap_max: int | None = None
+    aug_kimg: float | None = None
+    fp16: str | None = None
+
+
+def make_parser(description, metrics):
+    """Return the parser of the command line. metrics: the names of all metrics."""
+    epilog = EXAMPLES.format(sources='\n  '.join(SOURCES), metrics='\n  '.join([*sorted(metrics), 'none']))
+    parser = cli.ArgumentParser(
+        description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
+    _add_published(parser)
+    _add_own(parser)
+    return parser
+
+
+def _add_published(parser):
+    """Add the published flags in their groups."""
+    add = parser.add_argument_group('general options').add_argument
+    add('--outdir', type=cli.folder, metavar='DIR', help='folder of the run directories (required)')
+    add('--gpus', type=int, metavar='INT', help='number of GPUs (or CPU devices), a power of two (default: 1)')
+    add('--snap', type=int, metavar='INT', help='ticks between snapshots (default: 50)')
+    add('--seed', type=cli.seed, default=1000, metavar='INT', help='random seed (default: 1000)')
+    add('-n', '--dry-run', action='store_true', help='print the options of the training and exit')
+
+    add = parser.add_argument_group('training dataset').add_argument
+    add('--data', metavar='PATH', help='data set: a folder of *.tfrecords files, or a folder or zip file of '
+        'images (required for a new run)')
+    add('--res', type=int, metavar='INT', help="resolution to train at (default: the data set's)")
+    add('--mirror', type=cli.boolean, metavar='BOOL', help='mirror real images at random (default: false)')
+
+    add = parser.add_argument_group('metrics').add_argument
+    add('--metrics', type=cli.comma_list, metavar='LIST', help="metrics to evaluate at snapshots, separated by "
+        "commas, or 'none' (default: fid50k_full, if its feature network is available)")
+    add('--metricdata', metavar='PATH', help='data set to evaluate metrics against (default: that of --data)')
+
+    add = parser.add_argument_group('base config').add_argument
+    add('--cfg', choices=ada_configs.CFGS, help='base config (default: auto)')
+    add('--gamma', type=float, metavar='FLOAT', help="weight of R1 (default: that of --cfg)")
+    add('--kimg', type=int, metavar='INT', help='length of the training in thousands of real images '
+        '(default: that of --cfg)')
+
+    add_augmentation(parser.add_argument_group('discriminator augmentation'), default='ada')
+
+    add = parser.add_argument_group('comparison methods').add_argument
+    add('--cmethod', choices=ada_configs.CMETHODS, help='comparison method (default: nocmethod)')
+    add('--dcap', type=float, metavar='FLOAT', help='multiplier of the capacity of the discriminator '
+        '(default: 1)')
+
+    add = parser.add_argument_group('transfer learning').add_argument
+    add('--resume', metavar='PKL', help=f'network pickle to start from: {", ".join(SOURCES)}, a path or a URL; '
+        'or a run to go on with: its directory, one of its training states, or latest (in --outdir) '
+        '(default: noresume)')
+    add('--freezed', type=int, metavar='INT', help='number of discriminator layers that are not trained, '
+        'counted from the image (default: 0)')
+
+
+def add_augmentation(group, default):
+    """Add --aug, --p, --target and --augpipe to a parser or group."""
+    add = group.add_argument
+    add('--aug', choices=ada_configs.AUGS, help=f'augmentation of what the discriminator sees: ada and adarv '
+        f'adapt its strength, fixed keeps that of --p (default: {default})')
+    add('--p', type=float, metavar='FLOAT', help='probability of each transform for --aug=fixed')
+    add('--target', type=float, metavar='FLOAT', help='target of the adaptation (default: 0.6 for ada, 0.5 for '
+        'adarv)')
+    add('--augpipe', choices=[*named_pipelines.PIPELINES], help='transforms to apply (default: bgc)')
+
+
+def _add_own(parser):
+    """Add the flags beyond the published ones."""
+    own = parser.add_argument_group('flags beyond the published ones')
+    add = own.add_argument
+    add('--subset', type=cli.int_at_least(1), metavar='N', help='train on the first N images (default: all)')
+    add('--cond', type=cli.boolean, metavar='BOOL', help='train with the labels of the data set: true = '
+        'it must have some, false = ignore them (default: if it has any)')
+    add('--batch', type=cli.int_at_least(1), metavar='N', help='images per update, on all GPUs together '
+        '(default: that of --cfg)')
+    add('--fmap-base', type=cli.int_at_least(1), metavar='N', help='multiplier of the number of feature maps '
+        'of G and D (default: that of --cfg)')
+    add('--fmap-max', type=cli.int_at_least(1), metavar='N', help='maximum number of feature maps per layer of '
+        'G and D (default: 512)')
+    add('--aug-kimg', type=cli.float_at_least(0.001), metavar='X', help='thousands of images in which the '
+        f'strength of the augmentation can rise from 0 to 1 (default: {ada_configs.TUNE_KIMG}; '
+        f'{ada_configs.TUNE_KIMG_RESUMED} with --resume)')
+    add('--fp16', choices=FP16, help='float16 at the four highest resolutions: auto = on GPUs only '
+        '(default: auto)')
+    add('--report', nargs='?', const=True, type=cli.boolean, metavar='BOOL', help='write report.html, a page '
+        'of curves and pictures, into the run directory at every snapshot (default: false)')
+    add('--trust-source', action='store_true', help='run the source text in the file of --resume for networks '
+        'that are unknown here')
+    cli.add_cache_dir(own)
+    add('--workers', type=cli.comma_list, metavar='LIST', help='addresses host:port,... of processes that train '
+        'together, each with --gpus devices; the first one writes all files (default: those in TF_CONFIG)')
+    add('--worker-index', type=cli.int_at_least(0), metavar='N', help='index of this process in --workers, '
+        'starting at 0')
+
+
+def values(args):
+    """Return the values of `Flags` on a command line."""
+    return {name: getattr(args, name) for name in Flags.__dataclass_fields__}
+
+
+def may_name_run(args):
+    """Return whether --resume can be a run that goes on."""
+    return args.resume not in (None, NO_RESUME, *SOURCES)
+
+
+def require(parser, args):
+    """End the script with a message unless the flags of a new run are given."""
+    missing = [f'--{name}' for name in ('outdir', 'data') if getattr(args, name) is None]
+    if missing:
+        parser.error(f'the following arguments are required: {", ".join(missing)}')
+    if args.trust_source and (not may_name_run(args) or is_url(args.resume)):
+        raise UserError('--trust-source: expected the file to trust in --resume')
+
+
+def those_given(parser, argv):
+    """Return {name: value} of the flags on a command line, by the names that run_training.py has for them."""
+    flags = data_flags.given(parser, argv)
+    if 'data' in flags:
+        flags['data-dir'], flags['dataset'] = os.path.split(os.path.abspath(flags.pop('data')))
+    own_names = {own: name for name, own in NAMES.items()}
+    return {own_names.get(name, name): value for name, value in flags.items()}
+
+
+def cfg_of(desc, dataset):
+    """Return the base config in the description of a run. dataset: name of its data set."""
+    parts = desc.removeprefix(valid_desc(dataset.removesuffix('.zip'))).split('-')
+    return next((cfg for cfg in (re.sub(r'^auto\d+$', 'auto', part) for part in parts)
+                 if cfg in ada_configs.CFGS), None)
+
+
+def run_desc(flags, gpus, data):
+    """Return the published description of a run: the data set, and what was given. data: its path."""
+    resume = f'resume{flags.resume if flags.resume in SOURCES else "custom"}'
+    parts = [
+        (True, os.path.basename(os.path.abspath(data)).removesuffix('.zip')),
+        (flags.res is not None, f'res{flags.res}'),
+        (flags.subset is not None, f'subset{flags.subset}'),
+        (flags.cond is not None, 'cond' if flags.cond else 'nocond'),
+        (flags.mirror, 'mirror'),
+        (True, f'auto{gpus}' if flags.cfg in (None, 'auto') else flags.cfg),
+        (flags.gamma is not None, _number('gamma', flags.gamma)),
+        (flags.kimg is not None, f'kimg{flags.kimg}'),
+        (flags.batch is not None, f'batch{flags.batch}'),
+        (flags.aug is not None, flags.aug),
+        (flags.p is not None, _number('p', flags.p)),
+        (flags.target is not None, _number('target', flags.target)),
+        (flags.augpipe is not None, flags.augpipe),
+        (flags.cmethod is not None, flags.cmethod),
+        (flags.dcap is not None, _number('dcap', flags.dcap)),
+        (flags.resume is not None, NO_RESUME if flags.resume == NO_RESUME else resume),
+        (flags.freezed is not None, f'freezed{flags.freezed}'),
+    ]
+    return '-'.join(text for is_part, text in parts if is_part)
+
+
+def _number(name, value):
+    return name if value is None else f'{name}{value:g}'
