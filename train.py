@@ -106,8 +106,10 @@ def resume_run(run, parser, argv, group):
     require_known(args.metrics or [], others=['none'])
     from training.resuming import command  # loads TensorFlow
     flags = train_flags.those_given(parser, argv)
-    metrics = requested.choose(args.metrics, DEFAULT_METRIC)[0] if 'metrics' in flags and group.is_first else []
-    sc = command.settings_with(run, flags, metric_args(metrics), train_flags.same_cfg, train_flags.NAMES)
+    metrics = []
+    if 'metrics' in flags and group.is_first:
+        metrics, _ = requested.choose(args.metrics, DEFAULT_METRIC, args.dry_run)
+    sc = command.settings_with(run, flags, metric_args(metrics), train_flags.has_cfg, train_flags.NAMES)
     if args.dry_run:
         submission.print_resolved(sc, sc.run_func_kwargs)
     elif group.is_first:

@@ -34,8 +34,8 @@ def check_augmentation(aug, p, target, augpipe, has_validation_set):
     if aug == 'fixed' and p is None:
         raise UserError('--aug=fixed: expected --p=P, the probability of each transform, from 0 to 1')
     if aug == 'adarv' and not has_validation_set:
-        raise UserError('--aug=adarv: the data set has no validation set; write one with dataset_tool.py pack, '
-                        'or choose another --aug')
+        raise UserError('--aug=adarv: the data set has no validation set; write one with dataset_tool.py '
+                        'pack, or choose another --aug')
     if p is not None and aug != 'fixed':
         raise UserError(f'--p={p:g} applies to --aug=fixed only; add that, or use --target with ada or adarv')
     if p is not None and not 0 <= p <= 1:
@@ -45,8 +45,8 @@ def check_augmentation(aug, p, target, augpipe, has_validation_set):
     if target is not None and not 0 <= target <= 1:
         raise UserError(f'--target={target:g}: expected a number from 0 to 1')
     if augpipe is not None and aug == 'noaug':
-        raise UserError(f'--augpipe={augpipe} does not apply without augmentation; omit it, or choose another '
-                        '--aug')
+        raise UserError(f'--augpipe={augpipe} does not apply without augmentation; omit it, or choose '
+                        'another --aug')
 
 
 def check_cmethod(cmethod, aug, gamma, label_size, mapping_layers):
@@ -62,8 +62,8 @@ def check_cmethod(cmethod, aug, gamma, label_size, mapping_layers):
         raise UserError('--cmethod=auxrot does not work with labels; choose a data set without, or ignore '
                         'them')
     if cmethod == 'shallowmap' and mapping_layers == 2:
-        raise UserError('--cmethod=shallowmap: the configurations auto and cifar have 2 mapping layers already; '
-                        'choose another one')
+        raise UserError('--cmethod=shallowmap: the configurations auto and cifar have 2 mapping layers '
+                        'already; choose another one')
 
 
 def check_capacity(dcap, freezed):

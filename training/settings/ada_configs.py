@@ -134,7 +134,8 @@ def augment_options(aug, p=None, target=None, augpipe=None):
     """Return the controller of the augmentation (class_name) and its arguments. None = the default."""
     args = {'class_name': 'training.augment.AdaptiveAugment'}
     if aug in TARGETS:
-        args |= {'tune_heuristic': _HEURISTICS[aug], 'tune_target': TARGETS[aug] if target is None else target}
+        args |= {'tune_heuristic': _HEURISTICS[aug],
+                 'tune_target': TARGETS[aug] if target is None else target}
     elif aug == 'fixed':
         args['initial_strength'] = p
     if aug != 'noaug':

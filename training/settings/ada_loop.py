@@ -26,6 +26,16 @@ def training_settings(options):
     }
 
 
+def shown(has_labels, seed=1000):
+    """Return the arguments of training_loop() that StyleGAN2-ADA does not vary."""
+    return {
+        'grid_args': {'size': '8k', 'layout': 'row_per_class' if has_labels else 'random'},
+        'tf_config': {'rnd.np_random_seed': seed},
+        'image_snapshot_ticks': 50,
+        'network_snapshot_ticks': 50,
+    }
+
+
 def loop_settings(options, has_labels, seed):
     """Return the arguments of training_loop() for all options of train.py."""
     dataset_args = dict(options['train_dataset_args'])
@@ -36,9 +46,8 @@ def loop_settings(options, has_labels, seed):
         'data_dir': data_dir,
         'dataset_args': {'tfrecord_dir': name, **dataset_args},
         'mirror_augment': mirror_augment,
-        'grid_args': {'size': '8k', 'layout': 'row_per_class' if has_labels else 'random'},
+        **shown(has_labels, seed),
         'metric_arg_list': _metrics(options),
-        'tf_config': {'rnd.np_random_seed': seed},
         'image_snapshot_ticks': options['image_snapshot_ticks'],
         'network_snapshot_ticks': options['network_snapshot_ticks'],
         'run_options': options,

@@ -11,6 +11,7 @@ from training.augmentation import named_pipelines
 from training.data import data_flags
 from training.data.official_files import OFFICIAL_URLS
 from training.settings import ada_configs
+from training.settings import flags as run_flags
 from training.settings.submission import valid_desc
 
 NO_RESUME = 'noresume'
@@ -23,7 +24,8 @@ FP16 = ('auto', 'true', 'false')
 
 # Flags of run_training.py that have other names here.
 NAMES = {'num-gpus': 'gpus', 'total-kimg': 'kimg', 'snapshot-ticks': 'snap', 'mirror-augment': 'mirror',
-         'resolution': 'res', 'minibatch-size': 'batch', 'config': 'cfg', 'data-dir': 'data', 'dataset': 'data'}
+         'resolution': 'res', 'minibatch-size': 'batch', 'config': 'cfg', 'data-dir': 'data',
+         'dataset': 'data'}
 
 EXAMPLES = """examples:
 
@@ -91,95 +93,88 @@ class Flags:
     fp16: str | None = None
 
 
+_WHOLE = cli.int_at_least(1)
+
+# {group of the help: {flag: (type or choices, metavar, help)}}. Numbers are checked by `train_options`.
+PUBLISHED = {
+    'general options': {
+        'outdir': (cli.folder, 'DIR', 'folder of the run directories (required)'),
+        'gpus': (int, 'INT', 'number of GPUs or CPU devices, a power of two (default: 1)'),
+        'snap': (int, 'INT', 'ticks between snapshots (default: 50)'),
+        'seed': (cli.seed, 'INT', 'random seed (default: 1000)'),
+    },
+    'training dataset': {
+        'data': (str, 'PATH', 'folder of *.tfrecords files, or folder or zip file of images (required)'),
+        'res': (int, 'INT', "resolution to train at (default: the data set's)"),
+        'mirror': (cli.boolean, 'BOOL', 'mirror real images at random (default: false)'),
+    },
+    'metrics': {
+        'metrics': (cli.comma_list, 'LIST', "metrics of the snapshots, separated by commas, or 'none' "
+                    '(default: fid50k_full, if its feature network is available)'),
+        'metricdata': (str, 'PATH', 'data set to evaluate metrics against (default: that of --data)'),
+    },
+    'base config': {
+        'cfg': (ada_configs.CFGS, None, 'base config (default: auto)'),
+        'gamma': (float, 'FLOAT', 'weight of R1 (default: that of --cfg)'),
+        'kimg': (int, 'INT', 'length of the training in thousands of images (default: that of --cfg)'),
+    },
+    'discriminator augmentation': {
+        'aug': (ada_configs.AUGS, None, 'augmentation of what the discriminator sees: ada and adarv adapt '
+                'its strength, fixed keeps that of --p (default: ada)'),
+        'p': (float, 'FLOAT', 'probability of each transform for --aug=fixed'),
+        'target': (float, 'FLOAT', 'target of the adaptation (default: 0.6 for ada, 0.5 for adarv)'),
+        'augpipe': ((*named_pipelines.PIPELINES,), None, 'transforms to apply (default: bgc)'),
+    },
+    'comparison methods': {
+        'cmethod': (ada_configs.CMETHODS, None, 'comparison method (default: nocmethod)'),
+        'dcap': (float, 'FLOAT', 'multiplier of the capacity of the discriminator (default: 1)'),
+    },
+    'transfer learning': {
+        'resume': (str, 'PKL', f'network pickle to start from: {", ".join(SOURCES)}, a path or a URL; or a '
+                   'run to go on with: its directory, one of its training states, or latest (in --outdir) '
+                   '(default: noresume)'),
+        'freezed': (int, 'INT', 'number of discriminator layers that are not trained, counted from the image '
+                    '(default: 0)'),
+    },
+}
+OWN = {
+    'subset': (_WHOLE, 'N', 'train on the first N images (default: all)'),
+    'cond': (cli.boolean, 'BOOL', 'train with the labels of the data set: true = it must have some, false = '
+             'ignore them (default: if it has any)'),
+    'batch': (_WHOLE, 'N', 'images per update, on all GPUs together (default: that of --cfg)'),
+    'fmap-base': (_WHOLE, 'N', 'multiplier of the number of feature maps per layer (default: that of --cfg)'),
+    'fmap-max': (_WHOLE, 'N', 'maximum number of feature maps per layer (default: 512)'),
+    'aug-kimg': (cli.float_at_least(0.001), 'X', 'thousands of images in which the strength of the '
+                 f'augmentation can rise from 0 to 1 (default: {ada_configs.TUNE_KIMG}; '
+                 f'{ada_configs.TUNE_KIMG_RESUMED} with --resume)'),
+    'fp16': (FP16, None, 'float16 at the four highest resolutions: auto = on GPUs only (default: auto)'),
+}
+
+
 def make_parser(description, metrics):
     """Return the parser of the command line. metrics: the names of all metrics."""
     epilog = EXAMPLES.format(sources='\n  '.join(SOURCES), metrics='\n  '.join([*sorted(metrics), 'none']))
     parser = cli.ArgumentParser(
         description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
-    _add_published(parser)
-    _add_own(parser)
+    groups = {title: parser.add_argument_group(title) for title in PUBLISHED}
+    for title, flags in PUBLISHED.items():
+        _add(groups[title], flags)
+    parser.set_defaults(seed=1000)
+    groups['general options'].add_argument(
+        '-n', '--dry-run', action='store_true', help='print the options of the training and exit')
+    own = parser.add_argument_group(
+        'flags beyond the published ones', 'A resumed run keeps the settings that it was started with. '
+        '--data (the same data set elsewhere), --kimg, --metrics, --snap and --report may change.')
+    _add(own, OWN)
+    run_flags.add_shared(own, gpus='--gpus')
     return parser
 
 
-def _add_published(parser):
-    """Add the published flags in their groups."""
-    add = parser.add_argument_group('general options').add_argument
-    add('--outdir', type=cli.folder, metavar='DIR', help='folder of the run directories (required)')
-    add('--gpus', type=int, metavar='INT', help='number of GPUs (or CPU devices), a power of two (default: 1)')
-    add('--snap', type=int, metavar='INT', help='ticks between snapshots (default: 50)')
-    add('--seed', type=cli.seed, default=1000, metavar='INT', help='random seed (default: 1000)')
-    add('-n', '--dry-run', action='store_true', help='print the options of the training and exit')
-
-    add = parser.add_argument_group('training dataset').add_argument
-    add('--data', metavar='PATH', help='data set: a folder of *.tfrecords files, or a folder or zip file of '
-        'images (required for a new run)')
-    add('--res', type=int, metavar='INT', help="resolution to train at (default: the data set's)")
-    add('--mirror', type=cli.boolean, metavar='BOOL', help='mirror real images at random (default: false)')
-
-    add = parser.add_argument_group('metrics').add_argument
-    add('--metrics', type=cli.comma_list, metavar='LIST', help="metrics to evaluate at snapshots, separated by "
-        "commas, or 'none' (default: fid50k_full, if its feature network is available)")
-    add('--metricdata', metavar='PATH', help='data set to evaluate metrics against (default: that of --data)')
-
-    add = parser.add_argument_group('base config').add_argument
-    add('--cfg', choices=ada_configs.CFGS, help='base config (default: auto)')
-    add('--gamma', type=float, metavar='FLOAT', help="weight of R1 (default: that of --cfg)")
-    add('--kimg', type=int, metavar='INT', help='length of the training in thousands of real images '
-        '(default: that of --cfg)')
-
-    add_augmentation(parser.add_argument_group('discriminator augmentation'), default='ada')
-
-    add = parser.add_argument_group('comparison methods').add_argument
-    add('--cmethod', choices=ada_configs.CMETHODS, help='comparison method (default: nocmethod)')
-    add('--dcap', type=float, metavar='FLOAT', help='multiplier of the capacity of the discriminator '
-        '(default: 1)')
-
-    add = parser.add_argument_group('transfer learning').add_argument
-    add('--resume', metavar='PKL', help=f'network pickle to start from: {", ".join(SOURCES)}, a path or a URL; '
-        'or a run to go on with: its directory, one of its training states, or latest (in --outdir) '
-        '(default: noresume)')
-    add('--freezed', type=int, metavar='INT', help='number of discriminator layers that are not trained, '
-        'counted from the image (default: 0)')
-
-
-def add_augmentation(group, default):
-    """Add --aug, --p, --target and --augpipe to a parser or group."""
-    add = group.add_argument
-    add('--aug', choices=ada_configs.AUGS, help=f'augmentation of what the discriminator sees: ada and adarv '
-        f'adapt its strength, fixed keeps that of --p (default: {default})')
-    add('--p', type=float, metavar='FLOAT', help='probability of each transform for --aug=fixed')
-    add('--target', type=float, metavar='FLOAT', help='target of the adaptation (default: 0.6 for ada, 0.5 for '
-        'adarv)')
-    add('--augpipe', choices=[*named_pipelines.PIPELINES], help='transforms to apply (default: bgc)')
-
-
-def _add_own(parser):
-    """Add the flags beyond the published ones."""
-    own = parser.add_argument_group('flags beyond the published ones')
-    add = own.add_argument
-    add('--subset', type=cli.int_at_least(1), metavar='N', help='train on the first N images (default: all)')
-    add('--cond', type=cli.boolean, metavar='BOOL', help='train with the labels of the data set: true = '
-        'it must have some, false = ignore them (default: if it has any)')
-    add('--batch', type=cli.int_at_least(1), metavar='N', help='images per update, on all GPUs together '
-        '(default: that of --cfg)')
-    add('--fmap-base', type=cli.int_at_least(1), metavar='N', help='multiplier of the number of feature maps '
-        'of G and D (default: that of --cfg)')
-    add('--fmap-max', type=cli.int_at_least(1), metavar='N', help='maximum number of feature maps per layer of '
-        'G and D (default: 512)')
-    add('--aug-kimg', type=cli.float_at_least(0.001), metavar='X', help='thousands of images in which the '
-        f'strength of the augmentation can rise from 0 to 1 (default: {ada_configs.TUNE_KIMG}; '
-        f'{ada_configs.TUNE_KIMG_RESUMED} with --resume)')
-    add('--fp16', choices=FP16, help='float16 at the four highest resolutions: auto = on GPUs only '
-        '(default: auto)')
-    add('--report', nargs='?', const=True, type=cli.boolean, metavar='BOOL', help='write report.html, a page '
-        'of curves and pictures, into the run directory at every snapshot (default: false)')
-    add('--trust-source', action='store_true', help='run the source text in the file of --resume for networks '
-        'that are unknown here')
-    cli.add_cache_dir(own)
-    add('--workers', type=cli.comma_list, metavar='LIST', help='addresses host:port,... of processes that train '
-        'together, each with --gpus devices; the first one writes all files (default: those in TF_CONFIG)')
-    add('--worker-index', type=cli.int_at_least(0), metavar='N', help='index of this process in --workers, '
-        'starting at 0')
+def _add(group, flags):
+    """Add flags of a table to a group of the help."""
+    for name, (kind, metavar, text) in flags.items():
+        kwargs = dict(choices=kind) if isinstance(kind, tuple) else dict(type=kind, metavar=metavar)
+        group.add_argument(f'--{name}', help=text, **kwargs)
 
 
 def values(args):
@@ -210,11 +205,12 @@ def those_given(parser, argv):
     return {own_names.get(name, name): value for name, value in flags.items()}
 
 
-def cfg_of(desc, dataset):
-    """Return the base config in the description of a run. dataset: name of its data set."""
-    parts = desc.removeprefix(valid_desc(dataset.removesuffix('.zip'))).split('-')
-    return next((cfg for cfg in (re.sub(r'^auto\d+$', 'auto', part) for part in parts)
-                 if cfg in ada_configs.CFGS), None)
+def has_cfg(sc, cfg):
+    """Return whether a run of this SubmitConfig may have been started with --cfg."""
+    dataset = sc.run_func_kwargs['dataset_args']['tfrecord_dir'].removesuffix('.zip')
+    parts = sc.run_desc.removeprefix(valid_desc(dataset)).split('-')
+    return cfg == next((name for name in (re.sub('^auto[0-9]+$', 'auto', part) for part in parts)
+                        if name in ada_configs.CFGS), None)
 
 
 def run_desc(flags, gpus, data):

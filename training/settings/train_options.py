@@ -26,7 +26,8 @@ def setup(flags, metric_args):
     ada_checks.check_numbers(flags.gamma, flags.kimg)
     cfg = ada_configs.cfg_named(cfg_name, gpus, resolution, flags.batch)
     ada_checks.check_augmentation(aug, flags.p, flags.target, flags.augpipe, data.has_validation_set)
-    ada_checks.check_cmethod(cmethod, aug, flags.gamma, 0 if flags.cond is False else data.label_size, cfg.map)
+    label_size = 0 if flags.cond is False else data.label_size
+    ada_checks.check_cmethod(cmethod, aug, flags.gamma, label_size, cfg.map)
     ada_checks.check_capacity(flags.dcap, flags.freezed)
     ada_checks.check_devices(cfg_name, cfg, gpus)
     _check_own(flags, data)
@@ -80,7 +81,8 @@ def _check_metricdata(flags, resolution):
     """Raise UserError for a data set that the metrics cannot use."""
     _require_path('metricdata', flags.metricdata)
     there, here = (summary.of(path) for path in (flags.metricdata, flags.data))
-    if there.resolution < resolution or (there.shape[0], there.label_size) != (here.shape[0], here.label_size):
+    alike = (there.shape[0], there.label_size) == (here.shape[0], here.label_size)
+    if there.resolution < resolution or not alike:
         raise UserError(
             f'--metricdata={flags.metricdata}: has images of shape {list(there.shape)} with labels of '
             f'{there.label_size} components; expected those of --data, {list(here.shape)} and '
@@ -93,7 +95,8 @@ def _check_own(flags, data):
         raise UserError(f'--subset={flags.subset}: the data set holds {data.num_images} images; choose at '
                         'most that')
     if flags.cond and data.label_size == 0:
-        raise UserError(f'--cond: {flags.data} has no labels; omit the flag, or create a data set with classes')
+        raise UserError(f'--cond: {flags.data} has no labels; omit the flag, or create a data set with '
+                        'classes')
     if flags.resume not in (None, NO_RESUME, *SOURCES):
         _require_pickle(flags.resume)
 
