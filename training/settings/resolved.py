@@ -24,7 +24,7 @@ def resolved(training_loop, settings):
     for group, function in callees.items():
         result[group] = {**_defaults(function), **result[group]}
     for group in ('G_args', 'D_args', 'G_loss_args', 'D_loss_args', 'loss_args', 'augment_args'):
-        if result.get(group):
+        if result[group]:  # of the losses, either those of two functions or that of one
             result[group] = _with_function_defaults(result[group])
     return result
 
@@ -36,8 +36,8 @@ def _defaults(function):
 
 
 def _with_function_defaults(args):
-    """Return the arguments of a function (func_name) or class (class_name) and of the parts of a generator,
-    with defaults."""
+    """Return the arguments of the function `func_name` (or class `class_name`) and of the parts of a
+    generator, with defaults."""
     name = 'func_name' if 'func_name' in args else 'class_name'
     function = get_obj_by_name(args[name])
     functions = [function]
