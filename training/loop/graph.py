@@ -9,6 +9,7 @@ import dnnlib.tflib as tflib
 from dnnlib.util import construct_class_by_name, paused_gc
 from training import misc
 from training.augmentation.controller import AdaptiveAugment
+from training.data.mirroring import mirror_at_random
 from training.loop import losses
 
 
@@ -81,17 +82,10 @@ def process_reals(x, labels, lod, mirror_augment, drange_data, drange_net):
     level = tf.floor(lod)
     x = tf.cast(x, tf.float32)
     if mirror_augment:
-        x = _mirror_at_random(x)
+        x = mirror_at_random(x)
     x = misc.adjust_dynamic_range(x, drange_data, drange_net)
     x = _fade_out_details(x, lod - level)
     return _enlarge(x, tf.cast(2 ** level, tf.int32)), labels
-
-
-def _mirror_at_random(x):
-    """Mirror each image of [N,C,H,W] with probability 0.5."""
-    with tf.name_scope('Mirror'):
-        keep = tflib.random.uniform([tf.shape(x)[0]], 0.0, 1.0) < 0.5  # [N]
-        return tf.where(keep, x, tf.reverse(x, axis=[3]))
 
 
 def _fade_out_details(x, amount):
