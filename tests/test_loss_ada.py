@@ -35,7 +35,8 @@ def networks(request):
     spec = figures('losses_ada')['networks']
     with fresh_session(QUICK):
         G = tflib.Network('G', func_name=spec['G'], label_size=label_size, **spec['G_static'])
-        D = tflib.Network('D', func_name=spec['D'], label_size=label_size, **spec['D_static'], **dict(D_extra))
+        D = tflib.Network(
+            'D', func_name=spec['D'], label_size=label_size, **spec['D_static'], **dict(D_extra))
         set_golden_values(G, 'G:')
         set_golden_values(D, 'D:')
         yield G, D
@@ -73,6 +74,7 @@ def _check_golden_case(case, G, D, aug=None):
     G.set_var('dlatent_avg', dlatent_avg)
 
 
-@pytest.mark.parametrize(('networks', 'case'), **_cases(lambda case: case['augment'] is None), indirect=['networks'])
+@pytest.mark.parametrize(
+    ('networks', 'case'), **_cases(lambda case: case['augment'] is None), indirect=['networks'])
 def test_golden_case_has_the_same_losses_regularizers_and_gradients(networks, case):
     _check_golden_case(case, *networks)

@@ -13,11 +13,13 @@ import tensorflow.compat.v1 as tf
 from dnnlib.tflib.autosummary import autosummary
 from training import loss_terms as terms
 from training.loss_ada import (  # noqa: F401  (published names)
+    cmethods,
     eval_D,
     eval_G,
     report_loss,
     report_stat,
     stylegan2,
+    wgangp,
 )
 from training.loss_stylegan import (  # noqa: F401  (published names)
     D_hinge,

@@ -1,4 +1,4 @@
-"""Terms shared by the losses of StyleGAN (`loss_stylegan`), StyleGAN2 (`loss`) and StyleGAN2-ADA (`loss_ada`).
+"""Terms that losses of StyleGAN (`loss_stylegan`), StyleGAN2 (`loss`) and StyleGAN2-ADA (`loss_ada`) share.
 
 Scores are [N,1]; sums over images and lengths are [N].
 """
@@ -34,9 +34,14 @@ def score_reals_and_fakes(G, D, minibatch_size, reals, labels):
 
 def score_mixed_images(D, minibatch_size, reals, fakes, labels):
     """Return random mixtures of each real and fake image, and their scores (Gulrajani et al. 2017)."""
-    factors = tflib.random.uniform([minibatch_size, 1, 1, 1], 0, 1, dtype=fakes.dtype)
-    mixed = tflib.lerp(tf.cast(reals, fakes.dtype), fakes, factors)
+    mixed = mixed_images(minibatch_size, reals, fakes)
     return mixed, autosummary('Loss/scores/mixed', D.get_output_for(mixed, labels, is_training=True))
+
+
+def mixed_images(minibatch_size, reals, fakes):
+    """Return random mixtures of each real and fake image (Gulrajani et al. 2017). [N,C,H,W] -> [N,C,H,W]."""
+    factors = tflib.random.uniform([minibatch_size, 1, 1, 1], 0, 1, dtype=fakes.dtype)
+    return tflib.lerp(tf.cast(reals, fakes.dtype), fakes, factors)
 
 
 def squared_length(grads):
@@ -47,6 +52,11 @@ def squared_length(grads):
 def norm_penalty(grads, wgan_lambda, wgan_target):
     """Penalize gradients of other than the target length (Gulrajani et al. 2017, Eq. 3). -> [N]."""
     norms = autosummary('Loss/mixed_norms', tf.sqrt(squared_length(grads)))
+    return distance_from_norm(norms, wgan_lambda, wgan_target)
+
+
+def distance_from_norm(norms, wgan_lambda, wgan_target):
+    """Return the weighted squared distance of norms from their target. [N] -> [N]."""
     return tf.square(norms - wgan_target) * (wgan_lambda / wgan_target ** 2)
 
 
