@@ -373,3 +373,54 @@ WITHOUT_TENSORFLOW += [
     ('explorer', '--network={net} --cache-dir={net}', '--cache-dir: expected a folder'),
     ('explorer', '--network={net} --seeds=1', 'unrecognized arguments: --seeds=1'),
 ]
+
+# StyleGAN2-ADA's scripts
+SEEDS = '--network={net} --outdir=out --seeds=1 '
+ROWS = '--network={net} --outdir=out --rows=1 --cols=2 '
+WITHOUT_TENSORFLOW += [
+    ('generate', '', 'required: --network, --outdir'),
+    ('generate', '--network={net} --outdir=out', 'one of the arguments --seeds --dlatents is required'),
+    ('generate', SEEDS + '--dlatents={new}', '--dlatents: not allowed with argument --seeds'),
+    ('generate', SEEDS + '--seeds=2-1', "--seeds: expected numbers such as '1-5' or '1,2,7', not '2-1'"),
+    ('generate', SEEDS + '--seeds=4294967296', 'seeds must be from 0 to 4294967295'),
+    ('generate', SEEDS + '--class=1', '--class=1: this network has no classes'),
+    ('generate', SEEDS + '--network={labels} --class=3', '--class=3: this network has the classes 0 to 2'),
+    ('generate', SEEDS + '--network={labels} --class=cat', '--class=cat: expected a number from 0 to 2'),
+    ('generate', SEEDS + '--trunc=nan', '--trunc must be a number, not nan'),
+    ('generate', SEEDS + '--network={new}', '{new}: no such file'),
+    ('generate', SEEDS + '--network=stylegan2-ada:ffhq128', 'stylegan2-ada:ffhq128: not a published file'),
+    ('generate', SEEDS + '--network={D}', '{D}: expected a generator, found a network of D_stylegan2'),
+    ('generate', SEEDS + '--outdir={net}', "--outdir: expected a folder, not '{net}'"),
+    ('generate', SEEDS + '--outdir={net}/x', '{net}/x: cannot be'),
+    ('generate', SEEDS + '--noises={net}', '--noises: a seed has noise of its own; use --dlatents'),
+    ('generate', '--network={net} --outdir=out --dlatents={new}', '{new}: cannot be opened'),
+    ('generate', '--network={net} --outdir=out --dlatents={text}', '{text}: not readable; expected a .npz'),
+    ('style_mixing', '', 'required: --network, --outdir, --rows, --cols'),
+    ('style_mixing', ROWS + '--rows=x', '--rows: expected numbers'),
+    ('style_mixing', ROWS + '--cols=-1', 'seeds must be from 0 to'),
+    ('style_mixing', ROWS + '--styles=4', '--styles: there is no layer 4; this network has 0-3'),
+    ('style_mixing', ROWS + '--class=1', '--class=1: this network has no classes'),
+    ('style_mixing', ROWS + '--network={progan}', '{progan}: this network has no styles to mix'),
+    ('style_mixing', ROWS + '--network={packed}', '{packed}: this is a compressed file'),
+    ('style_mixing', ROWS + '--trunc=inf', '--trunc must be a number, not inf'),
+    ('calc_metrics', '', 'required: --network'),
+    ('calc_metrics', '--network={new}', '--network must point to a file or URL; {new}: no such file'),
+    ('calc_metrics', '--network={net} --metrics=fid5k',
+     '--metrics can only contain the following values: none, fid50k, '),
+    ('calc_metrics', '--network={net}', '--metricdata must be specified explicitly'),
+    ('calc_metrics', '--network={net} --metricdata={new}',
+     '--metricdata must point to a directory containing *.tfrecords; {new} does not exist'),
+    ('calc_metrics', '--network={net} --metricdata={data}/nothing',
+     '--metricdata must point to a directory containing *.tfrecords; '),
+    ('calc_metrics', '--network={net} --mirror=maybe', '--mirror: Boolean value expected.'),
+    ('calc_metrics', '--network={net} --gpus=0', '--gpus: expected a whole number of at least 1'),
+    ('calc_metrics', '--network={D} --metrics=none', '{D}: expected a generator, found a network of'),
+]
+LITE0 = '--network={net} --metrics=fd50k_lite0 '
+OTHERS += [
+    ('calc_metrics', LITE0 + '--metricdata={data}/grey', '{net}: generates images [3, 8, 8], but those of'),
+    ('calc_metrics', LITE0 + '--metricdata={data}/torn', 'torn-r03.tfrecords: record 7 is damaged'),
+    ('calc_metrics', LITE0 + '--metricdata={data}/tiny --metrics=fid50k', 'inception-2015-12-05.tgz'),
+    ('generate', SEEDS + f'--network={REFUSING_URL}', f'downloaded from {REFUSING_URL}'),
+    ('generate', SEEDS + '--network=stylegan2-ada:ffhq256', 'ffhq256: cannot be downloaded from https://'),
+]

@@ -9,16 +9,14 @@ from dnnlib import cli
 from dnnlib.util import UserError, is_url
 from training.augmentation import named_pipelines
 from training.data import data_flags
-from training.data.official_files import OFFICIAL_URLS
+from training.data.official_files import OFFICIAL_URLS, TRANSFER_SOURCES
 from training.settings import ada_configs
 from training.settings import flags as run_flags
 from training.settings.submission import valid_desc
 
 NO_RESUME = 'noresume'
-_SOURCE_PREFIX = 'stylegan2-ada:'
-# Networks for transfer learning, which --resume takes by their names.
-SOURCES = {key.removeprefix(_SOURCE_PREFIX): url for key, url in OFFICIAL_URLS.items()
-           if key.startswith(_SOURCE_PREFIX) and not key.endswith('.pkl')}
+# URLs of networks for transfer learning, which --resume takes by their names.
+SOURCES = {name: OFFICIAL_URLS[key] for name, key in TRANSFER_SOURCES.items()}
 
 FP16 = ('auto', 'true', 'false')
 

@@ -5,7 +5,7 @@ import os
 from dnnlib.util import EasyDict, UserError, is_url
 from training.data import summary
 from training.data.official_files import OFFICIAL_URLS
-from training.settings import ada_checks, ada_configs
+from training.settings import ada_checks, ada_configs, freezing
 from training.settings.configs import merged
 from training.settings.train_flags import NO_RESUME, SOURCES, run_desc
 
@@ -30,6 +30,8 @@ def setup(flags, metric_args):
     ada_checks.check_cmethod(cmethod, aug, flags.gamma, label_size, cfg.map)
     ada_checks.check_capacity(flags.dcap, flags.freezed)
     ada_checks.check_devices(cfg_name, cfg, gpus)
+    if flags.freezed:
+        freezing.check(flags.freezed, resolution, 'orig' if cfg_name == 'cifar' else 'resnet')
     _check_own(flags, data)
 
     from_cfg = ada_configs.cfg_options(
