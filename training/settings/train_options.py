@@ -140,3 +140,9 @@ def _nested_easy_dict(value):
     if isinstance(value, dict):
         return EasyDict({key: _nested_easy_dict(item) for key, item in value.items()})
     return [_nested_easy_dict(item) for item in value] if isinstance(value, (list, tuple, range)) else value
+
+
+def has_labels(options):
+    """Return whether networks with these options are trained with labels."""
+    dataset_args = options['train_dataset_args']
+    return dataset_args['max_label_size'] != 0 and summary.of(dataset_args['path']).label_size > 0
