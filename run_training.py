@@ -29,7 +29,8 @@ def check_files(args, settings):
     """Raise UserError for a data set that cannot be read, or a --resume pickle that does not fit it."""
     from training import dataset
     from training.loop import starting_networks  # loads TensorFlow
-    wanted = {key: value for key, value in settings['dataset_args'].items() if key != 'tfrecord_dir'}
+    wanted = {key: value for key, value in settings['dataset_args'].items()
+              if key not in ('tfrecord_dir', 'max_images')}
     shapes = dataset.shapes_in(os.path.join(args.data_dir, args.dataset), **wanted)
     if 'resume_pkl' in settings:
         starting_networks.check_file(settings['resume_pkl'], shapes, settings.get('resume_with_new_nets'),

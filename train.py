@@ -13,7 +13,6 @@ from dnnlib.pickles import trust
 from dnnlib.submission import run_dirs, submit
 from metrics import requested
 from metrics.metric_defaults import metric_defaults, require_known
-from training.resuming import found_runs
 from training.settings import ada_loop, submission, train_flags, train_options
 from training.settings.from_flags import REPORT
 
@@ -45,7 +44,7 @@ def main(argv=None):
         from reports import report  # which nothing else needs
         report.require()
     group = workers.from_flags(args.workers, args.worker_index)
-    run = found_runs.find_run(args.resume, args.outdir) if train_flags.may_name_run(args) else None
+    run = train_flags.run_to_resume(parser, args)
     if run is not None:
         resume_run(run, parser, argv, group)
         return
@@ -109,7 +108,9 @@ def resume_run(run, parser, argv, group):
     metrics = []
     if 'metrics' in flags and group.is_first:
         metrics, _ = requested.choose(args.metrics, DEFAULT_METRIC, args.dry_run)
-    sc = command.settings_with(run, flags, metric_args(metrics), train_flags.has_cfg, train_flags.NAMES)
+    place = {} if args.metricdata is None else {'tfrecord_dir': os.path.abspath(args.metricdata)}
+    sc = command.settings_with(run, flags, ada_loop.on_data(metric_args(metrics), place), train_flags.has_cfg,
+                               train_flags.NAMES)
     if args.dry_run:
         submission.print_resolved(sc, sc.run_func_kwargs)
     elif group.is_first:

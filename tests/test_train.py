@@ -72,9 +72,9 @@ def data(tmp_path_factory):
     return paths
 
 
-def options(data, **flags):
-    """Return the options for flags and the data set `plain`, or another one."""
-    return train.setup_training_options(**{'data': data['plain'], **flags})[1]
+def options(paths, **flags):
+    """Return the options for flags and the data set `plain`, or another one of these paths."""
+    return train.setup_training_options(**{'data': paths['plain'], **flags})[1]
 
 
 def cfg_options(name, gpus, resolution):
@@ -266,7 +266,7 @@ REFUSED = [
     ({'data': '/nowhere'}, '--data=/nowhere: there is no such folder or zip file'),
     ({'res': 20}, '--res=20: expected a power of two of at least 4'),
     ({'res': 32}, '--res=32: the data set has resolution 16; choose at most that'),
-    ({'metrics': ['fid51k']}, "unknown metric 'fid51k'; did you mean fid50k? --metrics takes .*, none"),
+    ({'metrics': ['fid51k']}, "unknown metric 'fid51k'; did you mean fid50k. --metrics takes .*, none"),
     ({'metricdata': '/nowhere'}, '--metricdata=/nowhere: there is no such folder or zip file'),
     ({'gamma': -1.0}, '--gamma=-1: expected a number of at least 0'),
     ({'kimg': 0}, '--kimg=0: expected a whole number of at least 1'),

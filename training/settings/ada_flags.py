@@ -4,7 +4,7 @@ import os
 
 from dnnlib.util import UserError
 from training.data import summary
-from training.settings import ada_checks, ada_configs, ada_loop
+from training.settings import ada_checks, ada_configs, ada_loop, freezing
 from training.settings.configs import merged
 
 PREFIX = 'ada-'
@@ -45,6 +45,8 @@ def config_settings(args, num_devices):
     cfg = ada_configs.cfg_named(name, num_devices, resolution, args.minibatch_size)
     cmethod = args.cmethod or 'nocmethod'
     ada_checks.check_cmethod(cmethod, _aug(args), args.gamma, bool(args.labels), cfg.map)
+    if args.freezed:
+        freezing.check(args.freezed, resolution, 'orig' if name == 'cifar' else 'resnet')
     options = ada_configs.cfg_options(name, cfg, ada_configs.minibatch_gpu(name, num_devices, resolution))
     options['augment_args'] = _augment_args(args)
     settings = ada_loop.training_settings(ada_configs.with_cmethod(options, cmethod))

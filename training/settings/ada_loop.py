@@ -65,5 +65,10 @@ def _metrics(options):
         changes['tfrecord_dir'] = os.path.abspath(other['path'])
     if 'max_images' in train:
         changes['max_images'] = None
+    return on_data(options['metric_arg_list'], changes)
+
+
+def on_data(metrics, changes):
+    """Return metrics that read real images with other arguments of their data set."""
     return [dict(metric, force_dataset_args={**metric.get('force_dataset_args', {}), **changes})
-            if changes else metric for metric in options['metric_arg_list']]
+            if changes else metric for metric in metrics]

@@ -32,6 +32,8 @@ OWN_FLAGS = {
     'noise':          (cli.boolean, 'true', 'false = train a generator without noise inputs', ['use_noise']),
     'labels':         (cli.labels, 'none', 'train with labels: full = all components, N = the first N',
                        ['dataset_args.max_label_size']),
+    'subset':         (WHOLE, 'all', 'number of images to train on, the first ones of the data set',
+                       ['dataset_args.max_images']),
     'resolution':     (SIDE, "the data set's", 'resolution to train at', ['dataset_args.resolution']),
     'minibatch-size': (WHOLE, "the config's", 'images per update, on all devices together',
                        ['sched_args.minibatch_size_base']),

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 
 from dnnlib import cli
-from dnnlib.util import UserError, is_url
+from dnnlib.util import UserError
 from training.augmentation import named_pipelines
 from training.data import data_flags
 from training.data.official_files import OFFICIAL_URLS, TRANSFER_SOURCES
+from training.resuming import found_runs
 from training.settings import ada_configs
 from training.settings import flags as run_flags
 from training.settings.submission import valid_desc
@@ -22,8 +23,8 @@ FP16 = ('auto', 'true', 'false')
 
 # Flags of run_training.py that have other names here.
 NAMES = {'num-gpus': 'gpus', 'total-kimg': 'kimg', 'snapshot-ticks': 'snap', 'mirror-augment': 'mirror',
-         'resolution': 'res', 'minibatch-size': 'batch', 'config': 'cfg', 'data-dir': 'data',
-         'dataset': 'data'}
+         'resolution': 'res', 'minibatch-size': 'batch', 'config': 'cfg', 'labels': 'cond',
+         'data-dir': 'data', 'dataset': 'data'}
 
 EXAMPLES = """examples:
 
@@ -180,9 +181,13 @@ def values(args):
     return {name: getattr(args, name) for name in Flags.__dataclass_fields__}
 
 
-def may_name_run(args):
-    """Return whether --resume can be a run that goes on."""
-    return args.resume not in (None, NO_RESUME, *SOURCES)
+def run_to_resume(parser, args):
+    """Return the run that --resume names; None for a network, and without --resume."""
+    if args.resume == 'latest' and args.outdir is None:
+        parser.error('--resume=latest needs --outdir, the folder of the run directories')
+    if args.resume in (None, NO_RESUME, *SOURCES):
+        return None
+    return found_runs.find_run(args.resume, args.outdir)
 
 
 def require(parser, args):
@@ -190,7 +195,7 @@ def require(parser, args):
     missing = [f'--{name}' for name in ('outdir', 'data') if getattr(args, name) is None]
     if missing:
         parser.error(f'the following arguments are required: {", ".join(missing)}')
-    if args.trust_source and (not may_name_run(args) or is_url(args.resume)):
+    if args.trust_source and not os.path.isfile(args.resume or ''):
         raise UserError('--trust-source: expected the file to trust in --resume')
 
 
@@ -199,6 +204,8 @@ def those_given(parser, argv):
     flags = data_flags.given(parser, argv)
     if 'data' in flags:
         flags['data-dir'], flags['dataset'] = os.path.split(os.path.abspath(flags.pop('data')))
+    if 'cond' in flags:
+        flags['cond'] = 'full' if flags['cond'] else 0
     own_names = {own: name for name, own in NAMES.items()}
     return {own_names.get(name, name): value for name, value in flags.items()}
 
