@@ -252,7 +252,7 @@ def test_a_run_goes_on_with_its_own_settings_but_for_what_may_change(run_dir, co
     _resume('--resume=latest', f'--result-dir={root}')
     _resume(f'--resume={run_dir}', '--config=config-f', '--num-gpus=1', '--seed=7', '--gamma=10',
             '--fmap-max=64', '--mapping-layers=8', '--total-kimg=30000', '--metrics=none',
-            '--snapshot-ticks=5', '--keep-states=9')
+            '--snapshot-ticks=5', '--keep-states=9', '--aug=noaug', '--dcap=1')
     _resume(f'--resume={run_dir}/training-state-000012.000')
     (run, sc), (_, changed), (named, _) = continued
     assert (run.run_dir, run.state_path, named.state_path) == (
@@ -343,7 +343,8 @@ def test_the_capacity_of_the_discriminator_is_multiplied(data_dir, submitted):
     for config, base in (('config-f', 16384), ('config-e', 8192), ('config-a', 8192), ('progan', 8192)):
         settings = _settings(data_dir, submitted, f'--config={config}', '--dcap=0.5')
         assert (settings['D_args']['fmap_base'], settings['D_args']['fmap_max']) == (base // 2, 256)
-    settings = _settings(data_dir, submitted, '--config=config-f', '--dcap=2', '--fmap-base=64', '--fmap-max=8')
+    settings = _settings(data_dir, submitted, '--config=config-f', '--dcap=2', '--fmap-base=64',
+                         '--fmap-max=8')
     assert (settings['D_args']['fmap_base'], settings['D_args']['fmap_max']) == (128, 16)
     assert (settings['G_args']['fmap_base'], settings['G_args']['fmap_max']) == (64, 8)
 

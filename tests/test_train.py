@@ -214,9 +214,9 @@ def test_capacity_freezing_and_resuming_reach_their_options(data):
     assert (found.D_args.fmap_base, found.D_args.fmap_max, found.G_args.fmap_base) == (2457, 153, 8192)
     assert (found.D_args.freeze_layers, found.resume_pkl) == (4, 'https://example.com/x.pkl')
     assert found.G_smoothing_rampup is None
-    source = options(data, resume='lsundog256').resume_pkl
-    assert source == ('https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada/pretrained/transfer-learning-source-nets/'
-                      'lsundog-res256-paper256-kimg100000-noaug.pkl')
+    folder = 'https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada/pretrained/transfer-learning-source-nets/'
+    assert options(data, resume='lsundog256').resume_pkl == (
+        folder + 'lsundog-res256-paper256-kimg100000-noaug.pkl')
     assert 'resume_pkl' not in options(data, resume='noresume')
     assert options(data, dcap=1e-9).D_args.fmap_base == 1
 
