@@ -21,9 +21,10 @@ from tests.test_house import ROOT
 from training import misc
 from training.loop.trainer import Trainer
 from training.resuming import state_folder
+from training.settings import ada_loop
 
 TINY = ['--fmap-base=32', '--fmap-max=4', '--augpipe=color', '--aug-kimg=0.5', '--target=0', '--metrics=none',
-        '--snap=1', '--kimg=1', '--mirror=1']
+        '--snap=2', '--kimg=1', '--mirror=1']
 
 
 class Killed(BaseException):
@@ -57,6 +58,14 @@ def run(*flags, seed=5):
         cli.run_script(lambda: train.main([*flags]))
 
 
+@pytest.fixture(scope='module', autouse=True)
+def short_ticks():
+    """Let ticks end after two iterations."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ada_loop, 'TICK_KIMG', 0.25)
+        yield
+
+
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
     """Write a data set with labels. -> path."""
@@ -81,12 +90,12 @@ def test_a_run_has_the_published_files(finished, data):
     assert any(name.startswith('events.out.tfevents.') for name in names)
     stored = json.loads((finished / 'training_options.json').read_text())
     _, expected = train.setup_training_options(
-        data=data, fmap_base=32, fmap_max=4, augpipe='color', aug_kimg=0.5, target=0.0, metrics=[], snap=1,
+        data=data, fmap_base=32, fmap_max=4, augpipe='color', aug_kimg=0.5, target=0.0, metrics=[], snap=2,
         kimg=1, mirror=True)
     assert stored == {**expected, 'run_dir': str(finished)} and list(stored)[-1] == 'run_dir'
     assert 'Without a GPU, all layers run in float32' in (finished / 'log.txt').read_text()
     assert [line.split()[:4] for line in tick_lines(finished)] == [
-        ['tick', '0', 'kimg', '0.1'], ['tick', '1', 'kimg', '1.0']]
+        ['tick', str(tick), 'kimg', kimg] for tick, kimg in enumerate(['0.1', '0.4', '0.6', '0.9', '1.0'])]
 
 
 def test_its_networks_are_those_of_stylegan2_ada(finished):
@@ -99,13 +108,13 @@ def test_its_networks_are_those_of_stylegan2_ada(finished):
 
 
 def test_a_killed_run_goes_on_bit_for_bit_with_its_augmentation(finished, data, tmp_path):
-    with killed_after(4):
+    with killed_after(7):  # with a state after 5
         run(f'--outdir={tmp_path}', f'--data={data}', *TINY)
     [run_dir] = tmp_path.iterdir()
     assert not (run_dir / 'network-final.pkl').exists()
     run(f'--outdir={tmp_path}', '--resume=latest', '--cfg=auto', '--aug=ada', '--mirror=1', seed=99)
     strengths = [value for _, value in summaries(run_dir)['Progress/augment']]
-    assert len({0, *strengths}) == 3, 'p moves before and after the state'
+    assert 0 < strengths[2] != strengths[4], 'p moves before and after the state'
     assert differences(finished, run_dir) == []
 
 
@@ -114,7 +123,7 @@ def test_a_flag_that_contradicts_the_run_is_refused(finished, capsys):
             ('--aug=noaug', 'ada'), ('--target=0.5', '0.0'), ('--cfg=cifar', 'tiny-mirror-auto1'),
             ('--augpipe=bgc', 'color'), ('--gamma=3', '0.0'), ('--cmethod=bcr', 'nocmethod'),
             ('--dcap=0.5', '1.0'), ('--freezed=2', '0'), ('--gpus=2', '1'), ('--aug-kimg=9', '0.5'),
-            ('--batch=8', '32'), ('--subset=9', 'None'), ('--fmap-max=8', '4'), ('--p=1', 'None'),
+            ('--batch=8', '32'), ('--subset=9', 'None'), ('--fmap-max=8', '4'), ('--p=1', '0'),
             ('--cond=no', 'full'), ('--res=4', '8'), ('--seed=4', '1000'), ('--fp16=false', 'auto')):
         with pytest.raises(SystemExit) as exit_info:
             run(f'--resume={finished}', flag)

@@ -3,6 +3,8 @@
 import copy
 import os
 
+TICK_KIMG = 4
+
 
 def training_settings(options):
     """Return what a base configuration and its changes say, as arguments of training_loop().
@@ -20,7 +22,7 @@ def training_settings(options):
             'D_lrate_base': lrates['D'],
             'minibatch_size_base': options['minibatch_size'],
             'minibatch_gpu_base': options['minibatch_gpu'],
-            'tick_kimg_base': 4,
+            'tick_kimg_base': TICK_KIMG,
             'tick_kimg_dict': {},
         },
     }
