@@ -52,14 +52,7 @@ def main(argv=None):
     submit.check_root(args.outdir)
     num_gpus = 1 if args.gpus is None else args.gpus
     desc, options = setup_training_options(**{**train_flags.values(args), 'gpus': num_gpus * group.count})
-    has_labels = train_options.has_labels(options)
-    reason = None
-    if not args.dry_run:
-        if 'resume_pkl' in options:
-            check_pickle(args, options)
-        if group.is_first:
-            names, reason = requested.choose(args.metrics, DEFAULT_METRIC)
-            options.metric_arg_list = options.metric_arg_list if names else []
+    reason = None if args.dry_run else check_files(args, options, group)
     sc = submission.config(num_gpus, args.outdir, desc)
     print_options(sc, options)
     if args.dry_run:
@@ -69,18 +62,26 @@ def main(argv=None):
         print(f'Training continues without the default metric, {DEFAULT_METRIC}: {reason}.')
     if args.trust_source:
         trust.remember_file(options.resume_pkl)
-    settings = ada_loop.loop_settings(options, has_labels, args.seed)
-    settings |= {name: value for name, value in (
-        ('after_snapshot', REPORT if args.report else None), ('fp16_on_cpu', args.fp16 == 'true')) if value}
+    settings = ada_loop.loop_settings(options, train_options.has_labels(options), args.seed)
+    if args.report:
+        settings['after_snapshot'] = REPORT
+    if args.fp16 == 'true':
+        settings['fp16_on_cpu'] = True
     print('Creating output directory...')
     (dnnlib.submit_run if group.is_first else workers.follow)(sc, submission.RUN_FUNC, **settings)
 
 
-def check_pickle(args, options):
-    """Raise UserError unless there are networks (G, D, Gs) in the file of --resume."""
-    from training.loop import starting_networks  # loads TensorFlow
-    starting_networks.check_file(options.resume_pkl, None, resume_with_new_nets=True,
-                                 trust_source=args.trust_source)
+def check_files(args, options, group):
+    """Raise UserError for a --resume pickle or metrics that cannot be used. Without the feature network of the
+    default metric, options lose it. -> why, or None."""
+    if 'resume_pkl' in options:
+        from training.loop import starting_networks  # loads TensorFlow
+        starting_networks.check_file(options.resume_pkl, None, resume_with_new_nets=True,
+                                     trust_source=args.trust_source)
+    names, reason = requested.choose(args.metrics, DEFAULT_METRIC) if group.is_first else ([], None)
+    if not names:
+        options.metric_arg_list = []
+    return reason
 
 
 def print_options(sc, options):

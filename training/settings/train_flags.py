@@ -212,8 +212,10 @@ def those_given(parser, argv):
 
 def has_cfg(sc, cfg):
     """Return whether a run of this SubmitConfig may have been started with --cfg."""
-    dataset = sc.run_func_kwargs['dataset_args']['tfrecord_dir'].removesuffix('.zip')
-    parts = sc.run_desc.removeprefix(valid_desc(dataset)).split('-')
+    dataset = valid_desc(sc.run_func_kwargs['dataset_args']['tfrecord_dir'].removesuffix('.zip'))
+    if not sc.run_desc.startswith(f'{dataset}-'):  # a run of run_training.py
+        return False
+    parts = sc.run_desc.removeprefix(dataset).split('-')
     return cfg == next((name for name in (re.sub('^auto[0-9]+$', 'auto', part) for part in parts)
                         if name in ada_configs.CFGS), None)
 
