@@ -80,8 +80,12 @@ def style(values, name, dlatents):
     return dlatents @ weight.T / np.sqrt(weight.shape[1]) + bias
 
 
+def clipped(x, clamp):
+    return x if clamp is None else np.clip(x, -clamp, clamp)
+
+
 def lrelu(x, clamp=None):
-    return np.clip(np.where(x > 0, x, 0.2 * x) * GAIN, *((None, None) if clamp is None else (-clamp, clamp)))
+    return clipped(np.where(x > 0, x, 0.2 * x) * GAIN, clamp)
 
 
 def normalized(x):
@@ -150,11 +154,11 @@ def synthesis_layer(values, name, noise, x, dlatents, clamp, up=False):
     return lrelu(x + values[name + '/bias'].reshape(-1, 1, 1), clamp)
 
 
-def to_rgb(values, name, x, dlatents):
+def to_rgb(values, name, x, dlatents, clamp):
     weight = conv(values, name)
     styles = style(values, name, dlatents) / np.sqrt(weight.shape[1])
     x = correlate(x * styles[:, :, np.newaxis, np.newaxis], weight)
-    return x + values[name + '/bias'].reshape(-1, 1, 1)
+    return clipped(x + values[name + '/bias'].reshape(-1, 1, 1), clamp)
 
 
 def generate(net, z, labels=None):
@@ -165,14 +169,15 @@ def generate(net, z, labels=None):
     dlatents = mapping(values, kwargs, z, labels)
     x = np.repeat(values['synthesis/4x4/Const/const'], len(z), axis=0)
     x = synthesis_layer(values, 'synthesis/4x4/Conv', 'noise0', x, dlatents, clamp)
-    image = to_rgb(values, 'synthesis/4x4/ToRGB', x, dlatents)
+    image = to_rgb(values, 'synthesis/4x4/ToRGB', x, dlatents, clamp)
     for log2 in range(3, int(np.log2(kwargs.get('resolution', 1024))) + 1):
         block, noise = f'synthesis/{2 ** log2}x{2 ** log2}', 2 * log2 - 5
         channels = min(kwargs.get('fmap_base', 16384) * 2 // 2 ** log2, kwargs.get('fmap_max', 512))
         assert values[block + '/Conv1/weight'].shape == (3, 3, channels, channels)
         x = synthesis_layer(values, block + '/Conv0_up', f'noise{noise}', x, dlatents, clamp, up=True)
         x = synthesis_layer(values, block + '/Conv1', f'noise{noise + 1}', x, dlatents, clamp)
-        image = smooth(zeros_between(image), 2, 1, gain=4) + to_rgb(values, block + '/ToRGB', x, dlatents)
+        image = smooth(zeros_between(image), 2, 1, gain=4)
+        image = image + to_rgb(values, block + '/ToRGB', x, dlatents, clamp)
     return image
 
 

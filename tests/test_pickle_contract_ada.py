@@ -92,7 +92,7 @@ def test_pytorch_readers_fill_every_architecture(architecture, tmp_path, session
 @pytest.mark.parametrize('cmethod', [
     dict(use_pagan=True), dict(score_max=5), dict(use_spectral_norm=True), dict(adaptive_dropout=1)], ids=str)
 def test_pytorch_readers_refuse_the_discriminators_of_comparison_methods(cmethod, tmp_path, session):
-    D = tflib.Network('D', func_name='training.networks.D_main', resolution=4, **SMALL, **cmethod)
+    D = tflib.Network('D', func_name='training.networks.D_main', resolution=8, **SMALL, **cmethod)
     misc.save_pkl((D, D, D), tmp_path / 'net.pkl')
     with pytest.raises(ValueError, match='Unknown TensorFlow kwarg'):
         pytorch_readers.read(tmp_path / 'net.pkl', kinds='DDD')
@@ -169,6 +169,6 @@ def test_a_snapshot_comes_back_and_is_written_again_unchanged(shared, tmp_path):
 
 
 def test_networks_of_other_code_bases_keep_version_4(session):
-    D = tflib.Network('D', func_name='training.networks_stylegan2.D_stylegan2', resolution=4, fmap_max=4)
+    D = tflib.Network('D', func_name='training.networks_stylegan2.D_stylegan2', resolution=8, fmap_max=4)
     state = pickle.loads(pickle.dumps(D.__getstate__()))
     assert state['version'] == 4 and 'input_names' not in state

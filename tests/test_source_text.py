@@ -47,7 +47,7 @@ def test_networks_of_stylegan2_ada_are_stored_with_the_text_that_its_published_c
 
 
 def test_a_network_named_by_another_module_is_stored_with_the_text_of_its_own(session):
-    D = tflib.Network('D', func_name='training.networks.D_main', resolution=4, fmap_max=4)
+    D = tflib.Network('D', func_name='training.networks.D_main', resolution=8, fmap_max=4)
     assert D.__getstate__()['build_module_src'] == source_text.self_contained(f'training.{ADA}')
 
 

@@ -104,9 +104,9 @@ def _compare_mapping(G, source):
     there, here = (sum(re.fullmatch(r'.*mapping/Dense\d+/weight', name) is not None for name in net.vars)
                    for net in (source, G))
     if here != there:
-        print(f'The mapping network has {here} layers, that of the source {there}: what was copied of it '
-              'does not lead to the dlatents that the synthesis network has learned, so the first images '
-              f'will be poor. With {there} mapping layers, training goes on from where the source is.')
+        print(f'The mapping network has {here} layers, that of the source {there}: what was copied of it does '
+              'not lead to the dlatents that the synthesis network has learned, and the first images will not '
+              f"be the source's. With {there} mapping layers, training goes on from where the source is.")
 
 
 def check_file(resume_pkl, shapes, resume_with_new_nets=False, trust_source=False):
