@@ -72,8 +72,10 @@ def main(argv=None):
 
 
 def check_files(args, options, group):
-    """Raise UserError for a --resume pickle or metrics that cannot be used. Without the feature network of the
-    default metric, options lose it. -> why, or None."""
+    """Raise UserError for a --resume pickle or metrics that cannot be used.
+
+    Without the feature network of the default metric, the options lose it. -> why it is missing, or None.
+    """
     if 'resume_pkl' in options:
         from training.loop import starting_networks  # loads TensorFlow
         starting_networks.check_file(options.resume_pkl, None, resume_with_new_nets=True,

@@ -19,6 +19,7 @@ from tests.golden_figures import QUICK, fresh_session
 from tests.resumed_runs import differences, summaries, tick_lines
 from tests.test_house import ROOT
 from training import misc
+from training.loop import outlook, starting_networks
 from training.loop.trainer import Trainer
 from training.resuming import state_folder
 from training.settings import ada_loop
@@ -105,6 +106,16 @@ def test_its_networks_are_those_of_stylegan2_ada(finished):
         assert D.static_kwargs.mbstd_group_size == 4 and Gs.input_shapes[1] == [None, 2]
         images = Gs.run(np.zeros([1, 512]), np.eye(2)[:1])
         assert images.shape == (1, 3, 8, 8) and np.isfinite(images).all()
+
+
+@pytest.mark.parametrize(('is_on_cpu', 'is_requested', 'number'), [
+    (True, False, 0), (True, True, 4), (False, False, 4)])
+def test_layers_run_in_float16_on_gpus_and_where_that_is_requested(
+        is_on_cpu, is_requested, number, monkeypatch):
+    monkeypatch.setattr(outlook, 'on_cpu', lambda: is_on_cpu)
+    args = {'num_fp16_res': 4, 'fmap_max': 8}
+    settings = starting_networks.NetworkSettings(args, args, False, True, fp16_on_cpu=is_requested)
+    assert [*starting_networks._for_this_machine(settings)] == [{**args, 'num_fp16_res': number}] * 2
 
 
 def test_a_killed_run_goes_on_bit_for_bit_with_its_augmentation(finished, data, tmp_path):
