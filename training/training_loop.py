@@ -118,7 +118,8 @@ def training_loop(
         print('Initializing logs...')
         reporter = keeper = None
         if cluster.is_first:
-            summary_log = _start_summaries(save_tf_graph, networks[:2] if save_weight_histograms else [], state)
+            nets_for_histograms = networks[:2] if save_weight_histograms else []
+            summary_log = _start_summaries(save_tf_graph, nets_for_histograms, state)
             reporter = Reporter(
                 trainer, grid, summary_log, metric_base.MetricGroup(metric_arg_list),
                 dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config),
@@ -129,7 +130,6 @@ def training_loop(
             if state is not None:
                 keeper.restore(state)
         cluster.share_variables(graph.variables)
-
         print(f'Training for {int(total_kimg)} kimg...\n')
         interrupted = _train(trainer, networks, reporter, keeper, cluster)
         training_set.close()
