@@ -34,7 +34,7 @@ METHODS = {
     'shallowmap': dict(G=dict(mapping_layers=2)),
     'adropout': dict(D=dict(adaptive_dropout=1), aug=dict(NO_PIPELINE, tune_heuristic='rt')),
 }
-QUICK_ONES = {'nocmethod', 'bcr', 'wgangp', 'auxrot'}
+QUICK_ONES = {'nocmethod', 'wgangp', 'auxrot'}
 
 
 def _scores(*kinds):

@@ -22,13 +22,15 @@ from training import loss_ada, loss_terms
 from training.augment import AdaptiveAugment
 
 TERMS = ['G_loss', 'D_loss', 'G_reg', 'D_reg']
+# Their terms are those of other tests, too.
+LONG_CASES = {'stylegan2', 'stylegan2-shrink1', 'cmethods-plain', 'cmethods-r2'}
 
 
 def _cases():
     """Return all golden cases, with their names as ids."""
-    cases = figures('losses_ada')['cases']
-    return dict(argvalues=[((case['label_size'], tuple(case['D_extra'].items())), case) for case in cases],
-                ids=[case['name'] for case in cases])
+    return [pytest.param((case['label_size'], tuple(case['D_extra'].items())), case, id=case['name'],
+                         marks=[pytest.mark.long] if case['name'] in LONG_CASES else [])
+            for case in figures('losses_ada')['cases']]
 
 
 @pytest.fixture(scope='module')
@@ -77,7 +79,7 @@ def _check_golden_case(case, G, D, aug=None):
     G.set_var('dlatent_avg', dlatent_avg)
 
 
-@pytest.mark.parametrize(('networks', 'case'), **_cases(), indirect=['networks'])
+@pytest.mark.parametrize(('networks', 'case'), _cases(), indirect=['networks'])
 def test_golden_case_has_the_same_losses_regularizers_and_gradients(networks, case):
     aug = None
     if case['augment'] is not None:
