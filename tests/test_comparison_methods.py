@@ -112,6 +112,3 @@ def test_a_method_trains_and_each_step_records_its_own_values(method):
                 expected = set() if name in WITHOUT_STEPS.get(method, []) else expected
                 assert _recorded_by(session, getattr(graph, name), feed) == expected, name
         assert not any(session.run([optimizer.skipped.total for optimizer in graph.optimizers]))
-        if graph.augment.tune_heuristic == 'rt':
-            graph.augment.tune(8)
-            assert graph.augment.measured() != 0 or graph.augment.strength != 0.5

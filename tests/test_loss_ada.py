@@ -157,6 +157,17 @@ def test_gradient_penalties_are_those_of_images_before_augmentation(loss, kwargs
         np.testing.assert_allclose(session.run(_linear(loss, aug, **kwargs).D_reg), expected, rtol=1e-5)
 
 
+def test_regularizers_of_weight_zero_are_recorded_with_the_losses(session):
+    terms = _linear(losses.stylegan2, r1_gamma=0, pl_weight=0)
+    assert (terms.G_reg, terms.D_reg) == (0, 0)
+    tflib.autosummary.finalize_autosummaries()
+    session.run(terms.G_loss)
+    summary = tf.Summary.FromString(session.run(tf.summary.merge_all()))
+    values = {value.tag: value.simple_value for value in summary.value}
+    assert values['Loss/G/reg'] == 0
+    assert np.isnan(values['Loss/D/reg']), 'D has not been evaluated'
+
+
 def test_path_lengths_use_a_share_of_the_minibatch_at_least_one_image(session):
     cases = [(losses.stylegan2, 6, 2), (losses.stylegan2, 6, 1), (losses.cmethods, 1, 2)]
     values = session.run([_linear(loss, None, count, r1_gamma=0, pl_minibatch_shrink=shrink).G_reg
