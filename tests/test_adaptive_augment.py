@@ -5,7 +5,6 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from dnnlib import EasyDict
 from tests.golden_figures import figures
 from training.augmentation.controller import AdaptiveAugment
 
@@ -120,16 +119,12 @@ def test_arguments_that_mean_nothing_are_refused(arguments):
 class TrainingSet:
     """Five validation images of brightness 0 to 4, without labels."""
 
-    shape, dtype, label_size, label_dtype = [1, 1, 1], 'uint8', 0, 'float32'
-
     def load_validation_set_np(self):
         return np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1), np.zeros([5, 0], np.float32)
 
 
 class Brightness:
     """A discriminator whose score is the brightness of an image."""
-
-    static_kwargs = EasyDict()
 
     def get_output_for(self, images, labels, **_kwargs):
         return tf.reshape((images + 1) * (255 / 2), [-1, 1])

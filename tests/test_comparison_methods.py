@@ -1,5 +1,7 @@
 """Test that StyleGAN2-ADA's loss and every method that it is compared with train, and what they record."""
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -7,34 +9,19 @@ import tensorflow.compat.v1 as tf
 import dnnlib.tflib as tflib
 from dnnlib.util import EasyDict
 from tests.golden_figures import QUICK, fresh_session
-from training.augmentation import named_pipelines
 from training.dataset import SyntheticDataset
 from training.loop.graph import GraphSettings, LossSettings, build_train_graph
+from training.loop.trainer import Trainer
+from training.settings import ada_configs, ada_loop
 
 MINIBATCH = 4
-PIPELINE = 'training.augment.augment_pipeline'
-FLOAT32 = dict(num_fp16_res=0, conv_clamp=None)
-NO_PIPELINE = dict(apply_func=None, apply_args={}, tune_heuristic=None)
-
-# Changes of each method to the arguments of StyleGAN2-ADA, as `train.py --cmethod` makes them.
-METHODS = {
-    'nocmethod': {},
-    'no path lengths': dict(  # --cfg=cifar
-        loss=dict(pl_weight=0), G=dict(style_mixing_prob=None), D=dict(architecture='orig')),
-    'bcr': dict(loss=dict(func_name='training.loss.cmethods', bcr_real_weight=10, bcr_fake_weight=10,
-                          bcr_augment=dict(func_name=PIPELINE, xint=1, xint_max=1 / 32))),
-    'zcr': dict(loss=dict(func_name='training.loss.cmethods', zcr_gen_weight=0.02, zcr_dis_weight=0.2),
-                G=FLOAT32, D=FLOAT32),
-    'pagan': dict(D=dict(use_pagan=True), aug=dict(NO_PIPELINE, tune_heuristic='rt', tune_target=0.95)),
-    'wgangp': dict(loss=dict(func_name='training.loss.wgangp'), G=FLOAT32, D=FLOAT32, aug=NO_PIPELINE,
-                   lazy_regularization=False),
-    'auxrot': dict(loss=dict(func_name='training.loss.cmethods', auxrot_alpha=10, auxrot_beta=5),
-                   D=dict(score_max=5)),
-    'spectralnorm': dict(D=dict(use_spectral_norm=True)),
-    'shallowmap': dict(G=dict(mapping_layers=2)),
-    'adropout': dict(D=dict(adaptive_dropout=1), aug=dict(NO_PIPELINE, tune_heuristic='rt')),
-}
-QUICK_ONES = {'nocmethod', 'wgangp', 'auxrot'}
+# A configuration whose networks are tiny.
+TINY = ada_configs.Cfg(ref_gpus=1, kimg=1, mb=MINIBATCH, mbstd=MINIBATCH, fmaps=1 / 512, lrate=0.002, gamma=1,
+                       ema=10, ramp=None, map=1)
+WITHOUT_PIPELINE = ('pagan', 'wgangp', 'adropout')
+WITHOUT_PATH_LENGTHS = 'cifar'  # a base configuration
+METHODS = (*ada_configs.CMETHODS, WITHOUT_PATH_LENGTHS)
+QUICK_ONES = ('nocmethod', 'wgangp', 'auxrot')
 
 
 def _scores(*kinds):
@@ -52,9 +39,9 @@ ADDED = {
     'bcr': {'D_train': {'bcr_penalty/real', 'bcr_penalty/fake', *_scores('real_bcr', 'fake_bcr')}},
     'zcr': {'G_train': {'zcr_gen_penalty'}, 'D_train': {'zcr_dis_penalty', *_scores('fake_zcr')}},
     'wgangp': {'D_train': {'D/reg', 'epsilon_penalty', 'mix_norms', *_scores('mix')}},
-    'no path lengths': {'G_train': {'G/reg'}},
+    WITHOUT_PATH_LENGTHS: {'G_train': {'G/reg'}},
 }
-WITHOUT_STEPS = {'wgangp': ['G_reg', 'D_reg'], 'no path lengths': ['G_reg']}
+WITHOUT_STEPS = {'wgangp': ['G_reg', 'D_reg'], WITHOUT_PATH_LENGTHS: ['G_reg']}
 
 
 class Noise(SyntheticDataset):
@@ -64,28 +51,32 @@ class Noise(SyntheticDataset):
         return tf.cast(tflib.random.uniform([minibatch, *shape], 0, 256, dtype=tf.int32), tf.uint8)
 
 
-def _build(loss=None, G=None, D=None, aug=None, lazy_regularization=True):
-    """Build the graph of a training iteration, with changes to the arguments. -> TrainGraph, feed_dict."""
+def _settings(method):
+    """Return the arguments of the training loop for a comparison method or a base configuration."""
+    options = ada_configs.cfg_options(method, TINY, MINIBATCH)
+    options['augment_args'] = ada_configs.augment_options('noaug' if method in WITHOUT_PIPELINE else 'ada',
+                                                          augpipe='color')
+    options['augment_args']['initial_strength'] = 0.5
+    cmethod = method if method in ada_configs.CMETHODS else 'nocmethod'
+    return ada_loop.training_settings(ada_configs.with_cmethod(options, cmethod))
+
+
+def _build(method):
+    """Build the graph of a training iteration. -> TrainGraph, feed_dict."""
+    settings = _settings(method)
     shape = dict(num_channels=3, resolution=8, label_size=0)
-    tiny = dict(fmap_base=32, fmap_max=4, num_fp16_res=4, conv_clamp=256)
     with tflib.device(0):
-        nets = [
-            tflib.Network('G', func_name='training.networks.G_main', **shape, **{
-                **tiny, 'latent_size': 4, 'dlatent_size': 4, 'mapping_layers': 1, **(G or {})}),
-            tflib.Network('D', func_name='training.networks.D_main', **shape, **{
-                **tiny, 'mbstd_group_size': 4, **(D or {})})]
-        nets.append(nets[0].clone('Gs'))
-    adam = dict(beta1=0.0, beta2=0.99)
-    augment_args = dict(
-        class_name='training.augment.AdaptiveAugment', tune_heuristic='rt', tune_target=0.6,
-        initial_strength=0.5, apply_func=PIPELINE, apply_args=named_pipelines.multipliers('color'))
+        G = tflib.Network('G', **{**settings['G_args'], **shape, 'fmap_max': 4, 'latent_size': 4,
+                                  'dlatent_size': 4})
+        D = tflib.Network('D', **{**settings['D_args'], **shape, 'fmap_max': 4})
+        Gs = G.clone('Gs')
     training_set = Noise(resolution=8)
     sched = EasyDict(lod=0.0, G_lrate=0.002, D_lrate=0.002, minibatch_size=MINIBATCH, minibatch_gpu=MINIBATCH)
-    graph = build_train_graph(*nets, training_set, GraphSettings(
-        LossSettings({}, adam, 4), LossSettings({}, adam, 16), lazy_regularization, mirror_augment=False,
-        drange_net=[-1, 1], G_smoothing_kimg=10.0,
-        loss_args={'func_name': 'training.loss.stylegan2', 'r1_gamma': 1, **(loss or {})},
-        augment_args={**augment_args, **(aug or {})}), [sched], seed=1)
+    graph = build_train_graph(G, D, Gs, training_set, GraphSettings(
+        LossSettings({}, settings['G_opt_args'], 4), LossSettings({}, settings['D_opt_args'], 16),
+        settings.get('lazy_regularization', True), mirror_augment=False, drange_net=[-1, 1],
+        G_smoothing_kimg=10.0, loss_args=settings['loss_args'], augment_args=settings['augment_args']),
+        [sched], seed=1)
     training_set.configure(MINIBATCH)
     return graph, graph.inputs.feed(sched)
 
@@ -102,7 +93,7 @@ def _recorded_by(session, op, feed):
     method if method in QUICK_ONES else pytest.param(method, marks=pytest.mark.long) for method in METHODS])
 def test_a_method_trains_and_each_step_records_its_own_values(method):
     with fresh_session(QUICK) as session:
-        graph, feed = _build(**METHODS[method])
+        graph, feed = _build(method)
         tflib.autosummary.finalize_autosummaries()
         for step in range(2):
             feed[graph.inputs.step] = step
@@ -112,3 +103,17 @@ def test_a_method_trains_and_each_step_records_its_own_values(method):
                 expected = set() if name in WITHOUT_STEPS.get(method, []) else expected
                 assert _recorded_by(session, getattr(graph, name), feed) == expected, name
         assert not any(session.run([optimizer.skipped.total for optimizer in graph.optimizers]))
+
+
+@pytest.mark.parametrize('alternates, expected', [
+    (True, 'G G_reg G G_reg Gs fetch D D_reg fetch D D_reg'),   # StyleGAN2-ADA
+    (False, 'G G G_reg G_reg Gs fetch D fetch D D_reg D_reg')])  # StyleGAN2
+def test_rounds_of_an_update_run_in_the_published_order(alternates, expected, monkeypatch):
+    ran = []
+    monkeypatch.setattr(Trainer, '_run', lambda self, *ops: ran.extend(ops))
+    monkeypatch.setattr(Trainer, '_fetch_data', lambda self: ran.append('fetch'))
+    trainer = Trainer.__new__(Trainer)
+    trainer.graph = types.SimpleNamespace(G_train='G', G_reg='G_reg', Gs_update='Gs', D_train='D',
+                                          D_reg='D_reg', alternates=alternates)
+    trainer._accumulate(2, True, True)
+    assert ran == expected.split()

@@ -50,8 +50,9 @@ def eval_G(G, latents, labels, return_dlatents=False):
     args = EasyDict(is_training=True)
     if return_dlatents:
         args.return_dlatents = True
-    images, *dlatents = G.get_output_for(latents, labels, return_as_list=True, **args)
-    return EasyDict(args=args, images=images, dlatents=dlatents[0] if return_dlatents else None)
+    outputs = G.get_output_for(latents, labels, **args)
+    images, dlatents = outputs if return_dlatents else (outputs, None)
+    return EasyDict(args=args, images=images, dlatents=dlatents)
 
 
 def eval_D(D, aug, images, labels,
@@ -103,7 +104,7 @@ def _logistic(D_fake, D_real):
 
 def _gradients(scores, images):
     """Return the gradient of each score [N,1] by its image, without evaluating the scores. -> [N,C,H,W]."""
-    ones = tf.ones([dims(images)[0], 1], scores.dtype)
+    ones = tf.ones([dims(images)[0], *scores.shape[1:]], scores.dtype)
     return tf.gradients(scores, [images], grad_ys=[ones])[0]
 
 

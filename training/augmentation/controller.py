@@ -92,7 +92,7 @@ class AdaptiveAugment:
         assert self.validation is None
         images, labels = training_set.load_validation_set_np()
         if len(images) > 0:
-            self.validation = ValidationScores(self, D_gpus, images, labels, training_set, self._cluster)
+            self.validation = ValidationScores(self, D_gpus, images, labels, self._cluster)
 
     def run_validation(self, minibatch_size, feed_dict=None):
         """Score the next `minibatch_size` images of the validation set, if there is one."""
@@ -102,10 +102,10 @@ class AdaptiveAugment:
     def tune(self, nimg_delta):
         """Adjust the strength after `nimg_delta` more real images. It has no upper limit: probabilities above
         1 act as 1."""
-        means = self._mean_statistics(nimg_delta)
         before = self.strength
         if self.tune_heuristic is not None:
             assert self.tune_target is not None
+            means = self._mean_statistics(nimg_delta)
             value = self._heuristic(means)
             self._measured = [self._measured[0] + 1, self._measured[1] + value]
             step = nimg_delta / (self.tune_kimg * 1000)
@@ -167,16 +167,14 @@ class AdaptiveAugment:
 class ValidationScores:
     """The scores that D gives to a validation set, some images at a time, on all devices."""
 
-    def __init__(self, augment, D_gpus, images, labels, training_set, cluster):
+    def __init__(self, augment, D_gpus, images, labels, cluster):
         self.position = 0  # Index of the next image.
         self._images, self._labels = images, labels
         self._cluster = cluster
         with tf.name_scope('Validation'), tf.control_dependencies(None):
             with tf.device('/cpu:0'):
-                self._images_in = tf.placeholder(
-                    training_set.dtype, [None, *training_set.shape], 'valid_images_in')
-                self._labels_in = tf.placeholder(
-                    training_set.label_dtype, [None, training_set.label_size], 'valid_labels_in')
+                self._images_in = tf.placeholder(images.dtype, [None, *images.shape[1:]], 'valid_images_in')
+                self._labels_in = tf.placeholder(labels.dtype, [None, *labels.shape[1:]], 'valid_labels_in')
                 parts = zip(tf.split(self._images_in, len(D_gpus)), tf.split(self._labels_in, len(D_gpus)),
                             strict=True)
             scores = [self._scores_of(augment, gpu, D, *part)

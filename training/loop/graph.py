@@ -65,6 +65,7 @@ class TrainGraph:
     data_fetch: tf.Operation
     Gs_update: tf.Operation
     augment: AdaptiveAugment | None = None
+    alternates: bool = False                    # Do rounds of loss and regularizer take turns?
     G_reg_interval: int | None = None           # Minibatches from one G_reg to the next. None = never.
     D_reg_interval: int | None = None           # Likewise from one D_reg to the next.
     optimizers: tuple = ()                      # All optimizers.
@@ -197,6 +198,7 @@ def _build(inputs, G, D, Gs, training_set, settings, phases, cluster):
     set_again = {*copies, *held, *training_set.variables}
     return TrainGraph(
         inputs, G_opt, D_opt, G_train, G_reg, D_train, D_reg, tf.group(*fetch_ops), Gs_update, augment,
+        alternates=bool(settings.loss_args),
         G_reg_interval=None if G_reg_opt is None else settings.G.reg_interval,
         D_reg_interval=None if D_reg_opt is None else settings.D.reg_interval,
         optimizers=tuple(optimizers), variables=tuple(variables), copies=copies,

@@ -173,16 +173,20 @@ class Trainer:
             self._run(self.graph.D_reg)
 
     def _accumulate(self, rounds, G_reg, D_reg):
-        for _ in range(rounds):
-            self._run(self.graph.G_train)
-        for _ in range(rounds if G_reg else 0):
-            self._run(self.graph.G_reg)
-        self._run(self.graph.Gs_update)
-        for _ in range(rounds):
-            self._fetch_data()
-            self._run(self.graph.D_train)
-        for _ in range(rounds if D_reg else 0):
-            self._run(self.graph.D_reg)
+        graph = self.graph
+        for op in _in_rounds(rounds, graph.G_train, graph.G_reg if G_reg else None, graph.alternates):
+            self._run(op)
+        self._run(graph.Gs_update)
+        for op in _in_rounds(rounds, graph.D_train, graph.D_reg if D_reg else None, graph.alternates):
+            if op is graph.D_train:
+                self._fetch_data()
+            self._run(op)
+
+
+def _in_rounds(rounds, train, reg, alternates):
+    """Return the ops of an update in their order. reg: None if the regularizer is not due."""
+    regs = [] if reg is None else [reg]
+    return [train, *regs] * rounds if alternates else [train] * rounds + regs * rounds
 
 
 def _new_layers(prev_lod, lod):
