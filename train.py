@@ -76,6 +76,7 @@ def check_files(args, options, group):
 
     Without the feature network of the default metric, the options lose it. -> why it is missing, or None.
     """
+    train_options.check_source(args.resume)
     if 'resume_pkl' in options:
         from training.loop import starting_networks  # loads TensorFlow
         starting_networks.check_file(options.resume_pkl, None, resume_with_new_nets=True,

@@ -214,6 +214,7 @@ def test_capacity_freezing_and_resuming_reach_their_options(data):
     assert (found.D_args.fmap_base, found.D_args.fmap_max, found.G_args.fmap_base) == (2457, 153, 8192)
     assert (found.D_args.freeze_layers, found.resume_pkl) == (4, 'https://example.com/x.pkl')
     assert found.G_smoothing_rampup is None
+    assert options(data, resume='elsewhere/x.pkl').resume_pkl == 'elsewhere/x.pkl'
     folder = 'https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada/pretrained/transfer-learning-source-nets/'
     assert options(data, resume='lsundog256').resume_pkl == (
         folder + 'lsundog-res256-paper256-kimg100000-noaug.pkl')
@@ -309,7 +310,6 @@ def test_flags_are_checked_in_the_published_order(flags, message, data):
     ({'subset': 41}, '--subset=41: the data set holds 40 images; choose at most that'),
     ({'cond': True}, '--cond: .*mydata has no labels'),
     ({'batch': 9, 'gpus': 2}, '--batch=9 cannot be shared evenly by 2 devices'),
-    ({'resume': 'ffhq128'}, '--resume=ffhq128: expected ffhq256, ffhq512, .*, the path or URL'),
 ])
 def test_flags_that_do_not_go_together_are_refused(flags, message, data):
     flags = {name: data.get(value, value) if name in ('data', 'metricdata') else value
@@ -320,6 +320,11 @@ def test_flags_that_do_not_go_together_are_refused(flags, message, data):
 
 def test_rotations_are_allowed_if_labels_are_ignored(data):
     assert options(data, data=data['labels'], cmethod='auxrot', cond=False).D_args.score_max == 5
+
+
+def test_labels_that_are_ignored_may_be_missing_in_the_data_set_of_the_metrics(data):
+    found = options(data, data=data['labels'], cond=False, metricdata=data['plain'])
+    assert found.metric_dataset_args == {**found.train_dataset_args, 'path': data['plain']}
 
 
 def test_the_groups_of_the_help_have_the_published_order():

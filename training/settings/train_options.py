@@ -82,7 +82,9 @@ def _require_path(flag, path):
 def _check_metricdata(flags, resolution):
     """Raise UserError for a data set that the metrics cannot use."""
     _require_path('metricdata', flags.metricdata)
-    there, here = (summary.of(path) for path in (flags.metricdata, flags.data))
+    max_label_size = 0 if flags.cond is False else 'full'
+    there, here = (summary.of(path, max_label_size=max_label_size)
+                   for path in (flags.metricdata, flags.data))
     alike = (there.shape[0], there.label_size) == (here.shape[0], here.label_size)
     if there.resolution < resolution or not alike:
         raise UserError(
@@ -99,13 +101,12 @@ def _check_own(flags, data):
     if flags.cond and data.label_size == 0:
         raise UserError(f'--cond: {flags.data} has no labels; omit the flag, or create a data set with '
                         'classes')
-    if flags.resume not in (None, NO_RESUME, *SOURCES):
-        _require_pickle(flags.resume)
 
 
-def _require_pickle(resume):
-    """Raise UserError unless --resume is a URL, a file or the key of a published one."""
-    if not is_url(resume) and not os.path.isfile(resume) and resume not in OFFICIAL_URLS:
+def check_source(resume):
+    """Raise UserError unless --resume is None, a URL, a file or the name or key of a published one."""
+    known = resume in (None, NO_RESUME, *SOURCES) or resume in OFFICIAL_URLS
+    if not known and not is_url(resume) and not os.path.isfile(resume):
         raise UserError(f'--resume={resume}: expected {", ".join(SOURCES)}, the path or URL of a network '
                         'pickle, or a run with training states')
 
