@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 
 def construct_batch_of_matrices(*rows):
     """Build matrices from rows of numbers and tensors [B] of one length. -> float32 [B,rows,columns]."""
-    entries = [tf.convert_to_tensor(entry, tf.float32) for row in rows for entry in row]
+    entries = [tf.cast(entry, tf.float32) for row in rows for entry in row]
     if any(entry.shape.rank > 1 for entry in entries):
         raise ValueError('entries of a batch of matrices have rank 0 or 1')
     vectors = [entry for entry in entries if entry.shape.rank == 1]
@@ -48,7 +48,7 @@ def scale_3d(sx, sy, sz):
 def rotate_3d(v, theta):
     """Return matrices that rotate by `theta` radians around the unit vector in the first three entries of the
     last axis of v (Rodrigues' formula)."""
-    x, y, z = (v[..., index] for index in range(3))
+    x, y, z = (tf.cast(v, tf.float32)[..., index] for index in range(3))
     cos, sin = tf.cos(theta), tf.sin(theta)
     rest = 1 - cos
     return construct_batch_of_matrices(

@@ -11,6 +11,7 @@ def gate_augment_params(probability, params, disabled_val):
 
     All values of an image pass or are replaced together. `disabled_val` broadcasts to the shape of `params`.
     """
+    params = tf.convert_to_tensor(params)
     shape = dims(params)
     passes = tflib.random.uniform(shape[:1], 0, 1) < probability
     passes = tf.reshape(passes, [-1] + [1] * (len(shape) - 1))  # [B] -> [B,1,...]
