@@ -21,7 +21,7 @@ TINY = ada_configs.Cfg(ref_gpus=1, kimg=1, mb=MINIBATCH, mbstd=MINIBATCH, fmaps=
 WITHOUT_PIPELINE = ('pagan', 'wgangp', 'adropout')
 WITHOUT_PATH_LENGTHS = 'cifar'  # a base configuration
 METHODS = (*ada_configs.CMETHODS, WITHOUT_PATH_LENGTHS)
-QUICK_ONES = ('nocmethod', 'wgangp', 'auxrot')
+QUICK_ONES = ('nocmethod', 'wgangp')
 
 
 def _scores(*kinds):

@@ -23,7 +23,7 @@ from training.augment import AdaptiveAugment
 
 TERMS = ['G_loss', 'D_loss', 'G_reg', 'D_reg']
 # Their terms are those of other tests, too.
-LONG_CASES = {'stylegan2', 'stylegan2-shrink1', 'cmethods-plain', 'cmethods-r2'}
+LONG_CASES = {'stylegan2', 'stylegan2-shrink1', 'stylegan2-no-reg', 'cmethods-plain', 'cmethods-r2'}
 
 
 def _cases():

@@ -62,6 +62,7 @@ def data(tmp_path_factory):
         'labels': image_sets.write_records(folder / 'classes', images, 'raw', labels),
         'valid': image_sets.write_records(folder / 'halves', images, 'raw'),
         'small': image_sets.write_records(folder / 'small', image_sets.pixels(4), 'raw'),
+        'wide': image_sets.write_records(folder / 'wide', image_sets.pixels(4, height=8, width=16), 'raw'),
         'folder': image_sets.write_folder(folder / 'photos', images),
     }
     other = pathlib.Path(image_sets.write_records(folder / 'validation-halves', images[:9], 'raw'))
@@ -300,6 +301,7 @@ def test_flags_are_checked_in_the_published_order(flags, message, data):
     ({'cmethod': 'wgangp'}, '--cmethod=wgangp cannot be combined with augmentation'),
     ({'cmethod': 'wgangp', 'aug': 'noaug', 'gamma': 1.0}, '--cmethod=wgangp trains without R1; omit --gamma'),
     ({'cmethod': 'auxrot', 'data': 'labels'}, '--cmethod=auxrot does not work with labels'),
+    ({'cmethod': 'auxrot', 'data': 'wide'}, '--cmethod=auxrot turns images .* needs squares, not 16x8'),
     ({'cmethod': 'shallowmap', 'cfg': 'cifar'}, 'have 2 mapping layers already'),
     ({'gamma': float('nan')}, '--gamma=nan: expected a number of at least 0'),
     ({'aug': 'fixed', 'p': float('nan')}, '--p=nan: expected a number from 0 to 1'),

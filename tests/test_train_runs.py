@@ -118,6 +118,7 @@ def test_layers_run_in_float16_on_gpus_and_where_that_is_requested(
     assert [*starting_networks._for_this_machine(settings)] == [{**args, 'num_fp16_res': number}] * 2
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_bit_for_bit_with_its_augmentation(finished, data, tmp_path):
     with killed_after(7):  # with a state after 5
         run(f'--outdir={tmp_path}', f'--data={data}', *TINY)

@@ -96,7 +96,9 @@ def run_dir(source, tmp_path_factory):
         folder, folder, resume_pkl=str(source), resume_with_new_nets=True, total_kimg=0.016,
         dataset_args=dict(tfrecord_dir='tiny', shuffle_mb=1), network_snapshot_ticks=None,
         G_args=dict(func_name=f'{NETWORKS}.G_main', mapping_layers=2, **SIZES, **WIDTHS),
-        D_args=dict(func_name=f'{NETWORKS}.D_main', freeze_layers=5, **SIZES))
+        D_args=dict(func_name=f'{NETWORKS}.D_main', freeze_layers=5, **SIZES),
+        G_loss_args=dict(func_name='training.loss.G_logistic_ns'),
+        D_loss_args=dict(func_name='training.loss.D_logistic'))
 
 
 def test_frozen_layers_stay_as_they_came_and_the_others_are_trained(run_dir, source):

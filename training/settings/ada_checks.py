@@ -3,7 +3,7 @@
 import math
 
 from dnnlib.util import UserError
-from training.settings.ada_configs import CFGS, TARGETS
+from training.settings.ada_configs import TARGETS
 
 
 def is_power_of_two(number):
@@ -49,10 +49,10 @@ def check_augmentation(aug, p, target, augpipe, has_validation_set):
                         'another --aug')
 
 
-def check_cmethod(cmethod, aug, gamma, label_size, mapping_layers):
-    """Raise UserError for a comparison method that other flags, the labels or the configuration exclude.
+def check_cmethod(cmethod, aug, gamma, shape, label_size, mapping_layers):
+    """Raise UserError for a comparison method that other flags, the data set or the configuration exclude.
 
-    gamma: None = not given. mapping_layers: those of the configuration.
+    gamma: None = not given. shape: of images, [C,H,W]. mapping_layers: those of the configuration.
     """
     if cmethod in ('pagan', 'wgangp', 'adropout') and aug != 'noaug':
         raise UserError(f'--cmethod={cmethod} cannot be combined with augmentation; add --aug=noaug')
@@ -61,6 +61,9 @@ def check_cmethod(cmethod, aug, gamma, label_size, mapping_layers):
     if cmethod == 'auxrot' and label_size > 0:
         raise UserError('--cmethod=auxrot does not work with labels; choose a data set without, or ignore '
                         'them')
+    if cmethod == 'auxrot' and shape[1] != shape[2]:
+        raise UserError('--cmethod=auxrot turns images by 90 degrees and needs squares, not '
+                        f'{shape[2]}x{shape[1]}; choose another data set')
     if cmethod == 'shallowmap' and mapping_layers == 2:
         raise UserError('--cmethod=shallowmap: the configurations auto and cifar have 2 mapping layers '
                         'already; choose another one')
@@ -78,4 +81,4 @@ def check_devices(name, cfg, gpus):
     """Raise UserError if devices cannot share the minibatches of a fixed configuration."""
     if name != 'auto' and gpus > cfg.ref_gpus:
         raise UserError(f'--gpus={gpus}: --cfg={name} shares its minibatch among at most {cfg.ref_gpus}; '
-                        f'choose fewer, or --cfg={CFGS[0]}')
+                        'choose fewer, or --cfg=auto')

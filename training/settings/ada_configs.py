@@ -149,6 +149,16 @@ def with_cmethod(options, name):
     return merged(options, _METHODS[name]) | _REPLACED.get(name, {})
 
 
+def in_float32(settings):
+    """Return settings of G and D without layers in float16; values are clamped as before."""
+    return merged(settings, {name: {'num_fp16_res': 0} for name in ('G_args', 'D_args')})
+
+
+def architecture_of_D(name):
+    """Return the architecture of the discriminator of a base configuration."""
+    return _CHANGES.get(name, {}).get('D_args', {}).get('architecture', 'resnet')
+
+
 def with_capacity(D_args, factor):
     """Return arguments of D, which contain fmap_base and fmap_max, with its capacity multiplied."""
     return {**D_args, **{key: max(int(D_args[key] * factor), 1) for key in ('fmap_base', 'fmap_max')}}

@@ -41,12 +41,13 @@ def config_settings(args, num_devices):
     Raises UserError for a data set that cannot be trained on.
     """
     name = args.config.removeprefix(PREFIX)
-    resolution = summary.of(_data_set(args), args.resolution).resolution
+    data = summary.of(_data_set(args), args.resolution)
+    resolution = data.resolution
     cfg = ada_configs.cfg_named(name, num_devices, resolution, args.minibatch_size)
     cmethod = args.cmethod or 'nocmethod'
-    ada_checks.check_cmethod(cmethod, _aug(args), args.gamma, bool(args.labels), cfg.map)
+    ada_checks.check_cmethod(cmethod, _aug(args), args.gamma, data.shape, bool(args.labels), cfg.map)
     if args.freezed:
-        freezing.check(args.freezed, resolution, 'orig' if name == 'cifar' else 'resnet')
+        freezing.check(args.freezed, resolution, ada_configs.architecture_of_D(name))
     options = ada_configs.cfg_options(name, cfg, ada_configs.minibatch_gpu(name, num_devices, resolution))
     options['augment_args'] = _augment_args(args)
     settings = ada_loop.training_settings(ada_configs.with_cmethod(options, cmethod))
@@ -63,7 +64,7 @@ def with_changes(settings, args):
         tune_kimg = ada_configs.TUNE_KIMG_RESUMED if args.aug_kimg is None else args.aug_kimg
         settings = merged(settings, {'augment_args': {'tune_kimg': tune_kimg}})
     if args.fp16 == 'false':
-        settings = merged(settings, {name: {'num_fp16_res': 0} for name in ('G_args', 'D_args')})
+        settings = ada_configs.in_float32(settings)
     if args.fp16 == 'true':
         settings = {**settings, 'fp16_on_cpu': True}
     if args.dcap is not None:

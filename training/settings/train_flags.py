@@ -91,6 +91,11 @@ class Flags:
     aug_kimg: float | None = None
     fp16: str | None = None
 
+    @property
+    def max_label_size(self):
+        """Return the argument of data sets: all labels, as published, unless --cond=false ignores them."""
+        return 0 if self.cond is False else 'full'
+
 
 _WHOLE = cli.int_at_least(1)
 

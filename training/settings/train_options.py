@@ -26,20 +26,20 @@ def setup(flags, metric_args):
     ada_checks.check_numbers(flags.gamma, flags.kimg)
     cfg = ada_configs.cfg_named(cfg_name, gpus, resolution, flags.batch)
     ada_checks.check_augmentation(aug, flags.p, flags.target, flags.augpipe, data.has_validation_set)
-    label_size = 0 if flags.cond is False else data.label_size
-    ada_checks.check_cmethod(cmethod, aug, flags.gamma, label_size, cfg.map)
+    label_size = data.label_size if flags.max_label_size else 0
+    ada_checks.check_cmethod(cmethod, aug, flags.gamma, data.shape, label_size, cfg.map)
     ada_checks.check_capacity(flags.dcap, flags.freezed)
     ada_checks.check_devices(cfg_name, cfg, gpus)
     if flags.freezed:
-        freezing.check(flags.freezed, resolution, 'orig' if cfg_name == 'cifar' else 'resnet')
+        freezing.check(flags.freezed, resolution, ada_configs.architecture_of_D(cfg_name))
     _check_own(flags, data)
 
     from_cfg = ada_configs.cfg_options(
         cfg_name, cfg, ada_configs.minibatch_gpu(cfg_name, gpus, resolution, flags.batch))
     networks = {name: from_cfg.pop(name) for name in ('G_args', 'D_args', 'G_opt_args', 'D_opt_args',
                                                       'loss_args')}
-    dataset_args = {'path': flags.data, 'max_label_size': 0 if flags.cond is False else 'full',
-                    'resolution': resolution, 'mirror_augment': bool(flags.mirror)}
+    dataset_args = {'path': flags.data, 'max_label_size': flags.max_label_size, 'resolution': resolution,
+                    'mirror_augment': bool(flags.mirror)}
     subset = {} if flags.subset is None else {'max_images': flags.subset}
     args = {
         **networks,
@@ -82,8 +82,7 @@ def _require_path(flag, path):
 def _check_metricdata(flags, resolution):
     """Raise UserError for a data set that the metrics cannot use."""
     _require_path('metricdata', flags.metricdata)
-    max_label_size = 0 if flags.cond is False else 'full'
-    there, here = (summary.of(path, max_label_size=max_label_size)
+    there, here = (summary.of(path, max_label_size=flags.max_label_size)
                    for path in (flags.metricdata, flags.data))
     alike = (there.shape[0], there.label_size) == (here.shape[0], here.label_size)
     if there.resolution < resolution or not alike:
@@ -121,7 +120,7 @@ def _with_changes(args, flags, cmethod):
     if flags.kimg is not None:
         args['total_kimg'] = flags.kimg
     if flags.fp16 == 'false':
-        args = merged(args, {name: {'num_fp16_res': 0} for name in ('G_args', 'D_args')})
+        args = ada_configs.in_float32(args)
     args = ada_configs.with_cmethod(args, cmethod)
     if flags.dcap is not None:
         args['D_args'] = ada_configs.with_capacity(args['D_args'], flags.dcap)
