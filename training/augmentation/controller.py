@@ -30,7 +30,7 @@ class AdaptiveAugment:
         apply_args       = {},     # Arguments of that function.
         initial_strength = 0,      # p at the start.
         tune_heuristic   = None,   # 'rt', 'rv' or None.
-        tune_target      = None,   # Value that the heuristic shall have.
+        tune_target      = None,   # Target of the heuristic.
         tune_kimg        = 500,    # Thousands of images in which p moves by 1.
         stat_decay_kimg  = 0):     # Half-life of the statistics. 0 = those since the last tuning.
         assert apply_func is None or isinstance(apply_func, str) or is_top_level_function(apply_func)

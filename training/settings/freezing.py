@@ -14,7 +14,7 @@ def num_layers(resolution, architecture='resnet'):
 
 
 def check(freeze_layers, resolution, architecture='resnet') -> None:
-    """Raise UserError if a discriminator has fewer layers than shall be frozen."""
+    """Raise UserError if a discriminator has fewer layers than are to be frozen."""
     total = num_layers(resolution, architecture)
     if freeze_layers > total:
         raise UserError(f'--freezed={freeze_layers}: a discriminator of resolution {resolution} has only '
