@@ -42,7 +42,7 @@ def curves(run_dirs, path):
         for note in notes:
             print(note)
         _line(distance, results, colour, name, marker='o', markersize=3.5)
-        _line(sign, _by_kimg(scalars, 'Loss/signs/real'), colour, name)
+        _line(sign, _by_kimg(scalars, 'Progress/rt'), colour, name)
         _line(strength, _by_kimg(scalars, 'Progress/augment'), colour, name)
     sign.axhline(TARGET, linestyle='--', color='#888888', linewidth=0.8)
     distance.set(ylabel='Frechet distance to\n1,000 held-out images', ylim=(0, None))
