@@ -4,7 +4,6 @@ A file's name is that of the published code, and follows from the arguments. The
 set and the feature network, which are compared when it is read.
 """
 
-import glob
 import hashlib
 import os
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from dnnlib.util import UserError, cache_dir
 from training import misc
-from training.data import folders, image_sets
+from training.data import folders, image_sets, set_files
 from training.data.image_source import is_zip
 
 FORMAT = 2  # increase it when the same arguments lead to other statistics
@@ -41,8 +40,7 @@ def fingerprint(data_dir, dataset_args):
     if 'tfrecord_dir' not in dataset_args:
         return 'none'
     folder = os.path.join(data_dir or '', dataset_args['tfrecord_dir'])
-    files = {path for kind in ('tfrecords', 'labels')
-             for path in glob.glob(os.path.join(glob.escape(folder), f'*.{kind}'))}
+    files = {path for suffix in ('.tfrecords', '.labels') for path in set_files.paths(folder, suffix)}
     label_file = dataset_args.get('label_file')
     if label_file is not None:
         files |= {path for path in (label_file, os.path.join(folder, label_file)) if os.path.isfile(path)}

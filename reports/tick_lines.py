@@ -7,7 +7,8 @@ _TAGS = {
     'lod': 'Progress/lod', 'minibatch': 'Progress/minibatch', 'sec/tick': 'Timing/sec_per_tick',
     'sec/kimg': 'Timing/sec_per_kimg', 'maintenance': 'Timing/maintenance_sec',
     'gpumem': 'Resources/peak_gpu_mem_gb', 'cpumem': 'Resources/cpu_mem_gb',
-    'augment': 'Progress/augment', 'skipped': 'Progress/skipped_steps'}
+    'augment': 'Progress/augment', 'rt': 'Progress/rt', 'rv': 'Progress/rv',
+    'skipped': 'Progress/skipped_steps'}
 _LINE = re.compile(r'tick +\d+ +kimg +(\d+\.?\d*) +(.*)')
 _PAIR = re.compile(r'([a-z/]+) +(-?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf))(?= |$)')
 _TIME = re.compile(r'time +((?:\d+[dhms] *)+)')

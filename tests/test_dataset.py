@@ -76,7 +76,8 @@ def test_arguments_and_defaults_are_the_published_ones():
     parameters = list(inspect.signature(TFRecordDataset).parameters.values())
     assert {parameter.name: parameter.default for parameter in parameters[1:]} == {
         'resolution': None, 'label_file': None, 'max_label_size': 0, 'max_images': None, 'repeat': True,
-        'shuffle_mb': 4096, 'prefetch_mb': 2048, 'buffer_mb': 256, 'num_threads': 2}
+        'shuffle_mb': 4096, 'prefetch_mb': 2048, 'buffer_mb': 256, 'num_threads': 2, 'max_validation': 10000,
+        'mirror_augment': False, 'shuffle': True, '_is_validation': False}
     assert parameters[0].name == 'tfrecord_dir'
 
 

@@ -18,7 +18,7 @@ from tests.golden_figures import (
 )
 from tests.golden_recipe import golden_input
 from training import loss as losses
-from training import loss_stylegan
+from training import loss_stylegan, loss_terms
 
 # Our modules for the losses of each code base. Both published modules are called `training.loss`.
 MODULES = {'losses_stylegan': 'training.loss_stylegan', 'losses_stylegan2': 'training.loss'}
@@ -246,7 +246,7 @@ def test_path_length_of_a_linear_generator_is_known(session):
     """J^T y has length 3 |y| in one of two layers, for any latents."""
     G = LinearG()
     images, dlatents = G.get_output_for(tf.zeros([64, 16]), None, is_training=True, return_dlatents=True)
-    lengths = session.run(losses._path_lengths(G, images, dlatents)) * np.sqrt(2)
+    lengths = session.run(loss_terms.path_lengths(G, images, dlatents)) * np.sqrt(2)
     # |y| / sqrt(16) for 16 normal numbers is 1 on average, to about 1/sqrt(2 * 16).
     assert abs(lengths.mean() - 3.0) < 0.4
     assert lengths.std() < 1.0

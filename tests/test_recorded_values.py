@@ -12,7 +12,7 @@ from metrics.features import feature_networks
 from tests import metric_stand_ins, resumed_runs
 from tests.golden_figures import QUICK
 from training import loss, loss_stylegan, loss_terms
-from training.loop import graph
+from training.loop import losses as loop_losses
 from training.loop.trainer import Trainer
 from training.settings.configs import config_settings, merged
 
@@ -131,7 +131,7 @@ def _train(folder, config, num_gpus=1, **changes):
     table = metric_stand_ins.sources(feature_networks.SOURCES, size=8)
     with mock.patch.object(feature_networks, 'SOURCES', table), \
             mock.patch.dict(os.environ, DNNLIB_CACHE_DIR=str(folder / 'cache')), \
-            mock.patch.object(graph, 'call_func_by_name', seen.call_loss), \
+            mock.patch.object(loop_losses, 'call_func_by_name', seen.call_loss), \
             mock.patch.object(Trainer, '_run', lambda trainer, *ops: seen.run_step(trainer, *ops)):
         run_dir = resumed_runs.start(folder, folder, num_gpus=num_gpus,
                                      **merged(_settings(config, num_gpus), changes))

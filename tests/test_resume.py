@@ -26,6 +26,18 @@ from training.resuming import state_folder
 
 CASES = {
     'config-f': {},
+    'augmented': dict(
+        mirror_augment=True, G_smoothing_rampup=0.5, augment_args=dict(
+            class_name='training.augmentation.controller.AdaptiveAugment', tune_heuristic='rt', tune_kimg=0.1,
+            tune_target=0.0, initial_strength=0.5, apply_func='tests.test_resume.noisy',
+            apply_args=dict(scale=2))),
+    'augmented, losses of StyleGAN2-ADA': dict(
+        G_args=dict(TINY_G, func_name='training.networks.G_main'), G_loss_args={}, D_loss_args={},
+        D_args=dict(func_name='training.networks.D_main', fmap_base=32, fmap_max=4),
+        loss_args=dict(func_name='training.loss_ada.stylegan2'), augment_args=dict(
+            class_name='training.augmentation.controller.AdaptiveAugment', tune_heuristic='rt', tune_kimg=0.1,
+            tune_target=0.0, initial_strength=0.5, apply_func='tests.test_resume.noisy',
+            apply_args=dict(scale=2))),
     'growing': dict(
         D_args=dict(TINY_D, func_name='training.networks_stylegan2.D_stylegan', architecture=None),
         G_args=dict(TINY_G, synthesis_func='G_synthesis_stylegan_revised'),
@@ -42,17 +54,22 @@ CASES = {
 }
 
 
+def noisy(images, labels, strength, scale):
+    """Augment images by noise."""
+    return images + tflib.random.normal(tf.shape(images)) * (strength * scale), labels
+
+
 @pytest.fixture(scope='module')
 def data_dir(tmp_path_factory):
     return write_data(tmp_path_factory.mktemp('data'))
 
 
 @pytest.mark.parametrize('case', [
-    'config-f', *(pytest.param(case, marks=pytest.mark.long) for case in CASES if case != 'config-f')])
+    'augmented', *(pytest.param(case, marks=pytest.mark.long) for case in CASES if case != 'augmented')])
 def test_a_run_that_stops_every_few_iterations_ends_as_one_in_one_go(case, data_dir, tmp_path):
     run_dir = start(data_dir, tmp_path / 'one', **CASES[case])
     config = {key: value for key, value in CASES[case].items() if key == 'session_config'}
-    with stopped_after(5 if case == 'config-f' else 4):
+    with stopped_after(5 if case == 'augmented' else 4):
         other = start(data_dir, tmp_path / 'several', **CASES[case])
         assert not (other / 'network-final.pkl').exists()
         launches = 1
@@ -61,6 +78,9 @@ def test_a_run_that_stops_every_few_iterations_ends_as_one_in_one_go(case, data_
             launches += 1
     assert launches >= 2
     assert len(tick_lines(run_dir)) >= 4
+    if 'augmented' in case:
+        strengths = [value for _, value in summaries(run_dir)['Progress/augment']]
+        assert len(set(strengths)) > 2 and len(summaries(run_dir)['Progress/rt']) == len(strengths)
     assert differences(run_dir, other) == []
 
 

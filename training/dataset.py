@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 from dnnlib.util import num_cores
-from training.data import folders, image_sets, label_files, record_files, record_levels, records
+from training.data import folders, label_files, record_files, record_levels, records, summary
 from training.data.base import Dataset
 from training.data.image_files_dataset import ImageDataset
 from training.data.stream_dataset import StreamDataset, checked_max_images
@@ -19,6 +19,8 @@ __all__ = ['Dataset', 'ImageDataset', 'SyntheticDataset', 'TFRecordDataset', 'lo
 class TFRecordDataset(StreamDataset):
     """Images and labels of a folder written by dataset_tool.py: one *.tfrecords file per resolution or, if
     they are stored as PNG or JPEG, one of the full resolution.
+
+    Files whose names begin with `validation-` are those of the validation set only.
 
     Needs a default session. Raises UserError, naming the file, for a folder that is missing, incomplete or
     damaged. The order of the images follows from the seed of the graph. Attributes beside those of Dataset:
@@ -35,19 +37,33 @@ class TFRecordDataset(StreamDataset):
         shuffle_mb      = 4096,     # MiB of images among which the next one is drawn. 0 = in order.
         prefetch_mb     = 2048,     # MiB of images to read ahead, at most 4096 images. 0 = none.
         buffer_mb       = 256,      # MiB that are read from a file at a time.
-        num_threads     = 2):       # Threads that read records. PNG and JPEG are decoded on all cores.
+        num_threads     = 2,        # Threads that read records. PNG and JPEG are decoded on all cores.
+        max_validation  = 10000,    # Use only the first images of the validation set. 0 = do not use it.
+        mirror_augment  = False,    # Mirror images at random?
+        shuffle         = True,     # False = in order, as with shuffle_mb = 0.
+        _is_validation  = False):   # Stream the validation set itself?
 
         num_images = checked_max_images(max_images)
-        self._files = record_files.files_by_lod(tfrecord_dir, resolution)
+        self._files = record_files.files_by_lod(tfrecord_dir, resolution, _is_validation)
+        self.has_validation_set = (not _is_validation and max_validation > 0
+                                   and folders.has_validation_records(tfrecord_dir))
+        self._max_validation = max_validation
         self._buffer_mb = buffer_mb
         full, halvings = self._files[0]
         self._num_threads = max(num_threads, num_cores()) if full.is_encoded else num_threads
-        self.label_file = label_files.find(label_file, tfrecord_dir)
+        self.label_file = label_files.find(label_file, tfrecord_dir, _is_validation)
         channels, height, width = full.shape
         super().__init__(
             tfrecord_dir, [channels, height >> halvings, width >> halvings], min(full.num_images, num_images),
-            label_files.load(self.label_file, max_label_size, full), repeat, shuffle_mb, prefetch_mb)
+            label_files.load(self.label_file, max_label_size, full), repeat, shuffle_mb if shuffle else 0,
+            prefetch_mb, mirror_augment)
         self.class_names = folders.names_of_classes(tfrecord_dir)
+
+    def _open_validation_set(self):
+        return TFRecordDataset(
+            self.tfrecord_dir, self.resolution, max_label_size=self.label_size, repeat=False, prefetch_mb=0,
+            max_images=self._max_validation, shuffle=False, num_threads=self._num_threads,
+            _is_validation=True)
 
     def _make_levels(self):
         return {lod: record_levels.level_of(file, halvings, self._buffer_mb, self._num_threads)
@@ -73,9 +89,12 @@ def load_dataset(class_name=None, data_dir=None, verbose=False, **kwargs):
     """Construct a data set: an instance of `class_name` or, given `tfrecord_dir` (below `data_dir`), a
     TFRecordDataset or, for a zip file or folder of images, an ImageDataset.
 
-    verbose: print what is streamed. kwargs: arguments of the class. A class that has only the published
+    verbose: print what is streamed. kwargs: arguments of the class. As in StyleGAN2-ADA, `path` can be given
+    instead of `tfrecord_dir`, and `seed` with it, which has no effect. A class that has only the published
     methods gets the other ones of `Dataset`.
     """
+    if class_name is None:
+        kwargs = with_published_names(kwargs)
     if 'tfrecord_dir' in kwargs:
         if data_dir is not None:
             kwargs['tfrecord_dir'] = os.path.join(data_dir, kwargs['tfrecord_dir'])
@@ -99,6 +118,15 @@ def load_dataset(class_name=None, data_dir=None, verbose=False, **kwargs):
     return training_set
 
 
+def with_published_names(dataset_args):
+    """Return arguments of StyleGAN2-ADA's `load_dataset` as arguments of this one; others are unchanged."""
+    args = dict(dataset_args)
+    if 'class_name' not in args and 'path' in args:
+        args['tfrecord_dir'] = args.pop('path')
+        args.pop('seed', None)
+    return args
+
+
 def read_once(dataset, minibatch_size=16):
     """Yield each (image uint8 [C,H,W], label [label_size]) of a data set that does not repeat."""
     while True:
@@ -114,16 +142,10 @@ def shapes_in(tfrecord_dir, resolution=None, max_label_size=0):
 
     Arguments and errors are those of TFRecordDataset and ImageDataset.
     """
-    if folders.holds_images(tfrecord_dir):
-        images = image_sets.require(tfrecord_dir)
-        return images.at(resolution)[1], [label_files.of_images(images, max_label_size).shape[1]]
-    file, halvings = record_files.files_by_lod(tfrecord_dir, resolution)[0]
-    labels = label_files.load(folders.label_file(tfrecord_dir), max_label_size, file)
-    return [file.shape[0], *(side >> halvings for side in file.shape[1:])], [labels.shape[1]]
+    shape, label_size, _ = summary.shapes_and_count(tfrecord_dir, resolution, max_label_size)
+    return shape, [label_size]
 
 
 def num_images_in(tfrecord_dir):
     """Return the number of images in a data set. Errors are those of `shapes_in`."""
-    if folders.holds_images(tfrecord_dir):
-        return len(image_sets.require(tfrecord_dir).names)
-    return record_files.files_by_lod(tfrecord_dir, None)[0][0].num_images
+    return summary.shapes_and_count(tfrecord_dir, max_label_size=0)[2]

@@ -4,15 +4,23 @@ loss is [minibatch, 1], reg is [minibatch]. The caller takes means over all elem
 broadcasts without changing the result. Scores and penalties are recorded for TensorBoard.
 
 Losses that only StyleGAN has can be imported from here, too; they return one tensor. Where both have a loss
-of the same name, the one here is StyleGAN2's.
+of the same name, the one here is StyleGAN2's. StyleGAN2-ADA's, which compute the losses of both networks at
+once, can also be imported from here; their names are their own.
 """
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
-import dnnlib.tflib as tflib
 from dnnlib.tflib.autosummary import autosummary
 from training import loss_terms as terms
+from training.loss_ada import (  # noqa: F401  (published names)
+    cmethods,
+    eval_D,
+    eval_G,
+    report_loss,
+    report_stat,
+    stylegan2,
+    wgangp,
+)
 from training.loss_stylegan import (  # noqa: F401  (published names)
     D_hinge,
     D_hinge_gp,
@@ -53,24 +61,9 @@ def G_logistic_ns_pathreg(G, D, opt, training_set, minibatch_size,
         if pl_minibatch_shrink > 1:
             latents, labels = terms.random_inputs(G, training_set, minibatch_size // pl_minibatch_shrink)
             images, dlatents = G.get_output_for(latents, labels, is_training=True, return_dlatents=True)
-        pl_lengths = _path_lengths(G, images, dlatents)
-        with tf.control_dependencies(None):
-            pl_mean_var = tf.Variable(name='pl_mean', trainable=False, initial_value=0.0, dtype=tf.float32)
-        # The target follows the lengths, and gradients flow through it.
-        pl_mean = pl_mean_var + pl_decay * (tf.reduce_mean(pl_lengths) - pl_mean_var)
-        # A length that is not finite spoils this step only, not all later ones.
-        kept = tf.where(tf.is_finite(pl_mean), pl_mean, pl_mean_var)
-        with tf.control_dependencies([tf.assign(pl_mean_var, kept)]):
-            pl_penalty = autosummary('Loss/pl_penalty', tf.square(pl_lengths - pl_mean))
+        pl_lengths = autosummary('Loss/pl_lengths', terms.path_lengths(G, images, dlatents))
+        pl_penalty = autosummary('Loss/pl_penalty', terms.deviation_from_running_mean(pl_lengths, pl_decay))
     return loss, pl_penalty * pl_weight
-
-
-def _path_lengths(G, images, dlatents):
-    """Return |J^T y| for random y on the scale of an image (Eq. 4), root mean square over layers. -> [N]."""
-    noise = tflib.random.normal(tf.shape(images)) / np.sqrt(np.prod(G.output_shape[2:]))
-    grads = tf.gradients(tf.reduce_sum(images * noise), [dlatents])[0]  # [N,L,C]
-    lengths = tf.sqrt(tf.reduce_mean(tf.reduce_sum(tf.square(grads), axis=2), axis=1))
-    return autosummary('Loss/pl_lengths', lengths)
 
 
 def _gradient_penalty(scores, images, gamma):

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import signal
 
@@ -11,6 +12,7 @@ import tensorflow.compat.v1 as tf
 import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib import faults
+from dnnlib.files import atomic_write
 from dnnlib.parallel import workers
 from dnnlib.progress import announced
 from dnnlib.util import UserError
@@ -37,6 +39,8 @@ def training_loop(
     D_opt_args              = {},       # Arguments of the tflib.Optimizer of D.
     G_loss_args             = {},       # Loss function of G (func_name) and its arguments.
     D_loss_args             = {},       # Loss function of D (func_name) and its arguments.
+    loss_args               = {},       # Instead of both: a function of StyleGAN2-ADA, and its arguments.
+    augment_args            = {},       # The AdaptiveAugment (class_name) and its arguments. {} = none.
     dataset_args            = {},       # Arguments of dataset.load_dataset().
     sched_args              = {},       # Arguments of training_schedule().
     grid_args               = {},       # Arguments of misc.setup_snapshot_image_grid().
@@ -44,6 +48,7 @@ def training_loop(
     tf_config               = {},       # Configuration for tflib.init_tf().
     data_dir                = None,     # Folder that contains the tfrecord_dir of dataset_args.
     G_smoothing_kimg        = 10.0,     # Half-life of the average Gs of the weights of G. 0 = Gs is G.
+    G_smoothing_rampup      = None,     # Largest half-life, as a share of the images so far. None = any.
     minibatch_repeats       = 4,        # Minibatches per iteration, for which the schedule is read once.
     lazy_regularization     = True,     # Run regularizers in steps of their own (StyleGAN2, Section 3.1)?
     G_reg_interval          = 4,        # If so, minibatches from one step of G's regularizer to the next.
@@ -68,7 +73,8 @@ def training_loop(
     max_skipped_steps       = 100,      # Stop after this many steps in a row without finite gradients.
     worker_timeout          = 300.0,    # Stop if another worker is silent for this many seconds.
     cpu_grid_seconds        = 5.0,      # Without a GPU, pictures shrink to take no longer. None = never.
-    after_snapshot          = None):    # Name of a function that gets the run directory after each snapshot.
+    after_snapshot          = None,     # Name of a function that gets the run directory after each snapshot.
+    run_options             = None):    # What to write to training_options.json. None = no such file.
     """Train G and D. Networks, pictures, training states and logs are written to the run directory.
 
     A file `abort.txt` there stops the run at the next tick. SIGINT (Ctrl-C) and SIGTERM stop it after the
@@ -82,7 +88,8 @@ def training_loop(
     graph_settings = GraphSettings(
         LossSettings(G_loss_args, G_opt_args, G_reg_interval),
         LossSettings(D_loss_args, D_opt_args, D_reg_interval),
-        lazy_regularization, mirror_augment, drange_net, G_smoothing_kimg)
+        lazy_regularization, mirror_augment, drange_net, G_smoothing_kimg, G_smoothing_rampup, loss_args,
+        augment_args)
     loop_settings = LoopSettings(
         total_kimg, resume_kimg, minibatch_repeats, reset_opt_for_new_lod, max_skipped_steps)
     shared = dict(vars(network_settings) | vars(graph_settings) | vars(loop_settings), sched_args=sched_args,
@@ -99,6 +106,7 @@ def training_loop(
             resume_pkl = starting_networks.source_of_resumed_run(resume_pkl, network_settings, cluster)
         networks = starting_networks.make(network_settings, training_set, resume_pkl)
         if state is None:
+            _write_options(run_options, cluster)
             minibatch_gpu = schedule(total_kimg * 1000).minibatch_gpu
             _show_start(grid, networks, minibatch_gpu, training_set, cluster, cpu_grid_seconds)
 
@@ -117,7 +125,8 @@ def training_loop(
             reporter = Reporter(
                 trainer, grid, summary_log, metric_base.MetricGroup(metric_arg_list),
                 dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config),
-                image_snapshot_ticks, network_snapshot_ticks, snapshot_kimg, resume_time, after_snapshot)
+                image_snapshot_ticks, network_snapshot_ticks, snapshot_kimg, resume_time, after_snapshot,
+                shows_schedule=not loss_args)
             variables = state_folder.Variables(graph.state_variables, graph.copies)
             keeper = StateKeeper(trainer, reporter, variables, seed, keep_states, state_kimg)
             if state is not None:
@@ -212,6 +221,15 @@ def _agreed_stop(cluster, reporter, interrupted):
     if signals and not interrupted:
         interrupted.signal = signal.Signals(signals[0])
     return bool(signals) or any(aborted for aborted, _ in votes)
+
+
+def _write_options(options, cluster):
+    """Write the options of a run to training_options.json, unless they are None."""
+    if options is None or not cluster.is_first:
+        return
+    run_dir = dnnlib.make_run_dir_path()
+    with atomic_write(os.path.join(run_dir, 'training_options.json'), 'w') as file:
+        json.dump({**options, 'run_dir': run_dir}, file, indent=2)
 
 
 def _read_state(path, cluster):

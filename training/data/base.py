@@ -17,13 +17,15 @@ class Dataset:
     Attributes: `shape` [C,H,W] at full resolution, `base_shape` [h,w] at the lowest one, `resolution` (4
     times 2 to the number of doublings from there: the side of squares if that is a power of two),
     `resolution_log2`, `dtype`, `dynamic_range` (values of black and white), `label_size` (0 = no labels),
-    `label_dtype`, `class_names` (list, or None if the classes have no names).
+    `label_dtype`, `class_names` (list, or None if the classes have no names), `has_validation_set` (see
+    `load_validation_set_np`).
     """
 
     # Variables that the data set creates and restores itself; training states leave them out.
     variables = ()
     base_shape = sizes.SQUARE
     class_names = None
+    has_validation_set = False
 
     def __init__(self, shape, dtype='uint8', dynamic_range=(0, 255), label_size=0, label_dtype='float32'):
         self.shape = list(shape)
@@ -69,6 +71,11 @@ class Dataset:
         if minibatch_size not in self._random_labels_np_exprs:
             self._random_labels_np_exprs[minibatch_size] = self.get_random_labels_tf(minibatch_size)
         return tflib.run(self._random_labels_np_exprs[minibatch_size])
+
+    def load_validation_set_np(self):
+        """Return all images of the validation set, uint8 [N,C,H,W], and labels, float32 [N,label_size]. They
+        are like those of the training set, but not among them. N = 0 without a validation set."""
+        return np.zeros([0, *self.shape], np.uint8), np.zeros([0, self.label_size], np.float32)
 
     def classes(self):
         """Return the classes that images have, as the set of the largest components of their labels. None =

@@ -5,12 +5,12 @@ They are in `<name>.classes.json` beside the labels of a data set, and in `class
 """
 
 import difflib
-import glob
 import json
 import os
 
 from dnnlib.files import atomic_write
 from dnnlib.util import UserError, printable
+from training.data import set_files
 
 SUFFIX = '.classes.json'
 IN_RUN_DIR = 'classes.json'
@@ -22,7 +22,7 @@ def find(folder):
     in_run_dir = os.path.join(folder, IN_RUN_DIR)
     if os.path.isfile(in_run_dir):
         return in_run_dir
-    return next(iter(sorted(glob.glob(os.path.join(glob.escape(folder), '*' + SUFFIX)))), None)
+    return next(iter(set_files.paths(folder, SUFFIX)), None)
 
 
 def read(path):

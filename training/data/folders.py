@@ -6,19 +6,24 @@ import os
 import numpy as np
 
 from dnnlib.util import UserError
-from training.data import class_names, dataset_json, image_sets
+from training.data import class_names, dataset_json, image_sets, set_files
 from training.data.image_source import ImageSource, is_zip
 
 INCOMPLETE = 'incomplete-'  # prefix of subfolders in which data sets are completed
 
 
-def record_paths(tfrecord_dir):
-    """Return the sorted paths of the *.tfrecords files in a folder. Raises UserError if there are none."""
+def record_paths(tfrecord_dir, validation=False):
+    """Return the sorted paths of the *.tfrecords files of the training set or the validation set in a folder.
+    Raises UserError if there are none."""
     if os.path.isfile(tfrecord_dir):
         raise UserError(f'{tfrecord_dir}: is a file; expected the folder of a data set, or a zip file')
     if not os.path.isdir(tfrecord_dir):
         raise UserError(f'{tfrecord_dir}: the data set does not exist; create it with dataset_tool.py')
-    paths = sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.tfrecords')))
+    paths = set_files.paths(tfrecord_dir, '.tfrecords', validation)
+    if not paths and has_validation_records(tfrecord_dir):
+        raise UserError(f'{tfrecord_dir}: holds only a validation set: all names of *.tfrecords files begin '
+                        f'with {set_files.VALIDATION}; create a training set with dataset_tool.py, or rename '
+                        'the files')
     if not paths and incomplete_in(tfrecord_dir):
         raise UserError(f'{tfrecord_dir}: holds only an incomplete data set; wait for the dataset_tool.py '
                         'that writes it, or start it again')
@@ -26,6 +31,11 @@ def record_paths(tfrecord_dir):
         raise UserError(f'{tfrecord_dir}: there are no *.tfrecords files in this folder; '
                         'create the data set with dataset_tool.py')
     return paths
+
+
+def has_validation_records(tfrecord_dir):
+    """Return whether a folder of TFRecords has a validation set."""
+    return bool(set_files.paths(tfrecord_dir, '.tfrecords', validation=True))
 
 
 def incomplete_in(folder):
@@ -38,6 +48,9 @@ def require_place(tfrecord_dir):
     name = os.path.basename(os.path.abspath(tfrecord_dir))
     if not name:
         raise UserError(f'{tfrecord_dir}: expected a folder whose name can be that of the data set')
+    if set_files.is_validation(name):
+        raise UserError(f'{tfrecord_dir}: expected another name, as files that begin with '
+                        f'{set_files.VALIDATION} are those of validation sets')
     existing = os.path.abspath(tfrecord_dir)
     if existing.encode('utf-8', 'replace') != os.fsencode(existing):
         raise UserError(f'{tfrecord_dir}: expected a name in UTF-8, which TensorFlow needs')
@@ -72,9 +85,10 @@ def require(data_dir, **names):
                 record_paths(path)
 
 
-def label_file(tfrecord_dir):
-    """Return the path of the first *.labels file; None if there is none."""
-    return next(iter(sorted(glob.glob(os.path.join(glob.escape(tfrecord_dir), '*.labels')))), None)
+def label_file(tfrecord_dir, validation=False):
+    """Return the path of the first *.labels file of the training set or the validation set in a folder; None
+    if there is none."""
+    return next(iter(set_files.paths(tfrecord_dir, '.labels', validation)), None)
 
 
 def label_components(path):

@@ -5,7 +5,7 @@ import os
 import tensorflow.compat.v1 as tf
 
 from dnnlib.util import UserError, num_cores
-from training.data import image_sets, label_files
+from training.data import image_sets, label_files, set_files
 from training.data.decoding import decode_image
 from training.data.record_stream import Level
 from training.data.stream_dataset import StreamDataset, checked_max_images
@@ -15,8 +15,8 @@ class ImageDataset(StreamDataset):
     """PNG and JPEG images of a folder or zip file, and the labels in its dataset.json.
 
     Lower resolutions are made while reading. Raises UserError, naming the file, unless all images have one
-    size and mode. EXIF orientation is ignored. Attributes beside those of StreamDataset: `label_file` (path
-    or None).
+    size and mode. EXIF orientation is ignored. The validation set is a folder or zip file `validation-<name>`
+    beside this one. Attributes beside those of StreamDataset: `label_file` (path or None).
     """
 
     def __init__(self,
@@ -27,16 +27,27 @@ class ImageDataset(StreamDataset):
         repeat          = True,     # Start another pass after the last image?
         shuffle_mb      = 4096,     # MiB of images among which the next one is drawn. 0 = in order.
         prefetch_mb     = 2048,     # MiB of images to read ahead, at most 4096 images. 0 = none.
-        num_threads     = None):    # Threads that read and decode images. None = one per core.
+        num_threads     = None,     # Threads that read and decode images. None = one per core.
+        max_validation  = 10000,    # Use only the first images of the validation set. 0 = do not use it.
+        mirror_augment  = False,    # Mirror images at random?
+        shuffle         = True):    # False = in order, as with shuffle_mb = 0.
 
+        beside = set_files.images_beside(tfrecord_dir)
+        self.has_validation_set = max_validation > 0 and beside is not None
+        self._validation_args = dict(tfrecord_dir=beside, max_images=max_validation, num_threads=num_threads)
         self._images = image_sets.require(tfrecord_dir)
         self._num_threads = num_threads or num_cores()
         self._halvings, shape = self._images.at(resolution)
         self.label_file = self._images.label_file
         super().__init__(
             tfrecord_dir, shape, min(len(self._images.names), checked_max_images(max_images)),
-            label_files.of_images(self._images, max_label_size), repeat, shuffle_mb, prefetch_mb)
+            label_files.of_images(self._images, max_label_size), repeat, shuffle_mb if shuffle else 0,
+            prefetch_mb, mirror_augment)
         self.class_names = self._images.class_names
+
+    def _open_validation_set(self):
+        return ImageDataset(resolution=self.resolution, max_label_size=self.label_size, repeat=False,
+                            shuffle=False, prefetch_mb=0, **self._validation_args)
 
     def _make_levels(self):
         fetch = (_fetch_files if self._images.entries is None else _fetch_entries)(self._images)

@@ -8,10 +8,11 @@ from dnnlib.util import UserError
 from training.data import folders
 
 
-def find(label_file, tfrecord_dir):
-    """Return the path of the label file; None if none is named and the folder has none."""
+def find(label_file, tfrecord_dir, validation=False):
+    """Return the path of the label file of the training set or the validation set; None if none is named and
+    the folder has none."""
     if label_file is None:
-        return folders.label_file(tfrecord_dir)
+        return folders.label_file(tfrecord_dir, validation)
     for path in (label_file, os.path.join(tfrecord_dir, label_file)):
         if os.path.isfile(path):
             return path

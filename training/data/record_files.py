@@ -9,7 +9,7 @@ import numpy as np
 from dnnlib.files import read_at
 from dnnlib.progress import Progress
 from dnnlib.util import UserError
-from training.data import folders, records, sizes
+from training.data import folders, records, set_files, sizes
 
 _AGAIN = 'create the data set again with dataset_tool.py'
 
@@ -79,14 +79,18 @@ def damage(path, index, reason=''):
     return UserError(f'{path}: record {index} is damaged or cut off{reason}; copy the file again or {_AGAIN}')
 
 
-def files_by_lod(tfrecord_dir, resolution):
+def files_by_lod(tfrecord_dir, resolution, validation=False):
     """Return {lod: (file, times to halve its images)} for a nominal resolution (None = the largest) and all
     smaller ones.
 
-    Raises UserError if a resolution is missing or the files are of different data sets.
+    validation: of the validation set? Raises UserError if a resolution is missing or the files are of
+    different data sets.
     """
     by_resolution = {}
-    for file in map(inspect, folders.record_paths(tfrecord_dir)):
+    paths = folders.record_paths(tfrecord_dir, validation)
+    if validation:
+        tfrecord_dir = os.path.join(tfrecord_dir, f'{set_files.VALIDATION}*')  # in messages
+    for file in map(inspect, paths):
         _, there = sizes.require(*file.shape[1:], file.path)
         if there in by_resolution:
             raise UserError(f'{tfrecord_dir}: two files have resolution {there}: '

@@ -8,14 +8,17 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from dnnlib.progress import shown
+from dnnlib.progress import Progress, shown
 from dnnlib.util import UserError
+from training.data import summary
 from training.data.base import Dataset
+from training.data.mirroring import mirror_at_random
 from training.data.record_stream import image_label_stream, image_order, share_of_stream
 
 # What is raised for a file that is damaged, changed or removed while it is read.
 READ_ERRORS = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError,
                tf.errors.PermissionDeniedError)
+_VALIDATION_MINIBATCH = 64
 
 
 def checked_max_images(max_images):
@@ -29,16 +32,18 @@ class StreamDataset(Dataset):
     """Images and labels of numbered images in files.
 
     Needs a default session. The order of the images follows from the seed of the graph. A subclass implements
-    `_make_levels` and `_damage`. Attributes beside those of Dataset: `tfrecord_dir`, where the files are, and
-    `num_images`.
+    `_make_levels` and `_damage` and, if it can have a validation set, `_open_validation_set`. Attributes
+    beside those of Dataset: `tfrecord_dir`, where the files are, and `num_images`.
     """
 
-    def __init__(self, tfrecord_dir, shape, num_images, labels, repeat, shuffle_mb, prefetch_mb):
+    def __init__(self, tfrecord_dir, shape, num_images, labels, repeat, shuffle_mb, prefetch_mb,
+                 mirror_augment=False):
         """shape: [C,H,W] at lod 0. labels: array [N, label_size], whose first `num_images` rows are used;
-        [0, 0] without labels."""
+        [0, 0] without labels. mirror_augment: mirror images at random?"""
         super().__init__(shape, label_size=labels.shape[1], label_dtype=labels.dtype.name)
         self.tfrecord_dir = tfrecord_dir
         self.num_images = num_images
+        self._mirror_augment = mirror_augment
         self._np_labels = labels[:num_images]
         seed = tf.get_default_graph().seed
         self._order_args = dict(
@@ -57,6 +62,10 @@ class StreamDataset(Dataset):
 
     def _damage(self, index):
         """Return the UserError that names an image which cannot be read at the current lod."""
+        raise NotImplementedError
+
+    def _open_validation_set(self):
+        """Return the validation set as a StreamDataset in order, without repetition, of the default graph."""
         raise NotImplementedError
 
     def _build(self, prefetch_mb):
@@ -130,7 +139,11 @@ class StreamDataset(Dataset):
             self._begin(position['minibatch_size'], position['lod'], position['pass'], position['skip'])
 
     def get_minibatch_tf(self):
-        return self._iterator.get_next()
+        images, labels = self._iterator.get_next()
+        if self._mirror_augment:
+            with tf.device('/cpu:0'):
+                images = mirror_at_random(images)
+        return images, labels
 
     def get_minibatch_np(self, minibatch_size, lod=0):
         """Configure the data set and read one minibatch: arrays of images uint8 [N,C,H,W] and labels
@@ -157,6 +170,26 @@ class StreamDataset(Dataset):
         if self.label_size == 0:
             return np.zeros([minibatch_size, 0], self.label_dtype)
         return self._np_labels[np.random.randint(self._np_labels.shape[0], size=[minibatch_size])]
+
+    def load_validation_set_np(self):
+        """Read the validation set: images uint8 [N,C,H,W] and labels float32 [N,label_size], N = 0 without
+        one. Raises UserError if its images or labels differ in shape from those of the training set, or for a
+        damaged file."""
+        if not self.has_validation_set:
+            return super().load_validation_set_np()
+        with tf.Graph().as_default(), tf.Session(config=tf.ConfigProto(device_count={'GPU': 0})):
+            data = self._open_validation_set()
+            summary.require_alike(summary.validation_path(self.tfrecord_dir), data.shape, data.label_size,
+                                  self.shape, self.label_size)
+            images = np.empty([data.num_images, *data.shape], np.uint8)
+            labels = np.empty([data.num_images, data.label_size], np.float32)
+            progress = Progress(data.num_images, 'images', title='Loading the validation set')
+            for start in range(0, data.num_images, _VALIDATION_MINIBATCH):
+                progress.show(start)
+                part = slice(start, start + _VALIDATION_MINIBATCH)
+                images[part], labels[part] = data.get_minibatch_np(_VALIDATION_MINIBATCH)
+            progress.clear()
+        return images, labels
 
     def classes(self):
         return set(np.argmax(self._np_labels, axis=1).tolist())

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
-from dnnlib.tflib.autosummary import autosummary
-from dnnlib.util import call_func_by_name, paused_gc
+from dnnlib.util import construct_class_by_name, paused_gc
 from training import misc
+from training.augmentation.controller import AdaptiveAugment
+from training.data.mirroring import mirror_at_random
+from training.loop import losses
 
 
 @dataclass(frozen=True)
 class LossSettings:
     """How a network is trained."""
-    loss_args: dict    # For the loss function, `func_name` included.
+    loss_args: dict    # For the loss function, `func_name` included, unless one serves both networks.
     opt_args: dict     # For the optimizer.
     reg_interval: int  # Minibatches from one step of the regularizer to the next, if it has its own steps.
 
@@ -28,6 +30,9 @@ class GraphSettings:
     mirror_augment: bool       # Whether real images are mirrored at random.
     drange_net: list           # Value range of the images inside the networks.
     G_smoothing_kimg: float    # Half-life of the average of the generator's weights. 0 = none.
+    G_smoothing_rampup: float | None = None           # Its largest share of the images so far. None = any.
+    loss_args: dict = field(default_factory=dict)     # For one loss function of both. {} = one for each.
+    augment_args: dict = field(default_factory=dict)  # Of the AdaptiveAugment, `class_name` included.
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,11 @@ class TrainInputs:
     D_lrate: tf.Tensor         # Learning rate of the discriminator, float32 [].
     minibatch_size: tf.Tensor  # Global minibatch, int32 [].
     minibatch_gpu: tf.Tensor   # Images that a device processes at a time, int32 [].
+    nimg: tf.Tensor            # Images shown before the iteration, float32 [].
     step: tf.Tensor            # Session calls so far, from which random numbers follow, int64 [].
 
     def feed(self, sched):
-        """Return the feed_dict for these settings of the schedule, without `step`."""
+        """Return the feed_dict for these settings of the schedule, without `nimg` and `step`."""
         return {self.lod: sched.lod, self.G_lrate: sched.G_lrate, self.D_lrate: sched.D_lrate,
                 self.minibatch_size: sched.minibatch_size, self.minibatch_gpu: sched.minibatch_gpu}
 
@@ -58,6 +64,7 @@ class TrainGraph:
     D_reg: tf.Operation
     data_fetch: tf.Operation
     Gs_update: tf.Operation
+    augment: AdaptiveAugment | None = None
     G_reg_interval: int | None = None           # Minibatches from one G_reg to the next. None = never.
     D_reg_interval: int | None = None           # Likewise from one D_reg to the next.
     optimizers: tuple = ()                      # All optimizers.
@@ -75,17 +82,10 @@ def process_reals(x, labels, lod, mirror_augment, drange_data, drange_net):
     level = tf.floor(lod)
     x = tf.cast(x, tf.float32)
     if mirror_augment:
-        x = _mirror_at_random(x)
+        x = mirror_at_random(x)
     x = misc.adjust_dynamic_range(x, drange_data, drange_net)
     x = _fade_out_details(x, lod - level)
     return _enlarge(x, tf.cast(2 ** level, tf.int32)), labels
-
-
-def _mirror_at_random(x):
-    """Mirror each image of [N,C,H,W] with probability 0.5."""
-    with tf.name_scope('Mirror'):
-        keep = tflib.random.uniform([tf.shape(x)[0]], 0.0, 1.0) < 0.5  # [N]
-        return tf.where(keep, x, tf.reverse(x, axis=[3]))
 
 
 def _fade_out_details(x, amount):
@@ -136,6 +136,7 @@ def make_inputs():
             D_lrate=tf.placeholder(tf.float32, [], 'D_lrate_in'),
             minibatch_size=tf.placeholder(tf.int32, [], 'minibatch_size_in'),
             minibatch_gpu=tf.placeholder(tf.int32, [], 'minibatch_gpu_in'),
+            nimg=tf.placeholder_with_default(0.0, [], 'nimg_in'),
             step=tf.placeholder(tf.int64, [], 'step_in'))
 
 
@@ -157,7 +158,8 @@ def _build(inputs, G, D, Gs, training_set, settings, phases, cluster):
     num_before = 0 if is_shared else cluster.first_device
     num_after = 0 if is_shared else cluster.num_devices - cluster.first_device - cluster.num_gpus
     fetched = _skip_minibatches(training_set, num_before, [])
-    fetch_ops, held, copies = [], [], {}
+    augment = construct_class_by_name(**settings.augment_args) if settings.augment_args else None
+    fetch_ops, held, copies, D_gpus = [], [], {}, []
     for gpu in range(cluster.num_gpus):
         device = cluster.first_device + gpu
         with tf.name_scope(f'GPU{device}'), tflib.device(gpu):  # not in the tower: originals were not, either
@@ -165,6 +167,7 @@ def _build(inputs, G, D, Gs, training_set, settings, phases, cluster):
             D_gpu = D if gpu == 0 else D.clone(D.name + '_shadow')
             if gpu > 0:
                 copies.update(_trained_alike(G_gpu, G) | _trained_alike(D_gpu, D))
+        D_gpus.append(D_gpu)
         with tflib.absolute_name_scope(f'GPU{device}'), tflib.device(gpu), tflib.random.tower(device):
             with tf.name_scope('DataFetch'):
                 fetched = _next_minibatch(training_set, fetched)
@@ -175,23 +178,25 @@ def _build(inputs, G, D, Gs, training_set, settings, phases, cluster):
                 fetch_ops.append(fetch_op)
                 held += held_here
             with tf.control_dependencies(_lod_assignments([G_gpu, D_gpu], inputs.lod)):
-                args = dict(G=G_gpu, D=D_gpu, training_set=training_set, minibatch_size=minibatch_gpu)
-                G_loss = _loss('G', settings.G, **args, opt=G_opt)
-                D_loss = _loss('D', settings.D, **args, opt=D_opt, reals=reals, labels=labels)
+                G_loss, D_loss = losses.build(settings, G_gpu, D_gpu, augment, training_set, minibatch_gpu,
+                                              reals, labels, G_opt, D_opt)
             _register(G_opt, G_reg_opt, *G_loss, G_gpu, settings.G)
             _register(D_opt, D_reg_opt, *D_loss, D_gpu, settings.D)
+    if augment is not None:
+        augment.join(cluster)
+        augment.init_validation_set(D_gpus, training_set)
     fetch_ops += [tensor.op for tensor in _skip_minibatches(training_set, num_after, fetched)]
 
     G_train, G_reg = G_opt.apply_updates(), _reg_op(G_reg_opt)
     D_train, D_reg = D_opt.apply_updates(), _reg_op(D_reg_opt)
-    Gs_update = _average(Gs, G, inputs.minibatch_size, settings.G_smoothing_kimg)
+    Gs_update = _average(Gs, G, inputs, settings.G_smoothing_kimg, settings.G_smoothing_rampup)
     optimizers = [opt for opt in (G_opt, G_reg_opt, D_opt, D_reg_opt) if opt is not None and opt.skipped]
     for opt in optimizers:
         copies.update(opt.copies())
     variables = tf.global_variables()
     set_again = {*copies, *held, *training_set.variables}
     return TrainGraph(
-        inputs, G_opt, D_opt, G_train, G_reg, D_train, D_reg, tf.group(*fetch_ops), Gs_update,
+        inputs, G_opt, D_opt, G_train, G_reg, D_train, D_reg, tf.group(*fetch_ops), Gs_update, augment,
         G_reg_interval=None if G_reg_opt is None else settings.G.reg_interval,
         D_reg_interval=None if D_reg_opt is None else settings.D.reg_interval,
         optimizers=tuple(optimizers), variables=tuple(variables), copies=copies,
@@ -253,25 +258,19 @@ def _trained_alike(net, original):
     return {var: original.trainables[name] for name, var in net.trainables.items()}
 
 
-def _average(Gs, G, minibatch_size, half_life_kimg):
+def _average(Gs, G, inputs, half_life_kimg, rampup):
     """Make the op that moves Gs towards G by one minibatch. With a half-life of 0, Gs becomes G."""
     beta = 0.0
     if half_life_kimg > 0:
-        beta = 0.5 ** (tf.cast(minibatch_size, tf.float32) / (half_life_kimg * 1000.0))
+        half_life = half_life_kimg * 1000.0
+        if rampup is not None:  # so that first images do not count for long in a short training
+            half_life = tf.maximum(tf.minimum(half_life, inputs.nimg * rampup), 1e-8)
+        beta = 0.5 ** (tf.cast(inputs.minibatch_size, tf.float32) / half_life)
     return Gs.setup_as_moving_average_of(G, beta=beta)
 
 
 def _lod_assignments(nets, lod):
     return [tf.assign(net.own_vars['lod'], lod) for net in nets if 'lod' in net.own_vars]
-
-
-def _loss(name, settings, **args):
-    """Build the loss of network `name` -> (loss, regularizer). The regularizer is None if there is none, or
-    if the loss includes it, as StyleGAN's do. The loss is recorded as StyleGAN2-ADA records it."""
-    with tf.name_scope(f'{name}_loss'):
-        result = call_func_by_name(**args, **settings.loss_args)
-        loss, reg = result if isinstance(result, tuple) else (result, None)
-        return autosummary(f'Loss/{name}/loss', loss), reg
 
 
 def _register(train_opt, reg_opt, loss, reg, net, settings):

@@ -14,8 +14,9 @@ from dnnlib.util import UserError, printable
 from training import generation, misc
 from training.loop import outlook
 
-TICK_LINE = ('tick %-5d kimg %-8.1f lod %-5.2f minibatch %-4d time %-12s sec/tick %-7.1f sec/kimg %-7.2f '
-             'maintenance %-6.1f gpumem %.1f')
+TICK_LINE = 'tick %-5d kimg %-8.1f '
+OF_SCHEDULE = 'lod %-5.2f minibatch %-4d '  # Not in lines of StyleGAN2-ADA, where both are constant.
+OF_TIMES = 'time %-12s sec/tick %-7.1f sec/kimg %-7.2f maintenance %-6.1f gpumem %-5.1f'
 FEWEST = 2  # Columns and rows of a picture that shrinks.
 
 
@@ -81,7 +82,8 @@ class Reporter:
         network_snapshot_ticks,     # Ticks between pickles, which the metrics evaluate. None = never.
         snapshot_kimg,              # Thousands of images between both, instead of ticks. None = by ticks.
         resume_time,                # Seconds to add to the reported time.
-        after_snapshot=None):       # Name of a function of the run directory. None = nothing is called.
+        after_snapshot=None,        # Name of a function of the run directory. None = nothing is called.
+        shows_schedule=True):       # Do lines show lod and minibatch, as StyleGAN2's do?
         self.trainer = trainer
         self.grid = grid
         self.summary_log = summary_log
@@ -92,6 +94,7 @@ class Reporter:
         self.snapshot_kimg = snapshot_kimg
         self.resume_time = resume_time
         self.after_snapshot = after_snapshot
+        self.shows_schedule = shows_schedule
         self.context = dnnlib.RunContext.get()
         self.context.update()
         self.maintenance_time = self.context.get_last_update_interval()
@@ -122,20 +125,34 @@ class Reporter:
         """Print the line of this tick, and record its values."""
         trainer, sched, total_time = self.trainer, self.trainer.sched, self._total_time()
         self._tick_time = self.context.get_time_since_last_update()
-        line = TICK_LINE % (
-            autosummary('Progress/tick', trainer.cur_tick + 1),
-            autosummary('Progress/kimg', trainer.cur_nimg / 1000.0),
-            autosummary('Progress/lod', sched.lod),
-            autosummary('Progress/minibatch', sched.minibatch_size),
+        line = TICK_LINE % (autosummary('Progress/tick', trainer.cur_tick + 1),
+                            autosummary('Progress/kimg', trainer.cur_nimg / 1000.0))
+        schedule = OF_SCHEDULE % (autosummary('Progress/lod', sched.lod),
+                                  autosummary('Progress/minibatch', sched.minibatch_size))
+        line += schedule if self.shows_schedule else ''
+        line += OF_TIMES % (
             dnnlib.util.format_time(autosummary('Timing/total_sec', total_time)),
             autosummary('Timing/sec_per_tick', self._tick_time),
             autosummary('Timing/sec_per_kimg', self._tick_time / trainer.tick_kimg),
             autosummary('Timing/maintenance_sec', self.maintenance_time),
             autosummary('Resources/peak_gpu_mem_gb', _peak_gpu_memory() / 2 ** 30))
         skipped_steps = autosummary('Progress/skipped_steps', trainer.skipped - trainer.tick_start_skipped)
-        print(line + (f' skipped {skipped_steps}' if skipped_steps else ''), flush=True)
+        line += f' skipped {skipped_steps}' if skipped_steps else ''
+        print((line + self._augmentation()).rstrip(), flush=True)
         autosummary('Timing/total_hours', total_time / (60.0 * 60.0))
         autosummary('Timing/total_days', total_time / (24.0 * 60.0 * 60.0))
+
+    def _augmentation(self):
+        """Return the part of the line about augmentation: its strength, and the heuristic in this tick."""
+        augment = self.trainer.augment
+        if augment is None:
+            return ''
+        text = ' augment %.3f' % autosummary('Progress/augment', augment.strength)
+        measured = augment.measured()
+        if measured is not None:
+            text += f' {augment.tune_heuristic} %.3f' % autosummary(
+                f'Progress/{augment.tune_heuristic}', measured)
+        return text
 
     def evaluate(self, network_pkl):
         """Evaluate the metrics."""

@@ -29,6 +29,7 @@ class Trainer:
     def __init__(self, graph, training_set, schedule, num_devices, settings):
         """`schedule`: function from images shown to the settings in force. `settings`: LoopSettings."""
         self.graph = graph
+        self.augment = graph.augment
         self.training_set = training_set
         self.schedule = schedule
         self.num_devices = num_devices
@@ -53,12 +54,15 @@ class Trainer:
 
     def state(self):
         """Return the counters for a training state."""
-        return {name: getattr(self, name) for name in self.IN_STATE}
+        state = {name: getattr(self, name) for name in self.IN_STATE}
+        return state if self.augment is None else {**state, 'augment': self.augment.state()}
 
     def restore(self, content):
         """Continue with the counters and the position in the data of a training state."""
         for name in self.IN_STATE:
             setattr(self, name, content['trainer'][name])
+        if self.augment is not None:
+            self.augment.restore(content['trainer']['augment'])
         self.cur_tick = content['reporter']['cur_tick']
         self.training_set.restore(content['data'])
 
@@ -83,6 +87,8 @@ class Trainer:
         self.report_due = False
         self.tick_start_nimg = self.cur_nimg
         self.tick_start_skipped = self.skipped
+        if self.augment is not None:
+            self.augment.start_tick()
 
     def iterate(self):
         """Train on `minibatch_repeats` minibatches with one schedule. Raises UserError for damaged data and
@@ -95,12 +101,14 @@ class Trainer:
             self.graph.D_opt.reset_optimizer_state()
         self.prev_lod = sched.lod
         self.training_set.configure(sched.minibatch_gpu, sched.lod)
-        self.feed_dict = self.graph.inputs.feed(sched)
+        self.feed_dict = {**self.graph.inputs.feed(sched), self.graph.inputs.nimg: self.cur_nimg}
         for _ in range(self.settings.minibatch_repeats):
             begin = time.monotonic()
             self.train_minibatch(sched)
             self.minibatch_seconds = time.monotonic() - begin if self._is_prepared else None
             self._is_prepared = True
+        if self.augment is not None:
+            self.augment.tune(sched.minibatch_size * self.settings.minibatch_repeats)
         self.check_skipped_steps()
         tick_nimg = self.cur_nimg - self.tick_start_nimg
         self.report_due = self.cur_tick < 0 or tick_nimg >= sched.tick_kimg * 1000 or self.is_done
@@ -133,6 +141,12 @@ class Trainer:
                 self._accumulate(rounds, G_reg, D_reg)
         except READ_ERRORS as error:
             raise self.training_set.describe_error(error) from error
+        if self.augment is not None:
+            self._validate(sched.minibatch_size)
+
+    def _validate(self, minibatch_size):
+        self.augment.run_validation(minibatch_size, {**self.feed_dict, self.graph.inputs.step: self.step})
+        self.step += 1
 
     def _due(self, interval):
         return interval is not None and self.minibatch_counter % interval == 0

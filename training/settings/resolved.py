@@ -23,8 +23,9 @@ def resolved(training_loop, settings):
                'D_opt_args': tflib.Optimizer}
     for group, function in callees.items():
         result[group] = {**_defaults(function), **result[group]}
-    for group in ('G_args', 'D_args', 'G_loss_args', 'D_loss_args'):
-        result[group] = _with_function_defaults(result[group])
+    for group in ('G_args', 'D_args', 'G_loss_args', 'D_loss_args', 'loss_args', 'augment_args'):
+        if result[group]:  # of the losses, either those of two functions or that of one
+            result[group] = _with_function_defaults(result[group])
     return result
 
 
@@ -35,8 +36,10 @@ def _defaults(function):
 
 
 def _with_function_defaults(args):
-    """Return the arguments of the function `func_name` and of the parts of a generator, with defaults."""
-    function = get_obj_by_name(args['func_name'])
+    """Return the arguments of the function `func_name` (or class `class_name`) and of the parts of a
+    generator, with defaults."""
+    name = 'func_name' if 'func_name' in args else 'class_name'
+    function = get_obj_by_name(args[name])
     functions = [function]
     if 'components' in inspect.signature(function).parameters:
         module = sys.modules[function.__module__]
@@ -48,4 +51,4 @@ def _with_function_defaults(args):
         defaults.update(_defaults(part))
     for key in ('resolution', 'base_shape'):  # come from the data set
         defaults.pop(key, None)
-    return {'func_name': args['func_name'], **defaults, **args}
+    return {name: args[name], **defaults, **args}
