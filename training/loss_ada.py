@@ -175,7 +175,8 @@ def cmethods(G, D, aug, fake_labels, real_images, real_labels,
     **_kwargs):                             # Ignored.
     """Return the losses of `stylegan2` with terms of the methods that the paper compares with (Section 4.3).
 
-    bCR and zCR: Zhao et al. 2020, "Improved Consistency Regularization for GANs"; rotations: Chen et al. 2019,
+    bCR and zCR: Zhao et al. 2020, "Improved Consistency Regularization for GANs"; rotations: Chen et al.
+    2019,
     "Self-Supervised GANs via Auxiliary Rotation Loss"; without labels, with score_max=5 for D.
     """
     latents = _random_latents(G, fake_labels)

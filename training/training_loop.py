@@ -109,14 +109,12 @@ def training_loop(
             _write_options(run_options, cluster)
             minibatch_gpu = schedule(total_kimg * 1000).minibatch_gpu
             _show_start(grid, networks, minibatch_gpu, training_set, cluster, cpu_grid_seconds)
-
         print('Building TensorFlow graph...')
         phases = _phases(schedule, loop_settings, training_set.resolution_log2, cluster)
         graph = build_train_graph(*networks, training_set, graph_settings, phases, cluster, seed)
         trainer = Trainer(graph, training_set, schedule, cluster.num_devices, loop_settings)
         if state is not None:
             trainer.restore(state.content)
-
         print('Initializing logs...')
         reporter = keeper = None
         if cluster.is_first:
@@ -132,7 +130,6 @@ def training_loop(
             if state is not None:
                 keeper.restore(state)
         cluster.share_variables(graph.variables)
-
         print(f'Training for {int(total_kimg)} kimg...\n')
         interrupted = _train(trainer, networks, reporter, keeper, cluster)
         training_set.close()
