@@ -12,18 +12,14 @@ import sys
 import numpy as np
 
 from dnnlib import cli
-from dnnlib.progress import shown
 from dnnlib.util import UserError, printable
-from training.data import folders, image_databases, image_files
+from training.data import folders, image_databases, image_files, summary
 from training.data.photos import create
 from training.data.photos.options import FLAGS, Options
-from training.data.stored_images import open_images
-from training.data_tools import archive, overview
+from training.data.stored_images import ImageFiles, open_images
+from training.data_tools import archive, brecahad, comparison, hdf5, overview, packing, window
 from training.data_tools import info as description
 from training.misc import pictures
-
-WINDOW = 'dataset_tool'
-ESC_KEY = 27
 
 
 def info(tfrecord_dir, checksums=0):
@@ -39,9 +35,9 @@ def display(tfrecord_dir, output=None, num_images=64, columns=None):
     if output is not None:
         pictures.picture_format(output)
     images = _open(tfrecord_dir)
-    cv2 = _opencv_with_window() if output is None else None
+    cv2 = window.opened() if output is None else None
     if cv2 is not None:
-        count = _show_in_window(cv2, images)
+        count = window.show(cv2, images)
     else:
         name = os.path.splitext(os.path.basename(os.path.abspath(tfrecord_dir)))[0]
         count = overview.write(images, output or f'{name}-images.png', num_images, columns)
@@ -68,23 +64,7 @@ def extract(tfrecord_dir, output_dir):
 
 def compare(tfrecord_dir_a, tfrecord_dir_b, ignore_labels=0):
     """Print which images and labels differ."""
-    images_a, images_b = _open(tfrecord_dir_a), _open(tfrecord_dir_b)
-    count = min(len(images_a), len(images_b))
-    identical_images = identical_labels = 0
-    for index in shown(range(count), 'Comparing', 'images'):
-        same_image = np.array_equal(images_a.image(index), images_b.image(index))
-        same_label = np.array_equal(images_a.labels[index], images_b.labels[index])
-        if not same_image:
-            print(f'Image {index} is different')
-        if not same_label and not ignore_labels:
-            print(f'Label {index} is different')
-        identical_images += same_image
-        identical_labels += same_label
-    if len(images_a) != len(images_b):
-        print('Datasets contain different number of images')
-    print(f'Identical images: {identical_images} / {count}')
-    if not ignore_labels:
-        print(f'Identical labels: {identical_labels} / {count}')
+    comparison.compare(_open(tfrecord_dir_a), _open(tfrecord_dir_b), ignore_labels)
 
 
 def export(tfrecord_dir, destination, image_format=None, max_images=None):
@@ -97,6 +77,51 @@ def export(tfrecord_dir, destination, image_format=None, max_images=None):
     _, height, width = images.shape
     if height != width or width & (width - 1) != 0:
         print(f'These programs expect squares whose side is a power of two; the images are {width}x{height}.')
+
+
+def unpack(tfrecord_dir, output_dir, resolution=None):
+    """Write all images of a training set as PNG files, and their labels as pack_extras.npz, to a new folder,
+    of which pack makes data sets."""
+    _require_outside(output_dir, tfrecord_dir)
+    images = _open(tfrecord_dir)
+    print(f'Extracting images to "{output_dir}"')
+    packing.unpack(images, output_dir, resolution)
+    print(f'Extracted {len(images)} images.')
+    if summary.validation_path(tfrecord_dir) is not None:
+        print('The validation set is left out.')
+
+
+def pack(unpacked_dir, tfrecord_dir, num_train=None, num_validation=0, mirror=0, seed=None):
+    """Create a data set of what unpack has written: a training set of some or all images, and a validation
+    set of others."""
+    print(f'Loading an unpacked dataset from "{unpacked_dir}"')
+    unpacked = packing.Unpacked(unpacked_dir)
+    training, validation = packing.split(unpacked.num_images, num_train, num_validation, mirror, seed)
+    with _exporter(tfrecord_dir, len(training)) as exporter:
+        packing.write(unpacked, exporter, training)
+        if len(validation) > 0:
+            with exporter.validation_set(len(validation)) as validation_exporter:
+                packing.write(unpacked, validation_exporter, validation)
+
+
+def convert_to_hdf5(hdf5_filename, tfrecord_dir, compress=0):
+    """Write the images of a data set at all resolutions to an HDF5 file, and labels to <stem>-labels.npy."""
+    _require_outside(hdf5_filename, tfrecord_dir)
+    _write_hdf5(hdf5_filename, _open(tfrecord_dir), compress)
+
+
+def hdf5_from_images(hdf5_filename, image_dir, compress=0):
+    """Write the images in a folder or zip file, in the order of their names, to an HDF5 file, and labels in
+    dataset.json to <stem>-labels.npy. All images have to be alike."""
+    _require_outside(hdf5_filename, image_dir)
+    print(f'Loading images from "{image_dir}"')
+    _write_hdf5(hdf5_filename, ImageFiles(image_dir), compress)
+
+
+def extract_brecahad_crops(brecahad_dir, output_dir, cropsize=256):
+    """Cut the images of BreCaHAD into squares, which are written as 0000.png, 0001.png and so on."""
+    print(f'Cropping the images in "{brecahad_dir}"')
+    print(f'Extracted {brecahad.crop_all(brecahad_dir, output_dir, cropsize)} crops.')
 
 
 def create_mnist(tfrecord_dir, mnist_dir):
@@ -115,11 +140,12 @@ def create_mnistrgb(tfrecord_dir, mnist_dir, num_images=1000000, random_seed=123
             exporter.add_image(digits[rnd.randint(len(digits), size=3)])
 
 
-def create_cifar10(tfrecord_dir, cifar10_dir):
+def create_cifar10(tfrecord_dir, cifar10_dir, ignore_labels=0):
     """Create CIFAR-10, 32x32, with one-hot labels, and the names of the classes if batches.meta is there."""
     print(f'Loading CIFAR-10 from "{cifar10_dir}"')
     names = image_files.read_cifar_names(os.path.join(cifar10_dir, 'batches.meta'), 'label_names', 10)
-    _export_classes(tfrecord_dir, *image_files.read_cifar10(cifar10_dir), num_classes=10, class_names=names)
+    _export_classes(tfrecord_dir, *image_files.read_cifar10(cifar10_dir), num_classes=10, class_names=names,
+                    ignore_labels=ignore_labels)
 
 
 def create_cifar100(tfrecord_dir, cifar100_dir):
@@ -188,45 +214,26 @@ def _open(path):
     return open_images(path)
 
 
+def _write_hdf5(hdf5_filename, images, compress):
+    hdf5.write(images, hdf5_filename, compress)
+    print(f'Wrote {len(images)} images to "{hdf5_filename}".')
+
+
 def _exporter(tfrecord_dir, num_images):
     folders.require_place(tfrecord_dir)
     from training.data.export import TFRecordExporter
     return TFRecordExporter(tfrecord_dir, num_images)
 
 
-def _opencv_with_window():
-    """Open a window and return OpenCV; None if it is not installed or there is no screen."""
-    if sys.platform == 'linux' and not (os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')):
-        return None
-    cv2 = image_databases.import_opencv()
-    if cv2 is None:
-        return None
-    try:
-        cv2.namedWindow(WINDOW)
-    except cv2.error:  # built without windows
-        return None
-    return cv2
-
-
-def _show_in_window(cv2, images):
-    """Show images until ESC is pressed, and return how many."""
-    for index in range(len(images)):
-        print(f'idx = {index:<8d} label = {images.labels[index].tolist()}')
-        bgr = images.image(index).transpose(1, 2, 0)[:, :, ::-1]  # RGB [C,H,W] -> BGR [H,W,C]
-        cv2.imshow(WINDOW, np.ascontiguousarray(bgr))
-        if cv2.waitKey() == ESC_KEY:
-            return index + 1
-    return len(images)
-
-
-def _export_classes(tfrecord_dir, images, labels, num_classes, class_names=None):
+def _export_classes(tfrecord_dir, images, labels, num_classes, class_names=None, ignore_labels=0):
     """Write images [N,C,H,W] and, as one-hot labels, classes [N] in shuffled order."""
     onehot = np.eye(num_classes, dtype=np.float32)[labels]
     with _exporter(tfrecord_dir, len(images)) as exporter:
         order = exporter.choose_shuffled_order()
         for idx in order:
             exporter.add_image(images[idx])
-        exporter.add_labels(onehot[order], class_names)
+        if not ignore_labels:
+            exporter.add_labels(onehot[order], class_names)
 
 
 def _export_lsun(tfrecord_dir, lmdb_dir, max_images, fit):
@@ -257,6 +264,8 @@ def _switch(default, text):
 _DATA_SET = {'help': 'data set: a folder of TFRecords, or a folder or zip file of images'}
 _NEW_TFRECORD_DIR = {'type': cli.folder, 'help': 'folder of the new data set'}
 _LMDB_DIR = {'help': 'folder of the LMDB, with the file data.mdb; needs the package lmdb'}
+_COMPRESS = _switch(0, '1 = compress with gzip')
+_HDF5_FILENAME = {'help': 'HDF5 file to write; needs the package h5py'}
 _MAX_IMAGES = {'type': cli.int_at_least(1), 'metavar': 'N', 'help': 'maximum number of images (default: all)'}
 
 # (function = name of the command, example of its arguments, {argument: how argparse treats it})
@@ -284,6 +293,30 @@ COMMANDS = [
         '--format': {'dest': 'image_format', 'choices': ('png', 'jpeg'),
                      'help': 'format of the images (default: as they are stored, PNG for raw pixels)'},
         '--max_images': _MAX_IMAGES}),
+    (unpack, '--tfrecord_dir datasets/cifar10 --output_dir ~/cifar10-images', {
+        '--tfrecord_dir': {**_DATA_SET, 'required': True, 'metavar': 'DIR'},
+        '--output_dir': {'type': cli.folder, 'required': True, 'metavar': 'DIR', 'help': 'new folder'},
+        '--resolution': {'type': cli.int_at_least(1), 'metavar': 'SIDE',
+                         'help': 'resize the images, which are squares (default: as they are)'}}),
+    (pack, '--unpacked_dir ~/cifar10-images --tfrecord_dir datasets/cifar10-5k --num_train 5000 --seed 123', {
+        '--unpacked_dir': {'required': True, 'metavar': 'DIR', 'help': 'what unpack has written'},
+        '--tfrecord_dir': {**_NEW_TFRECORD_DIR, 'required': True, 'metavar': 'DIR'},
+        '--num_train': {'type': cli.int_at_least(1), 'metavar': 'N',
+                        'help': 'images of the training set (default: all that the validation set leaves)'},
+        '--num_validation': _option(cli.int_at_least(0), 0, 'N', 'images of the validation set'),
+        '--mirror': _switch(0, '1 = add mirrored copies to the training set'),
+        '--seed': {'type': cli.seed, 'metavar': 'SEED',
+                   'help': 'seed of the order of the images (default: keep their order)'}}),
+    (convert_to_hdf5, 'cifar10.h5 datasets/cifar10', {
+        'hdf5_filename': _HDF5_FILENAME, 'tfrecord_dir': _DATA_SET, '--compress': _COMPRESS}),
+    (hdf5_from_images, 'mydataset.h5 myimagedir', {
+        'hdf5_filename': _HDF5_FILENAME, 'image_dir': {'help': 'folder or zip file of the images'},
+        '--compress': _COMPRESS}),
+    (extract_brecahad_crops, '--brecahad_dir ~/BreCaHAD/images --output_dir ~/brecahad --cropsize 512', {
+        '--brecahad_dir': {'required': True, 'metavar': 'DIR', 'help': 'folder of the *.tif images'},
+        '--output_dir': {'type': cli.folder, 'required': True, 'metavar': 'DIR', 'help': 'new folder'},
+        '--cropsize': {'type': int, 'choices': tuple(brecahad.STEPS), 'default': 256,
+                       'help': 'side of the crops: 256, or 512, which overlap by half (default: 256)'}}),
     (create_mnist, 'datasets/fashion-mnist data/fashion-mnist', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
         'mnist_dir': {'help': f'folder with {image_files.MNIST_IMAGES} and {image_files.MNIST_LABELS}'}}),
@@ -294,7 +327,8 @@ COMMANDS = [
         '--random_seed': _option(cli.seed, 123, 'SEED', 'seed of the choice of digits')}),
     (create_cifar10, 'datasets/cifar10 ~/cifar-10-batches-py', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
-        'cifar10_dir': {'help': 'folder with data_batch_1 to data_batch_5, the version for Python'}}),
+        'cifar10_dir': {'help': 'folder with data_batch_1 to data_batch_5, the version for Python'},
+        '--ignore_labels': _switch(0, '1 = write no labels, for unconditional training')}),
     (create_cifar100, 'datasets/cifar100 ~/cifar-100-python', {
         'tfrecord_dir': _NEW_TFRECORD_DIR,
         'cifar100_dir': {'help': 'folder with the file train, the version for Python'}}),

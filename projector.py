@@ -17,7 +17,8 @@ def __getattr__(name):
 
 
 def project(network_pkl, target_fname, outdir, save_video, seed, features='lpips', trust_source=False):
-    """Write target.png, proj.png, dlatents.npz and, with `save_video`, proj.mp4 to a folder."""
+    """Write target.png, proj.png, dlatents.npz, projected_noises.npz and, with `save_video`, proj.mp4 to a
+    folder."""
     from latents.projection import ada
     ada.project(network_pkl, target_fname, outdir, save_video, seed, features, trust_source)
 

@@ -9,30 +9,16 @@ import numpy as np
 
 import pretrained_networks
 from dnnlib import cli, faults
-from dnnlib.progress import shown
 from dnnlib.util import UserError
 from latents import commands, from_files
 from latents.commands.examples import EXAMPLES
-from training.settings import picture_requests
 
 # TensorFlow takes seconds to load: the functions that draw import `generation`, which needs it.
-
-DEFAULT_COL_STYLES = 7  # the first layers
 
 
 def _load(network_pkl, trust_source):
     print(f'Loading networks from "{network_pkl}"...')
     return pretrained_networks.load_generator(network_pkl, trust_source)
-
-
-def _images_of_seeds(Gs, seeds, truncation_psi, class_idx):
-    """Yield (file name, uint8 [1,C,H,W]) of every seed."""
-    from training import generation
-    label = generation.label_of_class(Gs, class_idx)
-    for idx, seed in enumerate(seeds):
-        print('Generating image for seed %d (%d/%d) ...' % (seed, idx, len(seeds)))
-        latents = generation.inputs_from_seed(Gs, seed)
-        yield 'seed%04d.png' % seed, generation.images_from_latents(Gs, latents, label, truncation_psi)
 
 
 @faults.described()
@@ -46,7 +32,7 @@ def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=Non
     from training import generation
     Gs = _load(network_pkl, trust_source)
     if seeds is not None:
-        named_images = _images_of_seeds(Gs, seeds, truncation_psi, class_idx)
+        named_images = generation.images_of_seeds(Gs, seeds, truncation_psi, class_idx)
     else:
         named_images = from_files.images(Gs, projected_w, dlatents, noises)
     images = []
@@ -63,40 +49,10 @@ def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=Non
 def style_mixing_example(network_pkl, row_seeds, col_seeds, truncation_psi, class_idx=None, col_styles=None,
                          minibatch_size=4, trust_source=False):
     """Write `<row>-<col>.png`, the row's image with `col_styles` of the column's, and all as `grid.png`."""
-    from training import generation
+    from latents import style_table
     Gs = _load(network_pkl, trust_source)
-    if 'mapping' not in Gs.components:
-        raise UserError(f'{network_pkl}: {picture_requests.NO_STYLES}')
-    num_layers = Gs.components.synthesis.input_shape[1]
-    picture_requests.check_layers(col_styles, num_layers)
-    if col_styles is None:
-        col_styles = range(min(DEFAULT_COL_STYLES, num_layers))
-    pairs = [(row, col) for row in row_seeds for col in col_seeds]
-
-    print('Generating W vectors...')
-    label = generation.label_of_class(Gs, class_idx)
-    dlatents = generation.dlatents_from_seeds(Gs, row_seeds + col_seeds, label, truncation_psi)
-    mixed = np.stack([dlatents[row] for row, _ in pairs])
-    mixed[:, col_styles] = np.stack([dlatents[col][col_styles] for _, col in pairs])
-
-    print('Generating images...')
-    images = generation.images_from_dlatents(Gs, np.stack(list(dlatents.values())), minibatch_size)
-    sources = dict(zip(dlatents, images, strict=True))
-
-    print('Generating style-mixed images...')
-    images = generation.images_from_dlatents(Gs, mixed, minibatch_size)
-    mixed = dict(zip(pairs, images, strict=True))
-
-    print('Saving images...')
-    pictures = {**{(seed, seed): image for seed, image in sources.items()}, **mixed}
-    for (row, col), image in shown(pictures.items(), 'Saving', 'images'):
-        generation.save_images(image[np.newaxis], f'{row}-{col}.png')
-
-    print('Saving image grid...')
-    cells = [np.zeros_like(sources[row_seeds[0]]), *(sources[col] for col in col_seeds)]
-    for row in row_seeds:
-        cells += [sources[row], *(mixed[row, col] for col in col_seeds)]
-    generation.save_images(np.stack(cells), 'grid.png', grid_size=(len(col_seeds) + 1, len(row_seeds) + 1))
+    style_table.write(Gs, network_pkl, row_seeds, col_seeds, truncation_psi, class_idx, col_styles,
+                      minibatch_size)
 
 
 def make_parser():

@@ -15,7 +15,7 @@ from dnnlib.submission import submit
 from dnnlib.util import UserError
 from metrics import fit
 from metrics.metric_defaults import check_num_samples, metric_defaults, require_known, with_num_samples
-from training.data import data_flags, folders, sizes
+from training.data import data_flags, folders
 from training.data.official_files import OFFICIAL_URLS
 
 EXAMPLES = """examples:
@@ -123,10 +123,7 @@ def check_files(args):
         path = os.path.join(args.data_dir, name)
         fit.check_images(name, dataset.shapes_in(path)[0], dataset.num_images_in(path), real_shape, metric)
     for name, Gs in networks:
-        if Gs.is_generator and Gs.image_shape and Gs.num_channels:  # not built by its own source text
-            resolution = min(sizes.nominal(*Gs.image_shape), sizes.nominal(*real_shape[1:]))
-            reals = dataset.shapes_in(folder, resolution, max_label_size='full' if Gs.label_size else 0)
-            fit.check_generator(name, ([Gs.num_channels, *Gs.image_shape], [Gs.label_size]), reals)
+        fit.check_network(name, Gs, folder)
     if not args.trust_source:  # otherwise trust is given first, in the run
         group.require()
 

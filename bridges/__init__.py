@@ -1,5 +1,5 @@
 """Network files for other code: what `export.py --to` writes.
 
 Nothing below the scripts imports this package. `tf1` writes files that the published code for TensorFlow 1.14
-runs; `tf1_source` makes their source texts, in the Python of `older_python` and with the ops of `tf1_ops`.
+runs.
 """

@@ -1,8 +1,7 @@
 """Network files that the published code for TensorFlow 1.14 runs."""
 
-from bridges import tf1_source
 from dnnlib.files import atomic_write
-from dnnlib.pickles import inspection, writing
+from dnnlib.pickles import inspection, source_text, writing
 from dnnlib.util import UserError
 
 
@@ -24,7 +23,7 @@ def export(path: str, out_path: str) -> int:
         raise UserError('none of its source texts is of this project, and others stay as they are; there is '
                         'nothing to export')
     for network in ours:
-        network.stored['build_module_src'] = tf1_source.of_name(network.func.rpartition('.')[0])
+        network.stored['build_module_src'] = source_text.self_contained(network.func.rpartition('.')[0])
     with atomic_write(out_path) as file:
         writing.dump(report.found, file)
     return len(ours)

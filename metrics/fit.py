@@ -1,6 +1,19 @@
 """Checks that the images of a generator or a data set can be compared with the real ones."""
 
 from dnnlib.util import UserError
+from training.data import sizes
+
+
+def check_network(network_pkl, Gs, folder, max_label_size='full'):
+    """Raise UserError unless a generator, an inspection.Blueprint, fits the images and labels of the data set
+    in a folder. Nothing is checked if it is built by its own source text."""
+    from training import dataset  # loads TensorFlow
+    if not (Gs.is_generator and Gs.image_shape and Gs.num_channels):
+        return
+    real_shape, _ = dataset.shapes_in(folder)
+    resolution = min(sizes.nominal(*Gs.image_shape), sizes.nominal(*real_shape[1:]))
+    reals = dataset.shapes_in(folder, resolution, max_label_size=max_label_size if Gs.label_size else 0)
+    check_generator(network_pkl, ([Gs.num_channels, *Gs.image_shape], [Gs.label_size]), reals)
 
 
 def check_generator(network_pkl, generated, real):

@@ -15,7 +15,7 @@ from dnnlib.util import EasyDict, UserError
 from metrics import fit, metric_records, sessions
 from metrics.evaluation import Evaluation, RealData
 from metrics.features import feature_networks
-from training import misc
+from training import dataset, misc
 
 
 class Metric:
@@ -114,11 +114,13 @@ class Metric:
                     dataset_args['shuffle_mb'] = 0
             if mirror_augment is None:
                 mirror_augment = run['train'].get('mirror_augment', False)
+        args = dataset.with_published_names(dataset_args or {})
+        mirror_augment = args.pop('mirror_augment', mirror_augment)  # once is enough
         forced = dict(self._force_dataset_args)
         if forced.pop('shuffle', None) is False:
             forced['shuffle_mb'] = 0
         mirror_augment = forced.pop('mirror_augment', mirror_augment)
-        return RealData(data_dir, {**(dataset_args or {}), **forced}, mirror_augment)
+        return RealData(data_dir, {**args, **forced}, mirror_augment)
 
     @contextlib.contextmanager
     def _timed_session(self, num_gpus, tf_config, data, **source):

@@ -13,7 +13,7 @@ _LS = 'metrics.linear_separability.LS'
 
 # Arguments of several definitions.
 _PPL_50K = dict(func_name=_PPL, num_samples=50000, epsilon=1e-4, minibatch_per_gpu=4,
-                Gs_overrides=dict(dtype='float32', mapping_dtype='float32'))
+                Gs_overrides=dict(dtype='float32', mapping_dtype='float32', num_fp16_res=0))
 _PPL_100K = dict(func_name=_PPL, num_samples=100000, epsilon=1e-4, minibatch_per_gpu=16)  # as in StyleGAN
 _LS_200K = dict(func_name=_LS, num_samples=200000, num_keep=100000, attrib_indices=range(40),
                 minibatch_per_gpu=4)

@@ -10,7 +10,7 @@ import dnnlib
 from dnnlib import cli
 from dnnlib.parallel import workers
 from tests.golden_figures import QUICK
-from tests.resumed_runs import TINY_D, TINY_G
+from tests.resumed_runs import AUGMENT, TINY_D, TINY_G
 
 
 def settings(data_dir, **kwargs):
@@ -24,7 +24,8 @@ def settings(data_dir, **kwargs):
         sched_args=dict(minibatch_size_base=16, minibatch_gpu_base=2, tick_kimg_base=0.032, tick_kimg_dict={},
                         G_lrate_base=0.01, D_lrate_base=0.01),
         grid_args=dict(size='one', layout='random'), total_kimg=0.096, minibatch_repeats=1,
-        mirror_augment=True, image_snapshot_ticks=None, network_snapshot_ticks=1000, worker_timeout=600.0,
+        mirror_augment=True, augment_args=AUGMENT, image_snapshot_ticks=None, network_snapshot_ticks=1000,
+        worker_timeout=600.0,
         tf_config={'rnd.tf_random_seed': 1, **QUICK})
     return {**args, **kwargs}
 

@@ -36,13 +36,17 @@ class Reader(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def read(path):
-    """Return the stubs (G, D, G_ema). Raises ValueError for files that the readers refuse."""
+def read(path, kinds='GDG'):
+    """Return the stubs (G, D, G_ema). Raises ValueError for files that the readers refuse.
+
+    kinds: what the networks are taken for.
+    """
     with open(path, 'rb') as file:
         networks = Reader(file).load()
     assert isinstance(networks, tuple)
     assert [type(net) for net in networks] == [Stub] * 3
-    for net, allowed in zip(networks, (G_KWARGS, D_KWARGS, G_KWARGS), strict=True):
+    for net, kind in zip(networks, kinds, strict=True):
+        allowed = {'G': G_KWARGS, 'D': D_KWARGS}[kind]
         if net.version < 4:
             raise ValueError('TensorFlow pickle version too low')
         for key in net.static_kwargs:
@@ -76,8 +80,22 @@ def style(values, name, dlatents):
     return dlatents @ weight.T / np.sqrt(weight.shape[1]) + bias
 
 
-def lrelu(x):
-    return np.where(x > 0, x, 0.2 * x) * GAIN
+def clipped(x, clamp):
+    return x if clamp is None else np.clip(x, -clamp, clamp)
+
+
+def lrelu(x, clamp=None):
+    return clipped(np.where(x > 0, x, 0.2 * x) * GAIN, clamp)
+
+
+def normalized(x):
+    return x / np.sqrt(np.mean(x ** 2, axis=1, keepdims=True) + 1e-8)
+
+
+def embedding(values, name, labels):
+    """Embed labels [N,L] -> [N,F], of mean square 1."""
+    weight, bias = dense(values, name)
+    return normalized(labels @ weight.T / np.sqrt(weight.shape[1]) + bias)
 
 
 def correlate(x, w, stride=1):
@@ -105,12 +123,14 @@ def zeros_between(x):
     return result.reshape(n, c, 2 * h, 2 * w)
 
 
-def mapping(values, kwargs, z):
-    """Run the mapping network. [N,Z] -> [N,W]."""
+def mapping(values, kwargs, z, labels=None):
+    """Run the mapping network. [N,Z], labels [N,L] or None -> [N,W]."""
     w_dim, num_layers = kwargs.get('dlatent_size', 512), kwargs.get('mapping_layers', 8)
     width, lrmul = kwargs.get('mapping_fmaps', w_dim), 0.01
-    widths = [kwargs.get('latent_size', 512)] + [width] * (num_layers - 1) + [w_dim]
-    x = z / np.sqrt(np.mean(z ** 2, axis=1, keepdims=True) + 1e-8)
+    x = normalized(z)
+    if labels is not None:
+        x = np.concatenate([x, embedding(values, 'mapping/LabelEmbed', labels)], axis=1)
+    widths = [x.shape[1]] + [width] * (num_layers - 1) + [w_dim]
     for i in range(num_layers):
         weight, bias = dense(values, f'mapping/Dense{i}')
         assert weight.shape == (widths[i + 1], widths[i])
@@ -118,8 +138,8 @@ def mapping(values, kwargs, z):
     return x
 
 
-def synthesis_layer(values, name, noise, x, dlatents, up=False):
-    """Apply modulated 3x3 convolution, noise, bias and activation."""
+def synthesis_layer(values, name, noise, x, dlatents, clamp, up=False):
+    """Apply modulated 3x3 convolution, noise, bias, activation and clamp."""
     weight = conv(values, name, flip=up)
     w = weight / np.sqrt(np.prod(weight.shape[1:]))
     w = w * style(values, name, dlatents)[:, np.newaxis, :, np.newaxis, np.newaxis]  # [N,O,I,k,k]
@@ -131,31 +151,33 @@ def synthesis_layer(values, name, noise, x, dlatents, up=False):
     x = np.concatenate([correlate(sample[np.newaxis], kernel) for sample, kernel in zip(x, w, strict=True)])
     x = smooth(x, 1, 1, gain=4) if up else x
     x = x + values[f'synthesis/{noise}'][0, 0] * values[name + '/noise_strength']
-    return lrelu(x + values[name + '/bias'].reshape(-1, 1, 1))
+    return lrelu(x + values[name + '/bias'].reshape(-1, 1, 1), clamp)
 
 
-def to_rgb(values, name, x, dlatents):
+def to_rgb(values, name, x, dlatents, clamp):
     weight = conv(values, name)
     styles = style(values, name, dlatents) / np.sqrt(weight.shape[1])
     x = correlate(x * styles[:, :, np.newaxis, np.newaxis], weight)
-    return x + values[name + '/bias'].reshape(-1, 1, 1)
+    return clipped(x + values[name + '/bias'].reshape(-1, 1, 1), clamp)
 
 
-def generate(net, z):
+def generate(net, z, labels=None):
     """Generate images [N,C,H,W] of architecture 'skip', without truncation, with the stored noise."""
     values, kwargs = parameters(net), net.static_kwargs
     assert kwargs.get('architecture', 'skip') == 'skip'
-    dlatents = mapping(values, kwargs, z)
+    clamp = kwargs.get('conv_clamp')
+    dlatents = mapping(values, kwargs, z, labels)
     x = np.repeat(values['synthesis/4x4/Const/const'], len(z), axis=0)
-    x = synthesis_layer(values, 'synthesis/4x4/Conv', 'noise0', x, dlatents)
-    image = to_rgb(values, 'synthesis/4x4/ToRGB', x, dlatents)
+    x = synthesis_layer(values, 'synthesis/4x4/Conv', 'noise0', x, dlatents, clamp)
+    image = to_rgb(values, 'synthesis/4x4/ToRGB', x, dlatents, clamp)
     for log2 in range(3, int(np.log2(kwargs.get('resolution', 1024))) + 1):
         block, noise = f'synthesis/{2 ** log2}x{2 ** log2}', 2 * log2 - 5
         channels = min(kwargs.get('fmap_base', 16384) * 2 // 2 ** log2, kwargs.get('fmap_max', 512))
         assert values[block + '/Conv1/weight'].shape == (3, 3, channels, channels)
-        x = synthesis_layer(values, block + '/Conv0_up', f'noise{noise}', x, dlatents, up=True)
-        x = synthesis_layer(values, block + '/Conv1', f'noise{noise + 1}', x, dlatents)
-        image = smooth(zeros_between(image), 2, 1, gain=4) + to_rgb(values, block + '/ToRGB', x, dlatents)
+        x = synthesis_layer(values, block + '/Conv0_up', f'noise{noise}', x, dlatents, clamp, up=True)
+        x = synthesis_layer(values, block + '/Conv1', f'noise{noise + 1}', x, dlatents, clamp)
+        image = smooth(zeros_between(image), 2, 1, gain=4)
+        image = image + to_rgb(values, block + '/ToRGB', x, dlatents, clamp)
     return image
 
 
@@ -168,17 +190,18 @@ def group_deviations(x, group_size):
     return np.concatenate([x, np.tile(y, group).reshape(n, 1, 1, 1) * np.ones([1, 1, height, width])], axis=1)
 
 
-def scores(net, images):
-    """Compute scores [N,1] of architecture 'resnet'."""
+def scores(net, images, labels=None):
+    """Compute scores [N,1] of architecture 'resnet' or 'orig'."""
     values, kwargs = parameters(net), net.static_kwargs
-    assert kwargs.get('architecture', 'resnet') == 'resnet'
+    architecture, clamp = kwargs.get('architecture', 'resnet'), kwargs.get('conv_clamp')
+    assert architecture in ('resnet', 'orig')
 
     def layer(name, x, down=False):
         weight = conv(values, name)
         size = weight.shape[2]
         x = smooth(x, 2, 2) if down else pad(x, size // 2, size // 2)
         x = correlate(x, weight / np.sqrt(np.prod(weight.shape[1:])), stride=2 if down else 1)
-        return lrelu(x + values[name + '/bias'].reshape(-1, 1, 1))
+        return lrelu(x + values[name + '/bias'].reshape(-1, 1, 1), clamp)
 
     def fully_connected(name, x):
         weight, bias = dense(values, name)
@@ -187,11 +210,14 @@ def scores(net, images):
     resolution = kwargs.get('resolution', 1024)
     x = layer(f'{resolution}x{resolution}/FromRGB', images)
     for log2 in range(int(np.log2(resolution)), 2, -1):
-        block = f'{2 ** log2}x{2 ** log2}'
-        skip = conv(values, block + '/Skip')
-        short = correlate(smooth(x, 1, 1), skip / np.sqrt(skip.shape[1]), stride=2)
+        block, short = f'{2 ** log2}x{2 ** log2}', x
         x = layer(block + '/Conv1_down', layer(block + '/Conv0', x), down=True)
-        x = (x + short) * np.sqrt(0.5)
+        if architecture == 'resnet':
+            skip = conv(values, block + '/Skip')
+            x = (x + correlate(smooth(short, 1, 1), skip / np.sqrt(skip.shape[1]), stride=2)) * np.sqrt(0.5)
     x = layer('4x4/Conv', group_deviations(x, kwargs.get('mbstd_group_size')))
     x = lrelu(fully_connected('4x4/Dense0', x.reshape(len(x), -1)))
-    return fully_connected('Output', x)
+    x = fully_connected('Output', x)
+    if labels is None:
+        return x
+    return np.sum(x * embedding(values, 'LabelEmbed', labels), axis=1, keepdims=True) / np.sqrt(x.shape[1])

@@ -11,6 +11,7 @@ import tensorflow.compat.v1 as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import dnnlib
+import dnnlib.tflib as tflib
 from tests.golden_figures import QUICK, fresh_session, one_hot
 from training.data.export import TFRecordExporter
 from training.loop.trainer import Trainer
@@ -20,7 +21,15 @@ TINY_G = dict(func_name='training.networks_stylegan2.G_main', fmap_base=32, fmap
               dlatent_size=4, mapping_fmaps=4, mapping_layers=1)
 TINY_D = dict(func_name='training.networks_stylegan2.D_stylegan2', fmap_base=32, fmap_max=4,
               architecture='skip')  # the only architecture that supports resolution 4
+AUGMENT = dict(
+    class_name='training.augment.AdaptiveAugment', tune_heuristic='rt', tune_kimg=0.1, tune_target=0.0,
+    initial_strength=0.5, apply_func='tests.resumed_runs.noisy', apply_args=dict(scale=2))
 ADAM = dict(beta1=0.0, beta2=0.99, epsilon=1e-8)
+
+
+def noisy(images, labels, strength, scale):
+    """Augment images by noise."""
+    return images + tflib.random.normal(tf.shape(images)) * (strength * scale), labels
 
 
 def write_data(folder, size=(8, 8)):

@@ -8,6 +8,7 @@ import dnnlib.tflib as tflib
 from tests import cluster_worker, clusters
 from tests.golden_figures import QUICK, fresh_session
 from tests.golden_recipe import golden_input
+from tests.resumed_runs import summaries
 from tests.test_training_loop import _export, _network_values
 
 
@@ -61,6 +62,8 @@ def test_two_processes_train_as_one_with_two_devices_and_the_first_one_writes(da
     assert results[1][1] == '' and 'Training for 0 kimg...' in results[0][1]
     [run_dir] = tmp_path.iterdir()
     assert_same_networks(run_dir, whole)
+    strengths = [summaries(path)['Progress/augment'] for path in (run_dir, whole)]
+    assert strengths[0] == strengths[1] and len(set(strengths[0])) > 1
     assert {path.name for path in run_dir.iterdir() if 'tfevents' not in path.name} == {
         path.name for path in whole.iterdir() if 'tfevents' not in path.name}
 

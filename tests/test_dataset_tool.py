@@ -28,6 +28,7 @@ from tests.dataset_files import (
     write_mnist,
 )
 from training.data.export import TFRecordExporter
+from training.data_tools import window
 
 ROOT = pathlib.Path(__file__).parent.parent
 FASHION = ROOT / 'data' / 'fashion-mnist'
@@ -432,7 +433,7 @@ def test_display_writes_as_many_images_as_wanted_where_it_is_told(tmp_path, sess
 
 
 def test_display_shows_images_in_a_window_until_escape(tmp_path, session, monkeypatch, capsys):
-    opencv = fake_opencv([ord(' '), ord('x'), dataset_tool.ESC_KEY])
+    opencv = fake_opencv([ord(' '), ord('x'), window.ESC_KEY])
     monkeypatch.setenv('DISPLAY', ':0')
     monkeypatch.setitem(sys.modules, 'cv2', opencv)
     export(tmp_path / 'set', rgb.transpose(0, 3, 1, 2), labels=np.eye(5))

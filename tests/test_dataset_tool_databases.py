@@ -11,8 +11,18 @@ import PIL.Image
 import pytest
 
 from dnnlib.util import UserError
-from tests.dataset_files import contents, images_in, random_pixels, refused, run, shuffled_order, write_mnist
+from tests.dataset_files import (
+    contents,
+    images_in,
+    random_pixels,
+    refused,
+    run,
+    shuffled_order,
+    write_images,
+    write_mnist,
+)
 from training.data import image_databases
+from training.data.export import TFRecordExporter
 
 
 def encoded(pixels, image_format='PNG', **options):
@@ -233,3 +243,75 @@ def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch, command
     monkeypatch.setitem(sys.modules, package, None)  # makes the import fail
     expected = rf"the Python package {package} .*; install it with: pip install -e '\.\[{extra}\]'$"
     refused(tmp_path, expected, command, tmp_path / 'source')
+
+
+def stored_set(folder, images, labels=None):
+    with TFRecordExporter(str(folder), len(images), print_progress=False) as exporter:
+        for image in images:
+            exporter.add_image(image)
+        if labels is not None:
+            exporter.add_labels(labels)
+    return folder
+
+
+@pytest.mark.parametrize('compress', [0, 1])
+def test_a_data_set_becomes_an_hdf5_file_with_all_resolutions(tmp_path, compress):
+    images, labels = random_pixels(5, 3, 16, 16), np.random.RandomState(1).randn(5, 2).astype(np.float32)
+    path = tmp_path / 'pack.h5'
+    run('convert_to_hdf5', path, stored_set(tmp_path / 'source', images, labels), '--compress', compress)
+    with h5py.File(path) as file:
+        assert sorted(file) == sorted(f'data{side}x{side}' for side in (16, 8, 4, 2, 1))
+        for side in (16, 8, 4, 2, 1):
+            blocks = images.reshape(5, 3, side, 16 // side, side, 16 // side)
+            array = file[f'data{side}x{side}']
+            np.testing.assert_array_equal(array, np.rint(blocks.mean(axis=(3, 5))))
+            assert array.chunks == (min(-(-128 // (3 * side * side)), 5), 3, side, side)
+            assert (array.compression, array.compression_opts) == (('gzip', 4) if compress else (None, None))
+    np.testing.assert_array_equal(np.load(tmp_path / 'pack-labels.npy'), labels)
+    run('create_from_hdf5', tmp_path / 'source2', path, '--shuffle=0')
+    assert [data for _, data in sorted(contents(tmp_path / 'source2').items())] == [
+        data for _, data in sorted(contents(tmp_path / 'source').items())]
+
+
+def test_images_become_an_hdf5_file_in_the_order_of_their_names(tmp_path):
+    grey = [random_pixels(8, 8) for _ in range(3)]
+    write_images(tmp_path / 'images', grey, ['b.png', 'c.png', 'a.png'])
+    run('hdf5_from_images', tmp_path / 'pack.h5', tmp_path / 'images')
+    with h5py.File(tmp_path / 'pack.h5') as file:
+        np.testing.assert_array_equal(file['data8x8'][:, 0], [grey[2], grey[0], grey[1]])
+    assert not (tmp_path / 'pack-labels.npy').exists()
+
+
+def test_labels_of_an_earlier_hdf5_file_are_not_taken_for_those_of_a_new_one(tmp_path):
+    np.save(tmp_path / 'pack-labels.npy', np.zeros([2, 3]))
+    source = stored_set(tmp_path / 'source', random_pixels(2, 3, 8, 8))
+    with pytest.raises(UserError, match='pack-labels.npy: would be taken for labels of these images'):
+        run('convert_to_hdf5', tmp_path / 'pack.h5', source)
+    assert not (tmp_path / 'pack.h5').exists()
+
+
+def test_a_failure_leaves_the_earlier_hdf5_file(tmp_path):
+    write_images(tmp_path / 'images', [random_pixels(8, 8, 3) for _ in range(2)])
+    (tmp_path / 'pack.h5').write_bytes(b'earlier')
+    content = (tmp_path / 'images' / '1.png').read_bytes()
+    (tmp_path / 'images' / '1.png').write_bytes(content[:len(content) // 2])
+    with pytest.raises(UserError, match='1.png: the image cannot be decoded'):
+        run('hdf5_from_images', tmp_path / 'pack.h5', tmp_path / 'images')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['images', 'pack.h5']
+    assert (tmp_path / 'pack.h5').read_bytes() == b'earlier'
+
+
+@pytest.mark.parametrize('pixels, match', [
+    ([(8, 8, 3), (8, 8)], '1.png: is 8x8 grey, but 0.png is 8x8 RGB'),
+    ([(8, 8, 3), (16, 16, 3)], '1.png: is 16x16 RGB, but 0.png is 8x8 RGB'),
+    ([(37, 37, 3)], '0.png: 37x37 is not a size to train on')])
+def test_images_that_are_not_alike_are_refused(tmp_path, pixels, match):
+    write_images(tmp_path / 'images', [random_pixels(*shape) for shape in pixels])
+    with pytest.raises(UserError, match=match):
+        run('hdf5_from_images', tmp_path / 'pack.h5', tmp_path / 'images')
+
+
+def test_hdf5_files_that_cannot_be_written_are_named(tmp_path):
+    source = stored_set(tmp_path / 'source', random_pixels(2, 3, 8, 8))
+    with pytest.raises(UserError, match='gone/pack.h5: cannot be written: No such file'):
+        run('convert_to_hdf5', tmp_path / 'gone' / 'pack.h5', source)

@@ -26,7 +26,7 @@ from training.data import class_names, image_files
 
 @pytest.mark.parametrize('command, options', [
     (['create_mnistrgb', 'set', 'source'], dict(num_images=1000000, random_seed=123)),
-    (['create_cifar10', 'set', 'source'], {}),
+    (['create_cifar10', 'set', 'source'], dict(ignore_labels=0)),
     (['create_cifar100', 'set', 'source'], {}),
     (['create_svhn', 'set', 'source'], {}),
     (['create_lsun', 'set', 'source'], dict(resolution=256, max_images=None)),
@@ -76,6 +76,14 @@ def test_cifar10_joins_its_batches_in_shuffled_order(tmp_path):
     np.testing.assert_array_equal(images_in(tmp_path / 'set', 32), pixels[order])
     assert classes_in(tmp_path / 'set', num_classes=10) == classes[order].tolist()
     assert len(contents(tmp_path / 'set')) == 5  # 4 resolutions and labels
+
+
+def test_cifar10_can_be_written_without_labels(tmp_path):
+    source = write_cifar10(tmp_path / 'cifar')
+    names = {'label_names': [str(idx) for idx in range(10)]}
+    (source / 'batches.meta').write_bytes(pickle.dumps(names))
+    run('create_cifar10', tmp_path / 'set', source, '--ignore_labels=1')
+    assert sorted(contents(tmp_path / 'set')) == [f'set-r0{number}.tfrecords' for number in (2, 3, 4, 5)]
 
 
 @pytest.mark.parametrize('dtype', ['uint8', 'int32', 'int64', list])

@@ -10,7 +10,6 @@ import pytest
 
 import dnnlib.tflib as tflib
 import export
-from bridges import tf1_source
 from dnnlib import cli
 from dnnlib.pickles import inspection, source_text
 from dnnlib.util import UserError
@@ -49,7 +48,7 @@ def test_networks_get_self_contained_texts_and_stay_the_same(module, tmp_path, s
     assert set(texts(tmp_path / 'net.pkl')) == {source_text.of_name(f'training.{module}')}
     run(tmp_path / 'net.pkl', tmp_path / 'out.pkl')
     found = texts(tmp_path / 'out.pkl')
-    assert set(found) == {tf1_source.of_name(f'training.{module}')}
+    assert set(found) == {source_text.self_contained(f'training.{module}')}
     assert f'{len(found)} networks exported' in capsys.readouterr().out
     data = (tmp_path / 'out.pkl').read_bytes()
     assert data.count(b'For TensorFlow 1.14 and Python 3.6') == 1
@@ -66,12 +65,13 @@ def test_networks_get_self_contained_texts_and_stay_the_same(module, tmp_path, s
             np.testing.assert_array_equal(value, net.get_var(name))
 
 
-@pytest.mark.parametrize('old', ['', tf1_source.of_name('training.networks_stylegan2').replace('0.2', '0.3')])
+@pytest.mark.parametrize(
+    'old', ['', source_text.self_contained('training.networks_stylegan2').replace('0.2', '0.3')])
 def test_texts_that_are_missing_or_older_are_written_anew(old, tmp_path, session):
     net = make('networks_stylegan2', 'D_stylegan2')
     (tmp_path / 'net.pkl').write_bytes(dumps(stored(net, lambda state: {'build_module_src': old})))
     run(tmp_path / 'net.pkl', tmp_path / 'out.pkl')
-    assert texts(tmp_path / 'out.pkl') == [tf1_source.of_name('training.networks_stylegan2')]
+    assert texts(tmp_path / 'out.pkl') == [source_text.self_contained('training.networks_stylegan2')]
 
 
 def test_texts_of_others_and_all_fields_are_kept(tmp_path, session):

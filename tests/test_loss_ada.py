@@ -1,4 +1,4 @@
-"""Test the losses of StyleGAN2-ADA: golden values and gradients."""
+"""Test the losses of StyleGAN2-ADA: golden values and gradients, and what they augment, score and record."""
 
 import numpy as np
 import pytest
@@ -17,13 +17,16 @@ from tests.golden_figures import (
     set_golden_values,
 )
 from tests.golden_recipe import golden_input
+from training import loss as losses
+from training import loss_ada, loss_terms
+from training.augment import AdaptiveAugment
 
 TERMS = ['G_loss', 'D_loss', 'G_reg', 'D_reg']
 
 
-def _cases(wanted):
-    """Return the golden cases for which `wanted` is true, with their names as ids."""
-    cases = [case for case in figures('losses_ada')['cases'] if wanted(case)]
+def _cases():
+    """Return all golden cases, with their names as ids."""
+    cases = figures('losses_ada')['cases']
     return dict(argvalues=[((case['label_size'], tuple(case['D_extra'].items())), case) for case in cases],
                 ids=[case['name'] for case in cases])
 
@@ -74,7 +77,142 @@ def _check_golden_case(case, G, D, aug=None):
     G.set_var('dlatent_avg', dlatent_avg)
 
 
-@pytest.mark.parametrize(
-    ('networks', 'case'), **_cases(lambda case: case['augment'] is None), indirect=['networks'])
+@pytest.mark.parametrize(('networks', 'case'), **_cases(), indirect=['networks'])
 def test_golden_case_has_the_same_losses_regularizers_and_gradients(networks, case):
-    _check_golden_case(case, *networks)
+    aug = None
+    if case['augment'] is not None:
+        aug = AdaptiveAugment(
+            apply_func='training.augment.augment_pipeline', apply_args=case['augment']['args'],
+            initial_strength=case['augment']['strength'])
+    _check_golden_case(case, *networks, aug)
+
+
+# Linear networks, of which values are known
+
+
+class LinearG:
+    """Generates images [N,1,4,4] = 3 * latents + the first component of the labels."""
+    input_shapes = [[None, 16], [None, 1]]
+    output_shape = [None, 1, 4, 4]
+
+    def get_output_for(self, latents, labels, is_training, return_dlatents=False, return_as_list=False):
+        assert is_training
+        dlatents = latents[:, tf.newaxis]  # [N,C] -> [N,1,C]
+        images = tf.reshape(dlatents[:, 0] * 3.0 + labels, [-1, 1, 4, 4])
+        outputs = (images, dlatents) if return_dlatents else (images,)
+        return list(outputs) if return_as_list else outputs[0] if len(outputs) == 1 else outputs
+
+
+class LinearD:
+    """Scores images by their sum divided by 2, a gradient of length 2, and their labels."""
+
+    def __init__(self):
+        self.calls = []
+
+    def get_output_for(self, images, labels, is_training, **kwargs):
+        assert is_training
+        self.calls.append(kwargs)
+        scores = tf.reduce_sum(images, axis=[2, 3]) * 0.5 + 100 * labels
+        return tf.concat([scores + i for i in range(kwargs.get('score_size', 1))], axis=1)
+
+
+def noisy(images, labels, strength):
+    """Augment images by doubling them and by noise."""
+    return images * 2 + strength * tflib.random.normal(tf.shape(images)), labels
+
+
+def _linear(loss, aug=None, count=4, reals=None, **kwargs):
+    """Build a loss on the linear networks, with labels 1 of reals and 2 of fakes. -> values of its terms."""
+    reals = tf.ones([count, 1, 4, 4]) if reals is None else reals
+    labels = tf.ones_like(reals[:, :, 0, 0])
+    terms = loss(LinearG(), LinearD(), aug, labels * 2, reals, labels, **kwargs)
+    tflib.init_uninitialized_vars()
+    return terms
+
+
+NOISY = dict(apply_func=noisy, initial_strength=1)
+
+
+def test_fakes_have_their_own_labels(session):
+    terms = session.run(_linear(losses.wgangp, wgan_epsilon=0))
+    assert (np.abs(terms.G_loss + 200) < 100).all()
+    np.testing.assert_allclose(terms.D_loss, -terms.G_loss - 108, rtol=1e-5)
+
+
+def test_fakes_are_augmented_once_for_both_losses(session):
+    terms = session.run(_linear(losses.wgangp, AdaptiveAugment(apply_func=noisy, initial_strength=1e-3)))
+    assert np.ptp(terms.D_loss + terms.G_loss + 116 - 0.001 * 116 ** 2) < 0.1, 'reals have little noise'
+
+
+@pytest.mark.parametrize(('loss', 'kwargs', 'plain', 'augmented'), [
+    (losses.stylegan2, dict(r1_gamma=10, pl_weight=0), 4 * 5, 16 * 5),
+    (losses.cmethods, dict(r1_gamma=0, r2_gamma=2, pl_weight=0), 4, 16),
+    (losses.wgangp, dict(wgan_lambda=3, wgan_target=1), 3 * (2 - 1) ** 2, 3 * (4 - 1) ** 2)])
+def test_gradient_penalties_are_those_of_images_before_augmentation(loss, kwargs, plain, augmented, session):
+    for aug, expected in ((None, plain), (AdaptiveAugment(**NOISY), augmented)):
+        np.testing.assert_allclose(session.run(_linear(loss, aug, **kwargs).D_reg), expected, rtol=1e-5)
+
+
+def test_path_lengths_use_a_share_of_the_minibatch_at_least_one_image(session):
+    for loss in (losses.stylegan2, losses.cmethods):
+        rows = [_linear(loss, None, count, pl_minibatch_shrink=shrink).G_reg
+                for count, shrink in ((6, 2), (6, 3), (6, 1), (1, 2))]
+        tflib.init_uninitialized_vars()
+        values = session.run(rows)
+        assert [len(value) for value in values] == [6, 6, 6, 2]
+        assert np.isfinite(np.concatenate(values)).all()
+        np.testing.assert_array_equal(values[0][:3], values[0][3:])
+
+
+def test_a_length_that_is_not_finite_does_not_spoil_the_running_mean(session):
+    lengths = tf.placeholder(tf.float32, [None])
+    penalty = loss_terms.deviation_from_running_mean(lengths, 0.5)
+    tflib.init_uninitialized_vars()
+    assert not np.isfinite(session.run(penalty, {lengths: [1, np.inf]})).all()
+    np.testing.assert_allclose(session.run(penalty, {lengths: [4, 8]}), [1, 25])
+
+
+def test_rotations_are_counterclockwise(session):
+    images = np.random.RandomState(1).randn(2, 3, 4, 4).astype(np.float32)
+    expected = np.concatenate([np.rot90(images, k, axes=(2, 3)) for k in range(4)])
+    np.testing.assert_array_equal(session.run(loss_ada._rotated(tf.constant(images))), expected)
+
+
+def test_D_gets_what_the_evaluation_asks_for(session):
+    images, labels, D = tf.ones([4, 1, 4, 4]), tf.ones([4, 1]), LinearD()
+    plain = losses.eval_D(D, None, images, labels)
+    assert plain.args == D.calls[-1] | dict(is_training=True) and plain.aux is None
+    assert (plain.images_aug, plain.labels_aug) == (images, labels)
+    aug = AdaptiveAugment(**NOISY)
+    result = losses.eval_D(D, aug, images, labels, return_aux=4)
+    assert D.calls[-1] == dict(augment_strength=aug.get_strength_var(), score_size=5)
+    assert (result.scores.shape, result.aux.shape) == ([4, 1], [4, 4])
+    assert result.images_aug is not images
+    assert losses.eval_D(D, aug, images, labels, augment_inputs=False).images_aug is images
+    scores, aux = session.run([plain.scores, losses.eval_D(D, None, images, labels, return_aux=1).aux])
+    np.testing.assert_array_equal(aux, scores + 1)
+
+
+@pytest.mark.parametrize('size', [4, None])
+def test_regularizers_record_no_scores(size, session):
+    """This holds for minibatches of unknown size, too."""
+    reals = tf.placeholder_with_default(tf.ones([4, 1, 4, 4]), [size, 1, 4, 4])
+    aug = AdaptiveAugment(tune_heuristic='rt', tune_target=0.6)
+    terms = _linear(losses.stylegan2, aug, reals=reals)
+    for value, measured in ((terms.D_reg, 0), (terms.G_reg, 0), (terms.G_loss, 0), (terms.D_loss, 1)):
+        session.run(value)
+        aug.tune(1)
+        assert aug.measured() == measured, 'mean sign of the real scores, 0 if there are none'
+        aug.start_tick()
+
+
+@pytest.mark.parametrize('D_args', [dict(use_pagan=True), dict(adaptive_dropout=1)])
+def test_D_reads_the_strength_of_the_augmentation(D_args, session):
+    D = tflib.Network('D', func_name='training.networks.D_main', num_channels=1, resolution=8, fmap_base=32,
+                      fmap_max=4, **D_args)
+    aug = AdaptiveAugment(tune_heuristic='rt', tune_target=0.6)
+    scores = losses.eval_D(D, aug, tf.ones([8, 1, 8, 8]), tf.zeros([8, 0]), report='real').scores
+    tflib.init_uninitialized_vars()
+    assert np.ptp(session.run(scores)) < 1e-6
+    tflib.set_vars({aug.get_strength_var(): 1.0})
+    assert np.ptp(session.run(scores)) > 1e-3

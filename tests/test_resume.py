@@ -8,6 +8,7 @@ import dnnlib.tflib as tflib
 from dnnlib.util import UserError
 from tests.golden_figures import QUICK, fresh_session, set_golden_values
 from tests.resumed_runs import (
+    AUGMENT,
     TINY_D,
     TINY_G,
     differences,
@@ -26,18 +27,11 @@ from training.resuming import state_folder
 
 CASES = {
     'config-f': {},
-    'augmented': dict(
-        mirror_augment=True, G_smoothing_rampup=0.5, augment_args=dict(
-            class_name='training.augmentation.controller.AdaptiveAugment', tune_heuristic='rt', tune_kimg=0.1,
-            tune_target=0.0, initial_strength=0.5, apply_func='tests.test_resume.noisy',
-            apply_args=dict(scale=2))),
+    'augmented': dict(mirror_augment=True, G_smoothing_rampup=0.5, augment_args=AUGMENT),
     'augmented, losses of StyleGAN2-ADA': dict(
         G_args=dict(TINY_G, func_name='training.networks.G_main'), G_loss_args={}, D_loss_args={},
         D_args=dict(func_name='training.networks.D_main', fmap_base=32, fmap_max=4),
-        loss_args=dict(func_name='training.loss_ada.stylegan2'), augment_args=dict(
-            class_name='training.augmentation.controller.AdaptiveAugment', tune_heuristic='rt', tune_kimg=0.1,
-            tune_target=0.0, initial_strength=0.5, apply_func='tests.test_resume.noisy',
-            apply_args=dict(scale=2))),
+        loss_args=dict(func_name='training.loss_ada.stylegan2'), augment_args=AUGMENT),
     'growing': dict(
         D_args=dict(TINY_D, func_name='training.networks_stylegan2.D_stylegan', architecture=None),
         G_args=dict(TINY_G, synthesis_func='G_synthesis_stylegan_revised'),
@@ -52,11 +46,6 @@ CASES = {
         sched_args=dict(minibatch_size_base=8, minibatch_gpu_base=4, tick_kimg_base=0.016,
                         tick_kimg_dict={})),
 }
-
-
-def noisy(images, labels, strength, scale):
-    """Augment images by noise."""
-    return images + tflib.random.normal(tf.shape(images)) * (strength * scale), labels
 
 
 @pytest.fixture(scope='module')

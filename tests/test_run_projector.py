@@ -290,8 +290,8 @@ def test_the_script_of_stylegan2_ada_writes_its_files(files, tmp_path, monkeypat
         setattr(self, 'num_steps', 3), original(self, Gs)))
     projector.main([f'--network={files / "plain.pkl"}', f'--target={tmp_path / "target.jpg"}',
                     f'--outdir={tmp_path / "out"}', '--features=pixels'])
-    assert names_in(tmp_path / 'out', '.png', '.mp4', '.npz') == ['dlatents.npz', 'proj.mp4', 'proj.png',
-                                                                 'target.png']
+    assert names_in(tmp_path / 'out', '.png', '.mp4', '.npz') == [
+        'dlatents.npz', 'proj.mp4', 'proj.png', 'projected_noises.npz', 'target.png']
     with np.load(tmp_path / 'out' / 'dlatents.npz') as file:
         assert (file.files, file['dlatents'].shape) == (['dlatents'], (1, 4, 4))
 

@@ -7,15 +7,16 @@ import sys
 
 import pytest
 
-from bridges import tf1_source
+import dnnlib.tflib as tflib
 from dnnlib.pickles import source_text
 from tests import small_networks
 from tests.test_house import ROOT
 
-MODULES = ('networks_stylegan2', 'networks_stylegan', 'networks_progan', 'networks_stylegan2_ada')
+ADA = 'networks_stylegan2_ada'
+MODULES = ('networks_stylegan2', 'networks_stylegan', 'networks_progan', ADA)
 
 
-@pytest.mark.parametrize('name', MODULES)
+@pytest.mark.parametrize('name', [name for name in MODULES if name != ADA])
 def test_our_modules_are_stored_below_a_line_with_their_name_and_version(name):
     module = importlib.import_module(f'training.{name}')
     heading, _, rest = source_text.of_module(module).partition('\n')
@@ -33,9 +34,21 @@ def test_modules_of_users_are_stored_as_they_stand():
 
 @pytest.mark.parametrize('name', MODULES)
 def test_texts_of_this_project_are_recognized(name):
-    plain, exported = source_text.of_name(f'training.{name}'), tf1_source.of_name(f'training.{name}')
+    plain, exported = source_text.of_name(f'training.{name}'), source_text.self_contained(f'training.{name}')
     assert [source_text.is_ours(text) for text in (plain, exported)] == [True, True]
-    assert [source_text.is_self_contained(text) for text in (plain, exported)] == [False, True]
+    assert [source_text.is_self_contained(text) for text in (plain, exported)] == [name == ADA, True]
+
+
+def test_networks_of_stylegan2_ada_are_stored_with_the_text_that_its_published_code_runs():
+    module = importlib.import_module(f'training.{ADA}')
+    text = source_text.of_module(module)
+    assert text == source_text.self_contained(f'training.{ADA}')
+    assert source_text.of_module(module) is text, 'pickles hold it once'
+
+
+def test_a_network_named_by_another_module_is_stored_with_the_text_of_its_own(session):
+    D = tflib.Network('D', func_name='training.networks.D_main', resolution=8, fmap_max=4)
+    assert D.__getstate__()['build_module_src'] == source_text.self_contained(f'training.{ADA}')
 
 
 def test_texts_are_the_same_whether_tensorflow_is_loaded_or_not():

@@ -15,9 +15,9 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from bridges import tf1_ops, tf1_source
-from bridges.older_python import translated
-from dnnlib.tflib.ops import conv2d, cpu_kernels
+from dnnlib.pickles import source_text, tf1_source
+from dnnlib.pickles.older_python import translated
+from dnnlib.tflib.ops import conv2d, cpu_kernels, tf1_ops
 from tests.golden_figures import assert_close, one_hot, set_golden_values
 from tests.golden_recipe import golden_input
 
@@ -56,7 +56,7 @@ SMALL = dict(resolution=8, num_channels=3, fmap_max=4, latent_size=4, dlatent_si
 
 def exported(name):
     """Return the self-contained text of `training.<name>`."""
-    return tf1_source.of_name(f'training.{name}')
+    return source_text.self_contained(f'training.{name}')
 
 
 def guarded_import(name, *args):
@@ -262,7 +262,7 @@ def write_modules(folder, monkeypatch, **texts):
     monkeypatch.setattr(tf1_source, '_ROOT', folder)
     monkeypatch.setattr(tf1_source, '_module', functools.cache(tf1_source._Module))
     monkeypatch.setattr(tf1_source, '_TF1_OPS', 'none')
-    return functools.partial(tf1_source.of_name.__wrapped__, 'training.mine')
+    return functools.partial(tf1_source.of_name, 'training.mine', 'Heading.')
 
 
 def test_names_of_the_main_module_stay_and_local_ones_are_left_alone(tmp_path, monkeypatch):

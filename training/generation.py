@@ -1,5 +1,7 @@
 """Generates images from seeds with a trained generator."""
 
+import os
+
 import numpy as np
 
 import dnnlib
@@ -48,6 +50,15 @@ def images_from_latents(Gs, latents, label, truncation_psi):
     return Gs.run(latents, np.repeat(label, len(latents), axis=0), truncation_psi=truncation_psi, **SYNTHESIS)
 
 
+def images_of_seeds(Gs, seeds, truncation_psi, class_idx):
+    """Yield (`seed<NNNN>.png`, uint8 [1,C,H,W]) of every seed."""
+    label = label_of_class(Gs, class_idx)
+    for idx, seed in enumerate(seeds):
+        print('Generating image for seed %d (%d/%d) ...' % (seed, idx, len(seeds)))
+        latents = inputs_from_seed(Gs, seed)
+        yield 'seed%04d.png' % seed, images_from_latents(Gs, latents, label, truncation_psi)
+
+
 def latents_from_seeds(Gs, seeds):
     """Return latents [N,latent_size], each from a generator of random numbers of its own."""
     shape = Gs.input_shape[1:]
@@ -70,9 +81,11 @@ def images_from_dlatents(Gs, dlatents, minibatch_size=4):
                           title='Generating', **SYNTHESIS)
 
 
-def save_images(images, name, grid_size=None):
-    """Tile images, uint8 [N,C,H,W], and write the picture to the run directory.
+def save_images(images, name, grid_size=None, folder=None):
+    """Tile images, uint8 [N,C,H,W], and write the picture. -> path.
 
-    grid_size: (columns, rows).
+    grid_size: (columns, rows). folder: None = the run directory.
     """
-    pictures.save_image_grid(images, dnnlib.make_run_dir_path(name), drange=[0, 255], grid_size=grid_size)
+    path = dnnlib.make_run_dir_path(name) if folder is None else os.path.join(folder, name)
+    pictures.save_image_grid(images, path, drange=[0, 255], grid_size=grid_size)
+    return path

@@ -176,8 +176,7 @@ def cmethods(G, D, aug, fake_labels, real_images, real_labels,
     """Return the losses of `stylegan2` with terms of the methods that the paper compares with (Section 4.3).
 
     bCR and zCR: Zhao et al. 2020, "Improved Consistency Regularization for GANs"; rotations: Chen et al.
-    2019,
-    "Self-Supervised GANs via Auxiliary Rotation Loss"; without labels, with score_max=5 for D.
+    2019, "Self-Supervised GANs via Auxiliary Rotation Loss"; without labels, with score_max=5 for D.
     """
     latents = _random_latents(G, fake_labels)
     fakes = eval_G(G, latents, fake_labels)
@@ -269,6 +268,7 @@ def wgangp(G, D, aug, fake_labels, real_images, real_labels,
         mixed = terms.mixed_images(dims(fake_labels)[0], real_images, fakes.images)
         D_mixed = eval_D(D, aug, mixed, real_labels, report='mix')
         norms = tf.sqrt(terms.squared_length(_gradients(D_mixed.scores, mixed)))
-        norms = report_stat(aug, 'Loss/mix_norms', norms)
+        with tf.control_dependencies([D_mixed.scores]):  # The gradients alone do not record them.
+            norms = report_stat(aug, 'Loss/mix_norms', tf.identity(norms))
         D_reg = terms.distance_from_norm(norms, wgan_lambda, wgan_target)
     return report_loss(aug, G_loss, D_loss, D_reg=D_reg)

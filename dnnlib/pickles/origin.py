@@ -14,7 +14,8 @@ from dnnlib.pickles.arrays import shown
 PROGAN, STYLEGAN, STYLEGAN2, ADA = 'Progressive GAN', 'StyleGAN', 'StyleGAN2', 'StyleGAN2-ADA'
 
 # Versions of a code base's networks. StyleGAN2 has StyleGAN's networks, too, as config A. Each reader writes
-# networks again with its own version, StyleGAN2-ADA with 5 and this project with 4.
+# networks again with its own version, StyleGAN2-ADA with 5. This project writes 5 for networks of that code
+# base and 4 for all others.
 VERSIONS = {PROGAN: (2, 3, 4, 5), STYLEGAN: (3, 4, 5), STYLEGAN2: (4, 5), ADA: (4, 5)}
 
 SOURCE_MARKERS = {  # Text that is in the networks' modules of this code base only.
@@ -128,6 +129,12 @@ def find(state: dict, parent: str | None = None, tell=print) -> Origin:
         tell(f'{net}: taken for {name} of {best.code} because of {", ".join(reasons) or "its name"}; not as '
              f'expected: {", ".join(doubts)}')
     return Origin(best.code, best.func, tuple(doubts))
+
+
+def code_of(func) -> str | None:
+    """Return the code base of a build function; None if it is not ours."""
+    name = f'{getattr(func, "__module__", "")}.{getattr(func, "__qualname__", "")}'
+    return next((each.code for each in CANDIDATES if each.func == name), None)
 
 
 def _check_components(state, candidate):

@@ -21,6 +21,7 @@ FIELDS = {
     'variables': list,          # Own variables as (local name, value).
 }
 SHAPE_FIELDS = ('input_shapes', 'output_shapes')  # Version 5.
+NAME_FIELDS = ('input_names', 'output_names')      # Version 5; written only.
 
 # Upper limits of what a file can ask for, checked before anything is allocated.
 LIMITS = {'resolution': 1 << 14, 'mapping_layers': 100}

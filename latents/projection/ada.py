@@ -9,7 +9,7 @@ import dnnlib.tflib as tflib
 import pretrained_networks
 from dnnlib import faults
 from dnnlib.progress import Progress
-from latents import dlatent_files
+from latents import dlatent_files, noise_files
 from latents.projection import results
 from latents.projection.image_files import ImageFiles
 from latents.projection.projector import Projector
@@ -38,6 +38,8 @@ def project(network_pkl, target_fname, outdir, save_video, seed, features, trust
         _optimize(projector, add_frame)
     pictures.save_image_grid(projector.images_float, os.path.join(outdir, 'proj.png'), drange=[-1, 1])
     dlatent_files.write(os.path.join(outdir, 'dlatents.npz'), projector.dlatents, key='dlatents')
+    if projector.noises:
+        noise_files.write(os.path.join(outdir, 'projected_noises.npz'), projector.noises)
 
 
 def _optimize(projector, add_frame):

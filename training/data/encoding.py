@@ -41,10 +41,10 @@ def levels(image):
         doublings -= EXACT_DOUBLINGS
         image = sums.astype(np.float32) * np.float32(0.25 ** EXACT_DOUBLINGS)
     else:
-        yield _rounded(image)
+        yield rounded(image)
     for _ in range(doublings):
         image = halved(image)
-        yield _rounded(image)
+        yield rounded(image)
 
 
 def _sums(image, doublings):
@@ -73,7 +73,8 @@ def _rounded_average(sums, doublings):
     return average.astype(np.uint8)
 
 
-def _rounded(image):
+def rounded(image):
+    """Round an image half to even -> uint8, clipped to its range."""
     return np.rint(image).clip(0, 255).astype(np.uint8)
 
 

@@ -12,7 +12,7 @@ from dnnlib.files import atomic_write
 from dnnlib.progress import Progress
 from dnnlib.util import UserError
 from training.data import class_names as names_of_classes
-from training.data import encoding, records, sizes
+from training.data import encoding, records, set_files, sizes
 from training.data.work_folder import WorkFolder
 
 ORDER_SEED = 123
@@ -22,8 +22,9 @@ class TFRecordExporter:
     """Writes images, labels and names of classes to the data set `tfrecord_dir`.
 
     The files are completed in a subfolder; `close` moves them into place, where they replace an earlier data
-    set. As a context manager, it is closed at the end of the block. If the block fails, what was written is
-    removed, and an earlier data set stays as it is. The next run removes what a killed one has left.
+    set and its validation set. As a context manager, it is closed at the end of the block. If the block
+    fails, what was written is removed, and an earlier data set stays as it is. The next run removes what a
+    killed one has left.
 
     Raises UserError for inconsistent images and labels, for a folder that cannot be written, and while
     another process writes to the folder. Processes that are forked keep the folder locked.
@@ -34,10 +35,12 @@ class TFRecordExporter:
         expected_images,            # Number of images to be added.
         print_progress=True,        # Print what happens?
         progress_interval=10,       # Images between two updates of the progress.
-        store='raw'):               # Pixels of all resolutions ('raw'), or files: 'png' or 'jpeg'.
+        store='raw',                # Pixels of all resolutions ('raw'), or files: 'png' or 'jpeg'.
+        tfr_prefix=None,            # Beginning of the names of the files. None = the name of the folder.
+        _part_of=None):             # Exporter that moves the files into place with its own.
 
         self.tfrecord_dir = tfrecord_dir
-        self.tfr_prefix = os.path.basename(os.path.abspath(tfrecord_dir))
+        self.tfr_prefix = tfr_prefix or os.path.basename(os.path.abspath(tfrecord_dir))
         self.expected_images = expected_images
         self.store = store
         self.cur_images = 0
@@ -47,13 +50,9 @@ class TFRecordExporter:
         self.progress_interval = progress_interval
         self._progress = Progress(expected_images, 'images')
         self._shapes = None         # Of what is written for each image.
-        self._say(f'Creating dataset "{tfrecord_dir}"')
-        with self._errors_named():
-            _, others = self._data_files()
-            if others:  # two data sets in one folder could not be told apart
-                raise UserError(f'{tfrecord_dir}: contains files of another data set, such as {others[0]}; '
-                                'choose a new folder')
-            self._work_folder = WorkFolder(tfrecord_dir)
+        self._is_part = _part_of is not None
+        self._say(f'Creating dataset "{tfrecord_dir}"' + (f' ({tfr_prefix})' if tfr_prefix else ''))
+        self._work_folder = _part_of._work_folder if self._is_part else self._new_work_folder()
 
     def __enter__(self):
         return self
@@ -72,10 +71,18 @@ class TFRecordExporter:
                 raise UserError(f'{self.tfrecord_dir}: there are no images to write; nothing is changed')
             with self._errors_named():
                 self._close_writers()
-                self._move_into_place()
+                if not self._is_part:
+                    self._move_into_place()
         finally:
             self._discard()
         self._say(f'Added {self.cur_images} images.')
+
+    def validation_set(self, expected_images):
+        """Return an exporter of the validation set. It is closed before this one, which moves the files of
+        both into place."""
+        return TFRecordExporter(
+            self.tfrecord_dir, expected_images, self.print_progress, self.progress_interval, self.store,
+            tfr_prefix=set_files.VALIDATION + self.tfr_prefix, _part_of=self)
 
     def choose_shuffled_order(self):
         """Return the fixed random order, int [expected_images], in which to add images and labels."""
@@ -139,11 +146,28 @@ class TFRecordExporter:
     def _work_path(self, suffix):
         return os.path.join(self._work_folder.path, self.tfr_prefix + suffix)
 
+    def _new_work_folder(self):
+        with self._errors_named():
+            _, others = self._data_files()
+            if others:  # two data sets in one folder could not be told apart
+                raise UserError(f'{self.tfrecord_dir}: contains files of another data set, such as '
+                                f'{others[0]}; choose a new folder')
+            return WorkFolder(self.tfrecord_dir)
+
     def _data_files(self):
-        """Return the names of the files in the folder: those of this data set, and those of others."""
+        """Return the names of the files in the folder: those of this data set, and those of others.
+
+        The validation set belongs to the training set, and is replaced with it. For a validation set that is
+        written alone, the files of the training set are neither.
+        """
         suffixes = ('.tfrecords', '.labels', names_of_classes.SUFFIX)
         names = [name for suffix in suffixes for name in glob.glob(f'*{suffix}', root_dir=self.tfrecord_dir)]
-        ours = re.compile(re.escape(self.tfr_prefix) + r'(-r(\d\d\.tfrecords|xx\.labels)|\.classes\.json)')
+        prefixes = re.escape(self.tfr_prefix)
+        if set_files.is_validation(self.tfr_prefix):
+            names = list(filter(set_files.is_validation, names))
+        else:
+            prefixes = f'({prefixes}|{set_files.VALIDATION}.*)'
+        ours = re.compile(prefixes + r'(-r(\d\d\.tfrecords|xx\.labels)|\.classes\.json)')
         report = glob.glob(f'{glob.escape(self.tfr_prefix)}-report.txt', root_dir=self.tfrecord_dir)
         return ([name for name in names if ours.fullmatch(name)] + report,
                 [name for name in names if not ours.fullmatch(name)])
@@ -187,4 +211,5 @@ class TFRecordExporter:
         """Remove the files that are not in place."""
         with contextlib.suppress(tf.errors.OpError):
             self._close_writers()
-        self._work_folder.discard()
+        if not self._is_part:
+            self._work_folder.discard()

@@ -18,7 +18,7 @@ def open_lsun(lmdb_dir):
 
     The iterator prints why it skips an entry. Raises UserError without a usable database.
     """
-    lmdb = _require('lmdb', extra='lsun')
+    lmdb = require_package('lmdb', extra='lsun')
     path = os.path.join(lmdb_dir, 'data.mdb')
     if not os.path.isfile(path):
         raise UserError(f'{lmdb_dir}: there is no LMDB here; expected a folder that holds data.mdb')
@@ -34,7 +34,8 @@ def open_lsun(lmdb_dir):
         raise UserError(f'{path}: cannot be read as an LMDB ({error}); copy or download it again') from error
 
 
-def _require(package, extra):
+def require_package(package, extra):
+    """Import a package. Raises UserError, which names the extra to install, without it."""
     try:
         return importlib.import_module(package)
     except ImportError as error:
@@ -107,7 +108,7 @@ def open_hdf5(path):
 
     Raises UserError if there is none.
     """
-    h5py = _require('h5py', extra='hdf5')
+    h5py = require_package('h5py', extra='hdf5')
     if not os.path.isfile(path):
         raise UserError(f'{path}: no such HDF5 file')
     with _hdf5_errors_named(path):
@@ -136,9 +137,14 @@ def read_hdf5_image(images, idx):
         return images[idx]
 
 
+def hdf5_labels_path(path):
+    """Return the path of the labels of an HDF5 file."""
+    return os.path.splitext(path)[0] + '-labels.npy'
+
+
 def read_hdf5_labels(path, num_images):
     """Return labels [num_images, components] from `<stem>-labels.npy` beside an HDF5 file, if it exists."""
-    path = os.path.splitext(path)[0] + '-labels.npy'
+    path = hdf5_labels_path(path)
     if not os.path.exists(path):
         return None
     try:

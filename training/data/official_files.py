@@ -93,6 +93,7 @@ _ADA_SOURCES = {
     'lsundog256': 'lsundog-res256-paper256-kimg100000-noaug.pkl',
 }
 
+TRANSFER_SOURCES = {name: f'stylegan2-ada:{name}' for name in _ADA_SOURCES}  # Their keys.
 
 _ADA_PATHS = {name: f'transfer-learning-source-nets/{file}' for name, file in _ADA_SOURCES.items()}
 _ADA_PATHS |= {path: path for path in [

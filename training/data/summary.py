@@ -34,14 +34,20 @@ def of(path, resolution=None, max_label_size='full'):
     validation set does not fit.
     """
     shape, label_size, num_images = shapes_and_count(path, resolution, max_label_size)
+    return Summary(shape, label_size, num_images, num_validation_images(path, shape, label_size))
+
+
+def num_validation_images(path, shape, label_size):
+    """Return the number of images in the validation set of a data set that is used with images [C,H,W] and
+    labels [label_size]; 0 without one. Raises UserError if it does not fit."""
     beside = validation_path(path)
     if beside is None:
-        return Summary(shape, label_size, num_images, num_validation=0)
+        return 0
     is_inside = not folders.holds_images(path)
-    found_shape, found_label_size, num_validation = shapes_and_count(
+    found_shape, found_label_size, num_images = shapes_and_count(
         path if is_inside else beside, sizes.nominal(*shape[1:]), label_size, validation=is_inside)
     require_alike(beside, found_shape, found_label_size, shape, label_size)
-    return Summary(shape, label_size, num_images, num_validation)
+    return num_images
 
 
 def validation_path(path):

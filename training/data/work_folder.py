@@ -7,7 +7,7 @@ import tempfile
 
 from dnnlib.files import TEMPORARY, lock_folder
 from dnnlib.util import UserError
-from training.data import class_names, folders
+from training.data import class_names, folders, set_files
 
 _REMOVING = 'earlier'   # Subfolder to which earlier files move before new ones are in place.
 _REPLACED = 'replaced'  # Its name when all of them have moved.
@@ -43,21 +43,21 @@ class WorkFolder:
     def move_into_place(self, earlier):
         """Replace the files `earlier`, names in the folder, by all files here.
 
-        Earlier files go in alphabetical order, and new ones come in reverse order. After an error, the
-        earlier files are back.
+        Earlier files go in alphabetical order, those of a validation set last, and new ones come in reverse
+        order. After an error, the earlier files are back.
         """
-        names = sorted(os.listdir(self.path), reverse=True)
+        names = _in_order(os.listdir(self.path), reverse=True)
         removing, replaced = (os.path.join(self.path, name) for name in (_REMOVING, _REPLACED))
         os.mkdir(removing)
         try:
-            _move(sorted(earlier), self.folder, removing)
+            _move(_in_order(earlier), self.folder, removing)
             os.rename(removing, replaced)
             _move(names, self.path, self.folder)
         except BaseException:
             _move([name for name in names if not os.path.exists(os.path.join(self.path, name))],
                   self.folder, self.path)
             for path in filter(os.path.isdir, (removing, replaced)):
-                _move(sorted(os.listdir(path), reverse=True), path, self.folder)
+                _move(_in_order(os.listdir(path), reverse=True), path, self.folder)
             raise
 
     def discard(self):
@@ -83,10 +83,16 @@ def _take_up(path, folder):
     """Remove what a killed process has left, after completing or undoing the replacement it was at."""
     removing = os.path.join(path, _REMOVING)
     if os.path.isdir(removing):
-        _move(sorted(os.listdir(removing), reverse=True), removing, folder)
+        _move(_in_order(os.listdir(removing), reverse=True), removing, folder)
     elif os.path.isdir(os.path.join(path, _REPLACED)):
-        _move(sorted((name for name in os.listdir(path) if name != _REPLACED), reverse=True), path, folder)
+        names = [name for name in os.listdir(path) if name != _REPLACED]
+        _move(_in_order(names, reverse=True), path, folder)
     shutil.rmtree(path)
+
+
+def _in_order(names, reverse=False):
+    """Sort names of files, with those of a validation set after the others."""
+    return sorted(names, key=lambda name: (set_files.is_validation(name), name), reverse=reverse)
 
 
 def _move(names, source_dir, target_dir):

@@ -21,15 +21,20 @@ def write(stored, path, image_format=None, max_images=None):
     """
     count = min(max_images or len(stored), len(stored))
     names = []
-    with _place(path) as add:
+    with place(path) as add:
         for index in shown(range(count), 'Writing', 'images'):
             kind, data = _content(stored, index, image_format)
-            names.append(f'{index // 1000:05d}/img{index:08d}.{EXTENSIONS[kind]}')
+            names.append(name_of_image(index, EXTENSIONS[kind]))
             add(names[-1], data)
         if stored.labels.size:
             labels = dict(zip(names, _labels(stored, count), strict=True))
             add(LABELS, dataset_json.text(labels, stored.class_names).encode())
     return count
+
+
+def name_of_image(index, extension='png'):
+    """Return the published name of an image in a zip file or folder, of which each sub-folder has 1,000."""
+    return f'{index // 1000:05d}/img{index:08d}.{extension}'
 
 
 def _content(stored, index, image_format):
@@ -45,10 +50,14 @@ def _content(stored, index, image_format):
 def extract(stored, path):
     """Write all images as img00000000.png, img00000001.png and so on to a new folder, which appears at the
     end. Raises UserError if it cannot be written."""
-    with _place(path) as add:
+    with place(path) as add:
         for index in shown(range(len(stored)), 'Extracting', 'images'):
-            _, data = _content(stored, index, 'png')
-            add(f'img{index:08d}.png', data)
+            add(f'img{index:08d}.png', png_file(stored, index))
+
+
+def png_file(stored, index):
+    """Return the bytes of an image as a PNG file: those that are stored if it is one."""
+    return _content(stored, index, 'png')[1]
 
 
 def _labels(stored, count):
@@ -61,7 +70,7 @@ def _labels(stored, count):
 
 
 @contextlib.contextmanager
-def _place(path):
+def place(path):
     """Give a function (name, content) that adds a file to a zip file or a folder, which appear at the end."""
     try:
         if is_zip(path):

@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 
 from dnnlib.util import UserError
-from training.data import sizes
+from training.data import sizes, summary
 from training.data.image_source import ImageSource, is_zip
 from training.data.stored_images import open_images
 from training.data_tools import checksums
@@ -34,6 +34,7 @@ def lines(path, reads_all=False):
     yield from _row('stored as', stored.store + _levels(stored))
     yield from _row('images', f'uint8 {stored.shape}, {_values(stored)}')
     yield from _label_lines(stored)
+    yield from _validation_lines(stored)
     yield from _file_lines(_file_paths(path), reads_all)
     yield 'Can be used by'
     yield f'  {_command(stored)}'
@@ -100,6 +101,17 @@ def _class_lines(stored, counts):
         index, count = item
         bar = '#' * -(-count * BAR // max(present))
         yield f'    {index:5d}  {stored.name_of_class(index)[:40]:{width}s}  {count:9,}  {bar}'
+
+
+def _validation_lines(stored):
+    place = summary.validation_path(stored.path)
+    if place is None:
+        return
+    try:
+        count = summary.num_validation_images(stored.path, stored.shape, stored.labels.shape[1])
+        yield from _row('validation', f'{count:,} images in {place}')
+    except UserError as error:
+        yield from _row('validation', f'cannot be used: {error}')
 
 
 def _file_paths(path):

@@ -1,5 +1,7 @@
 """The networks that a run starts with: new ones, those of a pickle, or both."""
 
+import inspect
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +13,7 @@ from dnnlib.tflib import network_pickle
 from dnnlib.util import UserError
 from training import misc
 from training.data import sizes
+from training.settings import freezing
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def _make(settings, training_set, resume_pkl):
     if resume_pkl is None or settings.resume_with_new_nets:
         print('Constructing networks...')
         base_shape, resolution = sizes.require(*training_set.shape[1:], 'the data set')
+        _check_freezing(settings.D_args, resolution)
         shape = dict(num_channels=training_set.shape[0], resolution=resolution,
                      label_size=training_set.label_size)
         if base_shape != sizes.SQUARE:
@@ -65,7 +69,30 @@ def _make(settings, training_set, resume_pkl):
             report = net.copy_vars_from(source, skip_other_shapes=True)
             if report.complete:
                 print(report)
+        _compare_mapping(G, loaded[0])
     return G, D, Gs
+
+
+def _check_freezing(D_args, resolution):
+    """Raise UserError unless the discriminator can freeze as many layers as its arguments say."""
+    number = D_args.get('freeze_layers', 0)
+    if number == 0:
+        return
+    build_func = dnnlib.util.get_obj_by_name(D_args['func_name'])
+    if 'freeze_layers' not in inspect.signature(build_func).parameters:
+        raise UserError(f'--freezed={number}: {build_func.__name__} cannot freeze layers; choose a '
+                        'configuration of StyleGAN2-ADA')
+    freezing.check(number, resolution, D_args.get('architecture', 'resnet'))
+
+
+def _compare_mapping(G, source):
+    """Say if the mapping network has another depth than the one whose layers were copied into it."""
+    there, here = (sum(re.fullmatch(r'.*mapping/Dense\d+/weight', name) is not None for name in net.vars)
+                   for net in (source, G))
+    if here != there:
+        print(f'The mapping network has {here} layers, that of the source {there}: what was copied of it does '
+              'not lead to the dlatents that the synthesis network has learned, and the first images will not '
+              f"be the source's. With {there} mapping layers, training goes on from where the source is.")
 
 
 def check_file(resume_pkl, shapes, resume_with_new_nets=False, trust_source=False):

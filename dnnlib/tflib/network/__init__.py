@@ -62,7 +62,9 @@ class Network:
         self._build_func = util.get_obj_from_module(module, self._build_func_name)
         assert callable(self._build_func)
         arguments.check_keywords(self._build_func, {}, static_kwargs)
-        self._build_module_src = execution.source_of(module)
+        own = inspect.getmodule(self._build_func)  # Another module may offer the function, too.
+        is_there = getattr(own, self._build_func_name, None) is self._build_func
+        self._build_module_src = execution.source_of(own if is_there else module)
         self.name = name
         self.static_kwargs = util.EasyDict(static_kwargs)
         self.components = util.EasyDict()

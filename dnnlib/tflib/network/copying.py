@@ -1,10 +1,11 @@
 """Copying variables from one network to another, with a report."""
 
+import re
 from dataclasses import dataclass
 
 from dnnlib.tflib import tfutil
 
-MAX_NAMES = 8  # In a line of a report.
+MAX_NAMES = 8  # In a line of a report; more are listed by block or layer.
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,31 @@ class CopyReport:
     def __str__(self):
         total = len(self.copied) + len(self.kept) + len(self.other_shapes)
         lines = [f'{self.source} -> {self.target}: {len(self.copied)} of {total} variables copied']
-        reasons = {'not in the source, kept as they are': self.kept,
-                   'only in the source, left out': self.unused,
-                   'of another shape, kept as they are': list(map(self._shapes, self.other_shapes))}
-        for what, names in reasons.items():
-            if names:
-                more = [f'and {len(names) - MAX_NAMES} more'] if len(names) > MAX_NAMES else []
-                lines.append(f'  {len(names)} {what}: ' + ', '.join(names[:MAX_NAMES] + more))
+        reasons = {'not in the source, kept as they are': dict.fromkeys(self.kept, ''),
+                   'only in the source, left out': dict.fromkeys(self.unused, ''),
+                   'of another shape, kept as they are': {
+                       name: f' {theirs} -> {ours}' for name, (theirs, ours) in self.other_shapes.items()}}
+        lines += [f'  {len(names)} {what}: {", ".join(_listed(names))}'
+                  for what, names in reasons.items() if names]
         return '\n'.join(lines)
 
-    def _shapes(self, name):
-        source, target = self.other_shapes[name]
-        return f'{name} {source} -> {target}'
+
+def _listed(names):
+    """Return {name: remark} as texts, without the remarks and by block or layer if there are many."""
+    if len(names) <= MAX_NAMES:
+        return [name + remark for name, remark in names.items()]
+    blocks = {}
+    for name in names:
+        blocks.setdefault(_block(name), []).append(name)
+    return [found[0] if len(found) == 1 else f'{block} ({len(found)})' for block, found in blocks.items()]
+
+
+def _block(name):
+    """Return what a variable belongs to: `G_synthesis/8x8/*`, `G_mapping/Dense0/*`, `G_synthesis/noise*`."""
+    match = re.match(r'(.*/)?\d+x\d+/', name) or re.match(r'.*/(?=[^/]*$)', name)
+    scope = match[0] if match else ''
+    leaf = name[len(scope):]
+    return scope + (re.sub(r'\d+$', '', leaf) if re.fullmatch(r'[a-z]+\d+', leaf) else '') + '*'
 
 
 def compare(source_name, source, target_name, target) -> CopyReport:

@@ -1,4 +1,4 @@
-"""The state of a network in a pickle: writing it (version 4), and comparing it with the built graph."""
+"""The state of a network in a pickle: writing it, and comparing it with the built graph."""
 
 import inspect
 import numbers
@@ -6,25 +6,29 @@ import numbers
 import numpy as np
 
 from dnnlib import util
+from dnnlib.pickles import origin
 from dnnlib.pickles.arrays import shown
-from dnnlib.pickles.stored_state import SHAPE_FIELDS
+from dnnlib.pickles.stored_state import NAME_FIELDS, SHAPE_FIELDS
 from dnnlib.tflib import tfutil
 
-VERSION = 4
+VERSION = 4      # StyleGAN2's, which all of its readers take.
+ADA_VERSION = 5  # StyleGAN2-ADA's: inputs and outputs are stored, too.
 
 
 def get_state(net) -> dict:
     """Return the state of a network, without the variables of its sub-networks, which have their own
     state."""
     values = tfutil.run(list(net.own_vars.values()))
+    is_ada = origin.code_of(net._build_func) == origin.ADA
     return {
-        'version': VERSION,
+        'version': ADA_VERSION if is_ada else VERSION,
         'name': net.name,
         'static_kwargs': _explicit_kwargs(net),
         'components': dict(net.components),
         'build_module_src': net._build_module_src,
         'build_func_name': net._build_func_name,
         'variables': list(zip(net.own_vars, values, strict=True)),
+        **({field: list(getattr(net, field)) for field in (*SHAPE_FIELDS, *NAME_FIELDS)} if is_ada else {}),
     }
 
 

@@ -10,20 +10,18 @@ import copy
 import functools
 import pathlib
 
-from bridges.older_python import translated
-from dnnlib.pickles import source_text
+from dnnlib.pickles.older_python import translated
 
 MARKERS = ('G_style', 'G_paper', 'G_synthesis_stylegan2', 'D_main', 'normalize_2nd_moment')
 IMPORTS = {'np': 'import numpy as np', 'tf': 'import tensorflow.compat.v1 as tf', 'dnnlib': 'import dnnlib',
            'tflib': 'import dnnlib.tflib as tflib'}
 _INLINED = ('dnnlib.', 'training.layers.')
-_ROOT = pathlib.Path(__file__).parents[1]
-_TF1_OPS = 'bridges.tf1_ops'
+_ROOT = pathlib.Path(__file__).parents[2]
+_TF1_OPS = 'dnnlib.tflib.ops.tf1_ops'
 
 
-@functools.cache
-def of_name(name: str) -> str:
-    """Return the text of the module of this name and all that it uses.
+def of_name(name: str, heading: str) -> str:
+    """Return the text of the module of this name and all that it uses. heading: ends its docstring.
 
     Its own names stay; of other modules, a name that is taken gets longer. No layer gets one of the names by
     which `dnnlib.pickles.origin` tells whose networks a text holds.
@@ -40,9 +38,8 @@ def of_name(name: str) -> str:
     body = [_Renamer(_module(module), names).renamed(definition) for module, definition in needed]
     used = {node.id for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name)}
     imports = [line for alias, line in IMPORTS.items() if alias in used]
-    heading = (f'"""{ast.get_docstring(main.tree)}\n\n{name} of stylegan-tf {source_text.VERSION} '
-               f'{source_text.SELF_CONTAINED}\nFor TensorFlow 1.14 and Python 3.6 or newer.\n"""\n')
-    return '\n'.join([heading, *imports, *(f'\n\n{ast.unparse(statement)}' for statement in body), ''])
+    docstring = f'"""{ast.get_docstring(main.tree)}\n\n{heading}\n"""\n'
+    return '\n'.join([docstring, *imports, *(f'\n\n{ast.unparse(statement)}' for statement in body), ''])
 
 
 class _Module:
