@@ -3,9 +3,7 @@
 import script_start  # noqa: F401  (must come first)
 
 # isort: split
-import json
 import os
-import re
 
 import dnnlib
 from dnnlib import cli
@@ -14,40 +12,28 @@ from dnnlib.pickles import trust
 from dnnlib.submission import submit
 from dnnlib.submission.slurm import flags as slurm_flags
 from dnnlib.submission.slurm import target
-from dnnlib.util import EasyDict, UserError, get_obj_by_name
+from dnnlib.util import EasyDict, UserError
+from metrics import requested
 from metrics.metric_defaults import metric_defaults, require_known
 from training.data import data_flags
 from training.resuming import found_runs
 from training.settings import flags as run_flags
+from training.settings import submission
 from training.settings.from_flags import MAY_CHANGE, resume_settings, run_settings
+from training.settings.submission import RUN_FUNC
 
-RUN_FUNC = 'training.training_loop.training_loop'
 RUN_DESC = {'stylegan': 'sgan-{dataset}-{num_gpus}gpu', 'progan': 'pgan-{dataset}-{num_gpus}gpu'}
-
-
-def choose_metrics(args):
-    """Return the names of the metrics, and why the default metric is left out (None if it is not).
-
-    Raises UserError for a requested metric that cannot be evaluated.
-    """
-    if args.metrics == [] or (args.metrics and args.dry_run):
-        return args.metrics, None
-    from metrics.features import availability  # loads TensorFlow
-    if args.metrics is None:
-        reason = availability.missing(['fid50k'])
-        return ['fid50k'] if reason is None else [], reason
-    availability.require(args.metrics)
-    return args.metrics, None
 
 
 def check_files(args, settings):
     """Raise UserError for a data set that cannot be read, or a --resume pickle that does not fit it."""
     from training import dataset
     from training.loop import starting_networks  # loads TensorFlow
-    wanted = {key: value for key, value in settings['dataset_args'].items() if key != 'tfrecord_dir'}
+    wanted = {key: value for key, value in settings['dataset_args'].items()
+              if key not in ('tfrecord_dir', 'max_images')}
     shapes = dataset.shapes_in(os.path.join(args.data_dir, args.dataset), **wanted)
     if 'resume_pkl' in settings:
-        starting_networks.check_file(settings['resume_pkl'], shapes, args.resume_with_new_nets,
+        starting_networks.check_file(settings['resume_pkl'], shapes, settings.get('resume_with_new_nets'),
                                      args.trust_source)
 
 
@@ -69,18 +55,15 @@ def main(argv=None):
     data_flags.require(parser, args, 'data-dir', 'dataset', 'config')
     run_flags.validate(args)
     require_known(args.metrics or [], others=['none'])
-    sc = dnnlib.SubmitConfig()
-    sc.num_gpus = args.num_gpus
+    sc = submission.config(args.num_gpus, args.result_dir, run_desc(args.config, args.dataset, args.num_gpus))
     sc.submit_target = dnnlib.SubmitTarget[args.submit.upper()]
     sc.slurm = slurm_options(args, group)
     num_processes = group.count if sc.slurm is None else sc.slurm.tasks
     settings = run_settings(args, num_processes)
     check_files(args, settings)
-    metrics, reason = choose_metrics(args) if group.is_first else ([], None)
+    metrics, reason = (requested.choose(args.metrics, 'fid50k', args.dry_run) if group.is_first
+                       else ([], None))
     settings['metric_arg_list'] = [metric_defaults[name] for name in metrics]
-    sc.local.do_not_copy_source_files = True
-    sc.run_dir_root = args.result_dir
-    sc.run_desc = run_desc(args.config, args.dataset, args.num_gpus)
     if args.dry_run:
         print_settings(sc, settings)
         return
@@ -108,8 +91,13 @@ def slurm_options(args, group, changes=()):
 def run_desc(config, dataset, num_gpus):
     """Return the description of a run."""
     desc = RUN_DESC.get(config, 'stylegan2-{dataset}-{num_gpus}gpu-{config}')
-    dataset = re.sub(r'[^\w.-]', '-', dataset.removesuffix('.zip'), flags=re.ASCII)
-    return desc.format(config=config, dataset=dataset, num_gpus=num_gpus)
+    return submission.valid_desc(
+        desc.format(config=config, dataset=dataset.removesuffix('.zip'), num_gpus=num_gpus))
+
+
+def has_config(sc, config):
+    """Return whether a run may have been started with a configuration."""
+    return sc.run_desc == run_desc(config, sc.run_func_kwargs['dataset_args']['tfrecord_dir'], sc.num_gpus)
 
 
 def resume_run(run, parser, argv, group):
@@ -118,8 +106,10 @@ def resume_run(run, parser, argv, group):
     require_known(args.metrics or [], others=['none'])
     from training.resuming import command  # loads TensorFlow
     flags = run_flags.those_given(parser, argv)
-    metrics = choose_metrics(args)[0] if 'metrics' in flags and group.is_first else []
-    sc = command.settings_with(run, flags, [metric_defaults[name] for name in metrics], run_desc)
+    metrics = []
+    if 'metrics' in flags and group.is_first:
+        metrics, _ = requested.choose(args.metrics, 'fid50k', args.dry_run)
+    sc = command.settings_with(run, flags, [metric_defaults[name] for name in metrics], has_config)
     sc.submit_target = dnnlib.SubmitTarget[args.submit.upper()]
     changes = [f'--{name}={(",".join(value) or "none") if isinstance(value, list) else value}'
                for name, value in flags.items() if name in MAY_CHANGE]
@@ -138,11 +128,8 @@ def print_settings(sc, settings):
     """Print the script for Slurm or, as JSON, all settings with their defaults."""
     if sc.submit_target == dnnlib.SubmitTarget.SLURM:
         print(submit.slurm_script(sc, RUN_FUNC), end='')
-        return
-    from training.settings.resolved import resolved  # loads TensorFlow
-    print(json.dumps({
-        'run_func_name': RUN_FUNC, 'run_dir_root': sc.run_dir_root, 'run_desc': sc.run_desc,
-        'num_gpus': sc.num_gpus, 'settings': resolved(get_obj_by_name(RUN_FUNC), settings)}, indent=2))
+    else:
+        submission.print_resolved(sc, settings)
 
 
 if __name__ == '__main__':

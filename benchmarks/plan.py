@@ -7,6 +7,7 @@ from benchmarks import machine
 PARTS = {
     'generation': 'images of config F',
     'training': 'training steps at 32x32',
+    'augmentation': 'training with and without augmentation',
     'startup': 'time to the first image and to the first tick',
     'data': 'dataset_tool.py, input pipeline, features for metrics',
     'scaling': 'growth of the cost per image with resolution and minibatch',
@@ -16,6 +17,7 @@ STORES = {'raw': 'raw TFRecords', 'png': 'TFRecords of PNG', 'jpeg': 'TFRecords 
 QUICK_GENERATION = [(32, 1), (64, 1), (64, 4), (256, 1)]
 GOALS = dict(large=0.72, wide=0.72, narrow=0.30) if machine.has_avx512() else dict(
     large=0.78, wide=0.72, narrow=0.40)  # shares of the matrix product's speed in generation and training
+AUGMENTATION_GOAL = 0.15  # share of an iteration that augmentation adds
 PHOTOS_GOAL = 0.8  # share of the speed of Pillow alone
 MEMORY_GOALS = {'generate 1024x1024, minibatch 1': 2.5e9}  # bytes
 
@@ -33,7 +35,7 @@ class Piece:
 
 def pieces(quick):
     """Return all measurements in order. `quick`: fewer and shorter ones."""
-    return [*_training(quick), *_generation(quick), *_startup(quick), *_data(quick)]
+    return [*_training(quick), *_augmentation(quick), *_generation(quick), *_startup(quick), *_data(quick)]
 
 
 def _pace(quick, seconds):
@@ -48,6 +50,18 @@ def _training(quick):
                 'training.train', dict(fmap_base=fmap_base, fmap_max=fmap_max, with_profile=True,
                                        **_pace(quick, 15)),
                 inputs={'data_dir': 'mnist'}, goal=GOALS[width])
+
+
+def _augmentation(quick):
+    """Yield networks of StyleGAN2-ADA's width for small images (8192, 512), and narrow ones."""
+    for resolution, num_channels, fmap_base, fmap_max, minibatch in [
+            (32, 1, 1024, 32, 16), (32, 3, 8192, 512, 8), (128, 3, 1024, 64, 8), (128, 3, 8192, 512, 8)]:
+        if not quick or (resolution, fmap_max) == (32, 32):
+            yield Piece(
+                f'{resolution}x{resolution}x{num_channels}, fmap_base={fmap_base}, fmap_max={fmap_max}, '
+                f'minibatch {minibatch}', ('augmentation',), 'augmentation.compare',
+                dict(resolution=resolution, num_channels=num_channels, fmap_base=fmap_base,
+                     fmap_max=fmap_max, minibatch=minibatch, **_pace(quick, 15)), goal=AUGMENTATION_GOAL)
 
 
 def _generation(quick):

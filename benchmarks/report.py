@@ -43,6 +43,9 @@ def one_line(result):
         return (f'{_number(result["seconds"]["median"])} {_unit(result)}, '
                 f'{result["share_of_limit"]["median"]:.0%} of {result["product_flops"]["median"] / 1e9:.0f} '
                 f'GFLOP/s, {_gb(result["peak_memory_bytes"])}')
+    if 'added_share' in result:
+        share = _time(result['added_share'])
+        return f'{_time(result["with"], "s/kimg")}; augmentation adds a share of {share}'
     for key in ('first_image_seconds', 'first_tick_seconds'):
         if key in result:
             return f'{_number(result[key]["median"])} s'
@@ -55,6 +58,7 @@ def text(results, has_picture=False, others=()):
     """Return the report as Markdown: `results` in full, each of `others` (other machines) as one table."""
     sections = [
         _head(results), _failures(results), _goals(results), *map(_other_machine, others), _steps(results),
+        _augmentation(results),
         _startup(results), _data(results), _photos(results), _pipelines(results),
         _scaling(results, has_picture), _profiles(results), f'## How it is measured\n\n{HOW}']
     return '\n\n'.join(section for section in sections if section) + '\n'
@@ -139,7 +143,8 @@ def _origin(results):
 def _other_machine(results):
     vectors = 'with AVX-512' if 'avx512f' in results['machine']['vector_instructions'] else 'without AVX-512'
     sections = [f'## Another machine, {vectors}', '\n'.join(_origin(results)), _goals(results, ''),
-                *('#' + section for section in (_pipelines(results), _photos(results)) if section)]
+                *('#' + section for section in (_augmentation(results), _pipelines(results), _photos(results))
+                  if section)]
     return '\n\n'.join(section for section in sections if section)
 
 
@@ -184,6 +189,15 @@ def _steps(results):
         tables.append(_table(f'### {name}', [
             'step', 'runs per minibatch', 'multiply-adds per image (10^6)', 'ms per run'], rows, note))
     return '\n\n'.join(['## The steps of training', *tables]) if tables else ''
+
+
+def _augmentation(results):
+    rows = [[name, _time(result['without'], 's/kimg'), _time(result['with'], 's/kimg'),
+             _time(result['added_share']), f'{result["goal"]:.2f}']
+            for name, result in _of(results, 'augmentation.compare').items()]
+    note = ('Config F, narrowed, without and with the pipeline `bgc` at p = 0.5: average iterations of both, '
+            'in turn. The share is what augmentation adds, divided by the time without it.')
+    return _table('## Augmentation', ['work', 'without', 'with', 'added share', 'goal'], rows, note)
 
 
 def _scaled(spread, factor):

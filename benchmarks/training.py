@@ -16,10 +16,12 @@ D_REG_INTERVAL = 16
 STEP_SECONDS = 0.25   # minimum time for which a step is repeated in each round
 
 
-def build(data_dir, fmap_base, fmap_max):
-    """Build networks and ops, and configure the data set. -> G, D, graph, feed_dict."""
+def build(training_set, fmap_base, fmap_max, minibatch=MINIBATCH, **options):
+    """Build networks and ops, and configure the data set. `options`: further ones of GraphSettings.
+
+    -> G, D, graph, feed_dict.
+    """
     settings = config_settings('config-f')
-    training_set = dataset.load_dataset(tfrecord_dir=data_dir)
     shape = dict(num_channels=training_set.shape[0], resolution=training_set.shape[1], label_size=0)
     width = dict(fmap_base=fmap_base, fmap_max=fmap_max)
     with tflib.device(0):
@@ -29,8 +31,8 @@ def build(data_dir, fmap_base, fmap_max):
     graph_settings = GraphSettings(
         LossSettings(settings['G_loss_args'], settings['G_opt_args'], G_REG_INTERVAL),
         LossSettings(settings['D_loss_args'], settings['D_opt_args'], D_REG_INTERVAL),
-        lazy_regularization=True, mirror_augment=False, drange_net=[-1, 1], G_smoothing_kimg=10)
-    sched = training_schedule(0, training_set, minibatch_size_base=MINIBATCH, minibatch_gpu_base=MINIBATCH)
+        lazy_regularization=True, mirror_augment=False, drange_net=[-1, 1], G_smoothing_kimg=10, **options)
+    sched = training_schedule(0, training_set, minibatch_size_base=minibatch, minibatch_gpu_base=minibatch)
     graph = build_train_graph(G, D, Gs, training_set, graph_settings, [sched])
     training_set.configure(sched.minibatch_gpu, sched.lod)
     return G, D, graph, graph.inputs.feed(sched)
@@ -65,7 +67,8 @@ def train(data_dir, fmap_base, fmap_max, seconds, min_rounds, with_profile=False
     run."""
     tflib.init_tf({'rnd.np_random_seed': 1})
     start = time.perf_counter()
-    G, D, graph, feed = build(data_dir, fmap_base, fmap_max)
+    training_set = dataset.load_dataset(tfrecord_dir=data_dir)
+    G, D, graph, feed = build(training_set, fmap_base, fmap_max)
     steps = steps_of(graph)
     built = time.perf_counter()
     for ops, _ in steps.values():

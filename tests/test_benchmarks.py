@@ -206,6 +206,16 @@ def test_report_sets_the_ways_of_storing_images_side_by_side():
     assert '## Input pipeline' not in report.text(RESULTS)
 
 
+def test_report_tells_what_augmentation_adds():
+    results = copy.deepcopy(RESULTS)
+    without, with_it, share = ({'median': value, 'min': value, 'max': value, 'rounds': 1}
+                               for value in (10.0, 11.0, 0.1))
+    result = {'without': without, 'with': with_it, 'added_share': share}
+    results['pieces']['32x32'] = {'function': 'augmentation.compare', 'goal': 0.15, **result}
+    assert '| 32x32 | 10 s/kimg | 11 s/kimg | 0.1 | 0.15 |' in report.text(results)
+    assert report.one_line(result) == '11 s/kimg; augmentation adds a share of 0.1'
+
+
 def test_report_shows_other_machines_beside_the_first():
     other = copy.deepcopy(RESULTS)
     other['machine'].update(processor='Slide rule', vector_instructions=['avx512f'])

@@ -170,6 +170,7 @@ def extras(**arrays):
     (lambda folder: zipfile.ZipFile(folder / 'pack_extras.npz', 'w').close(), 'pack_extras.npz: cannot be'),
     (extras(num_images=12), 'pack_extras.npz: cannot be read'),
     (extras(num_images=[1, 2], labels=classes), 'pack_extras.npz: cannot be read'),
+    (extras(num_images=np.inf, labels=classes), 'pack_extras.npz: cannot be read'),
     (extras(num_images=12, labels=np.array([None] * 12)), 'pack_extras.npz: cannot be read'),
     (extras(num_images=12, labels=classes[:3]), r'labels are float32 of shape \[3, 4\]'),
     (extras(num_images=12, labels=classes[:, 0]), r'labels are float32 of shape \[12\]'),

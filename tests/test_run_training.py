@@ -9,14 +9,16 @@ import pytest
 
 import dnnlib
 import run_training
+import train
 from dnnlib import cli
 from dnnlib.submission import submit
 from metrics.features import feature_networks
 from metrics.metric_defaults import metric_defaults
 from tests import image_sets, metric_stand_ins
+from training.augmentation.named_pipelines import PIPELINES
 from training.loop.schedule import training_schedule
 from training.resuming import command
-from training.settings import flags
+from training.settings import ada_loop, flags
 from training.settings.configs import CONFIGS, PRESETS, config_settings
 from training.settings.from_flags import OWN_FLAGS
 from training.training_loop import training_loop
@@ -250,7 +252,7 @@ def test_a_run_goes_on_with_its_own_settings_but_for_what_may_change(run_dir, co
     _resume('--resume=latest', f'--result-dir={root}')
     _resume(f'--resume={run_dir}', '--config=config-f', '--num-gpus=1', '--seed=7', '--gamma=10',
             '--fmap-max=64', '--mapping-layers=8', '--total-kimg=30000', '--metrics=none',
-            '--snapshot-ticks=5', '--keep-states=9')
+            '--snapshot-ticks=5', '--keep-states=9', '--aug=noaug', '--dcap=1')
     _resume(f'--resume={run_dir}/training-state-000012.000')
     (run, sc), (_, changed), (named, _) = continued
     assert (run.run_dir, run.state_path, named.state_path) == (
@@ -270,6 +272,8 @@ def test_a_run_goes_on_with_its_own_settings_but_for_what_may_change(run_dir, co
     ('--minibatch-size=16', '--minibatch-size=16 contradicts .*, which has 32'),
     ('--resume-kimg=3', '--resume-kimg=3.0 contradicts'),
     ('--mirror-augment=yes', '--mirror-augment=True contradicts'),
+    ('--aug=ada', '--aug=ada contradicts the run in .*, which has noaug; leave it out'),
+    ('--dcap=0.5', '--dcap=0.5 contradicts the run in .*, which has 1.0'),
     ('--metrics=fid51k', "unknown metric 'fid51k'")])
 def test_a_flag_that_contradicts_a_run_is_refused(flag, message, run_dir, continued, capsys):
     with pytest.raises(SystemExit) as exit_info:
@@ -305,6 +309,109 @@ def test_a_pickle_gives_weights_only_and_a_line_says_so(data_dir, submitted, tmp
     (tmp_path / 'some.pkl').touch()
     _settings(data_dir, submitted, '--config=config-f', f'--resume={tmp_path}/some.pkl')
     assert 'Only the weights of the networks come from' in capsys.readouterr().out
+
+
+AUGMENT = 'training.augment.augment_pipeline'
+CONTROLLER = {'class_name': 'training.augment.AdaptiveAugment', 'tune_heuristic': 'rt', 'tune_target': 0.6,
+              'apply_func': AUGMENT, 'apply_args': dict.fromkeys(PIPELINES['bgc'], 1)}
+
+
+def test_augmentation_of_any_configuration_is_one_flag(data_dir, submitted):
+    for config in ('config-f', 'config-a', 'stylegan', 'progan'):
+        plain, augmented = (_settings(data_dir, submitted, f'--config={config}', *flags)
+                            for flags in ([], ['--aug=ada']))
+        assert augmented == {**plain, 'augment_args': CONTROLLER}
+        assert 'augment_args' not in plain
+        assert _settings(data_dir, submitted, f'--config={config}', '--aug=noaug') == plain
+    fixed = _settings(data_dir, submitted, '--config=config-f', '--aug=fixed', '--p=0.3', '--augpipe=noise')
+    assert fixed['augment_args'] == {'class_name': CONTROLLER['class_name'], 'initial_strength': 0.3,
+                                     'apply_func': AUGMENT, 'apply_args': {'noise': 1}}
+
+
+def test_the_pace_of_augmentation_is_faster_from_a_network_that_was_trained(data_dir, submitted, tmp_path):
+    (tmp_path / 'some.pkl').touch()
+    flags = ['--config=config-f', '--aug=ada', '--target=0.5']
+    resumed = _settings(data_dir, submitted, *flags, f'--resume={tmp_path}/some.pkl')['augment_args']
+    assert resumed == {**CONTROLLER, 'tune_target': 0.5, 'tune_kimg': 100}
+    resumed = _settings(data_dir, submitted, *flags, f'--resume={tmp_path}/some.pkl', '--aug-kimg=20')
+    assert resumed['augment_args']['tune_kimg'] == 20
+    plain = _settings(data_dir, submitted, '--config=config-f', f'--resume={tmp_path}/some.pkl')
+    assert 'augment_args' not in plain
+
+
+def test_the_capacity_of_the_discriminator_is_multiplied(data_dir, submitted):
+    for config, base in (('config-f', 16384), ('config-e', 8192), ('config-a', 8192), ('progan', 8192)):
+        settings = _settings(data_dir, submitted, f'--config={config}', '--dcap=0.5')
+        assert (settings['D_args']['fmap_base'], settings['D_args']['fmap_max']) == (base // 2, 256)
+    settings = _settings(data_dir, submitted, '--config=config-f', '--dcap=2', '--fmap-base=64',
+                         '--fmap-max=8')
+    assert (settings['D_args']['fmap_base'], settings['D_args']['fmap_max']) == (128, 16)
+    assert (settings['G_args']['fmap_base'], settings['G_args']['fmap_max']) == (64, 8)
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Write a data set of 16x16 images without labels. -> flags that name it."""
+    images = image_sets.pixels(4, height=16, width=16)
+    return [f'--dataset={image_sets.write_folder(tmp_path / "small", images)}', '--metrics=none']
+
+
+def _ada(small, submitted, *flags):
+    cli.run_script(lambda: run_training.main([*small, *flags]))
+    return submitted.pop()
+
+
+@pytest.mark.parametrize('name', ['auto', 'stylegan2', 'paper256', 'paper512', 'paper1024', 'cifar',
+                                  'cifarbaseline'])
+def test_a_configuration_of_stylegan2_ada_is_that_of_train_py(name, small, submitted):
+    path = small[0].partition('=')[2]
+    _, options = train.setup_training_options(data=path, cfg=name, metrics=[], gpus=2)
+    expected = ada_loop.loop_settings(options, has_labels=False, seed=1000)
+    sc, _, settings = _ada(small, submitted, f'--config=ada-{name}', '--num-gpus=2')
+    assert sc.run_desc == f'stylegan2-small-2gpu-ada-{name}'
+    assert expected.pop('run_options') == options
+    assert expected.pop('dataset_args') == {**settings['dataset_args'], 'resolution': 16,
+                                            'max_label_size': 'full'}
+    assert settings == {**expected, 'dataset_args': settings['dataset_args']}
+
+
+def test_flags_change_a_configuration_of_stylegan2_ada(small, submitted):
+    _, _, settings = _ada(
+        small, submitted, '--config=ada-auto', '--gamma=3', '--fmap-base=64', '--minibatch-size=16',
+        '--mapping-layers=4', '--lrate=0.001', '--tick-kimg=1', '--smoothing-kimg=2', '--snapshot-ticks=5',
+        '--cmethod=bcr', '--freezed=3', '--fp16=true', '--dcap=0.5', '--aug=noaug', '--seed=3')
+    assert settings['loss_args']['r1_gamma'] == 3 and settings['loss_args']['bcr_real_weight'] == 10
+    assert (settings['G_args']['fmap_base'], settings['G_args']['mapping_layers']) == (64, 4)
+    assert (settings['D_args']['fmap_base'], settings['D_args']['freeze_layers']) == (32, 3)
+    sched = settings['sched_args']
+    assert (sched['minibatch_size_base'], sched['minibatch_gpu_base'], sched['tick_kimg_base']) == (16, 16, 1)
+    assert sched['G_lrate_base'] == sched['D_lrate_base'] == 0.001
+    assert settings['augment_args'] == {'class_name': CONTROLLER['class_name']}
+    assert settings['fp16_on_cpu'] is True and settings['tf_config'] == {'rnd.np_random_seed': 3}
+    assert (settings['G_smoothing_kimg'], settings['image_snapshot_ticks']) == (2, 5)
+    _, _, settings = _ada(small, submitted, '--config=ada-auto', '--minibatch-size=16', '--fp16=false')
+    assert settings['loss_args']['r1_gamma'] == 0.0002 * 16 ** 2 / 16, 'auto follows the minibatch'
+    assert (settings['G_smoothing_kimg'], settings['G_args']['num_fp16_res']) == (5, 0)
+    _, _, settings = _ada(small, submitted, '--config=ada-cifar', '--num-gpus=4')
+    assert settings['sched_args']['minibatch_gpu_base'] == 16
+
+
+def test_a_network_is_copied_into_new_ones_of_stylegan2_ada(small, submitted, tmp_path):
+    (tmp_path / 'some.pkl').touch()
+    flags = ['--config=ada-auto', f'--resume={tmp_path}/some.pkl']
+    settings = _ada(small, submitted, *flags)[2]
+    assert settings['resume_with_new_nets'] is True and settings['G_smoothing_rampup'] is None
+    assert settings['augment_args']['tune_kimg'] == 100
+    assert _ada(small, submitted, *flags, '--resume-with-new-nets=no')[2]['resume_with_new_nets'] is False
+
+
+def test_a_dry_run_prints_the_augmentation(small, submitted, capsys):
+    cli.run_script(lambda: run_training.main([*small, '--config=ada-auto', '--dry-run']))
+    printed = json.loads(capsys.readouterr().out)['settings']
+    assert printed['augment_args'] == {**CONTROLLER, 'initial_strength': 0, 'stat_decay_kimg': 0,
+                                       'tune_kimg': 500}
+    assert printed['loss_args']['pl_weight'] == 2 and printed['G_loss_args'] == {}
+    assert not submitted
 
 
 @pytest.mark.parametrize('config', [*CONFIGS, *PRESETS])

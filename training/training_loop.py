@@ -66,6 +66,7 @@ def training_loop(
     resume_time             = 0.0,      # Seconds to add to reported times.
     resume_with_new_nets    = False,    # Build new networks, and copy into them what fits of resume_pkl?
     use_noise               = True,     # Use the noise inputs of the generator? False = they are 0.
+    fp16_on_cpu             = False,    # Without a GPU, run layers in float16, too, as num_fp16_res says?
     snapshot_kimg           = None,     # Thousands of images between snapshots, instead of ticks.
     resume_state            = None,     # Training state to continue, from a run with the same arguments.
     keep_states             = 3,        # Number of training states to keep.
@@ -84,7 +85,7 @@ def training_loop(
     """
     num_gpus = dnnlib.submit_config.num_gpus
     data_dir = None if data_dir is None else dnnlib.convert_path(data_dir)
-    network_settings = NetworkSettings(G_args, D_args, resume_with_new_nets, use_noise)
+    network_settings = NetworkSettings(G_args, D_args, resume_with_new_nets, use_noise, fp16_on_cpu)
     graph_settings = GraphSettings(
         LossSettings(G_loss_args, G_opt_args, G_reg_interval),
         LossSettings(D_loss_args, D_opt_args, D_reg_interval),

@@ -36,7 +36,7 @@ def band_gains(draws, imgfilter, imgfilter_bands, imgfilter_std):
     assert len(imgfilter_bands) == len(EXPECTED_POWER)
     gains = 1
     for band, multiplier in enumerate(imgfilter_bands):
-        t = draws.band_factor(imgfilter * multiplier, imgfilter_std)
+        t = draws.factor(imgfilter * multiplier, imgfilter_std)
         this = np.eye(4, dtype=np.float32)[band]
         t = t[:, tf.newaxis] * this + (1 - this)  # [B,4]
         gains *= t / tf.sqrt(tf.reduce_sum(EXPECTED_POWER * tf.square(t), axis=1, keepdims=True))

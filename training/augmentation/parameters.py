@@ -67,12 +67,8 @@ class Draws:
         return self.gated(self.probability(multiplier), value, 0, lambda q: tflib.erfinv(q) * std)
 
     def factor(self, multiplier, std):
-        """Draw powers of two with normal exponents, neutral 1. -> [B]."""
-        value = 2 ** tflib.random.normal([self._count], 0, std)
-        return self.gated(self.probability(multiplier), value, 1, lambda q: 2 ** (_quantile(q) * std))
-
-    def band_factor(self, multiplier, std):
-        """Draw `factor`, which a percentile leaves at 1 where the multiplier is 0. -> [B]."""
+        """Draw powers of two with normal exponents, neutral 1 even at a percentile if the multiplier is 0.
+        -> [B]."""
         value = 2 ** tflib.random.normal([self._count], 0, std)
         return self.gated(self.probability(multiplier), value, 1,
                           lambda q: 2 ** (_quantile(q) * std) if multiplier > 0 else 1.0)

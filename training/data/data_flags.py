@@ -44,6 +44,14 @@ def require(parser, args, *names):
         parser.error(f'the following arguments are required: {", ".join(f"--{name}" for name in missing)}')
 
 
+def given(parser, argv):
+    """Return {name: value} of the flags on a command line, without defaults."""
+    missing = object()
+    nothing = argparse.Namespace(**dict.fromkeys(vars(parser.parse_args(argv)), missing))
+    values = vars(parser.parse_args(argv, nothing))
+    return {name.replace('_', '-'): value for name, value in values.items() if value is not missing}
+
+
 def place(data_dir, dataset, images=()):
     """Return the folder of a data set, its name in it, and a list of other data sets: their names if they are
     in the same folder, otherwise absolute paths.

@@ -3,6 +3,7 @@ parts become training sets and validation sets."""
 
 import io
 import zipfile
+import zlib
 
 import numpy as np
 import PIL.Image
@@ -14,6 +15,8 @@ from training.data.image_source import ImageSource
 from training.data_tools import archive
 
 EXTRAS = 'pack_extras.npz'  # labels [N,L], num_images and, if there are any, class_names
+_UNREADABLE = (OSError, EOFError, KeyError, MemoryError, OverflowError, RuntimeError, TypeError, ValueError,
+               zipfile.BadZipFile, zlib.error)
 
 
 def unpack(stored, path, resolution=None):
@@ -97,7 +100,7 @@ class Unpacked:
             with np.load(io.BytesIO(self._source.read(EXTRAS)), allow_pickle=False) as extras:
                 num_images, labels = int(extras['num_images']), extras['labels']
                 names = extras['class_names'].tolist() if 'class_names' in extras else None
-        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        except _UNREADABLE as error:
             raise UserError(f'{self._where}: cannot be read ({error}); expected num_images and labels, as '
                             'numpy.savez writes them') from error
         if labels.ndim != 2 or len(labels) != num_images or labels.dtype.kind not in 'fiu' or num_images < 1:

@@ -13,6 +13,7 @@ from dnnlib.tflib import network_pickle
 from dnnlib.util import UserError
 from training import misc
 from training.data import sizes
+from training.loop import outlook
 from training.settings import freezing
 
 
@@ -23,6 +24,7 @@ class NetworkSettings:
     D_args: dict
     resume_with_new_nets: bool  # Whether they are built even if there are networks to load.
     use_noise: bool             # Whether G adds noise.
+    fp16_on_cpu: bool = False   # Whether layers run in float16 without a GPU, too, as num_fp16_res says.
 
 
 def source_of_resumed_run(resume_pkl, settings, cluster):
@@ -55,8 +57,9 @@ def _make(settings, training_set, resume_pkl):
                      label_size=training_set.label_size)
         if base_shape != sizes.SQUARE:
             shape['base_shape'] = base_shape
-        G = tflib.Network('G', **shape, **settings.G_args)
-        D = tflib.Network('D', **shape, **settings.D_args)
+        G_args, D_args = _for_this_machine(settings)
+        G = tflib.Network('G', **shape, **G_args)
+        D = tflib.Network('D', **shape, **D_args)
         Gs = G.clone('Gs')
     if resume_pkl is not None:
         print(f'Loading networks from "{resume_pkl}"...')
@@ -71,6 +74,17 @@ def _make(settings, training_set, resume_pkl):
                 print(report)
         _compare_mapping(G, loaded[0])
     return G, D, Gs
+
+
+def _for_this_machine(settings):
+    """Return the arguments of G and D. Without a GPU, layers in float16 would be slower, not faster: unless
+    they are requested, all layers are built in float32."""
+    both = settings.G_args, settings.D_args
+    has_fp16 = any(args.get('num_fp16_res') for args in both)
+    if not has_fp16 or settings.fp16_on_cpu or not outlook.on_cpu():
+        return both
+    print('Without a GPU, all layers run in float32: num_fp16_res is 0 (--fp16=true for float16).')
+    return tuple({**args, 'num_fp16_res': 0} for args in both)
 
 
 def _check_freezing(D_args, resolution):
@@ -90,9 +104,9 @@ def _compare_mapping(G, source):
     there, here = (sum(re.fullmatch(r'.*mapping/Dense\d+/weight', name) is not None for name in net.vars)
                    for net in (source, G))
     if here != there:
-        print(f'The mapping network has {here} layers, that of the source {there}: what was copied of it does '
-              'not lead to the dlatents that the synthesis network has learned, and the first images will not '
-              f"be the source's. With {there} mapping layers, training goes on from where the source is.")
+        print(f'The mapping network has {here} layers, that of the source {there}: what was copied of it '
+              'does not lead to the dlatents that the synthesis network has learned; the first images will '
+              f"not be the source's. With {there} mapping layers, training goes on from where the source is.")
 
 
 def check_file(resume_pkl, shapes, resume_with_new_nets=False, trust_source=False):

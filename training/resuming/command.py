@@ -10,27 +10,39 @@ from dnnlib.util import EasyDict, UserError, get_obj_by_name
 from training import misc
 from training.resuming import state_folder
 from training.resuming.state_keeper import cut_logs
+from training.settings import ada_flags
 from training.settings.from_flags import MAY_CHANGE, OWN_FLAGS, REPORT
 from training.settings.resolved import resolved
 
 # Flags that are not in OWN_FLAGS and the settings that they change.
 _OTHER_FLAGS = {
     'data-dir': ['data_dir'], 'dataset': ['dataset_args.tfrecord_dir'], 'total-kimg': ['total_kimg'],
-    'gamma': ['D_loss_args.gamma', 'D_loss_args.r1_gamma'], 'mirror-augment': ['mirror_augment'],
-    'metrics': ['metric_arg_list'], 'report': ['after_snapshot']}
+    'gamma': ['D_loss_args.gamma', 'D_loss_args.r1_gamma', 'loss_args.r1_gamma'],
+    'mirror-augment': ['mirror_augment'], 'metrics': ['metric_arg_list'], 'report': ['after_snapshot']}
 
 
-def settings_with(run, flags, metric_arg_list, run_desc):
+def settings_with(run, flags, metric_arg_list, check_config, own_names={}):
     """Return the SubmitConfig of a run with the changes of some flags.
 
-    flags: {name: value} of those that were given. run_desc: function of config, data set and number of
-    devices that returns a description. Raises UserError for a flag that contradicts the run.
+    flags: {name: value} of those that were given. check_config: function of SubmitConfig and value of
+    --config that returns whether they agree. own_names: {name: that of the script, if it differs}. Raises
+    UserError for a flag that contradicts the run.
     """
     sc = stored_config(run.run_dir)
     settings = sc.run_func_kwargs
     all_settings = resolved(get_obj_by_name(sc.run_func_name), settings)
-    _check_desc(sc, flags, all_settings, run_desc)
+
+    def contradiction(name, there):
+        return UserError(f'--{own_names.get(name, name)}={flags[name]} contradicts the run in {run.run_dir}, '
+                         f'{there}; leave it out, or start a new run from one of its network pickles')
+
     for name, value in flags.items():
+        if name == 'num-gpus' and value != sc.num_gpus:
+            raise contradiction(name, f'which has {sc.num_gpus}')
+        if name == 'config' and not check_config(sc, value):
+            raise contradiction(name, f'which is {sc.run_desc}')
+        if name in ada_flags.IN_RUN and (there := ada_flags.in_run(name, value, all_settings)) != value:
+            raise contradiction(name, f'which has {there}')
         places = _OTHER_FLAGS.get(name) or (OWN_FLAGS[name][-1] if name in OWN_FLAGS else [])
         value = {'metrics': metric_arg_list, 'report': REPORT if value else None}.get(name, value)
         for place in places:
@@ -38,8 +50,7 @@ def settings_with(run, flags, metric_arg_list, run_desc):
             if name in MAY_CHANGE:
                 settings[place] = value
             elif there != value and not (name == 'gamma' and there is None):
-                raise UserError(f'--{name}={value} contradicts the run in {run.run_dir}, which has {there}; '
-                                'leave it out, or start a new run from one of its network pickles')
+                raise contradiction(name, f'which has {there}')
     return sc
 
 
@@ -56,18 +67,6 @@ def stored_config(run_dir):
     sc.run_func_kwargs = {key: EasyDict(value) if isinstance(value, dict) else value
                           for key, value in stored['run_func_kwargs'].items()}
     return sc
-
-
-def _check_desc(sc, flags, settings, run_desc):
-    """Raise UserError for another config or number of devices."""
-    if flags.get('num-gpus', sc.num_gpus) != sc.num_gpus:
-        raise UserError(f'--num-gpus={flags["num-gpus"]} contradicts the run in {sc.run_dir}, which has '
-                        f'{sc.num_gpus}; leave it out')
-    if 'config' in flags:
-        expected = run_desc(flags['config'], settings['dataset_args']['tfrecord_dir'], sc.num_gpus)
-        if expected != sc.run_desc:
-            raise UserError(f'--config={flags["config"]} contradicts the run in {sc.run_dir}, which is '
-                            f'{sc.run_desc}; leave it out')
 
 
 def _at(settings, place):

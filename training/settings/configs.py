@@ -169,9 +169,9 @@ def _share(size, num_gpus):
     return max((share for share in range(size // num_gpus + 1) if makes_groups(share)), default=0)
 
 
-def makes_groups(minibatch_gpu):
+def makes_groups(minibatch_gpu, group_size=GROUP_SIZE):
     """Return whether a minibatch can be split into groups for the minibatch standard deviation."""
-    return minibatch_gpu < GROUP_SIZE or minibatch_gpu % GROUP_SIZE == 0
+    return minibatch_gpu < group_size or minibatch_gpu % group_size == 0
 
 
 def config_settings(config_id, num_gpus=1):

@@ -8,6 +8,7 @@ from dnnlib.submission import submit
 from dnnlib.submission.slurm import flags
 from dnnlib.util import UserError, is_url
 from training.data import data_flags, folders
+from training.settings import ada_flags
 from training.settings.configs import CONFIGS, PRESETS
 from training.settings.from_flags import MAY_CHANGE, OWN_FLAGS
 
@@ -25,6 +26,9 @@ EXAMPLES = """examples:
   python run_training.py --data-dir=datasets --dataset=fashion-mnist --config=config-f --metrics=none \\
     --gamma=0.01 --fmap-base=512 --fmap-max=64 --minibatch-size=16 --minibatch-gpu=16 --total-kimg=100
 
+  # Train config F on few images, with adaptive augmentation
+  python run_training.py --data-dir=datasets --dataset=mydata --config=config-f --aug=ada
+
   # Resume the newest run in results/, and train it to 50000 kimg
   python run_training.py --resume=latest --total-kimg=50000
 
@@ -34,6 +38,9 @@ valid configs:
 presets of the earlier papers:
   {presets}
 
+configs of StyleGAN2-ADA, which augment what the discriminator sees:
+  {ada}
+
 valid metrics:
   {metrics}
 """
@@ -42,6 +49,7 @@ valid metrics:
 def make_parser(description, metrics):
     """Return the parser of the command line. metrics: the names of all metrics."""
     epilog = EXAMPLES.format(configs='\n  '.join(CONFIGS), presets='\n  '.join(PRESETS),
+                             ada='\n  '.join(ada_flags.CONFIGS),
                              metrics='\n  '.join([*sorted(metrics), 'none']))
     parser = cli.ArgumentParser(
         description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -67,30 +75,33 @@ def make_parser(description, metrics):
         f'These may change: --{", --".join(MAY_CHANGE)}.')
     own.add_argument('-n', '--dry-run', action='store_true',
                      help='print all settings as JSON, or the script of --submit=slurm, and exit')
-    own.add_argument('--trust-source', action='store_true',
-                     help='run the source text in the file of --resume for networks that are unknown here')
-    cli.add_cache_dir(own)
-    own.add_argument('--workers', type=cli.comma_list, metavar='LIST',
-                     help='addresses host:port,... of processes that train together, each with --num-gpus '
-                     'devices; the first one writes all files (default: those in TF_CONFIG)')
-    own.add_argument('--worker-index', type=cli.int_at_least(0), metavar='N',
-                     help='index of this process in --workers, starting at 0')
-    own.add_argument('--report', nargs='?', const=True, type=cli.boolean, metavar='BOOL',
-                     help='write report.html, a page of curves and pictures, into the run directory at every '
-                     'network snapshot (default: false)')
+    add_shared(own, gpus='--num-gpus')
     for name, (value_type, default, text, _) in OWN_FLAGS.items():
         own.add_argument(f'--{name}', type=value_type, metavar='BOOL' if value_type is cli.boolean else 'X',
                          help=f'{text} (default: {default})')
     return parser
 
 
+def add_shared(group, gpus):
+    """Add the flags that train.py has as well to a group. gpus: its flag for the number of devices."""
+    add = group.add_argument
+    add('--trust-source', action='store_true',
+        help='run the source text in the file of --resume for networks that are unknown here')
+    cli.add_cache_dir(group)
+    add('--workers', type=cli.comma_list, metavar='LIST',
+        help=f'addresses host:port,... of processes that train together, each with {gpus} devices; the first '
+        'one writes all files (default: those in TF_CONFIG)')
+    add('--worker-index', type=cli.int_at_least(0), metavar='N',
+        help='index of this process in --workers, starting at 0')
+    add('--report', nargs='?', const=True, type=cli.boolean, metavar='BOOL',
+        help='write report.html, a page of curves and pictures, into the run directory at every network '
+        'snapshot (default: false)')
+
+
 def those_given(parser, argv):
     """Return {name: value} of the flags on a command line, without defaults. A path in --dataset is divided
     into --data-dir and --dataset."""
-    missing = object()
-    nothing = argparse.Namespace(**dict.fromkeys(vars(parser.parse_args(argv)), missing))
-    values = vars(parser.parse_args(argv, nothing))
-    flags = {name.replace('_', '-'): value for name, value in values.items() if value is not missing}
+    flags = data_flags.given(parser, argv)
     if os.path.dirname(flags.get('dataset', '')):
         flags['data-dir'], flags['dataset'], _ = data_flags.place(flags.get('data-dir'), flags['dataset'])
     return flags
@@ -103,8 +114,9 @@ def validate(args):
     if args.data_dir is not None and not os.path.isdir(args.data_dir):
         raise UserError(f'--data-dir={args.data_dir}: dataset root directory does not exist.')
     args.data_dir, args.dataset, _ = data_flags.place(args.data_dir, args.dataset)
-    if args.config not in (*CONFIGS, *PRESETS):
-        raise UserError(f'--config value must be one of:  {", ".join([*CONFIGS, *PRESETS])}')
+    configs = [*CONFIGS, *PRESETS, *ada_flags.CONFIGS]
+    if args.config not in configs:
+        raise UserError(f'--config value must be one of:  {", ".join(configs)}')
     folders.require(args.data_dir, dataset=args.dataset)
     if args.trust_source and (args.resume is None or is_url(args.resume)):
         raise UserError('--trust-source: expected the file or run directory to trust in --resume')

@@ -6,9 +6,11 @@ import re
 from dnnlib import cli
 from dnnlib.pickles.stored_state import LIMITS
 from dnnlib.util import UserError, is_url
+from training.augmentation import named_pipelines
 from training.data import folders
 from training.data.official_files import KEY_PREFIXES, OFFICIAL_URLS
 from training.misc.pickles import check_path, network_snapshots
+from training.settings import ada_configs, ada_flags
 from training.settings.configs import GROUP_SIZE, config_settings, makes_groups, merged
 
 WHOLE = cli.int_at_least(1)
@@ -30,6 +32,8 @@ OWN_FLAGS = {
     'noise':          (cli.boolean, 'true', 'false = train a generator without noise inputs', ['use_noise']),
     'labels':         (cli.labels, 'none', 'train with labels: full = all components, N = the first N',
                        ['dataset_args.max_label_size']),
+    'subset':         (WHOLE, 'all', 'number of images to train on, the first ones of the data set',
+                       ['dataset_args.max_images']),
     'resolution':     (SIDE, "the data set's", 'resolution to train at', ['dataset_args.resolution']),
     'minibatch-size': (WHOLE, "the config's", 'images per update, on all devices together',
                        ['sched_args.minibatch_size_base']),
@@ -77,6 +81,22 @@ OWN_FLAGS = {
     'keep-states':    (WHOLE, '3', 'number of training states to keep', ['keep_states']),
     'state-kimg':     (KIMG, 'at network snapshots', 'thousands of images between additional training states',
                        ['state_kimg']),
+    'aug':            (cli.one_of(*ada_configs.AUGS), 'ada for ada-*, otherwise noaug', 'augmentation of '
+                       'what the discriminator sees: ada and adarv adapt its strength, fixed keeps that of '
+                       '--p', []),
+    'p':              (cli.float_between(0, 1), 'none', 'probability of each transform for --aug=fixed', []),
+    'target':         (cli.float_between(0, 1), '0.6 for ada, 0.5 for adarv', 'target of the adaptation', []),
+    'augpipe':        (cli.one_of(*named_pipelines.PIPELINES), ada_configs.DEFAULT_PIPELINE, 'transforms to '
+                       f'apply: {", ".join(named_pipelines.PIPELINES)}', []),
+    'aug-kimg':       (KIMG, f'{ada_configs.TUNE_KIMG}; {ada_configs.TUNE_KIMG_RESUMED} with a network in '
+                       '--resume', 'thousands of images in which the strength can rise from 0 to 1', []),
+    'dcap':           (cli.float_at_least(0.001), '1', 'multiplier of the capacity of the discriminator', []),
+    'cmethod':        (cli.one_of(*ada_configs.CMETHODS), 'nocmethod', 'comparison method of an ada-* config:'
+                       f' {", ".join(ada_configs.CMETHODS[1:])}', []),
+    'freezed':        (cli.int_at_least(0), '0', 'number of layers of the discriminator of an ada-* config '
+                       'that are not trained, counted from the image', ['D_args.freeze_layers']),
+    'fp16':           (cli.one_of('auto', 'true', 'false'), 'auto', 'float16 at the four highest resolutions '
+                       'of an ada-* config: auto = on GPUs only', []),
     'max-skipped-steps': (WHOLE, '100', 'consecutive steps without finite gradients that end training',
                        ['max_skipped_steps']),
 }
@@ -88,7 +108,9 @@ MAY_CHANGE = ('data-dir', 'total-kimg', 'metrics', 'snapshot-ticks', 'snapshot-k
 REPORT = 'reports.report.write'  # what --report calls after every snapshot
 
 # Flags without a meaning for a preset.
-NOT_IN = {'progan': ('mapping-layers', 'style-mixing-prob', 'noise')}
+NOT_IN = {'progan': ('mapping-layers', 'style-mixing-prob', 'noise'),
+          **dict.fromkeys(ada_flags.CONFIGS, ('lod-initial-resolution', 'lod-training-kimg',
+                                              'lod-transition-kimg'))}
 
 
 def given(args, name):
@@ -103,7 +125,9 @@ def run_settings(args, num_workers=1):
     """
     num_devices = args.num_gpus * num_workers
     _check_labels(args)
-    settings = merged(config_settings(args.config, num_devices), {
+    ada_flags.check(args)
+    from_config = ada_flags.config_settings if ada_flags.is_ada(args) else _config_settings
+    settings = merged(from_config(args, num_devices), {
         'data_dir': args.data_dir,
         'dataset_args': {'tfrecord_dir': args.dataset},
         'mirror_augment': args.mirror_augment,
@@ -113,22 +137,34 @@ def run_settings(args, num_workers=1):
         settings['total_kimg'] = args.total_kimg
     if args.report:
         settings['after_snapshot'] = REPORT
-    if args.gamma is not None:
-        names = [name for name in ('gamma', 'r1_gamma') if name in settings['D_loss_args']]
-        if not names:
-            raise UserError(f'--gamma does not apply to --config={args.config}, which is trained without R1')
-        settings['D_loss_args'][names[0]] = args.gamma
     for name, (*_, places) in OWN_FLAGS.items():
         value = given(args, name)
         if value is not None and name in NOT_IN.get(args.config, ()):
             raise UserError(f'--{name} does not apply to --config={args.config}')
         for place in places if value is not None else []:
             _set(settings, place, value)
+    if args.gamma is not None:
+        _set_gamma(settings, args)
     if given(args, 'grid-size') is not None:
         settings['cpu_grid_seconds'] = None  # the requested size, however long it takes
-    least = 2 if settings['G_loss_args']['func_name'].endswith('_pathreg') else 1
-    _share_minibatches(settings['sched_args'], args, least, num_devices)
+    settings = ada_flags.with_changes(settings, args)
+    least = 2 if settings.get('G_loss_args', {}).get('func_name', '').endswith('_pathreg') else 1
+    _share_minibatches(settings, args, least, num_devices)
     return settings
+
+
+def _config_settings(args, num_devices):
+    return config_settings(args.config, num_devices)
+
+
+def _set_gamma(settings, args):
+    """Set the weight of R1. Raises UserError for a loss without R1."""
+    places = [(group, name) for group in ('loss_args', 'D_loss_args') for name in ('gamma', 'r1_gamma')
+              if name in settings.get(group, {})]
+    if not places:
+        raise UserError(f'--gamma does not apply to --config={args.config}, which is trained without R1')
+    group, name = places[0]
+    settings[group][name] = args.gamma
 
 
 def _check_labels(args):
@@ -180,12 +216,13 @@ def _set(settings, place, value):
         target[key.removesuffix('_base') + '_dict'] = {}
 
 
-def _share_minibatches(sched, args, least, num_devices):
+def _share_minibatches(settings, args, least, num_devices):
     """Limit what a device processes at once to its share of the minibatch, at every resolution.
 
     Flags are not changed. `least`: images that the losses need at once. Raises UserError if the devices
     cannot share the minibatch evenly.
     """
+    sched, group_size = settings['sched_args'], settings['D_args'].get('mbstd_group_size', GROUP_SIZE)
     fixed = args.minibatch_gpu is not None or args.minibatch_gpu_by_res is not None
     sizes, rounds = sched.get('minibatch_size_dict', {}), sched.get('minibatch_gpu_dict', {})
     shared = {}
@@ -199,15 +236,15 @@ def _share_minibatches(sched, args, least, num_devices):
         if not fixed:
             share = size // num_devices
             at_a_time = max(n for n in range(1, min(share, at_a_time) + 1)
-                            if share % n == 0 and makes_groups(n))
-        _check_round(size, at_a_time, num_devices, least, where)
+                            if share % n == 0 and makes_groups(n, group_size))
+        _check_round(size, at_a_time, num_devices, least, group_size, where)
         shared[resolution] = at_a_time
     sched['minibatch_gpu_base'] = shared.pop(None)
     if shared:
         sched['minibatch_gpu_dict'] = shared
 
 
-def _check_round(size, at_a_time, num_devices, least, where):
+def _check_round(size, at_a_time, num_devices, least, group_size, where):
     """Raise UserError unless the devices can process `size` images in rounds of `at_a_time` each."""
     if size % (at_a_time * num_devices) != 0:
         raise UserError(f'--minibatch-size={size}{where} must be a multiple of {at_a_time * num_devices}, '
@@ -216,6 +253,6 @@ def _check_round(size, at_a_time, num_devices, least, where):
         raise UserError(f'path length regularization needs at least {least} images at a time on each '
                         f'device; with {num_devices} devices there are {at_a_time}{where}; choose a larger '
                         '--minibatch-size')
-    if not makes_groups(at_a_time):
-        raise UserError(f'--minibatch-gpu={at_a_time}{where}: expected less than {GROUP_SIZE} or a multiple '
+    if not makes_groups(at_a_time, group_size):
+        raise UserError(f'--minibatch-gpu={at_a_time}{where}: expected less than {group_size} or a multiple '
                         'of it, the group size of the minibatch standard deviation')
