@@ -34,7 +34,7 @@ METHODS = {
     'shallowmap': dict(G=dict(mapping_layers=2)),
     'adropout': dict(D=dict(adaptive_dropout=1), aug=dict(NO_PIPELINE, tune_heuristic='rt')),
 }
-QUICK_ONES = {'nocmethod', 'no path lengths', 'bcr', 'zcr', 'wgangp', 'auxrot'}
+QUICK_ONES = {'nocmethod', 'wgangp', 'auxrot'}
 
 
 def _scores(*kinds):
@@ -112,6 +112,3 @@ def test_a_method_trains_and_each_step_records_its_own_values(method):
                 expected = set() if name in WITHOUT_STEPS.get(method, []) else expected
                 assert _recorded_by(session, getattr(graph, name), feed) == expected, name
         assert not any(session.run([optimizer.skipped.total for optimizer in graph.optimizers]))
-        if graph.augment.tune_heuristic == 'rt':
-            graph.augment.tune(8)
-            assert graph.augment.measured() != 0 or graph.augment.strength != 0.5

@@ -12,6 +12,9 @@ from tests.golden_recipe import golden_input
 from training.loss_ada import stylegan2
 
 TERMS = ['G_loss', 'D_loss', 'G_reg', 'D_reg']
+# Largest differences from float32, about three times those that half precision causes.
+LOSS_ERRORS = {'G_loss': 0.001, 'D_loss': 0.001, 'G_reg': 0.04, 'D_reg': 0.005}
+GRADIENT_ERRORS = {'G_loss': 0.025, 'D_loss': 0.007, 'G_reg': 0.07, 'D_reg': 0.007}
 
 
 class InHalfPrecision:
@@ -82,8 +85,8 @@ def test_losses_and_gradients_agree_with_those_of_float32(trained, term):
     """Path lengths and R1 are gradients themselves, and differentiated in float16 once more."""
     (loss, gradients), (full_loss, full_gradients) = (trained.values[kind, term] for kind in ('half', 'full'))
     assert loss.dtype == np.float32
-    assert 0 < _error([loss], [full_loss]) < (0.03 if term == 'G_reg' else 0.003)
-    assert 0 < _error(gradients, full_gradients) < (0.06 if term == 'G_reg' else 0.03)
+    assert 0 < _error([loss], [full_loss]) < LOSS_ERRORS[term]
+    assert 0 < _error(gradients, full_gradients) < GRADIENT_ERRORS[term]
 
 
 def _step(trained, term, loss_scaling_log2):
@@ -102,7 +105,7 @@ def _step(trained, term, loss_scaling_log2):
 def test_a_step_with_loss_scaling_follows_the_gradients_of_float32(trained, term):
     gradients, scaling = _step(trained, term, 8.0)
     assert scaling == 8.5
-    assert 0 < _error(gradients, trained.values['full', term][1]) < (0.06 if term == 'G_reg' else 0.03)
+    assert 0 < _error(gradients, trained.values['full', term][1]) < GRADIENT_ERRORS[term]
 
 
 @pytest.mark.parametrize('term', TERMS)
