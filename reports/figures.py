@@ -21,7 +21,15 @@ _TICKS = [
     ('Losses', 'With the penalties for StyleGAN, and without the regularizers for StyleGAN2.', 'loss',
      {'Loss/G/loss': 'G', 'Loss/D/loss': 'D'}),
     ('Scores', 'What D says about real and generated images; above 0 it takes them for real.', 'logit',
-     {'Loss/scores/real': 'real', 'Loss/scores/fake': 'generated', 'Loss/scores/mixed': 'mixed'}),
+     {'Loss/scores/real': 'real', 'Loss/scores/fake': 'generated', 'Loss/scores/mixed': 'mixed',
+      'Loss/scores/mix': 'mixed', 'Loss/scores/valid': 'validation'}),
+    ('Signs of scores', 'Means: 1 where D takes all images for real, -1 where for generated.', 'mean sign',
+     {'Loss/signs/real': 'real', 'Loss/signs/fake': 'generated', 'Loss/signs/mix': 'mixed',
+      'Loss/signs/valid': 'validation'}),
+    ('Strength of the augmentation', 'The probability of each transform of what D sees.', 'p',
+     {'Progress/augment': 'p'}),
+    ('Overfitting', 'Where this is above the target of the augmentation, p rises, and otherwise it falls.',
+     'r_t or r_v', {'Progress/rt': 'r_t', 'Progress/rv': 'r_v'}),
     ('Gradient penalty', 'Squared gradients of D at the images, before their weight (R1, R2).',
      'squared length', {'Loss/gradient_penalty': 'gradient penalty', 'Loss/r1_penalty': 'R1',
                         'Loss/r2_penalty': 'R2'}),
@@ -55,6 +63,7 @@ _TICKS = [
 ]
 _ALL_ZERO = {'Overflows': 'no step was skipped', 'Skipped steps': 'no step was skipped',
              'Level of detail': 'images have their full resolution throughout',
+             'Strength of the augmentation': 'images were not augmented',
              'Memory': 'no GPU memory was recorded'}
 
 

@@ -33,12 +33,13 @@ def _run(name, folder, *flags):
     return done.stdout
 
 
-def test_data_set_network_loss_and_metric_work_together(folder):
-    _run('train.py', folder)
+def test_data_set_network_loss_augmentation_and_metric_work_together(folder):
+    _run('train_discs.py', folder)
     run_dir = folder / 'results' / '00000-discs'
     lines = (run_dir / 'metric-brightness.txt').read_text().splitlines()
     pattern = r'network-snapshot-\d+ +time .* brightness_fakes [\d.]+ +brightness_reals [\d.]+'
     assert len(lines) >= 2 and all(re.fullmatch(pattern, line) for line in lines)
+    assert ' augment 0.200' in (run_dir / 'log.txt').read_text()
     assert ' brightness_fakes ' in _run('measure.py', folder)
 
 

@@ -93,6 +93,8 @@ if __name__ == '__main__':
     strip(_run('demo/growing'), [4, 12, 20, 32, 41, 53, 72], columns=3, rows=4, scale=2, name='growing.png')
     strip(_run('results', 2), [10, 20, 40], columns=5, rows=4, scale=1, name='photos.jpg',
           side=64, mode='RGB')
+    strip(_run('demo/transfer'), [0, 4, 8, 12], columns=4, rows=4, scale=2, name='transfer.png')
+    strip(_run('demo/transfer', 1), [0, 4, 8, 12], columns=4, rows=4, scale=2, name='transfer-without.png')
     figures('demo/figures')
     animation(glob.glob('demo/videos/*/walk.gif')[0], scale=2, step=2, name='walk.gif')
     projections(sorted(glob.glob('demo/projections/*-project-real-images'))[1:3], ['W', 'W+'], num_images=8,

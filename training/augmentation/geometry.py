@@ -79,9 +79,9 @@ def warp(images, G_inv):
     low, high = _margins(G_inv, size, centre)
     up_x = _doubling(width, low[0], high[0])    # [W,W2]
     up_y = _doubling(height, low[1], high[1])   # [H,H2]
-    x = tf.reshape(images, [-1, width])         # [B,C,H,W] -> [B*C*H,W]
-    x = tf.reshape(tf.matmul(x, up_x), [-1, height, tf.shape(up_x)[1]])   # [B*C,H,W2]
-    x = tf.matmul(up_y, x, transpose_a=True)    # [B*C,H2,W2]
+    x = tf.reshape(images, [-1, width]) @ up_x  # [B,C,H,W] -> [B*C*H,W2]
+    x = _interleaved(x, fmaps, height)          # [B,H,W2*C]
+    x = tf.matmul(up_y, x, transpose_a=True)    # [B,H2,W2*C]
 
     centre_in = tf.cast(low, tf.float32) + centre.astype(np.float32)
     G_inv = (translate_2d(centre_in[0], centre_in[1]) @ G_inv) @ translate_2d(*-(centre + PAD))
@@ -136,15 +136,21 @@ def _doubling(size, low, high):
     return tf.reshape(rows, [size, -1])  # [size,padded,1,2] -> [size,2*padded]
 
 
+def _interleaved(x, fmaps, height):
+    """Reorder planes [B*C*H,W] to rows of pixels with all their channels, [B,H,W*C], which
+    ImageProjectiveTransformV3 reads and writes faster."""
+    width = tf.shape(x)[1]
+    x = tf.transpose(tf.reshape(x, [-1, fmaps, height, width]), [0, 2, 3, 1])
+    return tf.reshape(x, [-1, height, width * fmaps])
+
+
 def _sampled(x, G_inv, fmaps, height, width):
-    """Sample bilinearly at G_inv applied to pixel positions; all outside is 0. x [B*C,H2,W2] ->
-    [B*C,height,width]."""
-    transforms = tf.reshape(G_inv, [-1, 9])[:, :8]
-    transforms = tf.repeat(transforms, fmaps, axis=0)  # [B*C,8]
-    y = tf.raw_ops.ImageProjectiveTransformV3(
-        images=x[..., tf.newaxis], transforms=transforms, output_shape=[height, width], fill_value=0.0,
+    """Sample bilinearly at G_inv applied to pixel positions; all outside is 0. x [B,H2,W2*C] ->
+    [B,height,width,C]."""
+    x = tf.reshape(x, [-1, tf.shape(x)[1], tf.shape(x)[2] // fmaps, fmaps])
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=x, transforms=tf.reshape(G_inv, [-1, 9])[:, :8], output_shape=[height, width], fill_value=0.0,
         interpolation='BILINEAR', fill_mode='CONSTANT')
-    return tf.reshape(y, [-1, height, width])
 
 
 @functools.cache
@@ -159,9 +165,11 @@ def _halving(size):
 
 
 def _halved(x, images):
-    """Halve x [B*C,2*(H+2*PAD),2*(W+2*PAD)] to the shape of the images [B,C,H,W]."""
-    _, _, height, width = dims(images)
-    x = tf.reshape(x, [-1, x.shape[2]])                              # [B*C*H2,W2]
-    x = tf.reshape(x @ _halving(width), [-1, 2 * (height + 2 * PAD), width])   # [B*C,H2,W]
-    x = tf.matmul(_halving(height), x, transpose_a=True)             # [B*C,H,W]
+    """Halve x [B,2*(H+2*PAD),2*(W+2*PAD),C] to the shape of the images [B,C,H,W]."""
+    _, fmaps, height, width = dims(images)
+    rows, columns = x.shape[1:3]
+    x = tf.reshape(x, [-1, rows, columns * fmaps])
+    x = tf.matmul(_halving(height), x, transpose_a=True)                           # [B,H,W2*C]
+    x = tf.transpose(tf.reshape(x, [-1, height, columns, fmaps]), [0, 3, 1, 2])    # [B,C,H,W2]
+    x = tf.reshape(x, [-1, columns]) @ _halving(width)                             # [B*C*H,W]
     return tf.reshape(x, dims_for_reshape(images))
