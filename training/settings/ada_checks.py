@@ -49,10 +49,10 @@ def check_augmentation(aug, p, target, augpipe, has_validation_set):
                         'another --aug')
 
 
-def check_cmethod(cmethod, aug, gamma, label_size, mapping_layers):
+def check_cmethod(cmethod, aug, gamma, label_size, mapping_layers, shape):
     """Raise UserError for a comparison method that other flags, the labels or the configuration exclude.
 
-    gamma: None = not given. mapping_layers: those of the configuration.
+    gamma: None = not given. mapping_layers: those of the configuration. shape: that of images, [C,H,W].
     """
     if cmethod in ('pagan', 'wgangp', 'adropout') and aug != 'noaug':
         raise UserError(f'--cmethod={cmethod} cannot be combined with augmentation; add --aug=noaug')
@@ -61,6 +61,9 @@ def check_cmethod(cmethod, aug, gamma, label_size, mapping_layers):
     if cmethod == 'auxrot' and label_size > 0:
         raise UserError('--cmethod=auxrot does not work with labels; choose a data set without, or ignore '
                         'them')
+    if cmethod == 'auxrot' and shape[1] != shape[2]:
+        raise UserError(f'--cmethod=auxrot turns images, which must be squares, not {shape[2]}x{shape[1]}; '
+                        'choose another method')
     if cmethod == 'shallowmap' and mapping_layers == 2:
         raise UserError('--cmethod=shallowmap: the configurations auto and cifar have 2 mapping layers '
                         'already; choose another one')

@@ -41,10 +41,11 @@ def config_settings(args, num_devices):
     Raises UserError for a data set that cannot be trained on.
     """
     name = args.config.removeprefix(PREFIX)
-    resolution = summary.of(_data_set(args), args.resolution).resolution
+    data = summary.of(_data_set(args), args.resolution)
+    resolution = data.resolution
     cfg = ada_configs.cfg_named(name, num_devices, resolution, args.minibatch_size)
     cmethod = args.cmethod or 'nocmethod'
-    ada_checks.check_cmethod(cmethod, _aug(args), args.gamma, bool(args.labels), cfg.map)
+    ada_checks.check_cmethod(cmethod, _aug(args), args.gamma, bool(args.labels), cfg.map, data.shape)
     if args.freezed:
         freezing.check(args.freezed, resolution, 'orig' if name == 'cifar' else 'resnet')
     options = ada_configs.cfg_options(name, cfg, ada_configs.minibatch_gpu(name, num_devices, resolution))

@@ -27,7 +27,7 @@ def setup(flags, metric_args):
     cfg = ada_configs.cfg_named(cfg_name, gpus, resolution, flags.batch)
     ada_checks.check_augmentation(aug, flags.p, flags.target, flags.augpipe, data.has_validation_set)
     label_size = 0 if flags.cond is False else data.label_size
-    ada_checks.check_cmethod(cmethod, aug, flags.gamma, label_size, cfg.map)
+    ada_checks.check_cmethod(cmethod, aug, flags.gamma, label_size, cfg.map, data.shape)
     ada_checks.check_capacity(flags.dcap, flags.freezed)
     ada_checks.check_devices(cfg_name, cfg, gpus)
     if flags.freezed:
