@@ -157,7 +157,7 @@ WITHOUT_TENSORFLOW = [
     ('train', TRAIN + '--aug=adarv', '--aug=adarv: the data set has no validation set'),
     ('train', TRAIN + '--augpipe=x', "--augpipe: invalid choice: 'x'"),
     ('train', TRAIN + '--cmethod=auxrot --data={data}/classes', '--cmethod=auxrot does not work with labels'),
-    ('train', TRAIN + '--cmethod=auxrot --data={data}/wide', 'turns images, which must be squares, not 20x12'),
+    ('train', TRAIN + '--cmethod=auxrot --data={data}/wide', 'images, which must be squares, not 20x12'),
     ('train', TRAIN + '--freezed=7', '--freezed=7: a discriminator of resolution 8 has only 6'),
     ('train', TRAIN + '--cfg=stylegan2 --gpus=16', '--gpus=16: --cfg=stylegan2 shares its minibatch among'),
     ('train', TRAIN + '--subset=9', '--subset=9: the data set holds 8 images'),
