@@ -76,11 +76,13 @@ def training_options(network_pkl):
     try:
         with open(path, encoding='utf-8') as file:
             options = json.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f'{path}: cannot be read ({error}); expected the options of a training run'
                         ) from error
     data = options.get('metric_dataset_args') if isinstance(options, dict) else None
-    if not isinstance(data, dict) or not isinstance(data.get('path', ''), str):
+    kinds = {'path': str, 'mirror_augment': bool}
+    if not isinstance(data, dict) or not all(isinstance(data.get(key, kind()), kind)
+                                             for key, kind in kinds.items()):
         raise UserError(f'{path}: expected metric_dataset_args, the options of a data set; move the network '
                         'to another folder and give --metricdata and --mirror')
     return {'run_dir': os.path.dirname(path) or '.', **data}

@@ -115,6 +115,9 @@ def resume_run(run, parser, argv, group):
     place = {} if args.metricdata is None else {'tfrecord_dir': os.path.abspath(args.metricdata)}
     sc = command.settings_with(run, flags, ada_loop.on_data(metric_args(metrics), place), train_flags.has_cfg,
                                train_flags.NAMES)
+    data = sc.run_func_kwargs
+    train_options.check_changes(train_flags.Flags(**train_flags.values(args)),
+                                os.path.join(data['data_dir'], data['dataset_args']['tfrecord_dir']))
     if args.dry_run:
         submission.print_resolved(sc, sc.run_func_kwargs)
     elif group.is_first:

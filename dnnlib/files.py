@@ -16,6 +16,8 @@ except ImportError:  # Windows
     fcntl = None
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the disk or the user's quota is full
+# What NumPy raises for a damaged .npy file, in which any shape can be written.
+BAD_ARRAY = (OSError, EOFError, MemoryError, OverflowError, ValueError)
 TEMPORARY = '.tmp-'  # prefix of the names of incomplete files and folders
 _seeking = threading.Lock()
 

@@ -179,7 +179,9 @@ def test_without_metrics_the_network_is_listed(folder, capsys):
     assert 'OutputShape' in printed and 'Evaluating' not in printed
 
 
-@pytest.mark.parametrize('content', ['{', '[]', '{"metric_dataset_args": {"path": 3}}'])
+@pytest.mark.parametrize('content', [
+    '{', '[]', '[' * 100_000, '{"metric_dataset_args": {"path": 3}}',
+    '{"metric_dataset_args": {"path": "set", "mirror_augment": "no"}}'])
 def test_damaged_options_of_a_run_are_one_line(content, folder, tmp_path):
     (tmp_path / 'plain.pkl').write_bytes((folder / 'plain.pkl').read_bytes())
     (tmp_path / 'training_options.json').write_text(content)

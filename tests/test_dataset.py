@@ -393,10 +393,15 @@ def test_labels_that_do_not_fit_are_refused(own_folder):
             (onehot[:9], 'set-rxx.labels: holds 9 labels, but .*set-r03.tfrecords holds 10 images'),
             (onehot[:, 0], r'labels are float32 of shape \[10\]; expected'),
             (np.array([['a']] * NUM_IMAGES), 'labels are <U1'),
+            (np.full([NUM_IMAGES, 2], np.nan), 'set-rxx.labels: labels are not finite numbers'),
             (np.array([[None]] * NUM_IMAGES), 'not a readable label file')]:
         with open(label_path, 'wb') as file:
             np.save(file, labels)
         refused(own_folder, match, max_label_size='full')
+    header = dict(descr='<f4', fortran_order=False, shape=(NUM_IMAGES, 1 << 50))
+    with open(label_path, 'wb') as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    refused(own_folder, 'set-rxx.labels: not a readable label file', max_label_size='full')
     rewrite(label_path, lambda content: content[:40])
     refused(own_folder, 'set-rxx.labels: not a readable label file', max_label_size='full')
     refused(own_folder, 'none.npy: no such label file', label_file='none.npy')

@@ -177,6 +177,8 @@ def extras(**arrays):
     (extras(num_images=12, labels=classes.astype(str)), 'labels are <U32'),
     (extras(num_images=0, labels=classes[:0]), 'for each of 0 images'),
     (extras(num_images=12, labels=classes, class_names=['a']), 'names 1 classes, but labels have 4'),
+    (extras(num_images=12, labels=classes, class_names=[1, 2, 3, 4]), 'expected the names of the classes'),
+    (extras(num_images=12, labels=classes * np.nan), 'labels are not finite numbers'),
     (extras(num_images=-1, labels=classes), 'for each of -1 images'),
     (extras(num_images=13, labels=np.zeros([13, 1])), 'img00000012.png: is missing'),
 ])

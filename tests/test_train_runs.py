@@ -136,13 +136,25 @@ def test_a_flag_that_contradicts_the_run_is_refused(finished, capsys):
             ('--augpipe=bgc', 'color'), ('--gamma=3', '0.0'), ('--cmethod=bcr', 'nocmethod'),
             ('--dcap=0.5', '1.0'), ('--freezed=2', '0'), ('--gpus=2', '1'), ('--aug-kimg=9', '0.5'),
             ('--batch=8', '32'), ('--subset=9', 'None'), ('--fmap-max=8', '4'), ('--p=1', '0'),
-            ('--cond=no', 'full'), ('--res=4', '8'), ('--seed=4', '1000'), ('--fp16=false', 'auto')):
+            ('--cond=no', 'full'), ('--res=4', '8'), ('--seed=4', '1000'), ('--fp16=false', 'auto'),
+            ('--fp16=true', 'auto')):
         with pytest.raises(SystemExit) as exit_info:
             run(f'--resume={finished}', flag)
         name = flag.partition('=')[0]
         assert exit_info.value.code == 2
         error = capsys.readouterr().err
         assert f'Error: {name}=' in error and f'contradicts the run in {finished}' in error and there in error
+
+
+@pytest.mark.parametrize(('flags', 'message'), [
+    (['--snap=0'], '--snap=0: expected a whole number of at least 1'),
+    (['--kimg=0'], '--kimg=0: expected a whole number of at least 1'),
+    (['--metricdata=elsewhere'], '--metricdata: add --metrics'),
+    (['--metricdata=elsewhere', '--metrics=fd50k_lite0'], '--metricdata=elsewhere: there is no such folder')])
+def test_changes_that_no_run_can_have_are_refused(flags, message, finished, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        run(f'--resume={finished}', *flags)
+    assert exit_info.value.code == 2 and message in capsys.readouterr().err
 
 
 def train_alone(outdir, *flags):

@@ -73,6 +73,7 @@ def files(tmp_path_factory):
     write_data_set(folder / 'data', 'classes', [3, 8, 8], num_classes=10)
     torn = folder / 'data' / 'torn' / 'torn-r03.tfrecords'
     torn.write_bytes(torn.read_bytes()[:-9])
+    write_images(folder / 'data' / 'wide', [random_pixels(12, 20, 3)] * 2)
     write_images(folder / 'data' / 'photos', [random_pixels(8, 8, 3)] * 2)
     many = write_images(folder / 'data' / 'many', [random_pixels(8, 8, 3), random_pixels(8, 4, 3)])
     shutil.make_archive(str(many), 'zip', many)

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 
+from dnnlib.files import BAD_ARRAY
 from dnnlib.util import UserError
 from training.data import class_names, dataset_json, image_sets, set_files
 from training.data.image_source import ImageSource, is_zip
@@ -105,7 +106,7 @@ def num_label_components(path):
     """Return the number of components of the labels in a file; None if the file is damaged."""
     try:
         labels = np.load(path, mmap_mode='r', allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except BAD_ARRAY:
         return None
     return labels.shape[1] if getattr(labels, 'ndim', 0) == 2 else None
 

@@ -9,6 +9,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 
+from dnnlib.files import BAD_ARRAY
 from dnnlib.util import UserError
 
 
@@ -150,7 +151,7 @@ def read_hdf5_labels(path, num_images):
     try:
         with open(path, 'rb') as file:
             labels = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except BAD_ARRAY as error:
         raise UserError(f'{path}: cannot be read as an array ({error}); write it with numpy.save') from error
     if labels.ndim != 2 or len(labels) != num_images or labels.dtype.kind not in 'fiu':
         raise UserError(f'{path}: labels are {labels.dtype} of shape {list(labels.shape)}; expected one row '

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from dnnlib.files import BAD_ARRAY
 from dnnlib.util import UserError
 from training.data import folders
 
@@ -22,14 +23,14 @@ def find(label_file, tfrecord_dir, validation=False):
 def load(path, max_label_size, images):
     """Return labels [num_images, label_size] for `images`, a RecordFile; [0, 0] without labels.
 
-    Raises UserError for a file that is unreadable or of another number of images.
+    Raises UserError for a file that is unreadable or damaged, or of another number of images.
     """
     if path is None or max_label_size == 0:
         return leading(np.zeros([0, 0], np.float32), max_label_size)
     try:
         with open(path, 'rb') as file:
             labels = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except BAD_ARRAY as error:
         raise UserError(f'{path}: not a readable label file ({error}); expected a file in .npy format, as '
                         'dataset_tool.py writes it') from error
     if labels.ndim != 2 or labels.dtype.kind not in 'fiu':
@@ -38,6 +39,8 @@ def load(path, max_label_size, images):
     if labels.shape[0] != images.num_images:
         raise UserError(f'{path}: holds {labels.shape[0]} labels, but {images.path} holds '
                         f'{images.num_images} images; create the data set again with dataset_tool.py')
+    if not np.isfinite(labels).all():
+        raise UserError(f'{path}: labels are not finite numbers; create the data set again')
     return leading(labels, max_label_size)
 
 

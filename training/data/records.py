@@ -103,6 +103,8 @@ def decoded(content):
     try:
         with PIL.Image.open(io.BytesIO(content), formats=['PNG', 'JPEG']) as image:
             values, mode = np.asarray(image), image.mode
+    except PIL.UnidentifiedImageError as error:
+        raise ValueError('the image cannot be decoded: expected PNG or JPEG') from error
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
         raise ValueError(f'the image cannot be decoded: {error}') from error
     if mode not in ('L', 'RGB'):

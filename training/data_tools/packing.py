@@ -10,7 +10,7 @@ import PIL.Image
 
 from dnnlib.progress import shown
 from dnnlib.util import UserError
-from training.data import records, sizes
+from training.data import class_names, records, sizes
 from training.data.image_source import ImageSource
 from training.data_tools import archive
 
@@ -106,7 +106,12 @@ class Unpacked:
         if labels.ndim != 2 or len(labels) != num_images or labels.dtype.kind not in 'fiu' or num_images < 1:
             raise UserError(f'{self._where}: labels are {labels.dtype} of shape {list(labels.shape)}; '
                             f'expected a row of numbers for each of {num_images} images')
-        if names is not None and len(names) != labels.shape[1]:
+        if not np.isfinite(labels).all():
+            raise UserError(f'{self._where}: labels are not finite numbers; unpack the data set again')
+        if names is None:
+            return num_images, labels, None
+        names = class_names.checked({'classes': names}, self._where)
+        if len(names) != labels.shape[1]:
             raise UserError(f'{self._where}: names {len(names)} classes, but labels have {labels.shape[1]} '
                             'components; unpack the data set again')
         return num_images, labels, names

@@ -192,7 +192,7 @@ def _read_json(path):
         with open(os.path.join(path, _JSON), encoding='utf-8') as file:
             whole = json.load(file)
         checksum = whole.pop('checksum')
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise DamagedState(f'{path}: {_JSON} is missing or damaged') from error
     if checksum != _checksum_of(whole):
         raise DamagedState(f'{path}: {_JSON} is damaged, its checksum is wrong')

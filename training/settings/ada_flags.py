@@ -90,7 +90,8 @@ def in_run(name, value, settings):
         alike = all(settings['D_args'][key] == expected[key] for key in ('fmap_base', 'fmap_max'))
         return value if alike else settings['D_args']['fmap_base'] / settings['G_args']['fmap_base']
     if name == 'fp16':
-        return 'false' if settings['G_args'].get('num_fp16_res') == 0 else value.replace('false', 'auto')
+        on_gpus = 'true' if settings['fp16_on_cpu'] else 'auto'
+        return 'false' if settings['G_args'].get('num_fp16_res') == 0 else on_gpus
     return {
         'aug': ada_configs.aug_of(augment_args),
         'p': augment_args.get('initial_strength'),

@@ -22,7 +22,7 @@ def setup(flags, metric_args):
     resolution = _default(flags.res, data.resolution)
     metrics = metric_args(flags.metrics)
     if flags.metricdata is not None:
-        _check_metricdata(flags, resolution)
+        _check_metricdata(flags.metricdata, flags.data, resolution, flags.max_label_size)
     ada_checks.check_numbers(flags.gamma, flags.kimg)
     cfg = ada_configs.cfg_named(cfg_name, gpus, resolution, flags.batch)
     ada_checks.check_augmentation(aug, flags.p, flags.target, flags.augpipe, data.has_validation_set)
@@ -64,8 +64,7 @@ def _check_general(flags, gpus, snap):
     """Raise UserError for general flags that cannot be used. -> Summary of the data set."""
     if not ada_checks.is_power_of_two(gpus):
         raise UserError(f'--gpus={gpus}: expected a power of two')
-    if snap < 1:
-        raise UserError(f'--snap={snap}: expected a whole number of at least 1')
+    _check_snap(snap)
     _require_path('data', flags.data)
     data = summary.of(flags.data)
     ada_checks.check_resolution(flags.res, data.resolution)
@@ -79,17 +78,35 @@ def _require_path(flag, path):
                         '*.tfrecords files, or a folder or zip file of images')
 
 
-def _check_metricdata(flags, resolution):
-    """Raise UserError for a data set that the metrics cannot use."""
-    _require_path('metricdata', flags.metricdata)
-    there, here = (summary.of(path, max_label_size=flags.max_label_size)
-                   for path in (flags.metricdata, flags.data))
-    alike = (there.shape[0], there.label_size) == (here.shape[0], here.label_size)
+def _check_metricdata(path, data_path, resolution, max_label_size):
+    """Raise UserError for a data set that the metrics cannot use. data_path: that of --data."""
+    _require_path('metricdata', path)
+    there, data = (summary.of(each, max_label_size=max_label_size) for each in (path, data_path))
+    alike = (there.shape[0], there.label_size) == (data.shape[0], data.label_size)
     if there.resolution < resolution or not alike:
         raise UserError(
-            f'--metricdata={flags.metricdata}: has images of shape {list(there.shape)} with labels of '
-            f'{there.label_size} components; expected those of --data, {list(here.shape)} and '
-            f'{here.label_size}')
+            f'--metricdata={path}: has images of shape {list(there.shape)} with labels of '
+            f'{there.label_size} components; expected those of --data, {list(data.shape)} and '
+            f'{data.label_size}')
+
+
+def check_changes(flags, data):
+    """Raise UserError for flags that a resumed run cannot change to these values. data: path of its data
+    set."""
+    if flags.snap is not None:
+        _check_snap(flags.snap)
+    ada_checks.check_numbers(kimg=flags.kimg)
+    if flags.metricdata is None:
+        return
+    if not flags.metrics:
+        raise UserError('--metricdata: add --metrics; without it, a resumed run keeps its metrics and their '
+                        'data set')
+    _check_metricdata(flags.metricdata, data, summary.of(data).resolution, flags.max_label_size)
+
+
+def _check_snap(snap):
+    if snap < 1:
+        raise UserError(f'--snap={snap}: expected a whole number of at least 1')
 
 
 def _check_own(flags, data):
