@@ -107,7 +107,8 @@ class AdaptiveAugment:
             assert self.tune_target is not None
             means = self._mean_statistics(nimg_delta)
             value = self._heuristic(means)
-            self._measured = [self._measured[0] + 1, self._measured[1] + value]
+            # While D does not tell real images from fakes, r_v has any value, which would hide all others.
+            self._measured = [self._measured[0] + 1, self._measured[1] + min(max(value, -1.0), 1.0)]
             step = nimg_delta / (self.tune_kimg * 1000)
             self.strength += step * float(np.sign(value - self.tune_target))
         self.strength = max(self.strength, 0)
@@ -140,7 +141,8 @@ class AdaptiveAugment:
         return means
 
     def measured(self):
-        """Return the mean of the heuristic's values since `start_tick`; None without any."""
+        """Return the mean of the heuristic's values since `start_tick`, each limited to [-1, 1]; None without
+        any."""
         number, total = self._measured
         return total / number if number > 0 else None
 

@@ -163,11 +163,7 @@ def _build(inputs, G, D, Gs, training_set, settings, phases, cluster):
     fetch_ops, held, copies, D_gpus = [], [], {}, []
     for gpu in range(cluster.num_gpus):
         device = cluster.first_device + gpu
-        with tf.name_scope(f'GPU{device}'), tflib.device(gpu):  # not in the tower: originals were not, either
-            G_gpu = G if gpu == 0 else G.clone(G.name + '_shadow')
-            D_gpu = D if gpu == 0 else D.clone(D.name + '_shadow')
-            if gpu > 0:
-                copies.update(_trained_alike(G_gpu, G) | _trained_alike(D_gpu, D))
+        G_gpu, D_gpu = (G, D) if gpu == 0 else _clones(gpu, device, G, D, copies)
         D_gpus.append(D_gpu)
         with tflib.absolute_name_scope(f'GPU{device}'), tflib.device(gpu), tflib.random.tower(device):
             with tf.name_scope('DataFetch'):
@@ -203,6 +199,16 @@ def _build(inputs, G, D, Gs, training_set, settings, phases, cluster):
         D_reg_interval=None if D_reg_opt is None else settings.D.reg_interval,
         optimizers=tuple(optimizers), variables=tuple(variables), copies=copies,
         state_variables=tuple(var for var in variables if var not in set_again))
+
+
+def _clones(gpu, device, G, D, copies):
+    """Return copies of both networks for another device, and add {variable: that of the original} to
+    `copies`."""
+    with tf.name_scope(f'GPU{device}'), tflib.device(gpu):  # not in the tower: originals were not, either
+        clones = [net.clone(net.name + '_shadow') for net in (G, D)]
+    for clone, original in zip(clones, (G, D), strict=True):
+        copies.update((var, original.trainables[name]) for name, var in clone.trainables.items())
+    return clones
 
 
 def _skip_minibatches(training_set, count, fetched):
@@ -253,11 +259,6 @@ def _hold_images(new_reals, new_labels, training_set, max_minibatch_gpu, minibat
         tf.assign(reals_var, tf.concat([new_reals, reals_var[minibatch_gpu:]], axis=0)),
         tf.assign(labels_var, tf.concat([new_labels, labels_var[minibatch_gpu:]], axis=0)))
     return reals_var[:minibatch_gpu], labels_var[:minibatch_gpu], fetch_op, [reals_var, labels_var]
-
-
-def _trained_alike(net, original):
-    """Return {variable: that of the original} for what all devices train by the same steps."""
-    return {var: original.trainables[name] for name, var in net.trainables.items()}
 
 
 def _average(Gs, G, inputs, half_life_kimg, rampup):
