@@ -51,10 +51,7 @@ def make_parser():
 
 def main(argv=None):
     """Parse the arguments, check them and draw."""
-    args = make_parser().parse_args(argv)
-    cli.use_cache_dir(args)
-    ada.check_generate(args)
-    generate_images(**vars(args))
+    cli.call_with_flags(make_parser(), argv, ada.check_generate, generate_images)
 
 
 if __name__ == '__main__':

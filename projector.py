@@ -44,10 +44,7 @@ def make_parser():
 
 def main(argv=None):
     """Parse the arguments, check them and project."""
-    args = make_parser().parse_args(argv)
-    cli.use_cache_dir(args)
-    commands.check_ada(args)
-    project(**vars(args))
+    cli.call_with_flags(make_parser(), argv, commands.check_ada, project)
 
 
 if __name__ == '__main__':

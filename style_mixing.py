@@ -46,10 +46,7 @@ def make_parser():
 
 def main(argv=None):
     """Parse the arguments, check them and draw."""
-    args = make_parser().parse_args(argv)
-    cli.use_cache_dir(args)
-    ada.check_style_mixing(args)
-    style_mixing_example(**vars(args))
+    cli.call_with_flags(make_parser(), argv, ada.check_style_mixing, style_mixing_example)
 
 
 if __name__ == '__main__':

@@ -171,6 +171,15 @@ def use_cache_dir(args) -> None:
         os.environ['DNNLIB_CACHE_DIR'] = os.path.abspath(cache_dir)
 
 
+def call_with_flags(parser, argv, check, function) -> None:
+    """Call `function` with the flags of a command line as keyword arguments, after `check(args)`, which may
+    change them. --cache-dir is applied."""
+    args = parser.parse_args(argv)
+    use_cache_dir(args)
+    check(args)
+    function(**vars(args))
+
+
 def line_for(error: BaseException) -> str | None:
     """Return one line that explains an error to the user; None for an error that needs its traceback."""
     if isinstance(error, UserError):

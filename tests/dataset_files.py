@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 
 import dataset_tool
 from dnnlib.util import UserError
+from training.data.export import TFRecordExporter
 
 IMAGES_GZ, LABELS_GZ = 'train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz'
 
@@ -27,6 +28,16 @@ def records(path):
                 for record in tf.python_io.tf_record_iterator(str(path))]
     return [(list(feature['shape'].int64_list.value), feature['data'].bytes_list.value[0])
             for feature in features]
+
+
+def write_set(folder, images, labels=None, class_names=None, store='raw', print_progress=False):
+    """Write a data set of images [C,H,W]. -> folder."""
+    with TFRecordExporter(str(folder), len(images), print_progress=print_progress, store=store) as exporter:
+        for image in images:
+            exporter.add_image(image)
+        if labels is not None:
+            exporter.add_labels(labels, class_names)
+    return folder
 
 
 def contents(folder):

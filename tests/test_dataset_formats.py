@@ -16,9 +16,8 @@ import pytest
 
 from dnnlib import cli
 from dnnlib.util import UserError
-from tests.dataset_files import contents, random_pixels, run, write_images
+from tests.dataset_files import contents, random_pixels, run, write_images, write_set
 from tests.test_house import ROOT
-from training.data.export import TFRecordExporter
 from training.data_tools import checksums, info, overview
 
 FORMATS = ['raw', 'png', 'jpeg', 'zip', 'folder']
@@ -28,12 +27,7 @@ NAMES = ['Äpfel', 'pears', 'plums']
 
 
 def write(folder, images=PIXELS, labels=np.eye(3)[CLASSES], names=NAMES, store='raw'):
-    with TFRecordExporter(str(folder), len(images), print_progress=False, store=store) as exporter:
-        for image in images:
-            exporter.add_image(image)
-        if labels is not None:
-            exporter.add_labels(labels, names)
-    return folder
+    return write_set(folder, images, labels, names, store)
 
 
 @pytest.fixture(scope='module')

@@ -26,6 +26,7 @@ from tests.dataset_files import (
     write_idx,
     write_images,
     write_mnist,
+    write_set,
 )
 from training.data.export import TFRecordExporter
 from training.data_tools import window
@@ -35,15 +36,6 @@ FASHION = ROOT / 'data' / 'fashion-mnist'
 
 grey = np.random.RandomState(3).randint(0, 256, [5, 8, 8]).astype(np.uint8)
 rgb = np.random.RandomState(4).randint(0, 256, [5, 8, 8, 3]).astype(np.uint8)
-
-
-def export(folder, images, labels=None, print_progress=False):
-    with TFRecordExporter(str(folder), len(images), print_progress=print_progress) as exporter:
-        for image in images:
-            exporter.add_image(image)
-        if labels is not None:
-            exporter.add_labels(labels)
-    return folder
 
 
 @pytest.mark.parametrize('num_images, first', [
@@ -56,14 +48,14 @@ def test_shuffled_order_is_the_published_one(tmp_path, num_images, first):
 
 
 def test_one_file_per_resolution_named_after_the_folder(tmp_path):
-    export(f'{tmp_path / "set"}/', np.zeros([2, 3, 16, 16], np.uint8), labels=np.zeros([2, 4]))
+    write_set(f'{tmp_path / "set"}/', np.zeros([2, 3, 16, 16], np.uint8), labels=np.zeros([2, 4]))
     assert sorted(contents(tmp_path / 'set')) == [
         'set-r02.tfrecords', 'set-r03.tfrecords', 'set-r04.tfrecords', 'set-rxx.labels']
 
 
 def test_records_hold_shape_and_pixels_in_the_published_format(tmp_path):
     image = rgb[0].transpose(2, 0, 1)
-    export(tmp_path / 'set', [image])
+    write_set(tmp_path / 'set', [image])
     assert records(tmp_path / 'set' / 'set-r03.tfrecords') == [([3, 8, 8], image.tobytes())]
     content = (tmp_path / 'set' / 'set-r03.tfrecords').read_bytes()
     assert int.from_bytes(content[:8], 'little') == len(content) - 16  # minus length, checksums and record
@@ -73,7 +65,7 @@ def test_reduced_images_are_rounded_half_to_even(tmp_path):
     # Blocks with means 0.5, 1.5, 2.5 and 0.25.
     row = np.block([[np.array([[0, 1], [1, 0]]), np.array([[1, 2], [2, 1]]),
                      np.array([[2, 3], [3, 2]]), np.array([[0, 0], [1, 0]])]])
-    export(tmp_path / 'set', [np.tile(row, [4, 1])[np.newaxis].astype(np.uint8)])
+    write_set(tmp_path / 'set', [np.tile(row, [4, 1])[np.newaxis].astype(np.uint8)])
     assert list(records(tmp_path / 'set' / 'set-r02.tfrecords')[0][1]) == [0, 2, 2, 0] * 4
 
 
@@ -81,7 +73,7 @@ def test_rounding_errors_do_not_add_up(tmp_path):
     # 4x4 pixels with mean 0.625. Three of their quarters have mean 0.5, which is rounded to 0.
     half = np.array([[0, 1], [1, 0]])
     block = np.block([[half, half], [half, np.ones([2, 2])]])
-    export(tmp_path / 'set', [np.tile(block, [4, 4])[np.newaxis].astype(np.uint8)])
+    write_set(tmp_path / 'set', [np.tile(block, [4, 4])[np.newaxis].astype(np.uint8)])
     assert list(records(tmp_path / 'set' / 'set-r03.tfrecords')[0][1]) == ([0, 0] * 4 + [0, 1] * 4) * 4
     assert list(records(tmp_path / 'set' / 'set-r02.tfrecords')[0][1]) == [1] * 16
 
@@ -89,12 +81,12 @@ def test_rounding_errors_do_not_add_up(tmp_path):
 def test_float_images_are_rounded_and_clipped(tmp_path):
     image = np.full([1, 4, 4], 0.5, np.float32)
     image[0, 0] = [-3, 1.5, 254.6, 300]
-    export(tmp_path / 'set', [image])
+    write_set(tmp_path / 'set', [image])
     assert list(records(tmp_path / 'set' / 'set-r02.tfrecords')[0][1]) == [0, 2, 255, 255] + [0] * 12
 
 
 def test_labels_are_float32_in_the_format_of_numpy(tmp_path):
-    export(tmp_path / 'set', np.zeros([2, 1, 4, 4], np.uint8), labels=np.array([[1, 2], [3, 4]]))
+    write_set(tmp_path / 'set', np.zeros([2, 1, 4, 4], np.uint8), labels=np.array([[1, 2], [3, 4]]))
     labels = np.load(tmp_path / 'set' / 'set-rxx.labels')
     assert labels.dtype == np.float32
     assert labels.tolist() == [[1, 2], [3, 4]]
@@ -107,41 +99,41 @@ def test_labels_are_float32_in_the_format_of_numpy(tmp_path):
     ([3, 9, 21], 'set: 21x9 is not a size to train on; .*such as')])
 def test_images_of_unusable_shape_are_refused(tmp_path, shape, match):
     with pytest.raises(UserError, match=match):
-        export(tmp_path / 'set', [np.zeros(shape, np.uint8)])
+        write_set(tmp_path / 'set', [np.zeros(shape, np.uint8)])
     assert not (tmp_path / 'set').exists()
 
 
 def test_images_and_labels_that_do_not_fit_together_are_refused(tmp_path):
     with pytest.raises(UserError, match=r'image 1 has shape \[3, 4, 4\]; expected \[1, 4, 4\]'):
-        export(tmp_path / 'set', [np.zeros([1, 4, 4]), np.zeros([3, 4, 4])])
+        write_set(tmp_path / 'set', [np.zeros([1, 4, 4]), np.zeros([3, 4, 4])])
     for shape in ([2, 3], [1]):
         with pytest.raises(UserError, match='expected one row for each of the 1 images'):
-            export(tmp_path / 'set', [np.zeros([1, 4, 4])], labels=np.zeros(shape))
+            write_set(tmp_path / 'set', [np.zeros([1, 4, 4])], labels=np.zeros(shape))
     with pytest.raises(UserError, match='there are no images to write'):
-        export(tmp_path / 'set', [])
+        write_set(tmp_path / 'set', [])
     assert contents(tmp_path / 'set') == {}
 
 
 def test_a_folder_with_another_data_set_is_refused(tmp_path):
-    export(tmp_path / 'one', grey[:, np.newaxis])
+    write_set(tmp_path / 'one', grey[:, np.newaxis])
     (tmp_path / 'one').rename(tmp_path / 'two')
     before = contents(tmp_path / 'two')
     with pytest.raises(UserError, match='two: contains files of another data set, such as one-r0'):
-        export(tmp_path / 'two', grey[:, np.newaxis])
+        write_set(tmp_path / 'two', grey[:, np.newaxis])
     assert contents(tmp_path / 'two') == before
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserError, match='file/set: the data set cannot be written: .*Not a directory'):
-        export(tmp_path / 'file' / 'set', grey[:, np.newaxis])
+        write_set(tmp_path / 'file' / 'set', grey[:, np.newaxis])
 
 
 def test_a_complete_new_data_set_replaces_all_of_the_earlier_one(tmp_path, capsys):
-    folder = export(tmp_path / 'set', np.zeros([2, 1, 16, 16], np.uint8), labels=np.zeros([2, 1]))
+    folder = write_set(tmp_path / 'set', np.zeros([2, 1, 16, 16], np.uint8), labels=np.zeros([2, 1]))
     (folder / 'notes.txt').write_text('stays')
     assert 'Replacing' not in capsys.readouterr().out
-    export(folder, grey[:, np.newaxis], print_progress=True)
+    write_set(folder, grey[:, np.newaxis], print_progress=True)
     assert f'Replacing the data set in {folder}.' in capsys.readouterr().out
     assert sorted(contents(folder)) == ['notes.txt', 'set-r02.tfrecords', 'set-r03.tfrecords']
     assert records(folder / 'set-r03.tfrecords') == [([1, 8, 8], image.tobytes()) for image in grey]
@@ -149,7 +141,7 @@ def test_a_complete_new_data_set_replaces_all_of_the_earlier_one(tmp_path, capsy
 
 @pytest.mark.parametrize('error', [KeyboardInterrupt, MemoryError])
 def test_an_interrupted_run_leaves_only_the_earlier_data_set(tmp_path, error):
-    folder = export(tmp_path / 'set', grey[:, np.newaxis], labels=np.zeros([5, 1]))
+    folder = write_set(tmp_path / 'set', grey[:, np.newaxis], labels=np.zeros([5, 1]))
     before = contents(folder)
     with pytest.raises(error), TFRecordExporter(str(folder), 9, print_progress=False) as exporter:
         exporter.add_image(np.zeros([1, 16, 16], np.uint8))
@@ -158,7 +150,7 @@ def test_an_interrupted_run_leaves_only_the_earlier_data_set(tmp_path, error):
 
 
 def test_a_killed_run_leaves_the_earlier_data_set_whole(tmp_path):
-    folder = export(tmp_path / 'set', grey[:, np.newaxis])
+    folder = write_set(tmp_path / 'set', grey[:, np.newaxis])
     before = contents(folder)
     exporter = TFRecordExporter(str(folder), 9, print_progress=False)
     exporter.add_image(np.zeros([1, 16, 16], np.uint8))
@@ -170,7 +162,7 @@ def test_a_killed_run_leaves_the_earlier_data_set_whole(tmp_path):
 
 @pytest.mark.parametrize('failing_move', range(5))
 def test_a_failure_at_the_very_end_brings_the_earlier_data_set_back(tmp_path, monkeypatch, failing_move):
-    folder = export(tmp_path / 'set', grey[:, np.newaxis])
+    folder = write_set(tmp_path / 'set', grey[:, np.newaxis])
     before = contents(folder)
     moves = itertools.count()
     replace = os.replace
@@ -182,12 +174,12 @@ def test_a_failure_at_the_very_end_brings_the_earlier_data_set_back(tmp_path, mo
 
     monkeypatch.setattr(os, 'replace', failing_replace)
     with pytest.raises(UserError, match='the data set cannot be written: .*Input/output error'):
-        export(folder, np.zeros([2, 3, 16, 16], np.uint8))
+        write_set(folder, np.zeros([2, 3, 16, 16], np.uint8))
     assert contents(folder) == before
 
 
 def test_nothing_in_between_passes_for_a_data_set(tmp_path, monkeypatch):
-    folder = export(tmp_path / 'set', grey[:, np.newaxis], labels=np.zeros([5, 1]))
+    folder = write_set(tmp_path / 'set', grey[:, np.newaxis], labels=np.zeros([5, 1]))
     states = []
     replace = os.replace
 
@@ -196,7 +188,7 @@ def test_nothing_in_between_passes_for_a_data_set(tmp_path, monkeypatch):
         states.append({path.name for path in folder.glob('set-*')})
 
     monkeypatch.setattr(os, 'replace', watched_replace)
-    export(folder, np.zeros([2, 3, 16, 16], np.uint8))
+    write_set(folder, np.zeros([2, 3, 16, 16], np.uint8))
     assert len(states) == 6  # 3 files moved away, 3 moved in
     assert all('set-r02.tfrecords' not in state for state in states[:-1])
     assert states[-1] == {'set-r02.tfrecords', 'set-r03.tfrecords', 'set-r04.tfrecords'}
@@ -355,8 +347,8 @@ def test_compare_counts_what_is_identical(tmp_path, session, capsys):
     changed = grey.copy()
     changed[2, 0, 0] ^= 1
     labels = np.eye(5)
-    export(tmp_path / 'a', grey[:, np.newaxis], labels)
-    export(tmp_path / 'b', changed[:, np.newaxis], labels[[0, 1, 2, 4, 3]])
+    write_set(tmp_path / 'a', grey[:, np.newaxis], labels)
+    write_set(tmp_path / 'b', changed[:, np.newaxis], labels[[0, 1, 2, 4, 3]])
     run('compare', tmp_path / 'a', tmp_path / 'b')
     assert capsys.readouterr().out.splitlines()[2:] == [
         'Image 2 is different', 'Label 3 is different', 'Label 4 is different',
@@ -366,8 +358,8 @@ def test_compare_counts_what_is_identical(tmp_path, session, capsys):
 
 
 def test_compare_ends_with_the_shorter_data_set(tmp_path, session, capsys):
-    export(tmp_path / 'a', grey[:, np.newaxis])
-    export(tmp_path / 'b', grey[:3, np.newaxis])
+    write_set(tmp_path / 'a', grey[:, np.newaxis])
+    write_set(tmp_path / 'b', grey[:3, np.newaxis])
     run('compare', tmp_path / 'a', tmp_path / 'b')
     assert capsys.readouterr().out.splitlines()[2:] == [
         'Datasets contain different number of images', 'Identical images: 3 / 3', 'Identical labels: 3 / 3']
@@ -399,7 +391,7 @@ def fake_opencv(keys, window_error=None):
 def test_display_without_a_screen_writes_a_picture(tmp_path, session, monkeypatch, capsys, no_screen):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, 'cv2', fake_opencv([]))
-    export(tmp_path / 'set', rgb.transpose(0, 3, 1, 2))
+    write_set(tmp_path / 'set', rgb.transpose(0, 3, 1, 2))
     run('display', 'set')
     assert capsys.readouterr().out.splitlines()[1:] == [
         'Wrote the first 5 images to "set-images.png".', 'Displayed 5 images.']
@@ -414,7 +406,7 @@ def test_display_without_a_usable_opencv_writes_a_picture(tmp_path, session, mon
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('DISPLAY', ':0')
     monkeypatch.setitem(sys.modules, 'cv2', opencv)  # None makes the import fail
-    export(tmp_path / 'set', grey[:, np.newaxis])
+    write_set(tmp_path / 'set', grey[:, np.newaxis])
     run('display', 'set')
     assert (tmp_path / 'set-images.png').exists()
 
@@ -422,7 +414,7 @@ def test_display_without_a_usable_opencv_writes_a_picture(tmp_path, session, mon
 def test_display_writes_as_many_images_as_wanted_where_it_is_told(tmp_path, session, monkeypatch):
     monkeypatch.setenv('DISPLAY', ':0')
     monkeypatch.setitem(sys.modules, 'cv2', fake_opencv([]))
-    export(tmp_path / 'set', grey[:, np.newaxis])
+    write_set(tmp_path / 'set', grey[:, np.newaxis])
     run('display', tmp_path / 'set', '--output', tmp_path / 'two.png', '--num_images', 2)
     with PIL.Image.open(tmp_path / 'two.png') as picture:
         np.testing.assert_array_equal(np.asarray(picture), np.concatenate(grey[:2], axis=1))
@@ -436,7 +428,7 @@ def test_display_shows_images_in_a_window_until_escape(tmp_path, session, monkey
     opencv = fake_opencv([ord(' '), ord('x'), window.ESC_KEY])
     monkeypatch.setenv('DISPLAY', ':0')
     monkeypatch.setitem(sys.modules, 'cv2', opencv)
-    export(tmp_path / 'set', rgb.transpose(0, 3, 1, 2), labels=np.eye(5))
+    write_set(tmp_path / 'set', rgb.transpose(0, 3, 1, 2), labels=np.eye(5))
     run('display', tmp_path / 'set')
     assert capsys.readouterr().out.splitlines()[1:] == [
         'idx = 0        label = [1.0, 0.0, 0.0, 0.0, 0.0]',
@@ -451,7 +443,7 @@ def test_display_shows_images_in_a_window_until_escape(tmp_path, session, monkey
                                      ['extract', 'set', 'out'], ['compare', 'set', 'set']])
 def test_commands_that_read_name_a_damaged_record(tmp_path, session, monkeypatch, capsys, no_screen, command):
     monkeypatch.chdir(tmp_path)
-    export(tmp_path / 'set', grey[:, np.newaxis])
+    write_set(tmp_path / 'set', grey[:, np.newaxis])
     path = pathlib.Path('set', 'set-r03.tfrecords')
     content = path.read_bytes()
     path.write_bytes(content[:len(content) // 2])
@@ -468,7 +460,7 @@ def test_commands_that_read_name_a_missing_data_set(tmp_path, session):
 
 
 def test_extract_names_a_folder_that_cannot_be_made(tmp_path, session):
-    export(tmp_path / 'set', grey[:, np.newaxis])
+    write_set(tmp_path / 'set', grey[:, np.newaxis])
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserError, match='file/in: cannot be written: Not a directory'):
         run('extract', tmp_path / 'set', tmp_path / 'file' / 'in')

@@ -20,9 +20,9 @@ from tests.dataset_files import (
     shuffled_order,
     write_images,
     write_mnist,
+    write_set,
 )
 from training.data import image_databases
-from training.data.export import TFRecordExporter
 
 
 def encoded(pixels, image_format='PNG', **options):
@@ -245,20 +245,11 @@ def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch, command
     refused(tmp_path, expected, command, tmp_path / 'source')
 
 
-def stored_set(folder, images, labels=None):
-    with TFRecordExporter(str(folder), len(images), print_progress=False) as exporter:
-        for image in images:
-            exporter.add_image(image)
-        if labels is not None:
-            exporter.add_labels(labels)
-    return folder
-
-
 @pytest.mark.parametrize('compress', [0, 1])
 def test_a_data_set_becomes_an_hdf5_file_with_all_resolutions(tmp_path, compress):
     images, labels = random_pixels(5, 3, 16, 16), np.random.RandomState(1).randn(5, 2).astype(np.float32)
     path = tmp_path / 'pack.h5'
-    run('convert_to_hdf5', path, stored_set(tmp_path / 'source', images, labels), '--compress', compress)
+    run('convert_to_hdf5', path, write_set(tmp_path / 'source', images, labels), '--compress', compress)
     with h5py.File(path) as file:
         assert sorted(file) == sorted(f'data{side}x{side}' for side in (16, 8, 4, 2, 1))
         for side in (16, 8, 4, 2, 1):
@@ -284,7 +275,7 @@ def test_images_become_an_hdf5_file_in_the_order_of_their_names(tmp_path):
 
 def test_labels_of_an_earlier_hdf5_file_are_not_taken_for_those_of_a_new_one(tmp_path):
     np.save(tmp_path / 'pack-labels.npy', np.zeros([2, 3]))
-    source = stored_set(tmp_path / 'source', random_pixels(2, 3, 8, 8))
+    source = write_set(tmp_path / 'source', random_pixels(2, 3, 8, 8))
     with pytest.raises(UserError, match='pack-labels.npy: would be taken for labels of these images'):
         run('convert_to_hdf5', tmp_path / 'pack.h5', source)
     assert not (tmp_path / 'pack.h5').exists()
@@ -312,6 +303,6 @@ def test_images_that_are_not_alike_are_refused(tmp_path, pixels, match):
 
 
 def test_hdf5_files_that_cannot_be_written_are_named(tmp_path):
-    source = stored_set(tmp_path / 'source', random_pixels(2, 3, 8, 8))
+    source = write_set(tmp_path / 'source', random_pixels(2, 3, 8, 8))
     with pytest.raises(UserError, match='gone/pack.h5: cannot be written: No such file'):
         run('convert_to_hdf5', tmp_path / 'gone' / 'pack.h5', source)

@@ -10,7 +10,7 @@ import pytest
 import dataset_tool
 from dnnlib.util import UserError
 from tests import image_sets
-from tests.dataset_files import contents, random_pixels, run, write_images
+from tests.dataset_files import contents, random_pixels, run, write_images, write_set
 from training.data.export import TFRecordExporter
 from training.data.stored_images import open_images
 from training.data_tools import packing
@@ -22,17 +22,8 @@ classes = np.eye(4, dtype=np.float32)[np.arange(NUM_IMAGES) % 4]
 real_valued = np.random.RandomState(1).randn(NUM_IMAGES, 3).astype(np.float32)
 
 
-def write_set(folder, images=rgb, labels=None, store='raw', class_names=None):
-    with TFRecordExporter(str(folder), len(images), print_progress=False, store=store) as exporter:
-        for image in images:
-            exporter.add_image(image)
-        if labels is not None:
-            exporter.add_labels(labels, class_names)
-    return folder
-
-
 def unpacked(tmp_path, **data):
-    write_set(tmp_path / 'source', **data)
+    write_set(tmp_path / 'source', **{'images': rgb, **data})
     run('unpack', '--tfrecord_dir', tmp_path / 'source', '--output_dir', tmp_path / 'unpacked')
     return tmp_path / 'unpacked'
 
@@ -209,7 +200,7 @@ def test_a_failure_in_the_validation_set_keeps_the_earlier_data_set(tmp_path):
 
 
 def test_a_validation_set_can_be_written_alone_as_published(tmp_path, capsys):
-    write_set(tmp_path / 'set')
+    write_set(tmp_path / 'set', rgb)
     before = contents(tmp_path / 'set')
     with TFRecordExporter(str(tmp_path / 'set'), 1, tfr_prefix='validation-set') as exporter:
         exporter.add_image(rgb[0])
