@@ -16,7 +16,7 @@ from training.loop import outlook
 
 TICK_LINE = 'tick %-5d kimg %-8.1f '
 OF_SCHEDULE = 'lod %-5.2f minibatch %-4d '  # Not in lines of StyleGAN2-ADA, where both are constant.
-OF_TIMES = 'time %-12s sec/tick %-7.1f sec/kimg %-7.2f maintenance %-6.1f gpumem %-5.1f'
+OF_TIMES = 'time %-12s sec/tick %-7.1f sec/kimg %-7.2f maintenance %-6.1f gpumem %s'
 FEWEST = 2  # Columns and rows of a picture that shrinks.
 
 
@@ -130,23 +130,23 @@ class Reporter:
         schedule = OF_SCHEDULE % (autosummary('Progress/lod', sched.lod),
                                   autosummary('Progress/minibatch', sched.minibatch_size))
         line += schedule if self.shows_schedule else ''
+        memory = '%.1f' % autosummary('Resources/peak_gpu_mem_gb', _peak_gpu_memory() / 2 ** 30)
         line += OF_TIMES % (
             dnnlib.util.format_time(autosummary('Timing/total_sec', total_time)),
             autosummary('Timing/sec_per_tick', self._tick_time),
             autosummary('Timing/sec_per_kimg', self._tick_time / trainer.tick_kimg),
             autosummary('Timing/maintenance_sec', self.maintenance_time),
-            autosummary('Resources/peak_gpu_mem_gb', _peak_gpu_memory() / 2 ** 30))
+            memory)
+        if trainer.augment is not None:
+            line += ' ' * (5 - len(memory)) + self._augmentation()
         skipped_steps = autosummary('Progress/skipped_steps', trainer.skipped - trainer.tick_start_skipped)
-        line += f' skipped {skipped_steps}' if skipped_steps else ''
-        print((line + self._augmentation()).rstrip(), flush=True)
+        print(line + (f' skipped {skipped_steps}' if skipped_steps else ''), flush=True)
         autosummary('Timing/total_hours', total_time / (60.0 * 60.0))
         autosummary('Timing/total_days', total_time / (24.0 * 60.0 * 60.0))
 
     def _augmentation(self):
         """Return the part of the line about augmentation: its strength, and the heuristic in this tick."""
         augment = self.trainer.augment
-        if augment is None:
-            return ''
         text = ' augment %.3f' % autosummary('Progress/augment', augment.strength)
         measured = augment.measured()
         if measured is not None:
