@@ -17,6 +17,7 @@ import PIL.ImageFont
 matplotlib.use('Agg')
 
 import matplotlib.pyplot as plt  # noqa: E402 (the backend must be chosen first)
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent.parent))
@@ -45,9 +46,12 @@ def curves(run_dirs, path):
         _line(sign, _by_kimg(scalars, 'Progress/rt'), colour, name)
         _line(strength, _by_kimg(scalars, 'Progress/augment'), colour, name)
     sign.axhline(TARGET, linestyle='--', color='#888888', linewidth=0.8)
-    distance.set(ylabel='Frechet distance to\n1,000 held-out images', ylim=(0, None))
+    distance.set(ylabel='Frechet distance to\n1,000 held-out images', yscale='log')
+    distance.yaxis.set_major_locator(FixedLocator([40, 50, 60, 80, 100, 150, 200]))
+    distance.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
+    distance.yaxis.set_minor_locator(NullLocator())
     sign.set(ylabel='$r_t$, mean sign of\nscores of real images', ylim=(-0.1, 1.05))
-    strength.set(ylabel='p, strength of\naugmentation', ylim=(0, 1), xlabel='thousands of images (kimg)')
+    strength.set(ylabel='p, strength of\naugmentation', ylim=(0, None), xlabel='thousands of images (kimg)')
     distance.legend(frameon=False)
     for axes in (distance, sign, strength):
         axes.grid(True, color='#dddddd', linewidth=0.6)
