@@ -40,12 +40,7 @@ def check_files(args, settings):
 def main(argv=None):
     """Parse the arguments, check them and submit the run."""
     parser = run_flags.make_parser(__doc__, metric_defaults)
-    args = parser.parse_args(argv)
-    cli.use_cache_dir(args)
-    if args.report:
-        from reports import report  # which nothing else needs
-        report.require()
-    group = workers.from_flags(args.workers, args.worker_index)
+    args, group = submission.parsed(parser, argv)
     if args.resume is not None:
         run = found_runs.find_run(args.resume, args.result_dir)
         if run is not None:
@@ -116,12 +111,8 @@ def resume_run(run, parser, argv, group):
     sc.slurm = slurm_options(args, group, changes)
     if sc.slurm is not None:
         target.resume(sc, run.state_path, args.dry_run)
-    elif args.dry_run:
-        print_settings(sc, sc.run_func_kwargs)
-    elif group.is_first:
-        command.resume(run, sc)
     else:
-        workers.follow(sc, sc.run_func_name, **sc.run_func_kwargs)
+        submission.resume(run, sc, args.dry_run, group.is_first)
 
 
 def print_settings(sc, settings):

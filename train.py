@@ -38,12 +38,7 @@ def metric_args(names):
 def main(argv=None):
     """Parse the arguments, check them and train."""
     parser = train_flags.make_parser(__doc__, metric_defaults)
-    args = parser.parse_args(argv)
-    cli.use_cache_dir(args)
-    if args.report:
-        from reports import report  # which nothing else needs
-        report.require()
-    group = workers.from_flags(args.workers, args.worker_index)
+    args, group = submission.parsed(parser, argv)
     run = train_flags.run_to_resume(parser, args)
     if run is not None:
         resume_run(run, parser, argv, group)
@@ -118,12 +113,7 @@ def resume_run(run, parser, argv, group):
     data = sc.run_func_kwargs
     train_options.check_changes(train_flags.Flags(**train_flags.values(args)),
                                 os.path.join(data['data_dir'], data['dataset_args']['tfrecord_dir']))
-    if args.dry_run:
-        submission.print_resolved(sc, sc.run_func_kwargs)
-    elif group.is_first:
-        command.resume(run, sc)
-    else:
-        workers.follow(sc, sc.run_func_name, **sc.run_func_kwargs)
+    submission.resume(run, sc, args.dry_run, group.is_first)
 
 
 if __name__ == '__main__':

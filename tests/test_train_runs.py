@@ -1,4 +1,4 @@
-"""Test runs of train.py: their files, and that killed ones go on as if nothing had happened."""
+"""Test runs of train.py: their files, and that killed ones resume as if nothing had happened."""
 
 import contextlib
 import json

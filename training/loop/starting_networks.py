@@ -106,7 +106,7 @@ def _compare_mapping(G, source):
     if here != there:
         print(f'The mapping network has {here} layers, that of the source {there}: what was copied of it '
               'does not lead to the dlatents that the synthesis network has learned; the first images will '
-              f"not be the source's. With {there} mapping layers, training goes on from where the source is.")
+              f"not be the source's. With {there} mapping layers, training continues from the source.")
 
 
 def check_file(resume_pkl, shapes, resume_with_new_nets=False, trust_source=False):

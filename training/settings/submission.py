@@ -4,7 +4,9 @@ import json
 import re
 
 import dnnlib
-from dnnlib.util import get_obj_by_name
+from dnnlib import cli
+from dnnlib.parallel import workers
+from dnnlib.util import call_func_by_name, get_obj_by_name
 
 RUN_FUNC = 'training.training_loop.training_loop'
 
@@ -12,6 +14,29 @@ RUN_FUNC = 'training.training_loop.training_loop'
 def valid_desc(desc):
     """Return a description of a run in the characters that names of run directories have."""
     return re.sub(r'[^\w.-]', '-', desc, flags=re.ASCII)
+
+
+def parsed(parser, argv):
+    """Parse a command line and apply what must be known before all else. -> arguments, Workers.
+
+    Raises UserError for --report without its packages.
+    """
+    args = parser.parse_args(argv)
+    cli.use_cache_dir(args)
+    if args.report:
+        call_func_by_name(func_name='reports.report.require')  # which nothing else needs
+    return args, workers.from_flags(args.workers, args.worker_index)
+
+
+def resume(run, sc, is_dry_run, is_first):
+    """Resume a run with a SubmitConfig, or print its settings. is_first: is this the process that writes?"""
+    from training.resuming import command  # loads TensorFlow
+    if is_dry_run:
+        print_resolved(sc, sc.run_func_kwargs)
+    elif is_first:
+        command.resume(run, sc)
+    else:
+        workers.follow(sc, sc.run_func_name, **sc.run_func_kwargs)
 
 
 def config(num_gpus, run_dir_root, run_desc):

@@ -41,7 +41,7 @@ EXAMPLES = """examples:
   python train.py --outdir=training-runs --data=datasets/fashion-mnist --fmap-base=512 --fmap-max=64 \\
     --batch=16 --kimg=100 --snap=5 --metrics=none
 
-  # Go on with the newest run in training-runs
+  # Resume the newest run in training-runs
   python train.py --outdir=training-runs --resume=latest
 
 base configs (--cfg):
@@ -135,7 +135,7 @@ PUBLISHED = {
     },
     'transfer learning': {
         'resume': (str, 'PKL', f'network pickle to start from: {", ".join(SOURCES)}, a path or a URL; or a '
-                   'run to go on with: its directory, one of its training states, or latest (in --outdir) '
+                   'run to resume: its directory, one of its training states, or latest (in --outdir) '
                    '(default: noresume)'),
         'freezed': (int, 'INT', 'number of discriminator layers that are not trained, counted from the image '
                     '(default: 0)'),

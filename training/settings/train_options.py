@@ -22,12 +22,11 @@ def setup(flags, metric_args):
     resolution = _default(flags.res, data.resolution)
     metrics = metric_args(flags.metrics)
     if flags.metricdata is not None:
-        _check_metricdata(flags.metricdata, flags.data, resolution, flags.max_label_size)
+        _check_metricdata(flags, data, resolution)
     ada_checks.check_numbers(flags.gamma, flags.kimg)
     cfg = ada_configs.cfg_named(cfg_name, gpus, resolution, flags.batch)
     ada_checks.check_augmentation(aug, flags.p, flags.target, flags.augpipe, data.has_validation_set)
-    label_size = data.label_size if flags.max_label_size else 0
-    ada_checks.check_cmethod(cmethod, aug, flags.gamma, data.shape, label_size, cfg.map)
+    ada_checks.check_cmethod(cmethod, aug, flags.gamma, data.shape, data.label_size, cfg.map)
     ada_checks.check_capacity(flags.dcap, flags.freezed)
     ada_checks.check_devices(cfg_name, cfg, gpus)
     if flags.freezed:
@@ -66,7 +65,7 @@ def _check_general(flags, gpus, snap):
         raise UserError(f'--gpus={gpus}: expected a power of two')
     _check_snap(snap)
     _require_path('data', flags.data)
-    data = summary.of(flags.data)
+    data = summary.of(flags.data, max_label_size=flags.max_label_size)
     ada_checks.check_resolution(flags.res, data.resolution)
     return data
 
@@ -78,10 +77,11 @@ def _require_path(flag, path):
                         '*.tfrecords files, or a folder or zip file of images')
 
 
-def _check_metricdata(path, data_path, resolution, max_label_size):
-    """Raise UserError for a data set that the metrics cannot use. data_path: that of --data."""
+def _check_metricdata(flags, data, resolution):
+    """Raise UserError for a data set that the metrics cannot use. data: Summary of that of the training."""
+    path = flags.metricdata
     _require_path('metricdata', path)
-    there, data = (summary.of(each, max_label_size=max_label_size) for each in (path, data_path))
+    there = summary.of(path, max_label_size=flags.max_label_size)
     alike = (there.shape[0], there.label_size) == (data.shape[0], data.label_size)
     if there.resolution < resolution or not alike:
         raise UserError(
@@ -101,7 +101,8 @@ def check_changes(flags, data):
     if not flags.metrics:
         raise UserError('--metricdata: add --metrics; without it, a resumed run keeps its metrics and their '
                         'data set')
-    _check_metricdata(flags.metricdata, data, summary.of(data).resolution, flags.max_label_size)
+    there = summary.of(data, max_label_size=flags.max_label_size)
+    _check_metricdata(flags, there, there.resolution)
 
 
 def _check_snap(snap):
