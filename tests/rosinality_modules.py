@@ -151,7 +151,8 @@ class Generator(nn.Module):
         self.conv1, self.to_rgb1 = Layer(fmaps[4], fmaps[4], size), ToRGB(fmaps[4], num_channels, size, False)
         self.convs, self.to_rgbs, self.noises = nn.ModuleList(), nn.ModuleList(), nn.Module()
         for res in resolutions[1:]:
-            self.convs += [Layer(fmaps[res // 2], fmaps[res], size, up=True), Layer(fmaps[res], fmaps[res], size)]
+            self.convs.append(Layer(fmaps[res // 2], fmaps[res], size, up=True))
+            self.convs.append(Layer(fmaps[res], fmaps[res], size))
             self.to_rgbs.append(ToRGB(fmaps[res], num_channels, size))
         for idx in range(2 * len(resolutions) - 1):
             side = resolutions[(idx + 1) // 2]
@@ -187,8 +188,9 @@ class Block(nn.Module):
     def __init__(self, in_fmaps, out_fmaps):
         super().__init__()
         self.conv1 = nn.Sequential(Conv(in_fmaps, in_fmaps, 3), Bias(in_fmaps))
-        self.conv2 = nn.Sequential(Filter(1, (2, 2)), Conv(in_fmaps, out_fmaps, 3, down=True), Bias(out_fmaps))
-        self.skip = nn.Sequential(Filter(1, (1, 1)), Conv(in_fmaps, out_fmaps, 1, down=True))
+        conv2, skip = (Conv(in_fmaps, out_fmaps, kernel, down=True) for kernel in (3, 1))
+        self.conv2 = nn.Sequential(Filter(1, (2, 2)), conv2, Bias(out_fmaps))
+        self.skip = nn.Sequential(Filter(1, (1, 1)), skip)
 
     def forward(self, x):
         return (self.conv2(self.conv1(x)) + self.skip(x)) / 2 ** 0.5

@@ -19,7 +19,6 @@ MAX_DOUBLINGS = 12      # Of the resolution, from 4.
 MAX_FMAPS = 1 << 14
 MAX_MAPPING_LAYERS = 100
 _MODULE = 'training.networks_stylegan2_ada'
-_FILTER = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64
 _WHO = {True: "rosinality's generator", False: "rosinality's discriminator"}
 
 
@@ -164,7 +163,7 @@ class _Arrays:
         for name, array in self._left.values():
             if not name.endswith('.kernel'):
                 raise UserError(f'{self._who}: {shown(name)} is not a parameter of StyleGAN2')
-            expected = _FILTER * known.get(name, array.sum())
+            expected = names.FILTER * known.get(name, array.sum())
             if array.shape != (4, 4) or not np.allclose(array, expected, atol=1e-3):
                 raise UserError(f'{self._who}: {shown(name)} is not the filter [1, 3, 3, 1]')
 

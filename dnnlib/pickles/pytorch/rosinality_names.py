@@ -13,6 +13,7 @@ from dnnlib.pickles.pytorch.names import DENSE, KERNEL, SAME, STYLE_BIAS, UP_KER
 GENERATOR_KEYS = ('latent_size', 'dlatent_size', 'resolution', 'num_channels', 'mapping_layers',
                   'mapping_fmaps', 'fmap_base', 'fmap_max')
 DISCRIMINATOR_KEYS = ('resolution', 'num_channels', 'fmap_base', 'fmap_max')
+FILTER = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64
 
 
 @dataclass(frozen=True)
