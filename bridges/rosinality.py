@@ -92,8 +92,9 @@ def _tensors(network, is_generator, kwargs):
         if place not in left:
             raise _refused(network, f'there is no {"/".join(filter(None, place))}')
         value = _array(network, left.pop(place))
-        if value.size != np.prod(parameter.shape):
-            raise _refused(network, f'{parameter.variable} is {list(value.shape)}')
+        expected = parameter.layout.to_tensorflow(np.broadcast_to(np.float32(0), parameter.shape)).shape
+        if value.shape != expected:
+            raise _refused(network, f'{parameter.variable} is {list(value.shape)}, not {list(expected)}')
         tensors[parameter.name] = np.ascontiguousarray(parameter.layout.to_pytorch(value))
     if left:
         raise _refused(network, f'has {"/".join(filter(None, next(iter(left))))}')
