@@ -225,7 +225,7 @@ def _optimizer(net, images_or_dlatents):
 
 
 def write():
-    """Write the samples."""
+    """Write the checkpoints."""
     torch.manual_seed(0)
     G, D, G_ema = Generator(FMAPS, 12, 3), Discriminator(FMAPS), Generator(FMAPS, 12, 3)
     z = torch.randn(8, 12)
@@ -248,5 +248,19 @@ def write():
     np.savez_compressed(SAMPLES / 'rosinality.npz', **{key: x.detach().numpy() for key, x in results.items()})
 
 
+def write_latents():
+    """Write dlatents in the ways of editors of images: all of them are `w` [2,6,12] of latents.npz."""
+    w = torch.randn(2, 6, 12)
+    np.savez_compressed(SAMPLES / 'latents.npz', w=w.numpy())
+    by_picture = {f'picture{idx}.png': {'img': torch.rand(1, 3, 4, 4), 'latent': each,
+                                        'noise': [torch.randn(1, 1, 4, 4)]} for idx, each in enumerate(w)}
+    forms = {'tensor': w, 'dict': {'latent': w}, 'list': [each[None] for each in w],
+             'by_picture': by_picture, 'half': w.half(), 'parameter': nn.Parameter(w.requires_grad_())}
+    for name, found in forms.items():
+        torch.save(found, SAMPLES / f'latents_{name}.pt')
+    torch.save(w.detach(), SAMPLES / 'latents_legacy.pt', _use_new_zipfile_serialization=False)
+
+
 if __name__ == '__main__':
     write()
+    write_latents()

@@ -8,6 +8,7 @@ class StoredNetwork(arrays.Stored):
 
     state = None
     from_tfutil = False  # Written by the repository of Progressive GAN?
+    notes = ()           # What the file lacks and was added, a line each.
 
     def set_state(self, state):
         self.state = state

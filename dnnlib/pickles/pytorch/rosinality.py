@@ -10,8 +10,8 @@ import numpy as np
 
 from dnnlib.pickles import source_text
 from dnnlib.pickles.arrays import StoredArray, shown
-from dnnlib.pickles.contents import StoredNetwork
 from dnnlib.pickles.pytorch import rosinality_names as names
+from dnnlib.pickles.stored_network import StoredNetwork
 from dnnlib.util import UserError
 
 NUM_LATENTS = 4096      # To find the mean dlatent.
@@ -28,7 +28,7 @@ def is_checkpoint(found) -> bool:
 
 
 def networks(found):
-    """Return (G, D, Gs) as contents.StoredNetwork, or one network if a checkpoint lacks G or D.
+    """Return (G, D, Gs) as StoredNetwork, or one network if a checkpoint lacks G or D.
 
     found: dictionaries of arrays, as they are stored. Raises UserError for networks of another structure.
     """
