@@ -4,12 +4,13 @@ A checkpoint is a dictionary with the state dicts `g_ema`, `g` and `d`, or the s
 No settings of the networks are stored: they follow from the shapes.
 """
 
+import functools
 import re
 
 import numpy as np
 
 from dnnlib.pickles import source_text
-from dnnlib.pickles.arrays import StoredArray, shown
+from dnnlib.pickles.arrays import DAMAGE, StoredArray, reason, shown
 from dnnlib.pickles.pytorch import rosinality_names as names
 from dnnlib.pickles.stored_network import StoredNetwork
 from dnnlib.util import UserError
@@ -28,20 +29,43 @@ def is_checkpoint(found) -> bool:
 
 
 def networks(found):
-    """Return (G, D, Gs) as StoredNetwork, or one network if a checkpoint lacks G or D.
+    """Return (G, D, Gs) as stand-ins, or one network if a checkpoint lacks G or D.
 
-    found: dictionaries of arrays, as they are stored. Raises UserError for networks of another structure.
+    found: dictionaries of arrays, as they are stored. The states are found when somebody asks for them, and
+    raise UserError for networks of another structure.
     """
     states = _state_dicts(found)
     average = found.get('latent_avg') if 'input.input' not in _plain_names(found) else None
-    if 'd' not in states:
-        return _generator('Gs', states.get('g_ema') or states['g'], average)
-    D = _discriminator(states['d'])
-    if len(states) == 1:
+    D = _Converted(_discriminator, states.get('d'))
+    if len(states) == 1 and 'd' in states:
         return D
-    pair = states.get('g') or states['g_ema'], states.get('g_ema') or states['g']
-    G, Gs = (_generator(name, state, average) for name, state in zip(('G', 'Gs'), pair, strict=True))
-    return G, D, Gs
+    G, Gs = (_Converted(_generator, name, states.get(key) or states[other], average)
+             for name, key, other in (('G', 'g', 'g_ema'), ('Gs', 'g_ema', 'g')))
+    return (G, D, Gs) if 'd' in states else Gs
+
+
+class _Converted(StoredNetwork):
+    """A network that `function(*arguments)` converts: -> its state, and notes."""
+
+    writer = "rosinality's stylegan2-pytorch"
+
+    def __init__(self, function, *arguments):
+        self._function, self._arguments = function, arguments
+
+    @functools.cached_property
+    def _converted(self):
+        try:
+            return self._function(*self._arguments)
+        except DAMAGE as error:
+            raise UserError(f'a damaged checkpoint ({reason(error)}); copy or download it again') from error
+
+    @property
+    def state(self):
+        return self._converted[0]
+
+    @property
+    def notes(self):
+        return tuple(self._converted[1])
 
 
 def _state_dicts(found):
@@ -78,9 +102,9 @@ def _generator(name, state, average):
     average = _latent_avg(average, kwargs, variables['mapping'], notes)
     arrays.check_rest(kwargs['resolution'])
     layers = {'dlatent_broadcast': 2 * kwargs['resolution'].bit_length() - 4}
-    components = {'synthesis': _network('G_synthesis', 'G_synthesis', kwargs, variables['synthesis']),
-                  'mapping': _network('G_mapping', 'G_mapping', kwargs | layers, variables['mapping'])}
-    return _network(name, 'G_main', kwargs, [('dlatent_avg', average)], components, notes)
+    components = {'synthesis': _component('G_synthesis', kwargs, variables['synthesis']),
+                  'mapping': _component('G_mapping', kwargs | layers, variables['mapping'])}
+    return _state(name, 'G_main', kwargs, [('dlatent_avg', average)], components), notes
 
 
 def _discriminator(state):
@@ -90,17 +114,19 @@ def _discriminator(state):
                  for parameter in names.discriminator(kwargs)]
     arrays.check_rest(kwargs['resolution'])
     kwargs |= {'architecture': 'resnet', 'mbstd_group_size': 4, 'mbstd_num_features': 1}
-    return _network('D', 'D_main', kwargs, variables)
+    return _state('D', 'D_main', kwargs, variables), []
 
 
-def _network(name, func, kwargs, variables, components=None, notes=()):
+def _component(name, kwargs, variables):
     stored = StoredNetwork()
-    stored.notes = tuple(notes)
-    stored.set_state({
-        'version': 5, 'name': name, 'static_kwargs': dict(kwargs), 'components': components or {},
-        'build_module_src': source_text.of_name(_MODULE), 'build_func_name': func,
-        'variables': [(variable, _stored(value)) for variable, value in variables]})
+    stored.set_state(_state(name, name, kwargs, variables))
     return stored
+
+
+def _state(name, func, kwargs, variables, components=None):
+    return {'version': 5, 'name': name, 'static_kwargs': dict(kwargs), 'components': components or {},
+            'build_module_src': source_text.of_name(_MODULE), 'build_func_name': func,
+            'variables': [(variable, _stored(value)) for variable, value in variables]}
 
 
 def _stored(value):
@@ -230,7 +256,7 @@ def _latent_avg(average, kwargs, variables, notes):
 
 def _mean_dlatent(kwargs, variables):
     """Map latents with the mapping network, whose learning rate is 0.01, and return the mean dlatent."""
-    x = np.random.RandomState(0).randn(NUM_LATENTS, kwargs['latent_size']).astype(np.float32)
+    x = np.random.RandomState(0).randn(NUM_LATENTS, kwargs['latent_size']).astype(np.float32)  # [N,size]
     x /= np.sqrt(np.mean(np.square(x), axis=1, keepdims=True) + 1e-8)
     for idx in range(kwargs['mapping_layers']):
         weight, bias = variables[f'Dense{idx}/weight'], variables[f'Dense{idx}/bias']
