@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+import dnnlib.tflib as tflib
 from bridges import rosinality as bridge
 from dnnlib.pickles import inspection
 from dnnlib.pickles.pytorch import rosinality, streams
@@ -89,6 +90,7 @@ def _states(**changes):
 
 
 def names_of(found):
+    """Convert all networks and return their names."""
     return [network.state['name'] for network in (found if isinstance(found, tuple) else [found])]
 
 
@@ -169,9 +171,9 @@ ZEROS = np.zeros([3, 3], np.float32)
 @pytest.mark.parametrize('changes, message', [
     (_without('g_ema', 'convs.1.conv.weight'), "rosinality's generator: there is no convs.1.conv.weight"),
     (_without('g_ema', 'to_rgbs.1.bias'), "'convs.2.conv.weight' is not a parameter of StyleGAN2"),
-    (_without('g_ema', 'style.3.weight'), 'style.3'),
+    (_without('g_ema', 'style.3.weight'), "'style.3.bias' is not a parameter of StyleGAN2"),
     (_without('d', 'convs.1.skip.1.weight'), "rosinality's discriminator: there is no convs.1.skip.1.weight"),
-    (_with('g_ema', style__1__weight=ZEROS), 'style.1.weight'),
+    (_with('g_ema', style__1__weight=ZEROS), 'style.1.bias is [12]; expected [3]'),
     (_with('g_ema', convs__0__conv__weight=ZEROS), 'convs.0.conv.weight is [3, 3], which is not expected'),
     (_with('g_ema', convs__0__activate__bias=ZEROS), 'convs.0.activate.bias is [3, 3]; expected [8]'),
     (_with('g_ema', convs__0__conv__blur__kernel=ZEROS), 'is not the filter [1, 3, 3, 1]'),
@@ -186,17 +188,24 @@ ZEROS = np.zeros([3, 3], np.float32)
     (dict(latent_avg='text'), 'latent_avg is []; expected [12]')])
 def test_other_networks_are_refused_by_name(changes, message):
     with pytest.raises(UserError) as caught:
-        rosinality.networks(_states(**changes))
+        names_of(rosinality.networks(_states(**changes)))
     assert message in str(caught.value) and '\n' not in str(caught.value)
 
 
 def test_the_number_of_layers_is_limited():
     mapping = {f'style.{idx}.weight': ZEROS for idx in range(1, 102)}
     with pytest.raises(UserError, match='101 mapping layers; expected 1 to 100'):
-        rosinality.networks({'g_ema': stored(CHECKPOINT)['g_ema'] | mapping})
-    doublings = {f'to_rgbs.{idx}.bias': ZEROS for idx in range(13)}
-    with pytest.raises(UserError, match='13 doublings of the resolution 4; expected 1 to 12'):
-        rosinality.networks({'g_ema': stored(CHECKPOINT)['g_ema'] | doublings})
+        names_of(rosinality.networks({'g_ema': stored(CHECKPOINT)['g_ema'] | mapping}))
+    doublings = {f'to_rgbs.{idx}.bias': ZEROS for idx in range(10)}
+    with pytest.raises(UserError, match='10 doublings of the resolution 4; expected 1 to 9'):
+        names_of(rosinality.networks({'g_ema': stored(CHECKPOINT)['g_ema'] | doublings}))
+
+
+def test_a_checkpoint_that_was_cut_off_is_damaged(tmp_path):
+    for path in (CHECKPOINT, GREY):
+        (tmp_path / path.name).write_bytes(path.read_bytes()[:-5000])
+        with pytest.raises(UserError, match='not a readable network pickle'):
+            inspection.inspect(tmp_path / path.name)
 
 
 # Writing
@@ -226,3 +235,89 @@ def test_what_is_written_is_what_was_read(path):
             assert array.flags.c_contiguous and array.dtype == np.float32
             np.testing.assert_array_equal(array, value, err_msg=f'{key}.{name}')
     assert not any(found[key] for key in ('g', 'd', 'g_ema') if key in found)
+
+
+def blueprints(folder, **kwargs):
+    """Return what a file of new networks (G, D, Gs) holds; a function is `module.function`."""
+    path = folder / 'new.pkl'
+    functions = kwargs.pop('functions', ('networks_stylegan2_ada.G_main', 'networks_stylegan2_ada.D_main'))
+    small = dict(resolution=8, fmap_max=4, latent_size=4, dlatent_size=4, mapping_fmaps=4, mapping_layers=2)
+    G, D = (tflib.Network(name, func_name=f'training.{function}', **{**small, **kwargs})
+            for name, function in zip('GD', functions, strict=True))
+    with open(path, 'wb') as file:
+        network_pickle.dump((G, D, G.clone('Gs')), file)
+    return inspection.inspect(path, with_data=True)
+
+
+@pytest.mark.parametrize('functions', [
+    ('networks_stylegan2_ada.G_main', 'networks_stylegan2_ada.D_main'),
+    ('networks_stylegan2.G_main', 'networks_stylegan2.D_stylegan2')], ids=['ADA', 'StyleGAN2'])
+def test_networks_of_tensorflow_come_back_with_equal_variables(functions, module_session, tmp_path):
+    report = blueprints(tmp_path, functions=functions)
+    tensors, arguments, _ = bridge.checkpoint(report)
+    assert arguments['g_ema'] == dict(size=8, style_dim=4, n_mlp=2, channels={4: 4, 8: 4})
+    assert arguments['d'] == dict(size=8, channels={4: 4, 8: 4})
+    for network, converted in zip(report.networks, rosinality.networks(regrouped(tensors)), strict=True):
+        expected = {name: value for name, value in network.variables if name != 'lod'}
+        found = {name.partition('/')[2]: value for name, value in variables(converted).items()}
+        assert set(found) == set(expected)
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+def test_pytorch_draws_the_images_of_tensorflow(module_session, tmp_path):
+    torch = pytest.importorskip('torch')
+    from tests import rosinality_modules as modules
+    kwargs = dict(resolution=16, fmap_base=32, fmap_max=8, latent_size=12, dlatent_size=12, mapping_fmaps=12,
+                  mapping_layers=3, mbstd_group_size=4)
+    found = regrouped(bridge.checkpoint(blueprints(tmp_path, **kwargs))[0])
+    G, D = modules.Generator(modules.FMAPS, 12, 3), modules.Discriminator(modules.FMAPS)
+    for net, key in ((G, 'g_ema'), (D, 'd')):
+        net.load_state_dict({name: torch.tensor(value) for name, value in found[key].items()}, strict=True)
+    _, own_D, Gs = load(tmp_path / 'new.pkl')
+    z = np.random.RandomState(0).randn(8, 12).astype(np.float32)
+    with torch.no_grad():
+        images = G(G.style(torch.tensor(z)))
+        assert_close(Gs.run(z, None, **WITHOUT_NOISE), images.numpy())
+        assert_close(own_D.run(images.numpy(), None), D(images).numpy())
+
+
+@pytest.mark.parametrize('fmap_base, argument', [(8192, 1), (16384, 2)])
+def test_published_widths_are_a_multiplier(fmap_base, argument):
+    kwargs = dict(resolution=256, num_channels=3, fmap_base=fmap_base, fmap_max=512)
+    assert bridge._arguments(kwargs, is_generator=False) == dict(size=256, channel_multiplier=argument)
+
+
+def test_what_rosinality_computes_in_its_own_way_is_left_out(module_session, tmp_path):
+    report = blueprints(tmp_path, conv_clamp=256, num_fp16_res=1, mbstd_group_size=8)
+    assert bridge.checkpoint(report)[2] == [
+        'g: conv_clamp=256', 'g: num_fp16_res=1', 'd: conv_clamp=256', 'd: num_fp16_res=1',
+        'd: mbstd_group_size=8 (there: 4)', 'g_ema: conv_clamp=256', 'g_ema: num_fp16_res=1']
+
+
+@pytest.mark.parametrize('kwargs, message', [
+    (dict(label_size=3), 'network G: label_size=3; expected 0'),
+    (dict(architecture='orig'), 'network G: architecture=orig; expected skip'),
+    (dict(mapping_fmaps=5), 'network G: .*mapping_fmaps.: 5.*; expected the same width throughout'),
+    (dict(use_noise=False), 'network G: use_noise=False; expected True'),
+    (dict(resample_kernel=[1, 2, 1]), r'network G: resample_kernel=\[1, 2, 1\]; expected \[1, 3, 3, 1\]'),
+    (dict(base_shape=[4, 6]), r'network G: base_shape=\[4, 6\]; expected None'),
+    (dict(functions=('networks_stylegan.G_style', 'networks_stylegan.D_basic')),
+     'network G: built by training.networks_stylegan.G_style; expected StyleGAN2')])
+def test_networks_that_rosinality_lacks_are_refused(kwargs, message, module_session, tmp_path):
+    with pytest.raises(UserError, match=f"^{message}.*; rosinality's code has no such networks$"):
+        bridge.checkpoint(blueprints(tmp_path, **kwargs))
+
+
+def test_networks_with_other_variables_are_refused(module_session, tmp_path):
+    report = blueprints(tmp_path)
+    synthesis = report.networks[0].components['synthesis'].state['variables']
+    synthesis.append(('more', np.zeros(3, np.float32)))
+    with pytest.raises(UserError, match='network G: has synthesis/more'):
+        bridge.checkpoint(report)
+    synthesis[:] = [(name, np.zeros(3) if name == '8x8/Conv1/weight' else value) for name, value in synthesis]
+    with pytest.raises(UserError, match=r'8x8/Conv1/weight is \[3\], not \[3, 3, 4, 4\]'):
+        bridge.checkpoint(report)
+    synthesis[:] = [('4x4/Const/const', 'text')]
+    with pytest.raises(UserError, match='a variable of type str; expected arrays'):
+        bridge.checkpoint(report)

@@ -16,8 +16,8 @@ from dnnlib.pickles.stored_network import StoredNetwork
 from dnnlib.util import UserError
 
 NUM_LATENTS = 4096      # To find the mean dlatent.
-MAX_DOUBLINGS = 12      # Of the resolution, from 4.
-MAX_FMAPS = 1 << 14
+MAX_DOUBLINGS = 9       # Of the resolution, from 4 to 2048.
+MAX_FMAPS = 1 << 12
 MAX_MAPPING_LAYERS = 100
 _MODULE = 'training.networks_stylegan2_ada'
 _WHO = {True: "rosinality's generator", False: "rosinality's discriminator"}
@@ -55,7 +55,8 @@ class _Converted(StoredNetwork):
     @functools.cached_property
     def _converted(self):
         try:
-            return self._function(*self._arguments)
+            with np.errstate(all='ignore'):  # A file may hold anything.
+                return self._function(*self._arguments)
         except DAMAGE as error:
             raise UserError(f'a damaged checkpoint ({reason(error)}); copy or download it again') from error
 
