@@ -1,7 +1,7 @@
-"""What tests run in a Python with PyTorch and with a checkout first on its path: build, read and evaluate networks.
+"""What tests run in a Python with PyTorch, with a checkout first on its path: build and read networks.
 
-`python torch_side.py CHECKOUT JOBS.json`, a list of {"do": name of a function below, ...its arguments}. Results
-are .npz files: for each generator its dlatents, truncated images and one image without truncation, all with
+`python torch_side.py CHECKOUT JOBS.json`, a list of {"do": name of a function below, ...its arguments}.
+Results are .npz files: dlatents, truncated images and one image without truncation of each generator, with
 constant noise and in float32, and scores of the truncated images.
 """
 
@@ -63,6 +63,7 @@ def snippet(code, results, names, seed=0, samples=4):
     evaluate({name: space['load'](name) for name in names}, results, seed, samples)
 
 
+@torch.no_grad()
 def evaluate(nets, path, seed, samples):
     """Write what the networks compute of latents and labels that the seed determines."""
     rng = np.random.default_rng(seed)

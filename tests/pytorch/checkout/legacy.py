@@ -9,6 +9,7 @@ import pickle
 import sys
 
 import torch
+
 from training import networks
 
 sys.path.append(str(pathlib.Path(__file__).parents[3]))  # Last, as both sides have packages of one name.
@@ -44,9 +45,9 @@ def _generator(net):
         'activation': 'nonlinearity'})
     base |= _of(kwargs, {'z_dim': 'latent_size', 'c_dim': 'label_size', 'w_dim': 'dlatent_size',
                          'img_resolution': 'resolution', 'img_channels': 'num_channels'})
-    return _filled(net, networks.Generator(
-        **base, mapping_kwargs=mapping,
-        synthesis_kwargs={**synthesis, 'channel_base': 2 * kwargs.get('fmap_base', 16384)}), is_generator=True)
+    synthesis['channel_base'] = 2 * kwargs.get('fmap_base', 16384)
+    module = networks.Generator(**base, mapping_kwargs=mapping, synthesis_kwargs=synthesis)
+    return _filled(net, module, is_generator=True)
 
 
 def _discriminator(net):
@@ -57,7 +58,8 @@ def _discriminator(net):
         'conv_clamp': 'conv_clamp', 'cmap_dim': 'mapping_fmaps'})
     block = _of(kwargs, {'activation': 'nonlinearity', 'resample_filter': 'resample_kernel',
                          'freeze_layers': 'freeze_layers'})
-    mapping = {'num_layers': kwargs.get('mapping_layers', 0), 'lr_multiplier': kwargs.get('mapping_lrmul', 0.1),
+    mapping = {'num_layers': kwargs.get('mapping_layers', 0),
+               'lr_multiplier': kwargs.get('mapping_lrmul', 0.1),
                **_of(kwargs, {'embed_features': 'mapping_fmaps', 'layer_features': 'mapping_fmaps',
                               'activation': 'nonlinearity'})}
     epilogue = {'mbstd_group_size': kwargs.get('mbstd_group_size'),

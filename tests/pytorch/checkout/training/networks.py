@@ -94,7 +94,8 @@ def normalized(x):
 
 @persistent_class
 class FullyConnectedLayer(nn.Module):
-    def __init__(self, in_features, out_features, bias=True, activation='linear', lr_multiplier=1, bias_init=0):
+    def __init__(self, in_features, out_features, bias=True, activation='linear', lr_multiplier=1,
+                 bias_init=0):
         super().__init__()
         self.activation = activation
         self.weight = nn.Parameter(torch.randn([out_features, in_features]) / lr_multiplier)
@@ -201,7 +202,8 @@ class ToRGBLayer(nn.Module):
 @persistent_class
 class SynthesisBlock(nn.Module):
     def __init__(self, in_channels, out_channels, w_dim, resolution, img_channels, is_last,
-                 architecture='skip', resample_filter=(1, 3, 3, 1), conv_clamp=None, use_fp16=False, **layer_kwargs):
+                 architecture='skip', resample_filter=(1, 3, 3, 1), conv_clamp=None, use_fp16=False,
+                 **layer_kwargs):
         super().__init__()
         self.architecture, self.in_channels = architecture, in_channels
         self.register_buffer('resample_filter', setup_filter(resample_filter))
@@ -209,7 +211,8 @@ class SynthesisBlock(nn.Module):
         if in_channels == 0:
             self.const = nn.Parameter(torch.randn([out_channels, resolution, resolution]))
         else:
-            self.conv0 = SynthesisLayer(in_channels, out_channels, up=2, resample_filter=resample_filter, **common)
+            self.conv0 = SynthesisLayer(in_channels, out_channels, up=2, resample_filter=resample_filter,
+                                        **common)
         self.conv1 = SynthesisLayer(out_channels, out_channels, **common)
         self.num_conv = 2 if in_channels else 1
         self.num_torgb = int(is_last or architecture == 'skip')
@@ -237,8 +240,8 @@ class SynthesisBlock(nn.Module):
 
 @persistent_class
 class SynthesisNetwork(nn.Module):
-    def __init__(self, w_dim, img_resolution, img_channels, channel_base=32768, channel_max=512, num_fp16_res=0,
-                 **block_kwargs):
+    def __init__(self, w_dim, img_resolution, img_channels, channel_base=32768, channel_max=512,
+                 num_fp16_res=0, **block_kwargs):
         super().__init__()
         self.block_resolutions = [2 ** i for i in range(2, img_resolution.bit_length())]
         self.num_ws, channels = 1, 0
@@ -266,8 +269,8 @@ class Generator(nn.Module):
         super().__init__()
         self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim
         self.img_resolution, self.img_channels = img_resolution, img_channels
-        self.synthesis = SynthesisNetwork(w_dim=w_dim, img_resolution=img_resolution, img_channels=img_channels,
-                                          **(synthesis_kwargs or {}))
+        self.synthesis = SynthesisNetwork(w_dim=w_dim, img_resolution=img_resolution,
+                                          img_channels=img_channels, **(synthesis_kwargs or {}))
         self.num_ws = self.synthesis.num_ws
         self.mapping = MappingNetwork(z_dim=z_dim, c_dim=c_dim, w_dim=w_dim, num_ws=self.num_ws,
                                       **(mapping_kwargs or {}))
@@ -297,7 +300,8 @@ class DiscriminatorBlock(nn.Module):
         self.conv0 = layer(tmp_channels, tmp_channels, 3, **common)
         self.conv1 = layer(tmp_channels, out_channels, 3, down=2, resample_filter=resample_filter, **common)
         if architecture == 'resnet':
-            self.skip = layer(tmp_channels, out_channels, 1, bias=False, down=2, resample_filter=resample_filter)
+            self.skip = layer(tmp_channels, out_channels, 1, bias=False, down=2,
+                              resample_filter=resample_filter)
 
     def forward(self, x, img):
         if self.in_channels == 0 or self.architecture == 'skip':
@@ -327,8 +331,8 @@ class MinibatchStdLayer(nn.Module):
 
 @persistent_class
 class DiscriminatorEpilogue(nn.Module):
-    def __init__(self, in_channels, cmap_dim, resolution, img_channels, architecture='resnet', mbstd_group_size=4,
-                 mbstd_num_channels=1, activation='lrelu', conv_clamp=None):
+    def __init__(self, in_channels, cmap_dim, resolution, img_channels, architecture='resnet',
+                 mbstd_group_size=4, mbstd_num_channels=1, activation='lrelu', conv_clamp=None):
         super().__init__()
         self.cmap_dim, self.architecture = cmap_dim, architecture
         if architecture == 'skip':
@@ -365,10 +369,10 @@ class Discriminator(nn.Module):
             setattr(self, f'b{res}', block)
             first += block.num_layers
         if c_dim:
-            self.mapping = MappingNetwork(z_dim=0, c_dim=c_dim, w_dim=cmap_dim, num_ws=None, w_avg_beta=None,
-                                          **(mapping_kwargs or {}))
-        self.b4 = DiscriminatorEpilogue(channels[4], cmap_dim=cmap_dim, resolution=4, **(epilogue_kwargs or {}),
-                                        **common)
+            self.mapping = MappingNetwork(z_dim=0, c_dim=c_dim, w_dim=cmap_dim, num_ws=None,
+                                          w_avg_beta=None, **(mapping_kwargs or {}))
+        self.b4 = DiscriminatorEpilogue(channels[4], cmap_dim=cmap_dim, resolution=4,
+                                        **(epilogue_kwargs or {}), **common)
 
     def forward(self, img, c, **_precision):
         x = None
