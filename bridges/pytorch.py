@@ -3,14 +3,14 @@
 import json
 import os
 
-from bridges import pytorch_form, tensor_files
+from bridges import pytorch_form, tensor_output
 from dnnlib.pickles import inspection
 from dnnlib.util import UserError
 
 ABOUT = 'a .safetensors file for stylegan2-ada-pytorch, and the arguments of its classes in a .json beside it'
 FLAGS = {'--names': dict(choices=('stylegan2-ada', 'rosinality'),
                          help="whose names the tensors get (default: stylegan2-ada)")}
-NEEDS = tensor_files.NEEDS
+NEEDS = tensor_output.NEEDS
 _NAMES = ('G', 'D', 'G_ema')
 
 
@@ -20,11 +20,11 @@ def export(path: str, out_path: str, args) -> str:
     (G, D, Gs) become G, D and G_ema; a generator alone becomes G_ema, a discriminator D. Raises UserError if
     there is any other network, or one that PyTorch's code does not have.
     """
-    json_path = tensor_files.check_out(out_path)
+    json_path = tensor_output.check_out(out_path)
     found = networks(inspection.inspect(path, with_data=True))
     tensors, init = _FORMS[args.names or 'stylegan2-ada'](found)
     text = json.dumps(init, indent=1)
-    tensor_files.write(out_path, tensors, {'format': 'pt'}, json_path, text)
+    tensor_output.write(out_path, tensors, {'format': 'pt'}, json_path, text)
     return (f'{len(tensors)} tensors of {", ".join(found)}; the arguments of their classes are in '
             f'{os.path.basename(json_path)}. Left out: truncation_psi, an argument of the call there and '
             '1 by default, and what only training needs, such as style mixing.')
