@@ -186,7 +186,7 @@ class _WithoutData:
 
     def __init__(self, file):
         self._file = file
-        self.readline = file.readline
+        self.readline, self.peek = file.readline, file.peek
         self._size = os.fstat(file.fileno()).st_size
         self._opcode = None  # Or any other byte that was read alone before.
 

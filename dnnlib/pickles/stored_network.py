@@ -1,0 +1,13 @@
+"""The stand-in for a network in a file."""
+
+from dnnlib.pickles import arrays
+
+
+class StoredNetwork(arrays.Stored):
+    """A stand-in for a network."""
+
+    state = None
+    from_tfutil = False  # Written by the repository of Progressive GAN?
+
+    def set_state(self, state):
+        self.state = state
