@@ -1,4 +1,4 @@
-"""Safetensors files: what the forms that write them share."""
+"""What the forms that write safetensors files share."""
 
 import os
 
@@ -9,6 +9,7 @@ from dnnlib.util import UserError
 
 NEEDS = {'safetensors': 'safetensors>=0.5'}  # {package: what pip installs}
 SUFFIX = '.safetensors'
+_GROWTH = 4  # Values may take so many times the space of the file: PyTorch has smaller types.
 
 
 def check_out(out_path: str) -> str:
@@ -19,6 +20,17 @@ def check_out(out_path: str) -> str:
     if os.path.lexists(f'{root}.json'):
         raise UserError(f'--out={out_path}: {root}.json exists already; delete it or choose another name')
     return f'{root}.json'
+
+
+def check_networks(report) -> None:
+    """Raise UserError unless a file holds networks only, whose values take about as much space as it does."""
+    if report.other is not None:
+        raise UserError(f'expected a file of networks only; found {report.other}')
+    if report.is_damaged:
+        raise UserError(report.problems[0])
+    num_bytes = sum(getattr(value, 'nbytes', 0) for net in report.networks for _, value in net.variables)
+    if num_bytes > _GROWTH * report.size:
+        raise UserError('refused: the values are larger than the file')
 
 
 def write(out_path: str, tensors: dict, metadata: dict, json_path: str, text: str) -> None:

@@ -2,6 +2,8 @@
 
 import re
 
+from dnnlib.pickles import tensor_files
+
 FIRST_BYTES = 4096
 
 _TORCH_MAGIC = b'\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'  # Older torch.save: LONG1 0x1950a86a20f9469cfc6c.
@@ -31,9 +33,12 @@ def by_beginning(beginning: bytes) -> str | None:
                  if re.match(pattern, beginning, re.DOTALL | re.IGNORECASE)), None)
 
 
-def by_error(text: str, first_byte: bytes) -> str | None:
-    """Return what a file is that was refused with this text; None if the text does not show it."""
-    if first_byte != b'\x80':
+def by_error(text: str, beginning: bytes) -> str | None:
+    """Return what a file that begins with these bytes is, by the text of its refusal; None if neither shows
+    it."""
+    if tensor_files.is_beginning(beginning):
+        return None
+    if beginning[:1] != b'\x80':
         return 'not a pickle, so not a network file'
     asked = re.search(r'the file asks for (\S+?);', text)
     if asked is None:

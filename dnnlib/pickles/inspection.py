@@ -206,15 +206,15 @@ def _read(path, choose, with_data):
     """Return what is in a pickle file, networks as blueprints. Raises UserError if it is another kind of
     file, and names that."""
     with open(path, 'rb') as file:
-        kind = file_kinds.by_beginning(file.read(file_kinds.FIRST_BYTES))
+        beginning = file.read(file_kinds.FIRST_BYTES)
+        kind = file_kinds.by_beginning(beginning)
         if kind is not None:
             raise util.UserError(f'this is {kind}')
         file.seek(0)
         try:
             return _Finder()(choose(contents.unpickled(file if with_data else _WithoutData(file))))
         except util.UserError as error:
-            file.seek(0)
-            kind = file_kinds.by_error(str(error), file.read(1))
+            kind = file_kinds.by_error(str(error), beginning)
             raise util.UserError(f'this is {kind}') if kind else error from None
 
 
