@@ -23,5 +23,5 @@ def export(path: str, out_path: str, _args) -> str:
         names = list(map(str, range(len(names))))
     tensors, text = tensor_files.described(dict(zip(names, report.networks, strict=True)))
     tensor_output.write(out_path, tensors, {tensor_files.KEY: text}, json_path, text)
-    return (f'{len(tensors)} tensors of {", ".join(names)}; {os.path.basename(json_path)} shows what else the '
-            'file holds. Left out: source texts; who opens the file gets those of this project.')
+    return (f'{len(tensors)} tensors of {", ".join(names)}; {os.path.basename(json_path)} shows what else '
+            'the file holds. Left out: source texts; who opens the file gets those of this project.')
