@@ -4,6 +4,7 @@ import enum
 
 from dnnlib import util
 from dnnlib.pickles import arrays, tensor_files
+from dnnlib.pickles.pytorch import files as pytorch_files
 from dnnlib.pickles.pytorch import streams
 from dnnlib.pickles.stored_network import OldNetwork, StoredNetwork
 
@@ -55,12 +56,15 @@ class _Unpickler(streams.Unpickler):
 
 
 def unpickled(stream):
-    """Return the object in the stream, with stand-ins. Raises UserError if it is damaged or asks for anything
-    else."""
+    """Return the object in the stream, with stand-ins; networks of PyTorch code become those of TensorFlow.
+
+    Raises UserError if it is damaged or asks for anything else.
+    """
     try:
         if tensor_files.is_beginning(stream.peek(tensor_files.PEEKED_BYTES)):
             return tensor_files.networks(stream)
-        return streams.load(stream, _Unpickler)
+        found, is_pytorch = streams.read(stream, _Unpickler)
+        return pytorch_files.networks(found) if is_pytorch else found
     except arrays.DAMAGE as error:
         raise util.UserError(f'not a readable network pickle ({arrays.reason(error)}); if it is one, '
                              'it was cut off: copy or download it again') from error

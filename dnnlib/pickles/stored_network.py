@@ -8,6 +8,8 @@ class StoredNetwork(arrays.Stored):
 
     state = None
     from_tfutil = False  # Written by the repository of Progressive GAN?
+    writer = None        # Code for PyTorch that wrote it.
+    notes = ()           # Lines about what the file does not say.
 
     def set_state(self, state):
         self.state = state

@@ -115,11 +115,11 @@ class Unpickler(arrays.Unpickler):
     def __init__(self, stream, storage=None, **options):
         super().__init__(stream, **options)
         self._storage = storage
-        self._allows_sets = storage is not None
+        self.is_pytorch = storage is not None  # So far.
 
     def find_class(self, module, name):
         found = super().find_class(module, name)
-        self._allows_sets |= module.startswith('torch')
+        self.is_pytorch |= module.startswith('torch')
         return getattr(self, found) if (module, name) in _METHODS else found
 
     def persistent_load(self, pid):
@@ -165,7 +165,7 @@ class Unpickler(arrays.Unpickler):
         self.stack[-1].update(_set(items))
 
     def _check_sets(self):
-        if not self._allows_sets:
+        if not self.is_pytorch:
             self._refuse_sets()
 
 
@@ -288,7 +288,13 @@ def load(stream, unpickler=Unpickler):
     unpickler: class that reads it, `Unpickler` or a subclass. Raises UserError for what is refused, and one
     of `arrays.DAMAGE` for what makes no sense.
     """
+    return read(stream, unpickler)[0]
+
+
+def read(stream, unpickler=Unpickler):
+    """Return what `load` does, and whether there was anything of PyTorch in the stream."""
     begin = stream.peek(len(_LEGACY) + 2)
     if begin.startswith(_ZIP) or begin[2:].startswith(_LEGACY):
-        return _Saved(stream.read(-1), unpickler).load()
-    return unpickler(stream).load()
+        return _Saved(stream.read(-1), unpickler).load(), True
+    reader = unpickler(stream)
+    return reader.load(), reader.is_pytorch
