@@ -8,11 +8,11 @@ import importlib.util
 import os
 
 import pretrained_networks
-from bridges import tf1
+from bridges import pkl, pytorch, safetensors, tf1
 from dnnlib import cli
 from dnnlib.util import UserError
 
-FORMS = {'tf1': tf1}
+FORMS = {'tf1': tf1, 'pytorch': pytorch, 'safetensors': safetensors, 'pkl': pkl}
 EXAMPLES = """examples:
 
   python export.py --to=tf1 --network=results/00000-run/network-final.pkl --out=network-tf1.pkl
