@@ -86,22 +86,28 @@ def read(path, keys, num_axes, expected):
             _check_header(path, file, 'the array', num_axes, expected)
             file.seek(0)
             return [_read_npy(path, file, 'the array')], False
-        if zipfile.is_zipfile(file):
-            file.seek(0)
-            with zipfile.ZipFile(file) as archive:
-                if any(name.endswith('.npy') for name in archive.namelist()):
-                    return [_one_of(path, archive, keys, num_axes, expected)], False
+        if _is_npz(file):
+            return [_one_of(path, file, keys, num_axes, expected)], False
         file.seek(0)
         return _tensors(path, file, keys, num_axes, expected), True
 
 
-def _one_of(path, archive, keys, num_axes, expected):
-    names = archive.namelist()
-    key = next((key for key in keys if f'{key}.npy' in names), None)
-    if key is None:
-        found = ', '.join(shown(name.removesuffix('.npy'))[1:-1] for name in names[:5])
-        raise UserError(f'{path}: {expected}, found {found}')
-    return read_array(path, archive, key, num_axes, expected)
+def _is_npz(file):
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return any(name.endswith('.npy') for name in archive.namelist())
+
+
+def _one_of(path, file, keys, num_axes, expected):
+    """Return the array of a .npz file that has the first of `keys` that it has."""
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        key = next((key for key in keys if f'{key}.npy' in names), None)
+        if key is None:
+            found = ', '.join(shown(name.removesuffix('.npy'))[1:-1] for name in names[:5])
+            raise UserError(f'{path}: {expected}, found {found}')
+        return read_array(path, archive, key, num_axes, expected)
 
 
 def _tensors(path, file, keys, num_axes, expected):
