@@ -64,7 +64,7 @@ def check_fit(path, dlatents, Gs) -> None:
         return
     num_layers, size = dlatents.shape[1:]
     wanted = [Gs.num_styles, Gs.kwargs.get('dlatent_size', 512)]
-    if size != wanted[1] or num_layers not in (1, wanted[0]):
+    if not Gs.num_styles or size != wanted[1] or num_layers not in (1, wanted[0]):
         raise UserError('{}: has dlatents of {} layers and {} numbers, the network has {} and {}; use the '
                         'network that the file was made with'.format(path, num_layers, size, *wanted))
 

@@ -238,6 +238,7 @@ def _blueprint(num_styles, **kwargs):
 @pytest.mark.parametrize('Gs, message', [
     (_blueprint(4, dlatent_size=3), None), (SimpleNamespace(is_generator=False), None),
     (_blueprint(6, dlatent_size=3), 'x.npz: has dlatents of 4 layers and 3 numbers, the network has 6 and 3'),
+    (_blueprint(0, dlatent_size=3), 'the network has 0 and 3'),
     (_blueprint(4), 'the network has 4 and 512; use the network that the file was made with')])
 def test_dlatents_have_to_fit_the_network(Gs, message):
     if message is None:
@@ -245,6 +246,13 @@ def test_dlatents_have_to_fit_the_network(Gs, message):
         return
     with pytest.raises(UserError, match=message):
         dlatent_files.check_fit('x.npz', VALUES, Gs)
+
+
+def test_w_fits_networks_of_any_depth_that_have_styles():
+    for num_styles in (2, 18):
+        dlatent_files.check_fit('x.npy', VALUES[:, :1], _blueprint(num_styles, dlatent_size=3))
+    with pytest.raises(UserError, match='has dlatents of 1 layers and 3 numbers, the network has 0 and 3'):
+        dlatent_files.check_fit('x.npy', VALUES[:, :1], _blueprint(0, dlatent_size=3))
 
 
 # Commands of run_generator.py

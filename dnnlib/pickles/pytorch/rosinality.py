@@ -157,9 +157,9 @@ class _Arrays:
             return name
         return re.sub(r'\.\d+\.(weight|bias)$', r'.\1', name)
 
-    def numbers(self, pattern):
-        """Return the numbers in those names of the state dict that have this pattern, in ascending order."""
-        return sorted(int(match[1]) for key in self._left if (match := re.fullmatch(pattern, key)))
+    def count(self, pattern):
+        """Return how many parameters have a name of this pattern."""
+        return sum(re.fullmatch(pattern, key) is not None for key in self._left)
 
     def size(self, name, axis):
         """Return the size of a parameter along one of its last axes."""
@@ -200,11 +200,11 @@ def _without_ones(shape):
 
 
 def _generator_kwargs(arrays):
-    depth = len(arrays.numbers(r'style\.(\d+)\.weight'))
+    depth = arrays.count(r'style\.\d+\.weight')
     if not 1 <= depth <= MAX_MAPPING_LAYERS:
         raise UserError(f"rosinality's generator: {depth} mapping layers; expected 1 to {MAX_MAPPING_LAYERS}")
     last = f'style.{depth}.weight'
-    resolution = _resolution(len(arrays.numbers(r'to_rgbs\.(\d+)\.bias')), is_generator=True)
+    resolution = _resolution(arrays.count(r'to_rgbs\.\d+\.bias'), is_generator=True)
     fmaps = {4: arrays.size('conv1.conv.weight', -4)}
     for idx, res in enumerate(names.levels(resolution)):
         fmaps[res] = arrays.size(f'convs.{2 * idx}.conv.weight', -4)
@@ -216,7 +216,7 @@ def _generator_kwargs(arrays):
 
 
 def _discriminator_kwargs(arrays):
-    resolution = _resolution(len(arrays.numbers(r'convs\.(\d+)\.conv1\.weight')), is_generator=False)
+    resolution = _resolution(arrays.count(r'convs\.\d+\.conv1\.weight'), is_generator=False)
     fmaps = {resolution: arrays.size('convs.0.0.weight', -4)}
     for idx, res in enumerate(reversed(names.levels(resolution)), 1):
         fmaps[res // 2] = arrays.size(f'convs.{idx}.conv2.1.weight', -4)

@@ -1,7 +1,8 @@
 """Parameters of rosinality's StyleGAN2 for PyTorch and the variables of StyleGAN2-ADA's TensorFlow networks.
 
 Both store weights before the equalized learning rate, so only names and layouts differ. A network is given by
-the keyword arguments that its TensorFlow form has: see `GENERATOR_KEYS` and `DISCRIMINATOR_KEYS`.
+keyword arguments of its TensorFlow form: resolution, num_channels, fmap_base and fmap_max; a generator by
+latent_size, dlatent_size, mapping_layers and mapping_fmaps, too.
 """
 
 from dataclasses import dataclass
@@ -10,9 +11,6 @@ import numpy as np
 
 from dnnlib.pickles.pytorch.names import DENSE, KERNEL, SAME, STYLE_BIAS, UP_KERNEL, Layout
 
-GENERATOR_KEYS = ('latent_size', 'dlatent_size', 'resolution', 'num_channels', 'mapping_layers',
-                  'mapping_fmaps', 'fmap_base', 'fmap_max')
-DISCRIMINATOR_KEYS = ('resolution', 'num_channels', 'fmap_base', 'fmap_max')
 FILTER = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64
 
 
