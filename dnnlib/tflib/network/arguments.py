@@ -44,11 +44,17 @@ def passed_on():
 
 def check_keywords(func, components, names, also=()) -> None:
     """Raise UnknownKeyword for the first of `names` that neither the build function nor a sub-network nor any
-    published network has. Functions that may read keywords of any name are not checked.
+    published network has, and for those that Network sets. Functions that may read keywords of any name are
+    checked for the latter only.
 
     `also`: keywords of the caller, which the error may suggest.
     """
-    if _depth > 0 or not names or _takes_any(func, components):
+    if _depth > 0:
+        return
+    for name in _SET_BY_NETWORK:
+        if name in names:
+            raise UnknownKeyword(f'{func.__name__}: {name} is set by Network, and cannot be passed')
+    if not names or _takes_any(func, components):
         return
     known = {*_own_names(func), *(_published_names() if _ignores_surplus(func) else ())}
     for component in components.values():
