@@ -1,0 +1,73 @@
+"""Blend two networks: the coarse layers of one draw shapes, the fine layers of the other one draw surfaces.
+
+The second network should descend from the first one by further training on other images (Pinkney and Adler
+2020, "Resolution Dependent GAN Interpolation"). Rows of the picture: the first network, blends from coarse to
+fine, the second network, all with the same dlatents.
+"""
+
+import re
+
+import common
+import numpy as np
+
+from dnnlib.util import UserError
+
+
+def resolution_of(name, side):
+    """Return the resolution at which a variable of a synthesis network works: 16 for 16x16/Conv1/bias. None
+    for others. side: of the images."""
+    if match := re.match(r'(\d+)x\1/', name):
+        return int(match[1])
+    if match := re.match(r'ToRGB_lod(\d+)/', name):
+        return side >> int(match[1])
+    if match := re.match(r'noise(\d+)$', name):
+        return 2 ** ((int(match[1]) + 5) // 2)  # 4, 8, 8, 16, 16 and so on
+    return None
+
+
+def check_compatible(first, second, names):
+    """Raise UserError unless the synthesis networks have the same variables. names: of their files."""
+    shapes = [{name: tuple(var.shape.as_list()) for name, var in net.components.synthesis.vars.items()}
+              for net in (first, second)]
+    for name in sorted(set(shapes[0]) | set(shapes[1])):
+        found = [each.get(name, 'missing') for each in shapes]
+        if found[0] != found[1]:
+            raise UserError(f'{names[1]}: cannot be blended with {names[0]}: {name} is {found[1]}, not '
+                            f'{found[0]}')
+
+
+def copy_resolution(blended, source, resolution):
+    """Copy the variables of one resolution from a synthesis network to another."""
+    for name in blended.vars:
+        if resolution_of(name, blended.output_shape[-1]) == resolution:
+            blended.set_var(name, source.get_var(name))
+
+
+def draw_rows(coarse, fine, dlatents):
+    """Return images of `coarse`, of blends with more and more layers of `fine`, from the highest resolution
+    down to 8, and of `fine`: a list of [N,C,H,W]."""
+    rows = [common.draw(coarse, dlatents)]
+    blended = coarse.clone('Blend')
+    resolution = coarse.output_shape[-1]
+    while resolution > 4:
+        print(f'Layers of {resolution}x{resolution} and more come from the second network...')
+        copy_resolution(blended.components.synthesis, fine.components.synthesis, resolution)
+        rows.append(common.draw(blended, dlatents))
+        resolution //= 2
+    return [*rows, common.draw(fine, dlatents)]
+
+
+def main(argv=None):
+    """Load both networks and draw the picture."""
+    parser = common.make_parser(__doc__, out='blend_layers.png')
+    parser.add_argument('--other', required=True, metavar='PKL', help='network of the fine layers')
+    common.add_count(parser, '--columns', 12, 'number of images')
+    args = common.parse(parser, argv, networks=('network', 'other'))
+    coarse, fine = (common.load(name, args.trust_source) for name in (args.network, args.other))
+    check_compatible(coarse, fine, (args.network, args.other))
+    dlatents = common.dlatents_of(coarse, args.columns, np.random.RandomState(args.seed))
+    common.save(draw_rows(coarse, fine, dlatents), args.out, args.scale)
+
+
+if __name__ == '__main__':
+    common.run(main)
