@@ -13,13 +13,18 @@ import numpy as np
 from dnnlib.util import UserError
 
 
-def resolution_of(name, side):
+def highest_resolution(synthesis):
+    """Return the nominal resolution of a synthesis network, which has two layers for each from 4 on."""
+    return 2 ** (synthesis.input_shape[1] // 2 + 1)
+
+
+def resolution_of(name, highest):
     """Return the resolution at which a variable of a synthesis network works: 16 for 16x16/Conv1/bias. None
-    for others. side: of the images."""
+    for others."""
     if match := re.match(r'(\d+)x\1/', name):
         return int(match[1])
     if match := re.match(r'ToRGB_lod(\d+)/', name):
-        return side >> int(match[1])
+        return highest >> int(match[1])
     if match := re.match(r'noise(\d+)$', name):
         return 2 ** ((int(match[1]) + 5) // 2)  # 4, 8, 8, 16, 16 and so on
     return None
@@ -37,10 +42,12 @@ def check_compatible(first, second, names):
 
 
 def copy_resolution(blended, source, resolution):
-    """Copy the variables of one resolution from a synthesis network to another."""
-    for name in blended.vars:
-        if resolution_of(name, blended.output_shape[-1]) == resolution:
-            blended.set_var(name, source.get_var(name))
+    """Copy the variables of one resolution from a synthesis network to another, in two session calls."""
+    import dnnlib.tflib as tflib
+    highest = highest_resolution(blended)
+    names = [name for name in blended.vars if resolution_of(name, highest) == resolution]
+    values = tflib.run([source.vars[name] for name in names])
+    tflib.set_vars({blended.vars[name]: value for name, value in zip(names, values, strict=True)})
 
 
 def draw_rows(coarse, fine, dlatents):
@@ -48,7 +55,7 @@ def draw_rows(coarse, fine, dlatents):
     down to 8, and of `fine`: a list of [N,C,H,W]."""
     rows = [common.draw(coarse, dlatents)]
     blended = coarse.clone('Blend')
-    resolution = coarse.output_shape[-1]
+    resolution = highest_resolution(coarse.components.synthesis)
     while resolution > 4:
         print(f'Layers of {resolution}x{resolution} and more come from the second network...')
         copy_resolution(blended.components.synthesis, fine.components.synthesis, resolution)
@@ -65,7 +72,8 @@ def main(argv=None):
     args = common.parse(parser, argv, networks=('network', 'other'))
     coarse, fine = (common.load(name, args.trust_source) for name in (args.network, args.other))
     check_compatible(coarse, fine, (args.network, args.other))
-    dlatents = common.dlatents_of(coarse, args.columns, np.random.RandomState(args.seed))
+    rnd = np.random.RandomState(args.seed)
+    dlatents = common.random_dlatents(coarse, args.columns, rnd, args.truncation_psi)
     common.save(draw_rows(coarse, fine, dlatents), args.out, args.scale)
 
 

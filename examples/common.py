@@ -9,7 +9,8 @@ import numpy as np
 
 import pretrained_networks
 import script_start
-from dnnlib import cli
+from dnnlib import cli, faults
+from dnnlib.progress import shown
 from dnnlib.util import UserError
 from training import misc
 from training.misc.pictures import picture_format
@@ -22,6 +23,8 @@ def make_parser(description, out):
     add('--network', required=True, metavar='PKL', help='network pickle: a path, a URL or the key of one')
     add('--out', default=out, metavar='FILE', help='picture to write (default: %(default)s)')
     add('--seed', type=cli.seed, default=1, help='seed of the random latents (default: %(default)s)')
+    add('--truncation-psi', type=float, default=0.7, metavar='X',
+        help='truncation of the random images (default: %(default)s)')
     add('--scale', type=cli.int_between(1, 16), default=2,
         help='side of a pixel in the picture (default: %(default)s)')
     cli.add_trust_source(parser)
@@ -56,8 +59,9 @@ def load(network, trust_source=False):
     return Gs
 
 
-def dlatents_of(Gs, count, rnd, psi=0.7):
-    """Draw dlatents [count,layers,dlatent_size], truncated by psi, of random classes if there are any."""
+def random_dlatents(Gs, count, rnd, psi):
+    """Draw dlatents [count,layers,dlatent_size], truncated by psi, of random classes if there are any. rnd: a
+    RandomState."""
     latents = rnd.randn(count, *Gs.input_shape[1:])
     label_size = Gs.input_shapes[1][1]
     labels = np.eye(label_size)[rnd.randint(label_size, size=count)] if label_size else None
@@ -66,9 +70,11 @@ def dlatents_of(Gs, count, rnd, psi=0.7):
     return average + (dlatents - average) * psi
 
 
-def draw(Gs, dlatents, minibatch_size=16):
-    """Return the images [N,C,H,W] of dlatents, with the noise of the network and values in [-1,1]."""
-    return Gs.components.synthesis.run(dlatents, minibatch_size=minibatch_size, randomize_noise=False)
+def draw(Gs, dlatents, minibatch_size=8):
+    """Return the images [N,C,H,W] of dlatents, with the network's own noise and values in [-1,1]."""
+    return np.concatenate([
+        Gs.components.synthesis.run(dlatents[begin:begin + minibatch_size], randomize_noise=False)
+        for begin in shown(range(0, len(dlatents), minibatch_size), 'Drawing', 'minibatches')])
 
 
 def save(rows, path, scale):
@@ -81,4 +87,4 @@ def save(rows, path, scale):
 def run(main):
     """Run a program as the scripts of the repository run: errors that the user can fix become one line."""
     script_start.begin()
-    cli.run_script(main)
+    cli.run_script(faults.described()(main))

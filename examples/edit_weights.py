@@ -51,7 +51,8 @@ def main(argv=None):
     Gs = common.load(args.network, args.trust_source)
     print_statistics(Gs)
     strengths = noise_strengths(Gs, args.network)
-    dlatents = common.dlatents_of(Gs, args.columns, np.random.RandomState(args.seed))
+    rnd = np.random.RandomState(args.seed)
+    dlatents = common.random_dlatents(Gs, args.columns, rnd, args.truncation_psi)
     common.save(draw_rows(Gs, strengths, args.factors, dlatents), args.out, args.scale)
 
 

@@ -39,12 +39,12 @@ def main(argv=None):
     args = common.parse(parser, argv)
     Gs = common.load(args.network, args.trust_source)
     found, strengths = directions(Gs, args.network)
-    dlatents, = common.dlatents_of(Gs, 1, np.random.RandomState(args.seed))
+    dlatents, = common.random_dlatents(Gs, 1, np.random.RandomState(args.seed), args.truncation_psi)
     steps = np.linspace(-args.reach, args.reach, args.columns)
     rows = []
     for number in range(min(args.directions, len(found))):
         share = strengths[number] / strengths.sum()
-        print(f'Direction {number}: {share:.1%} of the change of styles by a random step')
+        print(f'Direction {number}: {share:.2%} of all change of styles; on average {1 / len(found):.2%}')
         rows.append(walk(Gs, dlatents, found[number], steps))
     common.save(rows, args.out, args.scale)
 

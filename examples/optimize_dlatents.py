@@ -9,6 +9,7 @@ import common
 import numpy as np
 import PIL.Image
 
+from dnnlib.progress import shown
 from dnnlib.util import UserError
 
 
@@ -37,12 +38,12 @@ class Search:
         average = Gs.get_var('dlatent_avg')
 
         def learnable(batch_size, shape):
-            return tf.get_variable('learnable_dlatents', initializer=np.broadcast_to(average, shape))
+            return tf.Variable(np.broadcast_to(average, shape), name='learnable_dlatents')
 
         synthesis = Gs.components.synthesis
         rows = np.zeros([len(targets), *synthesis.input_shape[1:]])
         self.start = synthesis.run(rows, custom_inputs=[learnable], randomize_noise=False)
-        self.variable = next(var for var in tf.global_variables() if 'learnable_dlatents' in var.name)
+        self.variable = [var for var in tf.global_variables() if 'learnable_dlatents' in var.name][-1]
         outputs = [op for op in tf.get_default_graph().get_operations()
                    if op.name.startswith(f'{synthesis.scope}/_Run/concat')]  # one for each graph of `run`
         self.images = outputs[-1].outputs[0]
@@ -53,7 +54,7 @@ class Search:
     def run(self, num_steps):
         """Improve the dlatents, and print the loss ten times."""
         import dnnlib.tflib as tflib
-        for step in range(1, num_steps + 1):
+        for step in shown(range(1, num_steps + 1), 'Searching', 'steps'):
             loss, _ = tflib.run([self.loss, self._step])
             if step % max(num_steps // 10, 1) == 0:
                 print(f'Step {step} / {num_steps}: loss {loss:.4f}')
@@ -71,7 +72,8 @@ def main(argv=None):
     if args.targets:
         targets = targets_from_files(Gs, args.targets)
     else:
-        targets = common.draw(Gs, common.dlatents_of(Gs, args.columns, np.random.RandomState(args.seed)))
+        rnd = np.random.RandomState(args.seed)
+        targets = common.draw(Gs, common.random_dlatents(Gs, args.columns, rnd, args.truncation_psi))
     search = Search(Gs, targets)
     search.run(args.steps)
     common.save([targets, search.start, search.images.eval()], args.out, args.scale)
