@@ -162,6 +162,13 @@ def test_return_dlatents_gives_the_dlatents_of_the_images(settings, generator):
     assert isinstance(outputs, list) and len(outputs) == 2
 
 
+@pytest.mark.parametrize('function', ['networks_stylegan.G_style', 'networks_progan.G_paper'])
+def test_networks_that_cannot_return_dlatents_refuse_to(function, session):
+    net = tflib.Network('net', f'training.{function}', resolution=8, fmap_max=4, latent_size=4)
+    with pytest.raises(TypeError, match="no network function has a keyword argument 'return_dlatents'"):
+        net.run(np.zeros([1, 4]), None, return_dlatents=True)
+
+
 def test_output_transforms_leave_the_dlatents_as_they_are(generator):
     z = golden_input('z', [2, 4])
     settings = dict(randomize_noise=False, output_transform=dict(func=tflib.convert_images_to_uint8))

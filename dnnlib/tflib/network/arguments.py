@@ -16,6 +16,7 @@ from dnnlib.pickles import origin
 # Published metrics, losses and settings pass these to all networks, including those that do not have them.
 _KNOWN_ELSEWHERE = ('is_training', 'is_validation', 'mapping_dtype', 'tanh_at_end')
 _SET_BY_NETWORK = ('is_template_graph', 'components')
+_CHANGING_OUTPUTS = ('return_dlatents',)  # A network without them must not ignore them.
 
 _depth = 0
 
@@ -111,9 +112,9 @@ def _published_functions():
 
 @functools.cache
 def _published_names():
-    """Return the keywords of all published network functions: scripts pass them to any network."""
+    """Return the keywords of all published network functions that scripts may pass to any network."""
     functions = map(util.get_obj_by_name, sorted(_published_functions()))
-    return frozenset(_KNOWN_ELSEWHERE).union(*map(_own_names, functions))
+    return frozenset(_KNOWN_ELSEWHERE).union(*map(_own_names, functions)) - {*_CHANGING_OUTPUTS}
 
 
 # Inputs.
