@@ -6,6 +6,7 @@
 import numpy as np
 
 from dnnlib.pickles import origin
+from dnnlib.pickles.arrays import shown
 from dnnlib.pickles.pytorch import rosinality_names as names
 from dnnlib.util import UserError
 
@@ -40,6 +41,8 @@ def checkpoint(report):
     keys = ('g', 'd', 'g_ema') if report.is_triple else (None,)
     for key, network in zip(keys, report.networks, strict=True):
         is_generator = _is_generator(network)
+        if key is not None and is_generator == (key == 'd'):
+            raise UserError('expected three networks (G, D, Gs) in this order')
         key = key or ('g_ema' if is_generator else 'd')
         kwargs = _kwargs(network, is_generator)
         found = _tensors(network, is_generator, kwargs)
@@ -67,14 +70,14 @@ def _kwargs(network, is_generator):
     for key, value in _ALWAYS_OF[is_generator].items():
         found = network.kwargs.get(key, value)
         if not (np.array_equal(found, value) or (key == 'base_shape' and list(found) == [4, 4])):
-            raise _refused(network, f'{key}={found}; expected {value}')
+            raise _refused(network, f'{key}={shown(found)}; expected {value}')
     kwargs = {key: network.kwargs.get(key, value) for key, value in _DEFAULTS[is_generator].items()}
     if is_generator:
         hidden = network.kwargs.get('mapping_fmaps', None if network.code == origin.ADA else 512)
         kwargs['mapping_fmaps'] = kwargs['dlatent_size'] if hidden is None else hidden
     for key, value in kwargs.items():
         if type(value) is not int or value < 1:
-            raise _refused(network, f'{key}={value}; expected a whole number of at least 1')
+            raise _refused(network, f'{key}={shown(value)}; expected a whole number of at least 1')
     widths = {key: kwargs[key] for key in ('latent_size', 'mapping_fmaps', 'dlatent_size') if is_generator}
     if len(set(widths.values())) > 1:
         raise _refused(network, f'{widths}; expected the same width throughout')

@@ -297,7 +297,7 @@ def test_what_rosinality_computes_in_its_own_way_is_left_out(module_session, tmp
 
 @pytest.mark.parametrize('kwargs, message', [
     (dict(label_size=3), 'network G: label_size=3; expected 0'),
-    (dict(architecture='orig'), 'network G: architecture=orig; expected skip'),
+    (dict(architecture='orig'), "network G: architecture='orig'; expected skip"),
     (dict(mapping_fmaps=5), 'network G: .*mapping_fmaps.: 5.*; expected the same width throughout'),
     (dict(use_noise=False), 'network G: use_noise=False; expected True'),
     (dict(resample_kernel=[1, 2, 1]), r'network G: resample_kernel=\[1, 2, 1\]; expected \[1, 3, 3, 1\]'),
@@ -307,6 +307,14 @@ def test_what_rosinality_computes_in_its_own_way_is_left_out(module_session, tmp
 def test_networks_that_rosinality_lacks_are_refused(kwargs, message, module_session, tmp_path):
     with pytest.raises(UserError, match=f"^{message}.*; rosinality's code has no such networks$"):
         bridge.checkpoint(blueprints(tmp_path, **kwargs))
+
+
+def test_three_networks_have_to_be_g_d_and_gs(module_session, tmp_path):
+    report = blueprints(tmp_path)
+    report.networks.reverse()
+    report.networks[:2] = report.networks[1::-1]
+    with pytest.raises(UserError, match=r'expected three networks \(G, D, Gs\) in this order'):
+        bridge.checkpoint(report)
 
 
 def test_networks_with_other_variables_are_refused(module_session, tmp_path):
