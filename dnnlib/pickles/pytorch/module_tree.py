@@ -10,7 +10,6 @@ from dnnlib.pickles.pytorch.streams import StoredModule
 from dnnlib.util import UserError
 
 MAX_MODULES = 2000
-MAX_DEPTH = 5
 GENERATOR, DISCRIMINATOR = 'Generator', 'Discriminator'
 TABLES = {GENERATOR: names.GENERATOR, DISCRIMINATOR: names.DISCRIMINATOR}
 
@@ -63,11 +62,12 @@ class ModuleTree:
         return UserError(f'network {shown(self.who)} of PyTorch: {text}')
 
     def _add(self, module, path):
+        """Add a module and those in it, which cannot be itself: no class is at two depths of known paths."""
         self._check_class(module, path)
         self._states[path] = module.state
         self.is_stylegan3 |= 'in_features' in module.state
-        if len(self._states) > MAX_MODULES or path.count('.') > MAX_DEPTH:
-            raise self.refusal('it has too many modules, or contains itself')
+        if len(self._states) > MAX_MODULES:
+            raise self.refusal(f'it has more than {MAX_MODULES} modules')
         for group in ('_parameters', '_buffers'):
             for name, value in self._items(module, path, group):
                 self._add_array(path, name, value, group)

@@ -211,8 +211,8 @@ class _Saved:
         result = self._read(stream, self._unpickler, storage=self._later)
         for key in self._read(stream):
             self._fill(self._storages.pop(key), stream)
-        if self._storages:
-            raise ValueError('numbers are missing')
+        if self._storages or stream.read(1):
+            raise ValueError('numbers are missing or left over')
         return result
 
     def _later(self, key, kind, length):
