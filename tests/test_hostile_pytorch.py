@@ -18,8 +18,8 @@ META = ('torch_utils.persistence', '_reconstruct_persistent_obj')
 BIG = Storage(np.zeros(1000, np.uint16))
 CYCLE = (  # A module whose dictionary of modules holds itself.
     b'\x80\2' + name(*META) + b'}(' + text('type') + text('class')
-    + text('class_name') + text('Generator') + text('state') + b'}(' + text('_parameters') + b'}' + text('_buffers') + b'}' + text('_modules') + b'}q\2u'
-    + b'u\x85Rq\3h\2' + text('mapping') + b'h\3s0.')
+    + text('class_name') + text('Generator') + text('state') + b'}(' + text('_parameters') + b'}'
+    + text('_buffers') + b'}' + text('_modules') + b'}q\2uu\x85Rq\3h\2' + text('mapping') + b'h\3s0.')
 
 
 def renamed(key, path, old, new, class_name=None):

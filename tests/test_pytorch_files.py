@@ -248,7 +248,7 @@ def test_keys_lead_to_the_published_files():
 
 
 @pytest.mark.long
-def test_a_file_draws_images_and_trains_on(tmp_path, capsys):
+def test_a_file_draws_images_and_trains_on(tmp_path, session):
     path = tmp_path / 'net.pkl'
     shutil.copy(FOLDER / 'ada_pytorch_labelled.pkl', path)
     run_generator.main(['generate-images', f'--network={path}', '--seeds=1', f'--result-dir={tmp_path}'])

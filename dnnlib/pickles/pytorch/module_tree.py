@@ -6,7 +6,7 @@ import numpy as np
 
 from dnnlib.pickles.arrays import StoredArray, shown
 from dnnlib.pickles.pytorch import names
-from dnnlib.pickles.pytorch.streams import StoredModule
+from dnnlib.pickles.pytorch.streams import MAX_NAME, StoredModule
 from dnnlib.util import UserError
 
 MAX_MODULES = 2000
@@ -79,7 +79,8 @@ class ModuleTree:
     def _items(self, module, path, group):
         """Return the (name, value) of parameters, buffers or modules that there are."""
         items = module.state.get(group)
-        if not isinstance(items, dict) or not all(isinstance(name, str) for name in items):
+        if not isinstance(items, dict) or not all(
+                isinstance(name, str) and len(name) <= MAX_NAME for name in items):
             raise self.refusal(f'{path or module.class_name} has no {group}; the file is damaged')
         return [(name, value) for name, value in items.items() if value is not None]
 
