@@ -92,6 +92,7 @@ def test_a_discriminator_that_cannot_be_expressed_leaves_the_generator_usable(tm
     (Call('torch._utils', '_rebuild_parameter', 'x', True, {}), 'a parameter that is not a tensor'),
     (tensor('storage', (2,), (1,)), 'instead of a storage'),
     ([tensor(BIG, (10 ** 4,), (0,)) for _ in range(10)], 'larger than the file'),
+    (Call('torch', 'Size', range(1 << 40)), 'not a readable network pickle'),
     ({'G': Call('torch', 'device', 'cpu'), 'set': {1, 2}}, 'a set of anything but'),
     (Call('torch', 'device', 'cpu'), 'a file of PyTorch with'),
     ({f'layer{i}': tensor(Storage(numbers), (2,), (1,)) for i in range(9)}, 'a dictionary of layer0, layer1'),

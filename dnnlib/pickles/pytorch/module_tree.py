@@ -9,7 +9,7 @@ from dnnlib.pickles.pytorch import names
 from dnnlib.pickles.pytorch.streams import MAX_NAME, StoredModule
 from dnnlib.util import UserError
 
-MAX_MODULES = 2000
+MAX_MODULES = 400  # Those of 16384x16384 pixels are fewer.
 GENERATOR, DISCRIMINATOR = 'Generator', 'Discriminator'
 TABLES = {GENERATOR: names.GENERATOR, DISCRIMINATOR: names.DISCRIMINATOR}
 

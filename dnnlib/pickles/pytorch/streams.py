@@ -36,6 +36,8 @@ class StoredModule:
     The source text of the class is neither kept nor run.
     """
 
+    class_name = state = None
+
     def __init__(self, meta):
         meta = meta if isinstance(meta, dict) else {}
         self.class_name, self.state = meta.get('class_name'), meta.get('state')
@@ -57,8 +59,7 @@ class _StoredStateDict(arrays.StoredDict, arrays.Stored):
 class Namespace(arrays.Stored):
     """A stand-in for the arguments of a script, as a dictionary, `arguments`."""
 
-    def __init__(self):
-        self.arguments = {}
+    arguments = None
 
     def set_state(self, state):
         if not isinstance(state, dict):
@@ -80,6 +81,13 @@ def _set(items=()):
     return set(items)
 
 
+def _shape(sizes=()):
+    """Return a shape as a tuple. Raises ValueError for other collections, which a file could make long."""
+    if type(sizes) not in (tuple, list):
+        raise ValueError('a shape that is not a list')
+    return tuple(sizes)
+
+
 _METHODS = {  # Of the unpickler.
     ('torch.storage', '_load_from_bytes'): '_inner_storage',
     ('torch._utils', '_rebuild_parameter'): '_parameter'}
@@ -94,7 +102,7 @@ GLOBALS = {
        for module in ('torch', 'torch.cuda')},
     **{('torch.storage', f'{begin}UntypedStorage'): tensors.TYPES['uint8'] for begin in ('', '_')},
     **{('torch.storage', f'{begin}TypedStorage'): tensors.WrappedStorage for begin in ('', '_')},
-    ('torch', 'Size'): tuple,
+    ('torch', 'Size'): _shape,
     ('torch', 'device'): _Name,
     ('argparse', 'Namespace'): Namespace,
     **{(module, 'set'): _set for module in ('builtins', '__builtin__')},
@@ -260,7 +268,7 @@ def _root(archive, num_bytes):
     names = archive.namelist()
     roots = [name.removesuffix('data.pkl') for name in names if re.fullmatch('([^/]*/)?data[.]pkl', name)]
     if len(roots) != 1:
-        raise UserError('a zip archive that PyTorch did not write (it has no data.pkl)')
+        raise UserError(f'a zip archive that PyTorch did not write: it has {len(roots)} files data.pkl')
     if len(set(names)) != len(names):
         raise UserError('refused: a zip archive that holds two files of one name')
     if sum(info.file_size for info in archive.infolist()) > num_bytes:
