@@ -169,6 +169,14 @@ def test_a_file_cut_off_anywhere_is_refused(write, tmp_path):
         assert str(caught.value).isprintable()
 
 
+def test_storages_that_are_read_again_and_again_are_refused(tmp_path):
+    path = tmp_path / 'net.pkl'
+    for stored in (zipped(BIG), legacy(Storage(np.zeros(10 ** 6, np.float32)))):
+        calls = (name('torch.storage', '_load_from_bytes') + b'h\0\x85R') * 10_000
+        path.write_bytes(b'\x80\4B' + len(stored).to_bytes(4, 'little') + stored + b'\x940(' + calls + b'l.')
+        assert_refused(path, 'larger than the file')
+
+
 def test_a_module_that_contains_itself_is_refused(tmp_path):
     path = tmp_path / 'net.pkl'
     path.write_bytes(CYCLE)

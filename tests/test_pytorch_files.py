@@ -11,6 +11,7 @@ import dnnlib.tflib as tflib
 import network_info
 import pretrained_networks
 import run_generator
+import run_projector
 from dnnlib.pickles import contents, inspection
 from dnnlib.pickles.pytorch import shapes, streams
 from dnnlib.util import UserError
@@ -248,11 +249,14 @@ def test_keys_lead_to_the_published_files():
 
 
 @pytest.mark.long
-def test_a_file_draws_images_and_trains_on(tmp_path, session):
+def test_a_file_draws_images_is_projected_to_and_trains_on(tmp_path, session):
     path = tmp_path / 'net.pkl'
     shutil.copy(FOLDER / 'ada_pytorch_labelled.pkl', path)
     run_generator.main(['generate-images', f'--network={path}', '--seeds=1', f'--result-dir={tmp_path}'])
     assert list(tmp_path.glob('0*/seed0001.png'))
+    run_projector.main(['project-generated-images', f'--network={path}', '--seeds=1', '--num-steps=4',
+                        '--num-snapshots=1', '--features=pixels', f'--result-dir={tmp_path}'])
+    assert list(tmp_path.glob('0*/**/projected_w.npz'))
     resumed_runs.write_data(tmp_path, size=(32, 32))
     run_dir = resumed_runs.start(
         tmp_path, tmp_path, resume_pkl=str(path), total_kimg=0.016,

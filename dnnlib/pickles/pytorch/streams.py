@@ -118,7 +118,7 @@ class Unpickler(arrays.Unpickler):
 
     known_globals = GLOBALS
     needs = 'neither modules nor tensors need that'
-    growth = 4  # bfloat16 becomes float32, and tensors are copied from their storages.
+    growth = 6  # For bfloat16: the bytes of a storage, its numbers as float32, and a tensor of them.
 
     def __init__(self, stream, storage=None, **options):
         super().__init__(stream, **options)
@@ -140,12 +140,13 @@ class Unpickler(arrays.Unpickler):
         return self._storage(key, kind, length)
 
     def _inner_storage(self, data):
-        """Return the storage that `torch.save` wrote as these bytes. Its pieces count as pieces of the
-        file."""
+        """Return the storage that `torch.save` wrote as these bytes, which count as often as they are read.
+        Their pieces are pieces of the file."""
         if not isinstance(data, (bytes, bytearray)):
             raise ValueError('a storage that is not bytes')
         if data[:1] == b'\0':
             raise NeedsData
+        self._made_bytes += len(data)
         saved = _Saved(data, _StorageUnpickler, self._stream.pieces_left)
         storage, self._stream.pieces_left = saved.load(), saved.pieces_left
         return tensors.unwrapped(storage)
