@@ -256,7 +256,7 @@ def test_a_file_draws_images_is_projected_to_and_trains_on(tmp_path, session):
     assert list(tmp_path.glob('0*/seed0001.png'))
     run_projector.main(['project-generated-images', f'--network={path}', '--seeds=1', '--num-steps=4',
                         '--num-snapshots=1', '--features=pixels', f'--result-dir={tmp_path}'])
-    assert list(tmp_path.glob('0*/**/projected_w.npz'))
+    assert list(tmp_path.glob('0*/seed0001-projected_w.npz'))
     resumed_runs.write_data(tmp_path, size=(32, 32))
     run_dir = resumed_runs.start(
         tmp_path, tmp_path, resume_pkl=str(path), total_kimg=0.016,
