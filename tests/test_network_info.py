@@ -234,8 +234,6 @@ def test_settings_and_statistics_are_named(tmp_path, info):
 
 
 @pytest.mark.parametrize('data, expected', [
-    (b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.', 'a file of PyTorch'),
-    (b'PK\x03\x04' + bytes(26) + b'archive/data.pkl' + bytes(99), 'a file of PyTorch'),
     (b'PK\x03\x04' + bytes(26) + b'arr_0.npy' + bytes(99), 'NumPy arrays'),
     (b'PK\x03\x04' + bytes(26) + b'readme.txt' + bytes(99), 'a zip archive'),
     (b'\n<!DOCTYPE html><html>', 'an HTML page that a web site sent'),
