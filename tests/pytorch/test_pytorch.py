@@ -4,6 +4,7 @@ STYLEGAN2_ADA_PYTORCH names a checkout of stylegan2-ada-pytorch, or the stand-in
 STYLEGAN3 may name one of stylegan3, and PYTORCH_PYTHON a Python with PyTorch and safetensors.
 """
 
+import itertools
 import json
 import os
 import pathlib
@@ -181,13 +182,10 @@ def test_networks_of_pytorch_return_to_it_as_they_were(converted):
     samples = {name: case['samples'] for name, case in OF_PYTORCH.items()}
     read_by_pytorch('STYLEGAN2_ADA_PYTORCH', converted, '-tf.pkl', samples)
     load_by_snippet(converted, samples)
-    for name in OF_PYTORCH:
-        expected = np.load(path_of(converted, name, '.npz'))
-        for suffix in ('-read.npz', '-loaded.npz'):
-            found = np.load(path_of(converted, name, suffix))
-            for key in expected:
-                if expected[key].size:
-                    assert_close(found[key], expected[key], f'{name}, {key}, {suffix}')
+    for name, suffix in itertools.product(OF_PYTORCH, ('-read.npz', '-loaded.npz')):
+        expected, found = (np.load(path_of(converted, name, end)) for end in ('.npz', suffix))
+        for key in (key for key in expected if expected[key].size):
+            assert_close(found[key], expected[key], f'{name}, {key}, {suffix}')
 
 
 @pytest.mark.parametrize('checkout', CHECKOUTS)
