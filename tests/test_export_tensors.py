@@ -232,7 +232,7 @@ def test_names_of_files_are_checked_first(form, out, message, files, tmp_path):
     (tmp_path / 'there.json').write_text('{}')
     with pytest.raises(UserError) as caught:
         run(form, files['ada'], tmp_path / out)
-    assert message.format(dir=tmp_path) in str(caught.value)
+    assert str(caught.value).startswith(message.format(dir=tmp_path))
     assert os.listdir(tmp_path) == ['there.json']
 
 
