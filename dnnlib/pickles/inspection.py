@@ -209,7 +209,8 @@ def _read(path, choose, with_data):
     """Return what is in a pickle file, networks as blueprints. Raises UserError if it is another kind of
     file, and names that."""
     with open(path, 'rb') as file:
-        kind = file_kinds.by_beginning(file.read(file_kinds.FIRST_BYTES))
+        beginning = file.read(file_kinds.FIRST_BYTES)
+        kind = file_kinds.by_beginning(beginning)
         if kind is not None:
             raise util.UserError(f'this is {kind}')
         file.seek(0)
@@ -218,8 +219,7 @@ def _read(path, choose, with_data):
         except util.UserError as error:
             if isinstance(error.__cause__, streams.NeedsData) and not with_data:
                 return _read(path, choose, with_data=True)
-            file.seek(0)
-            kind = file_kinds.by_error(str(error), file.read(file_kinds.FIRST_BYTES))
+            kind = file_kinds.by_error(str(error), beginning)
             raise util.UserError(f'this is {kind}') if kind else error from None
 
 
