@@ -1,7 +1,5 @@
 """Any network file as a pickle that this project would write of its networks."""
 
-import os
-
 from bridges import tensor_output
 from dnnlib.pickles import inspection
 from dnnlib.progress import announced
@@ -17,8 +15,6 @@ def export(path: str, out_path: str, _args) -> str:
 
     Raises UserError if there is anything but networks, or one whose function is unknown.
     """
-    if os.path.splitext(out_path)[1] != '.pkl':
-        raise UserError(f'--out={out_path}: expected a name that ends in .pkl')
     report = inspection.inspect(path)
     tensor_output.check_networks(report)
     if report.needs_trust:

@@ -19,14 +19,14 @@ def export(path: str, out_path: str, args) -> str:
     (G, D, Gs) become G, D and G_ema; a generator alone becomes G_ema, a discriminator D. Raises UserError if
     there is any other network, or one that PyTorch's code does not have.
     """
-    json_path = tensor_output.check_out(out_path)
     report = inspection.inspect(path, with_data=True)
     tensor_output.check_networks(report)
     tensors, classes, left_out = _NAMES[args.names or 'stylegan2-ada'](report)
-    tensor_output.write(out_path, tensors, {'format': 'pt'}, json_path, json.dumps(classes, indent=1))
+    tensor_output.write(out_path, tensors, {'format': 'pt'}, json.dumps(classes, indent=1))
     left_out = ['what only training needs, such as style mixing', *left_out]
-    return (f'{len(tensors)} tensors of {", ".join(classes)}; the arguments of their classes are in '
-            f'{os.path.basename(json_path)}. Left out: {"; ".join(left_out)}.')
+    beside = os.path.basename(tensor_output.json_path(out_path))
+    return (f'{len(tensors)} tensors of {", ".join(classes)}; the arguments of their classes are in {beside}. '
+            f'Left out: {"; ".join(left_out)}.')
 
 
 def _stylegan2_ada(report):

@@ -15,13 +15,13 @@ def export(path: str, out_path: str, _args) -> str:
 
     Raises UserError if there is anything else, or a network whose function is unknown.
     """
-    json_path = tensor_output.check_out(out_path)
     report = inspection.inspect(path, with_data=True)
     tensor_output.check_networks(report)
     names = [network.state['name'] for network in report.networks]
     if len(set(names)) < len(names):
         names = list(map(str, range(len(names))))
     tensors, text = tensor_files.described(dict(zip(names, report.networks, strict=True)))
-    tensor_output.write(out_path, tensors, {tensor_files.KEY: text}, json_path, text)
-    return (f'{len(tensors)} tensors of {", ".join(names)}; {os.path.basename(json_path)} shows what else '
-            'the file holds. Left out: source texts; who opens the file gets those of this project.')
+    tensor_output.write(out_path, tensors, {tensor_files.KEY: text}, text)
+    beside = os.path.basename(tensor_output.json_path(out_path))
+    return (f'{len(tensors)} tensors of {", ".join(names)}; {beside} shows what else the file holds. Left out: '
+            'source texts; who opens the file gets those of this project.')

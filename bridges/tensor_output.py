@@ -1,7 +1,5 @@
 """What the forms that write safetensors files share."""
 
-import os
-
 import numpy as np
 
 from dnnlib.files import atomic_write
@@ -12,14 +10,9 @@ SUFFIX = '.safetensors'
 _GROWTH = 4  # Values may take so many times the space of the file: PyTorch has smaller types.
 
 
-def check_out(out_path: str) -> str:
-    """Return the path of the JSON file beside. Raises UserError if it exists or the suffix is another one."""
-    root, suffix = os.path.splitext(out_path)
-    if suffix != SUFFIX:
-        raise UserError(f'--out={out_path}: expected a name that ends in {SUFFIX}')
-    if os.path.lexists(f'{root}.json'):
-        raise UserError(f'--out={out_path}: {root}.json exists already; delete it or choose another name')
-    return f'{root}.json'
+def json_path(out_path: str) -> str:
+    """Return the path of the JSON file beside a safetensors file."""
+    return f'{out_path.removesuffix(SUFFIX)}.json'
 
 
 def check_networks(report) -> None:
@@ -33,11 +26,11 @@ def check_networks(report) -> None:
         raise UserError('refused: the values are larger than the file')
 
 
-def write(out_path: str, tensors: dict, metadata: dict, json_path: str, text: str) -> None:
-    """Write both files: tensors {name: array} with metadata {name: text}, and a JSON text. Neither appears
+def write(out_path: str, tensors: dict, metadata: dict, text: str) -> None:
+    """Write tensors {name: array} with metadata {name: text}, and a JSON text beside. Neither file appears
     unless both are complete."""
     from safetensors.numpy import save  # An extra, and export.py looks whether it is there.
     data = save({name: np.asarray(value, order='C') for name, value in tensors.items()}, metadata)
-    with atomic_write(out_path) as file, atomic_write(json_path, 'w') as json_file:
+    with atomic_write(out_path) as file, atomic_write(json_path(out_path), 'w') as json_file:
         file.write(data)
         json_file.write(f'{text}\n')

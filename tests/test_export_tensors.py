@@ -14,6 +14,7 @@ import dnnlib.tflib as tflib
 import export
 import pretrained_networks
 from dnnlib.pickles import inspection, tensor_files, writing
+from dnnlib.pickles.pytorch import streams
 from dnnlib.util import UserError
 from tests import pytorch_modules, pytorch_readers, small_networks
 from tests.golden_figures import QUICK, fresh_session, one_hot, set_golden_values
@@ -173,6 +174,38 @@ def test_networks_that_pytorch_does_not_have_are_refused_with_the_reason(kwargs,
     assert os.listdir(tmp_path) == ['net.pkl']
 
 
+def parameters(module, prefix=''):
+    """Return {name: array} of all parameters and buffers of a module in a file of PyTorch."""
+    found = {f'{prefix}{name}': tensor.numpy for kind in ('_parameters', '_buffers')
+             for name, tensor in module.state[kind].items() if tensor is not None}
+    for name, child in module.state['_modules'].items():
+        found |= {} if child is None else parameters(child, f'{prefix}{name}.')
+    return found
+
+
+@pytest.mark.parametrize(
+    'name', ['ada_pytorch_labelled', 'ada_pytorch_orig_grey', 'stylegan3_repo_unlabelled'])
+def test_networks_of_pytorch_return_with_all_their_tensors_and_arguments(name, tmp_path):
+    path = ROOT / 'tests' / 'samples' / f'{name}.pkl'
+    run('pytorch', path, tmp_path / 'net.safetensors')
+    tensors = load_file(tmp_path / 'net.safetensors')
+    classes = json.loads((tmp_path / 'net.json').read_text())
+    with open(path, 'rb') as file:
+        modules = streams.load(file)
+    expected = {f'{key}.{name}': value for key in classes for name, value in parameters(modules[key]).items()}
+    assert tensors.keys() == expected.keys()
+    for full_name, value in tensors.items():
+        np.testing.assert_allclose(value, expected[full_name], 0, atol=1e-6, err_msg=full_name, strict=True)
+    state = modules['G'].state
+    init = classes['G']['init_kwargs']
+    assert [init[key] for key in ('z_dim', 'c_dim', 'w_dim', 'img_resolution', 'img_channels')] == list(
+        state['_init_args'])
+    own = dict(state['_init_kwargs'])
+    assert own.pop('mapping_kwargs').items() <= init['mapping_kwargs'].items()
+    own = own.get('synthesis_kwargs', own)
+    assert {key: init['synthesis_kwargs'][key] for key in own} == own
+
+
 def test_a_group_of_one_is_no_minibatch_layer_in_pytorch(tmp_path, session):
     D = tflib.Network('D', func_name='training.networks_stylegan2.D_stylegan2', mbstd_group_size=1, **SIZES)
     misc.save_pkl(D, tmp_path / 'net.pkl')
@@ -199,7 +232,7 @@ def test_names_of_files_are_checked_first(form, out, message, files, tmp_path):
     (tmp_path / 'there.json').write_text('{}')
     with pytest.raises(UserError) as caught:
         run(form, files['ada'], tmp_path / out)
-    assert message.format(dir=tmp_path) in str(caught.value)
+    assert str(caught.value).startswith(message.format(dir=tmp_path))
     assert os.listdir(tmp_path) == ['there.json']
 
 

@@ -33,33 +33,23 @@ def get_state(net) -> dict:
 
 
 def _explicit_kwargs(net):
-    """Return the static kwargs and the defaults that differ in readers in PyTorch.
-
-    There, the minibatch standard deviation has one group, the layers of the mapping network and embedded
-    labels are as wide as the dlatents, and the labels that D embeds as wide as its last layers.
-    """
+    """Return the static kwargs and the defaults that differ in readers in PyTorch: there, the minibatch
+    standard deviation has one group, and the layers of the mapping network and embedded labels are as wide as
+    the dlatents."""
     kwargs = dict(net.static_kwargs)
     group_size = _default(net, 'mbstd_group_size')
     if group_size is not None:
         kwargs.setdefault('mbstd_group_size', group_size)
     mapping = net.components.get('mapping')
-    if mapping is not None:
-        usual = mapping.output_shape[-1]
-        widths = {'mapping_fmaps': _default(mapping, 'mapping_fmaps'),
-                  'label_fmaps': _width(mapping, 'LabelEmbed')}
-    else:
-        usual = _width(net, '4x4/Dense0')
-        widths = {'mapping_fmaps': usual and _width(net, 'LabelEmbed')}
+    if mapping is None:
+        return kwargs
+    embedding = mapping.own_vars.get('LabelEmbed/weight')
+    widths = {'mapping_fmaps': _default(mapping, 'mapping_fmaps'),
+              'label_fmaps': None if embedding is None else embedding.shape.as_list()[-1]}
     for keyword, width in widths.items():
-        if width not in (None, usual) and kwargs.get(keyword) is None:
-            kwargs[keyword] = width
+        if width not in (None, mapping.output_shape[-1]):
+            kwargs.setdefault(keyword, width)
     return kwargs
-
-
-def _width(net, layer):
-    """Return the number of outputs of a dense layer; None if the network has no such layer."""
-    weight = net.own_vars.get(f'{layer}/weight')
-    return None if weight is None else weight.shape.as_list()[-1]
 
 
 def _default(net, keyword):
