@@ -35,10 +35,10 @@ def check_compatible(first, second, names):
     shapes = [{name: tuple(var.shape.as_list()) for name, var in net.components.synthesis.vars.items()}
               for net in (first, second)]
     for name in sorted(set(shapes[0]) | set(shapes[1])):
-        found = [each.get(name, 'missing') for each in shapes]
-        if found[0] != found[1]:
-            raise UserError(f'{names[1]}: cannot be blended with {names[0]}: {name} is {found[1]}, not '
-                            f'{found[0]}')
+        expected, found = (each.get(name, 'none') for each in shapes)
+        if expected != found:
+            raise UserError(f'{names[1]}: cannot be blended with {names[0]}: expected {name} {expected}, '
+                            f'found {found}')
 
 
 def copy_resolution(blended, source, resolution):
