@@ -45,9 +45,8 @@ def copy_resolution(blended, source, resolution):
     """Copy the variables of one resolution from a synthesis network to another, in two session calls."""
     import dnnlib.tflib as tflib
     highest = highest_resolution(blended)
-    names = [name for name in blended.vars if resolution_of(name, highest) == resolution]
-    values = tflib.run([source.vars[name] for name in names])
-    tflib.set_vars({blended.vars[name]: value for name, value in zip(names, values, strict=True)})
+    tflib.set_vars(tflib.run({var: source.vars[name] for name, var in blended.vars.items()
+                              if resolution_of(name, highest) == resolution}))
 
 
 def draw_rows(coarse, fine, dlatents):
