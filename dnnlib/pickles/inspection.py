@@ -103,6 +103,11 @@ class Blueprint:
         return 2 * self.resolution.bit_length() - 4 if 'mapping' in self.components else 0
 
     @property
+    def latent_size(self) -> int | None:
+        """Length of the latents z of a generator; None if the file does not say."""
+        return self.kwargs.get('latent_size', 512 if self.num_styles else None)
+
+    @property
     def has_noise(self) -> bool:
         """Whether layers of a generator take noise."""
         return any(re.search(r'(^|/)noise\d+$', name) for name, _ in self.variables)
