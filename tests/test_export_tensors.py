@@ -302,7 +302,8 @@ def test_damaged_tensor_files_are_refused_by_one_line(kind, files, tmp_path):
 
 
 ODD = {'architecture': np.zeros(2), 'nonlinearity': ['lrelu'], 'resolution': np.arange(3), 'conv_clamp': 'x',
-       'mapping_layers': [[1]], 'resample_kernel': [1, [2, 3]], 'fmap_base': float('-inf'), 'use_noise': np.ones(3),
+       'mapping_layers': [[1]], 'resample_kernel': [1, [2, 3]], 'fmap_base': float('-inf'),
+       'use_noise': np.ones(3),
        'mapping_lrmul': None, 'dtype': np.zeros(2)}
 
 

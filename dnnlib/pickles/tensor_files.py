@@ -5,6 +5,7 @@ written.
 """
 
 import json
+import math
 import numbers
 
 import numpy as np
@@ -15,10 +16,10 @@ from dnnlib.pickles.stored_network import OldNetwork, StoredNetwork
 from dnnlib.pickles.stored_state import NAME_FIELDS, SHAPE_FIELDS
 from dnnlib.util import UserError
 
-KEY = 'stylegan-tf'  # Of the JSON text in the header.
+KEY = 'stylegan-tf'                               # Of the JSON text in the header.
 NUMBERS = (np.ndarray, np.generic, numbers.Real)  # What variables hold.
-PEEKED_BYTES = 9     # Length of the header as a number of 8 bytes, and its first letter.
-_MAX_HEADER = 1 << 24    # In bytes; that of a network for 1024x1024 pixels has some 50,000.
+PEEKED_BYTES = 9        # Length of the header as a number of 8 bytes, and its first letter.
+_MAX_HEADER = 1 << 24   # In bytes; that of networks for 1024x1024 pixels has some 100,000.
 _FIELDS = ('version', 'name', 'static_kwargs', 'build_func_name')
 _ADA_FIELDS = (*SHAPE_FIELDS, *NAME_FIELDS)
 
@@ -69,7 +70,7 @@ def _plain(value, who):
         return {key: _plain(item, who) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item, who) for item in value]
-    if value is None or isinstance(value, str | bool | numbers.Real):
+    if value is None or isinstance(value, str) or (isinstance(value, numbers.Real) and math.isfinite(value)):
         return value
     raise UserError(f'{who}: {shown(value)} cannot be stored as JSON')
 
@@ -108,8 +109,7 @@ def networks(stream):
 
 
 def _network(facts, tensors):
-    """Return the stand-in for a network. Its arrays are taken out of `tensors`, which bounds the number of
-    networks."""
+    """Return the stand-in for a network, whose arrays are taken out of `tensors`: none is used twice."""
     network = OldNetwork() if facts['is_from_tfutil'] is True else StoredNetwork()
     network.set_state({
         **{field: facts[field] for field in _FIELDS},
