@@ -3,7 +3,7 @@
 import json
 import os
 
-from bridges import pytorch_form, tensor_output
+from bridges import pytorch_form, rosinality, tensor_output
 from dnnlib.pickles import inspection
 from dnnlib.util import UserError
 
@@ -50,9 +50,4 @@ def _named(report):
     return {'D' if network.func in pytorch_form.DISCRIMINATORS else 'G_ema': network}
 
 
-def _rosinality(report):
-    from bridges import rosinality  # Only here: most exports do without.
-    return rosinality.checkpoint(report)
-
-
-_NAMES = {'stylegan2-ada': _stylegan2_ada, 'rosinality': _rosinality}
+_NAMES = {'stylegan2-ada': _stylegan2_ada, 'rosinality': rosinality.checkpoint}
