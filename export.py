@@ -8,13 +8,15 @@ import importlib.util
 import os
 
 import pretrained_networks
-from bridges import tf1
+from bridges import onnx, savedmodel, tf1
 from dnnlib import cli
 from dnnlib.util import UserError
 
-FORMS = {'tf1': tf1}
+FORMS = {'savedmodel': savedmodel, 'onnx': onnx, 'tf1': tf1}
 EXAMPLES = """examples:
 
+  python export.py --to=savedmodel --network=results/00000-run/network-final.pkl --out=generator
+  python export.py --to=onnx --network=results/00000-run/network-final.pkl --out=generator.onnx
   python export.py --to=tf1 --network=results/00000-run/network-final.pkl --out=network-tf1.pkl
 """
 
@@ -69,7 +71,7 @@ def main(argv=None):
     try:
         text = FORMS[args.to].export(path, args.out, args)
     except UserError as error:
-        raise UserError(f'{args.network}: {error}') from error
+        raise UserError(f'{args.network}: {str(error).removeprefix(f"{path}: ")}') from error
     print(f'Wrote {args.out}: {text}')
 
 
