@@ -4,11 +4,10 @@ import script_start  # noqa: F401  (before all that takes time to load)
 
 # isort: split
 import argparse
-import importlib.util
 import os
 
 import pretrained_networks
-from bridges import onnx, savedmodel, tf1
+from bridges import generators, onnx, savedmodel, tf1
 from dnnlib import cli
 from dnnlib.util import UserError
 
@@ -45,10 +44,7 @@ def _check_flags(args):
     for name, flag in others:
         if getattr(args, flag.removeprefix('--').replace('-', '_')) is not None:
             raise UserError(f'{flag}: is for --to={name}, not for --to={args.to}')
-    missing = [f"'{wanted}'" for package, wanted in FORMS[args.to].NEEDS.items()
-               if importlib.util.find_spec(package) is None]
-    if missing:
-        raise UserError(f'--to={args.to} needs other packages: pip install {" ".join(missing)}')
+    generators.check_packages(f'--to={args.to}', FORMS[args.to].NEEDS)
 
 
 def validate(args):

@@ -1,4 +1,6 @@
-"""Which generators can be exported as graphs, found without TensorFlow."""
+"""What can be exported here, found without TensorFlow."""
+
+import importlib.util
 
 from dnnlib.pickles.inspection import Blueprint
 from dnnlib.util import UserError
@@ -12,3 +14,10 @@ def check(path: str) -> Blueprint:
         raise UserError('only its own source text can build this generator; expected one of StyleGAN, '
                         'StyleGAN2, StyleGAN2-ADA or Progressive GAN')
     return found
+
+
+def check_packages(flag: str, needs: dict) -> None:
+    """Raise UserError if packages that a flag needs are missing. needs: {package: requirement for pip}."""
+    missing = [f"'{wanted}'" for name, wanted in needs.items() if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f'{flag} needs other packages: pip install {" ".join(missing)}')
