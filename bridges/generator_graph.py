@@ -20,7 +20,7 @@ def alone(Gs, layout, noise_of=lambda layer, stored, dlatents: stored):
     [1,1,H,W] and the dlatents to the noise of that layer, [1,1,H,W] or [N,1,H,W].
     """
     values = dict(zip(Gs.vars, tflib.run(list(Gs.vars.values())), strict=True))
-    with tf.Graph().as_default(), tflib.create_session().as_default(), assumed_layout(layout):
+    with tf.Graph().as_default(), tflib.create_session(), assumed_layout(layout):
         yield GeneratorGraph(Gs, values, noise_of)
 
 

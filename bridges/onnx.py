@@ -126,7 +126,8 @@ def check_images(Gs, data: bytes) -> float:
         feed = {each.name: _random_input(rnd, each, minibatch) for each in session.get_inputs()}
         actual, = session.run(None, feed)
         expected = _expected(Gs, feed, actual.ndim)
-        worst = np.maximum(worst, np.abs(actual - expected).max() / np.abs(expected).max())  # NaN remains
+        scale = max(np.abs(expected).max(), np.finfo(np.float32).tiny)
+        worst = np.maximum(worst, np.abs(actual - expected).max() / scale)  # NaN remains
     progress.clear()
     if not worst <= TOLERANCE:
         raise UserError(f'onnxruntime differs from TensorFlow by {worst:.1e} of the largest value; expected '

@@ -8,7 +8,8 @@ ABOUT = 'a folder for tf.saved_model.load, without this project'
 FLAGS = {}
 NEEDS = {}
 _NOISE = 'A negative noise_seed stands for the stored noise. '
-_LEFT_OUT = 'Left out: style mixing, the moving average of w, noise images as inputs.'
+_LEFT_OUT = ('Left out: style mixing, the moving average of w, noise images as inputs, '
+             'gradients.')
 
 
 def export(path: str, out_path: str, _args) -> str:
@@ -28,7 +29,6 @@ def export(path: str, out_path: str, _args) -> str:
         seed = {}
         with generator_graph.alone(Gs, 'NHWC', lambda *layer: _noise(seed, *layer)) as graph:
             signatures = _signatures(graph, seed)
-            _forget_gradients()
             builder = tf.saved_model.Builder(folder)
             definitions = {name: tf.saved_model.predict_signature_def(*tensors)
                            for name, tensors in signatures.items()}
@@ -63,14 +63,6 @@ def _signatures(graph, seed):
     dlatents = {'dlatents': graph.dlatents}
     return {**signatures, 'mapping': (graph.inputs, dlatents), 'synthesis': ({**dlatents, **seed}, images),
             'synthesis_uint8': ({**dlatents, **seed}, pixels)}
-
-
-def _forget_gradients():
-    """Leave gradients to TensorFlow: those of this project have names that no other process knows."""
-    import tensorflow.compat.v1 as tf
-    for op in tf.get_default_graph().get_operations():
-        if op.type == 'IdentityN':  # around the results of `tf.custom_gradient`
-            op._clear_attr('_gradient_op_type')
 
 
 def _described(signatures):
