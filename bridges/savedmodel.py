@@ -8,8 +8,7 @@ ABOUT = 'a folder for tf.saved_model.load, without this project'
 FLAGS = {}
 NEEDS = {}
 _NOISE = 'A negative noise_seed stands for the stored noise. '
-_LEFT_OUT = ('Left out: style mixing, the moving average of w, noise images as inputs, '
-             'gradients.')
+_LEFT_OUT = 'Left out: style mixing, the moving average of w, noise images as inputs, gradients.'
 
 
 def export(path: str, out_path: str, _args) -> str:
