@@ -132,8 +132,10 @@ def depthwise_conv2d(x, w, stride=1, pad=((0, 0), (0, 0)), data_format='NCHW'):
     paddings = [[0, 0]] * 4
     for axis, (before, after) in zip(spatial_axes(data_format), pad, strict=True):
         paddings[axis] = [before, after]
-    return tf.nn.depthwise_conv2d(x, w, strides=_strides(stride, data_format), padding=paddings,
-                                  data_format=data_format)
+    y = tf.nn.depthwise_conv2d(x, w, strides=_strides(stride, data_format), padding=paddings,
+                               data_format=data_format)
+    # Functions of TensorFlow 2.21 fuse the convolution with a bias and lose its padding, which ends the process.
+    return tf.ensure_shape(y, y.shape) if _assumed and data_format == 'NHWC' else y
 
 
 @_in_device_layout
