@@ -134,7 +134,7 @@ def depthwise_conv2d(x, w, stride=1, pad=((0, 0), (0, 0)), data_format='NCHW'):
         paddings[axis] = [before, after]
     y = tf.nn.depthwise_conv2d(x, w, strides=_strides(stride, data_format), padding=paddings,
                                data_format=data_format)
-    # Functions of TensorFlow 2.21 fuse the convolution with a bias and lose its padding, which ends the process.
+    # A function of TensorFlow 2.21 fuses the convolution with a bias and loses its padding, which is fatal.
     return tf.ensure_shape(y, y.shape) if _assumed and data_format == 'NHWC' else y
 
 
