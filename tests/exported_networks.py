@@ -8,7 +8,7 @@ from training import misc
 
 MINIBATCHES = (1, 2, 5)
 PSI = 0.6
-SIZES = dict(resolution=16, fmap_max=4, latent_size=4, num_channels=3)
+SIZES = dict(resolution=8, fmap_max=4, latent_size=4, num_channels=3)
 STYLED = dict(SIZES, dlatent_size=6, mapping_fmaps=4, mapping_layers=2)
 STYLEGAN2 = dict(STYLED, func_name='training.networks_stylegan2.G_main')
 REVISED = dict(STYLEGAN2, synthesis_func='G_synthesis_stylegan_revised')
