@@ -7,16 +7,19 @@ import argparse
 import os
 
 import pretrained_networks
-from bridges import generators, onnx, savedmodel, tf1
+from bridges import generators, onnx, pkl, pytorch, safetensors, savedmodel, tensor_output, tf1
 from dnnlib import cli
 from dnnlib.util import UserError
 
-FORMS = {'savedmodel': savedmodel, 'onnx': onnx, 'tf1': tf1}
+FORMS = {'savedmodel': savedmodel, 'onnx': onnx, 'pytorch': pytorch, 'safetensors': safetensors, 'pkl': pkl,
+         'tf1': tf1}
+SUFFIXES = {'pytorch': tensor_output.SUFFIX, 'safetensors': tensor_output.SUFFIX, 'pkl': '.pkl'}
 EXAMPLES = """examples:
 
   python export.py --to=savedmodel --network=results/00000-run/network-final.pkl --out=generator
   python export.py --to=onnx --network=results/00000-run/network-final.pkl --out=generator.onnx
   python export.py --to=tf1 --network=results/00000-run/network-final.pkl --out=network-tf1.pkl
+  python export.py --to=pytorch --network=results/00000-run/network-final.pkl --out=network.safetensors
 """
 
 
@@ -56,6 +59,11 @@ def validate(args):
         raise UserError(f"--out: expected a file in a folder that exists, not '{args.out}'")
     if os.path.lexists(args.out):
         raise UserError(f'--out={args.out}: exists already; delete it or choose another name')
+    if args.to in SUFFIXES and not args.out.endswith(SUFFIXES[args.to]):
+        raise UserError(f'--out={args.out}: expected a name that ends in {SUFFIXES[args.to]}')
+    beside = tensor_output.json_path(args.out)
+    if SUFFIXES.get(args.to) == tensor_output.SUFFIX and os.path.lexists(beside):
+        raise UserError(f'--out={args.out}: {beside} exists already; delete it or choose another name')
 
 
 def main(argv=None):
