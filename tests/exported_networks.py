@@ -33,8 +33,11 @@ def write(path, lod=0.0, **kwargs):
     with fresh_session(QUICK):
         Gs = tflib.Network('Gs', **kwargs)
         rnd = np.random.RandomState(1)
-        tflib.set_vars({var: lod if name.endswith('lod') else rnd.randn(*var.shape.as_list())
-                        for name, var in Gs.vars.items()})
+        values = {var: lod if name.endswith('lod') else rnd.randn(*var.shape.as_list())
+                  for name, var in Gs.vars.items()}
+        if 'dlatent_avg' in Gs.vars:
+            values[Gs.vars['dlatent_avg']] *= 0.01  # as small as the dlatents of these weights
+        tflib.set_vars(values)
         misc.save_pkl(Gs, path)
         return [_computed(Gs, rnd, minibatch) for minibatch in MINIBATCHES]
 
