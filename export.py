@@ -1,9 +1,10 @@
-"""Write a network file in a form that other code reads. Nothing is built, and nothing inside it is run."""
+"""Write a network file in a form that other code reads. Nothing inside the file is run."""
 
 import script_start  # noqa: F401  (before all that takes time to load)
 
 # isort: split
 import argparse
+import importlib.util
 import os
 
 import pretrained_networks
@@ -11,31 +12,46 @@ from bridges import tf1
 from dnnlib import cli
 from dnnlib.util import UserError
 
-EXAMPLES = """forms:
-
-  tf1   source texts that hold all layers, for the published code and TensorFlow 1.14
-
-examples:
+FORMS = {'tf1': tf1}
+EXAMPLES = """examples:
 
   python export.py --to=tf1 --network=results/00000-run/network-final.pkl --out=network-tf1.pkl
 """
-FORMS = {'tf1': tf1.export}
 
 
 def make_parser():
     """Return the parser of the command line."""
-    parser = cli.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    forms = '\n'.join(f'  {name:12s}{form.ABOUT}' for name, form in FORMS.items())
+    parser = cli.ArgumentParser(description=__doc__, epilog=f'forms:\n\n{forms}\n\n{EXAMPLES}',
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--to', required=True, choices=FORMS, help='form of the new file, see below')
-    parser.add_argument('--network', required=True, metavar='PKL',
-                        help='network pickle: a path, a URL or the key of an official network')
-    parser.add_argument('--out', required=True, metavar='FILE', help='file to write, which must not exist')
+    parser.add_argument('--network', required=True, metavar='FILE',
+                        help='network file: a path, a URL or the key of an official network')
+    parser.add_argument('--out', required=True, metavar='FILE',
+                        help='file or folder to write, which must not exist')
+    for name, form in FORMS.items():
+        group = parser.add_argument_group(f'with --to={name}')
+        for flag, kwargs in form.FLAGS.items():
+            group.add_argument(flag, default=None, **kwargs)
     cli.add_cache_dir(parser)
     return parser
 
 
+def _check_flags(args):
+    """Raise UserError for flags of another form and for packages that are missing."""
+    others = [(name, flag) for name, form in FORMS.items() if name != args.to for flag in form.FLAGS]
+    for name, flag in others:
+        if getattr(args, flag.removeprefix('--').replace('-', '_')) is not None:
+            raise UserError(f'{flag}: is for --to={name}, not for --to={args.to}')
+    missing = [f"'{wanted}'" for package, wanted in FORMS[args.to].NEEDS.items()
+               if importlib.util.find_spec(package) is None]
+    if missing:
+        raise UserError(f'--to={args.to} needs other packages: pip install {" ".join(missing)}')
+
+
 def validate(args):
-    """Raise UserError for files that cannot be read or written."""
+    """Raise UserError for flags that do not fit and for files that cannot be read or written."""
+    _check_flags(args)
     pretrained_networks.check_path(args.network)
     folder = os.path.dirname(os.path.abspath(args.out))
     if not args.out or not os.path.isdir(folder):
@@ -51,10 +67,10 @@ def main(argv=None):
     validate(args)
     path = pretrained_networks.find_file(args.network)
     try:
-        number = FORMS[args.to](path, args.out)
+        text = FORMS[args.to].export(path, args.out, args)
     except UserError as error:
         raise UserError(f'{args.network}: {error}') from error
-    print(f'Wrote {args.out}: {number} networks exported, including sub-networks.')
+    print(f'Wrote {args.out}: {text}')
 
 
 if __name__ == '__main__':

@@ -4,12 +4,16 @@ from dnnlib.files import atomic_write
 from dnnlib.pickles import inspection, source_text, writing
 from dnnlib.util import UserError
 
+ABOUT = 'source texts that hold all layers, for the published code and TensorFlow 1.14'
+FLAGS = {}
+NEEDS = {}
 
-def export(path: str, out_path: str) -> int:
+
+def export(path: str, out_path: str, _args) -> str:
     """Write a network file again, with self-contained texts in place of those of this project.
 
-    -> number of networks with such a text, including sub-networks; all others keep theirs. Raises UserError
-    if there are none, or if the file holds anything but networks.
+    -> number of networks with such a text, in words, including sub-networks; all others keep theirs. Raises
+    UserError if there are none, or if the file holds anything but networks.
     """
     report = inspection.inspect(path, with_data=True)
     if report.other is not None:
@@ -26,4 +30,4 @@ def export(path: str, out_path: str) -> int:
         network.stored['build_module_src'] = source_text.self_contained(network.func.rpartition('.')[0])
     with atomic_write(out_path) as file:
         writing.dump(report.found, file)
-    return len(ours)
+    return f'{len(ours)} networks exported, including sub-networks.'

@@ -176,6 +176,21 @@ def test_networks_built_for_gpus_agree_fused_and_unfused_with_those_for_cpus(num
         assert_close(gpu, cpu, 'output', tolerance)
 
 
+def test_run_computes_in_float32_on_cpus_unless_float16_is_requested(session):
+    G = _network(G_MAIN, **SMALL_G, num_fp16_res=1, conv_clamp=256)
+    D = _network(D_MAIN, **SMALL, num_fp16_res=1, conv_clamp=256)
+    dlatents = G.components.mapping.run(LATENTS, None)
+    for net, inputs in ((G, (LATENTS, None)), (G.components.synthesis, (dlatents,)), (D, (IMAGES, None))):
+        kwargs = {} if net is D else {'randomize_noise': False}
+        plain, float32, float16 = (net.run(*inputs, **kwargs, **precision) for precision in (
+            {}, {'num_fp16_res': 0}, {'num_fp16_res': 1}))
+        as_configured = session.run(net.get_output_for(
+            *(None if array is None else tf.constant(array) for array in inputs), **kwargs))
+        np.testing.assert_array_equal(plain, float32)
+        np.testing.assert_array_equal(as_configured, float16)
+        assert np.abs(float16 - float32).max() > 0
+
+
 @pytest.mark.parametrize('architecture', ['skip', 'resnet'])
 def test_half_precision_gives_nearly_the_same_images_scores_and_gradients(architecture, session):
     """Settings are those of the published runs, but with smooth activations, because at the kink of lrelu

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+import dnnlib.tflib as tflib
 import train
 from dnnlib import cli
 from tests import image_sets
@@ -116,6 +117,16 @@ def test_layers_run_in_float16_on_gpus_and_where_that_is_requested(
     args = {'num_fp16_res': 4, 'fmap_max': 8}
     settings = starting_networks.NetworkSettings(args, args, False, True, fp16_on_cpu=is_requested)
     assert [*starting_networks._for_this_machine(settings)] == [{**args, 'num_fp16_res': number}] * 2
+
+
+@pytest.mark.parametrize(('is_requested', 'number'), [(False, 0), (True, 2)])
+def test_networks_that_continue_run_in_float16_only_where_that_is_requested(is_requested, number, session):
+    size = dict(resolution=8, fmap_base=64, fmap_max=8, num_fp16_res=2)
+    G = tflib.Network('G', func_name='training.networks.G_main', **size)
+    settings = starting_networks.NetworkSettings({}, {}, False, True, fp16_on_cpu=is_requested)
+    starting_networks._loaded_for_this_machine((G,), settings)
+    kwargs = G.static_kwargs, G.components.synthesis.static_kwargs
+    assert [each.num_fp16_res for each in kwargs] == [number] * 2
 
 
 @pytest.mark.long

@@ -2,6 +2,8 @@
 
 import contextlib
 
+import tensorflow.compat.v1 as tf
+
 _depth = 0
 _outline_depth = 0
 
@@ -37,3 +39,10 @@ def outlines():
 def is_outline() -> bool:
     """Return whether the graph that is being built is only for the shapes of a network."""
     return _outline_depth > 0
+
+
+def on_this_machine(static_kwargs: dict) -> dict:
+    """Return the keyword arguments with which a network of these static ones is evaluated here: layers in
+    float16 run in float32 without a GPU, because CPUs are slower and less exact in float16."""
+    has_fp16 = static_kwargs.get('num_fp16_res') and not tf.config.list_physical_devices('GPU')
+    return {'num_fp16_res': 0} if has_fp16 else {}

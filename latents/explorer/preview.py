@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.base_shapes import level_shape
-from dnnlib.tflib.inference import inference
+from dnnlib.tflib.inference import inference, on_this_machine
 
 MAX_SIDE = 64     # of a preview, in pixels
 MIN_FACTOR = 4    # A preview is smaller than the picture by at least this.
@@ -46,6 +46,7 @@ class Skip:
         fewer = {'resolution': 1 << level, 'randomize_noise': False}
         if argument(synthesis, 'num_fp16_res'):  # counts from the last resolution
             fewer['num_fp16_res'] = max(argument(synthesis, 'num_fp16_res') - down, 0)
+        fewer.update(on_this_machine(synthesis.static_kwargs))
         self._dlatents = tf.placeholder(tf.float32, [1, self.num_layers, synthesis.input_shape[2]])
         with inference():
             images = synthesis.get_output_for(self._dlatents, **fewer)

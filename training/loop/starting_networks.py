@@ -67,7 +67,7 @@ def _make(settings, training_set, resume_pkl):
         if not settings.resume_with_new_nets:
             _check_fit([shape[1:] for shape in loaded[1].input_shapes],
                        [training_set.shape, [training_set.label_size]], resume_pkl)
-            return loaded
+            return _loaded_for_this_machine(loaded, settings)
         for net, source in zip((G, D, Gs), loaded, strict=True):
             report = net.copy_vars_from(source, skip_other_shapes=True)
             if report.complete:
@@ -77,14 +77,28 @@ def _make(settings, training_set, resume_pkl):
 
 
 def _for_this_machine(settings):
-    """Return the arguments of G and D. Without a GPU, layers in float16 would be slower, not faster: unless
-    they are requested, all layers are built in float32."""
+    """Return the arguments of G and D, without float16 if it would be slower."""
     both = settings.G_args, settings.D_args
-    has_fp16 = any(args.get('num_fp16_res') for args in both)
+    return tuple({**args, 'num_fp16_res': 0} for args in both) if _is_float32(both, settings) else both
+
+
+def _loaded_for_this_machine(networks, settings):
+    """Return (G, D, Gs) of a file; training builds their layers without float16 if it would be slower."""
+    if _is_float32([net.static_kwargs for net in networks], settings):
+        for part in [part for net in networks for part in (net, *net.components.values())]:
+            if 'num_fp16_res' in part.static_kwargs:
+                part.static_kwargs.num_fp16_res = 0
+    return networks
+
+
+def _is_float32(all_kwargs, settings):
+    """Return whether layers that are configured for float16 run in float32: without a GPU they are slower in
+    float16, so they do unless it is requested."""
+    has_fp16 = any(kwargs.get('num_fp16_res') for kwargs in all_kwargs)
     if not has_fp16 or settings.fp16_on_cpu or not outlook.on_cpu():
-        return both
+        return False
     print('Without a GPU, all layers run in float32: num_fp16_res is 0 (--fp16=true for float16).')
-    return tuple({**args, 'num_fp16_res': 0} for args in both)
+    return True
 
 
 def _check_freezing(D_args, resolution):

@@ -177,6 +177,8 @@ class Network:
             arguments, such as dict(func=tflib.convert_images_to_uint8, nchw_to_nhwc=True).
         num_gpus: number of devices that share each minibatch in equal parts.
         assume_frozen: keep the weights of the first call with these arguments for all later ones.
+        dynamic_kwargs: as for `get_output_for`. Without a GPU, layers that are configured for float16 run in
+            float32, unless num_fp16_res is given.
 
         Raises ValueError for wrong shapes and TypeError for a keyword that no network function has.
         """

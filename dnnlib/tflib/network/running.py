@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 
 from dnnlib import util
 from dnnlib.tflib import tfutil
-from dnnlib.tflib.inference import inference
+from dnnlib.tflib.inference import inference, on_this_machine
 from dnnlib.tflib.network import arguments
 
 
@@ -20,6 +20,7 @@ def run(net, in_arrays, *, output_transform, return_as_list, print_progress, min
     output_transform, dynamic_kwargs = _replace_legacy_kwargs(output_transform, dict(dynamic_kwargs))
     own_keywords = [*inspect.signature(net.run).parameters, *LEGACY_KWARGS]
     arguments.check_keywords(net._build_func, net.components, dynamic_kwargs, also=own_keywords)
+    dynamic_kwargs = {**on_this_machine(net.static_kwargs), **dynamic_kwargs}
     build_kwargs.update(output_transform=output_transform, dynamic_kwargs=dynamic_kwargs)
     for transform in (build_kwargs['input_transform'], output_transform):
         assert transform is None or util.is_top_level_function(transform['func'])
