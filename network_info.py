@@ -96,6 +96,8 @@ def _classes(network, path):
 
 
 def _code_base(network):
+    if network.writer:
+        return f'{network.writer}, for PyTorch; read as {network.code} in TensorFlow'
     is_ours = network.source in (inspection.CURRENT, inspection.SELF_CONTAINED, inspection.OTHER)
     known = network.code or ('your own function' if network.func else 'unknown')
     return known + (', written by this project' if is_ours else '')
@@ -112,6 +114,8 @@ def _value(value):
 
 def _source(network):
     """Describe the source text."""
+    if network.writer:
+        return "none that runs; networks that are saved again store this project's"
     digest = f'SHA-256 {network.source_digest}'
     return {
         inspection.CURRENT: f'identical to what this version stores; {digest}',

@@ -143,19 +143,22 @@ GLOBALS = {  # {(module, name) in a stream: stand-in}
 
 
 class _Stream:
-    """Reads a stream without trusting the lengths it claims, and counts what is read."""
+    """Reads a stream without trusting the lengths it claims, and counts what is read.
 
-    def __init__(self, stream):
+    num_bytes: size of the rest of the file. pieces: how many may be read.
+    """
+
+    def __init__(self, stream, num_bytes, pieces):
         self._stream = stream
-        self.num_bytes = 0
-        self._pieces_left = MAX_PIECES
+        self.num_bytes = num_bytes
+        self.pieces_left = pieces
 
     def read(self, num_bytes):
         """Return exactly this many bytes. Raises EOFError if the file ends before."""
         if num_bytes == 1 and (byte := self._stream.read(1)):  # Every opcode and most arguments.
             self.num_bytes += 1
-            self._pieces_left -= 1
-            if self._pieces_left < 0:
+            self.pieces_left -= 1
+            if self.pieces_left < 0:
                 raise UserError(f'refused: more than {MAX_PIECES} pieces')
             return byte
         parts = []
@@ -179,15 +182,17 @@ class _Stream:
 class Unpickler(pickle._Unpickler):
     """Resolves the names in `known_globals` and refuses all others.
 
-    It derives from the unpickler in Python: the one in C allocates whatever an index asks for.
+    It derives from the unpickler in Python: the one in C allocates whatever an index asks for. num_bytes,
+    pieces: size of the file beyond the stream, and how many pieces the stream may have.
     """
 
     known_globals = GLOBALS
     needs = 'arrays, lists and dictionaries do not need that'
+    growth = 2  # How many times larger than the file arrays may be: text of Python 2 is made bytes first.
     dispatch = {}  # {opcode: method}, filled below.
 
-    def __init__(self, stream):
-        self._stream = _Stream(stream)
+    def __init__(self, stream, num_bytes=0, pieces=MAX_PIECES):
+        self._stream = _Stream(stream, num_bytes, pieces)
         super().__init__(self._stream, encoding='latin1')  # Strings of Python 2.
         self._made_bytes = 0
 
@@ -196,6 +201,11 @@ class Unpickler(pickle._Unpickler):
             asked = ascii(f'{module}.{name}')[1:-1][:100]
             raise UserError(f'refused: the file asks for {asked}; {self.needs}')
         return self.known_globals[module, name]
+
+    @property
+    def pieces_left(self) -> int:
+        """How many more pieces the stream may have."""
+        return self._stream.pieces_left
 
     def get_extension(self, code):
         raise UserError(f'refused: the file asks for the extension {code}')
@@ -251,7 +261,7 @@ class Unpickler(pickle._Unpickler):
             self._made_bytes += result.numpy.nbytes
         elif isinstance(result, bytes):
             self._made_bytes += len(result)
-        if self._made_bytes > 2 * self._stream.num_bytes:  # Text of Python 2 becomes bytes and then an array.
+        if self._made_bytes > self.growth * self._stream.num_bytes:
             raise UserError('refused: the arrays are larger than the file')
         return result
 

@@ -4,16 +4,9 @@ import enum
 
 from dnnlib import util
 from dnnlib.pickles import arrays
-
-
-class StoredNetwork(arrays.Stored):
-    """A stand-in for a network."""
-
-    state = None
-    from_tfutil = False  # Written by the repository of Progressive GAN?
-
-    def set_state(self, state):
-        self.state = state
+from dnnlib.pickles.pytorch import files as pytorch_files
+from dnnlib.pickles.pytorch import streams
+from dnnlib.pickles.stored_network import StoredNetwork
 
 
 class _OldNetwork(StoredNetwork):
@@ -49,7 +42,7 @@ _SETTINGS = {'dnnlib.submission.submit.SubmitConfig': arrays.StoredDict,
              'dnnlib.submission.internal.local.TargetOptions': _StoredOptions}
 
 _GLOBALS = {
-    **arrays.GLOBALS,
+    **streams.GLOBALS,
     ('dnnlib.tflib.network', 'Network'): StoredNetwork,
     ('tfutil', 'Network'): _OldNetwork,
     ('network', 'Network'): _OldNetwork,
@@ -61,16 +54,19 @@ _GLOBALS = {
 }
 
 
-class _Unpickler(arrays.Unpickler):
+class _Unpickler(streams.Unpickler):
     known_globals = _GLOBALS
     needs = 'neither networks nor run settings need that'
 
 
 def unpickled(stream):
-    """Return the object in the stream, with stand-ins. Raises UserError if it is damaged or asks for anything
-    else."""
+    """Return the object in the stream, with stand-ins; networks of PyTorch code become those of TensorFlow.
+
+    Raises UserError if it is damaged or asks for anything else.
+    """
     try:
-        return _Unpickler(stream).load()
+        found, is_pytorch = streams.read(stream, _Unpickler)
+        return pytorch_files.networks(found) if is_pytorch else found
     except arrays.DAMAGE as error:
         raise util.UserError(f'not a readable network pickle ({arrays.reason(error)}); if it is one, '
                              'it was cut off: copy or download it again') from error

@@ -13,6 +13,7 @@ from dnnlib.base_shapes import image_shape
 from dnnlib.files import sha256
 from dnnlib.pickles import arrays, contents, file_kinds, fork_sizes, source_text, stored_state, trust
 from dnnlib.pickles import origin as network_origin
+from dnnlib.pickles.pytorch import streams
 
 _UNTRAINED = re.compile(r'(.*/)?(lod|dlatent_avg|noise\d+)')  # Variables, in all code bases.
 
@@ -33,7 +34,8 @@ class Blueprint:
     func: str | None = None                 # ...and our function that builds the network; None if unknown.
     problem: str | None = None              # Why the function is unknown.
     is_damaged: bool = False                # True if not even its own source text can build the network.
-    notes: list = field(default_factory=list)   # Where pieces of evidence disagree.
+    notes: list = field(default_factory=list)   # Where pieces of evidence disagree, and what is missing.
+    writer: str | None = None               # Code for PyTorch that wrote the network, if any.
     kwargs: dict = field(init=False)        # Keyword arguments as our function takes them.
 
     stored_as = ('dnnlib.tflib.network', 'Network')  # In pickles.
@@ -171,7 +173,8 @@ class _Finder(contents.Finisher):
 
     def network(self, obj):
         stored = self(obj.state)
-        return Blueprint(stored, stored_state.imported(stored, obj.from_tfutil))
+        return Blueprint(stored, stored_state.imported(stored, obj.from_tfutil), writer=obj.writer,
+                         notes=list(obj.notes))
 
     def finish(self, obj):
         return obj.numpy if type(obj) is arrays.StoredArray else super().finish(obj)
@@ -186,7 +189,7 @@ class _WithoutData:
 
     def __init__(self, file):
         self._file = file
-        self.readline = file.readline
+        self.readline, self.peek = file.readline, file.peek
         self._size = os.fstat(file.fileno()).st_size
         self._opcode = None  # Or any other byte that was read alone before.
 
@@ -213,8 +216,10 @@ def _read(path, choose, with_data):
         try:
             return _Finder()(choose(contents.unpickled(file if with_data else _WithoutData(file))))
         except util.UserError as error:
+            if isinstance(error.__cause__, streams.NeedsData) and not with_data:
+                return _read(path, choose, with_data=True)
             file.seek(0)
-            kind = file_kinds.by_error(str(error), file.read(1))
+            kind = file_kinds.by_error(str(error), file.read(file_kinds.FIRST_BYTES))
             raise util.UserError(f'this is {kind}') if kind else error from None
 
 

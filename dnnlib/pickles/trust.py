@@ -45,6 +45,7 @@ class HashingStream:
         self._buffered = io.BufferedReader(self._blocks, _BLOCK_BYTES)
         self.read = self._buffered.read
         self.readline = self._buffered.readline
+        self.peek = self._buffered.peek
 
     def digest(self) -> str:
         """Read the rest of the stream and return the SHA-256 of all of it in hexadecimal digits."""

@@ -1,0 +1,26 @@
+"""Files of PyTorch code that hold networks."""
+
+import itertools
+
+from dnnlib.pickles.pytorch import modules
+from dnnlib.util import UserError
+
+EXPECTED = ('expected a network pickle of this project, of the TensorFlow versions of StyleGAN2 and '
+            "StyleGAN2-ADA, of stylegan2-ada-pytorch or of stylegan3's StyleGAN2")
+
+
+def networks(found):
+    """Return the networks in what was read from a file, as stand-ins: (G, D, Gs) or one of them.
+
+    Raises UserError, which says what else the file holds.
+    """
+    if modules.is_file(found):
+        return modules.networks(found)
+    raise UserError(f'a file of PyTorch with {_described(found)}; {EXPECTED}')
+
+
+def _described(found):
+    if isinstance(found, dict):
+        keys = [str(key)[:40] for key in itertools.islice(found, 4)]
+        return f'a dictionary of {", ".join(keys) or "nothing"}{", ..." * (len(found) > 4)}'
+    return f'an object of type {type(found).__name__}'
