@@ -15,7 +15,7 @@ from tests.parsers import SCRIPTS, commands_of
 from training.data import official_files
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = [*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')]
+PAGES = [*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md'), ROOT / 'examples' / 'README.md']
 MODULE = re.compile(
     r'`((?:dnnlib|training|metrics|bridges|latents|reports|benchmarks)(?:\.\w+)+)\b(?!\*)')
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```', re.MULTILINE | re.DOTALL)

@@ -1,6 +1,7 @@
 """Test the rules of CONTRIBUTING.md about imports and sizes."""
 
 import pathlib
+import sys
 
 import pytest
 
@@ -11,6 +12,7 @@ PACKAGES = ('dnnlib', 'training', 'metrics', 'bridges', 'latents', 'reports')
 MODULES = sorted(path for folder in PACKAGES for path in (ROOT / folder).rglob('*.py'))
 SCRIPTS = sorted(ROOT.glob('*.py'))
 SCRIPT_NAMES = {path.stem for path in SCRIPTS}
+EXAMPLES = sorted((ROOT / 'examples').glob('*.py'))
 OTHERS = sorted(path for folder in ('tests', 'benchmarks') for path in (ROOT / folder).rglob('*.py'))
 
 # From the bottom up. Modules import only from their own floor and lower ones. The first matching prefix
@@ -72,6 +74,16 @@ def test_tensorflow_comes_in_one_way(path):
         assert not target.startswith('tensorflow') or target == 'tensorflow.compat.v1', target
 
 
+@pytest.mark.parametrize('path', EXAMPLES, ids=_name)
+def test_examples_use_public_names_and_parse_their_flags_without_tensorflow(path):
+    public = {'dnnlib', 'dnnlib.progress', 'dnnlib.tflib', 'dnnlib.util', 'numpy', 'PIL.Image',
+              'pretrained_networks', 'script_start', 'tensorflow.compat.v1', 'training',
+              'training.misc.pictures'}
+    own = {each.stem for each in EXAMPLES}
+    assert not set(house_rules.all_imports(path)) - public - own - sys.stdlib_module_names
+    assert not {'tensorflow.compat.v1', 'dnnlib.tflib'} & set(house_rules.imports(path, ROOT, FILES))
+
+
 @pytest.mark.parametrize('name', ['dnnlib', 'dnnlib.cli', *sorted(SCRIPT_NAMES)])
 def test_parsing_a_command_line_does_not_load_tensorflow(name):
     """Help and error messages should appear at once."""
@@ -91,6 +103,8 @@ def test_there_are_no_circles_between_modules():
 
 
 def _max_lines(path):
+    if path in EXAMPLES:
+        return 120
     if path.parent == ROOT and path.name.startswith('run_'):
         return 150
     return 600 if path.name.startswith('networks_') or path.relative_to(ROOT).parts[0] == 'tests' else 400
@@ -98,5 +112,5 @@ def _max_lines(path):
 
 def test_nothing_is_larger_than_it_may_be():
     found = {_name(path): list(house_rules.oversized(path, _max_lines(path)))
-             for path in MODULES + SCRIPTS + OTHERS}
+             for path in MODULES + SCRIPTS + EXAMPLES + OTHERS}
     assert {name: what for name, what in found.items() if what} == {}

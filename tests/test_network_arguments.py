@@ -125,3 +125,13 @@ def test_functions_that_take_no_other_keywords_refuse_them_with_the_nearest(sess
     with pytest.raises(TypeError, match="keyword argument 'is_validation'"):
         net.run(X, is_validation=True)
     assert net.run(X, width=2).tolist() == (2 * X).tolist()
+
+
+@pytest.mark.parametrize('name', ['is_template_graph', 'components'])
+@pytest.mark.parametrize('function', [strict, reads_any, 'training.networks_stylegan2.G_synthesis_stylegan2'])
+def test_keywords_that_the_network_sets_cannot_be_passed(name, function, session):
+    net = tflib.Network('N', func_name=function, **({} if callable(function) else dict(resolution=4)))
+    with pytest.raises(TypeError, match=f': {name} is set by Network, and cannot be passed$'):
+        net.run(np.zeros([1, *net.input_shape[1:]]), **{name: None})
+    with pytest.raises(TypeError, match=f'{name} is set'):
+        net.get_output_for(*net.input_templates, **{name: None})

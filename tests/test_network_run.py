@@ -149,6 +149,41 @@ def test_a_frozen_run_keeps_the_values_of_its_first_call(session):
     assert net.run(X).max() == 27
 
 
-def test_the_number_of_outputs_is_fixed_for_run(generator):
-    with pytest.raises(AssertionError):
-        generator.run(golden_input('z', [1, 4]), None, return_dlatents=True)
+@pytest.mark.parametrize('settings', [
+    {}, dict(minibatch_size=2), dict(num_gpus=3), dict(is_training=True), dict(truncation_psi=None),
+    dict(out_mul=2.0)])
+def test_return_dlatents_gives_the_dlatents_of_the_images(settings, generator):
+    z = golden_input('z', [3, 4])
+    images, dlatents = generator.run(z, None, return_dlatents=True, randomize_noise=False, **settings)
+    assert images.shape == (3, 3, 8, 8) and dlatents.shape == (3, 4, 4)
+    again = generator.components.synthesis.run(dlatents, randomize_noise=False)
+    np.testing.assert_allclose(images, again * settings.get('out_mul', 1), rtol=1e-5, atol=1e-6)
+    outputs = generator.run(z, None, return_dlatents=True, return_as_list=True, **settings)
+    assert isinstance(outputs, list) and len(outputs) == 2
+
+
+@pytest.mark.parametrize('function', ['networks_stylegan.G_style', 'networks_progan.G_paper'])
+def test_networks_that_cannot_return_dlatents_refuse_to(function, session):
+    net = tflib.Network('net', f'training.{function}', resolution=8, fmap_max=4, latent_size=4)
+    with pytest.raises(TypeError, match="no network function has a keyword argument 'return_dlatents'"):
+        net.run(np.zeros([1, 4]), None, return_dlatents=True)
+
+
+def test_output_transforms_leave_the_dlatents_as_they_are(generator):
+    z = golden_input('z', [2, 4])
+    settings = dict(randomize_noise=False, output_transform=dict(func=tflib.convert_images_to_uint8))
+    images, dlatents = generator.run(z, None, return_dlatents=True, **settings)
+    np.testing.assert_array_equal(images, generator.run(z, None, **settings))
+    np.testing.assert_array_equal(dlatents, generator.run(z, None, return_dlatents=True)[1])
+
+
+def test_keywords_may_take_outputs_away(session):
+    net = tflib.Network('net', func_name=one_or_two)
+    assert len(net.run(X)) == 2
+    assert net.run(X, both=False).tolist() == X.tolist()
+
+
+def one_or_two(x_in, both=True, **_kwargs):
+    x_in.set_shape([None, 2])
+    out = tf.identity(x_in, name='out')
+    return (out, tf.identity(x_in * 2, name='twice')) if both else out

@@ -169,14 +169,22 @@ class Network:
 
     def run(self, *in_arrays, input_transform: dict | None = None, output_transform: dict | None = None,
             return_as_list: bool = False, print_progress: bool = False, minibatch_size: int | None = None,
-            num_gpus: int = 1, assume_frozen: bool = False, **dynamic_kwargs):
-        """Evaluate on NumPy arrays, `minibatch_size` items per session call. -> array, or several of them.
+            num_gpus: int = 1, assume_frozen: bool = False, custom_inputs: list | None = None,
+            **dynamic_kwargs):
+        """Evaluate on NumPy arrays, `minibatch_size` items per session call. -> array, or several of them,
+        such as (images, dlatents) of a generator with return_dlatents=True.
 
         in_arrays: one per input, None = zeros, but not for all.
         input_transform, output_transform: steps before and after the network, a top-level function and its
-            arguments, such as dict(func=tflib.convert_images_to_uint8, nchw_to_nhwc=True).
+            arguments, such as dict(func=tflib.convert_images_to_uint8, nchw_to_nhwc=True). Outputs that only
+            a keyword adds, such as dlatents, are not transformed.
         num_gpus: number of devices that share each minibatch in equal parts.
         assume_frozen: keep the weights of the first call with these arguments for all later ones.
+        custom_inputs: for each input None or function(batch_size, shape), as forks of StyleGAN have it. The
+            tensor or variable that it returns, of this shape such as [4,18,512], takes the place of the
+            array, which then only sets the number of rows. Functions are called once for each batch size,
+            that of a minibatch. Variables are initialized; outputs, `<scope>/_Run/concat:0` and so on, have
+            gradients.
         dynamic_kwargs: as for `get_output_for`. Without a GPU, layers that are configured for float16 run in
             float32, unless num_fp16_res is given.
 
@@ -185,7 +193,8 @@ class Network:
         return running.run(
             self, in_arrays, input_transform=input_transform, output_transform=output_transform,
             return_as_list=return_as_list, print_progress=print_progress, minibatch_size=minibatch_size,
-            num_gpus=num_gpus, assume_frozen=assume_frozen, dynamic_kwargs=dynamic_kwargs)
+            num_gpus=num_gpus, assume_frozen=assume_frozen, custom_inputs=custom_inputs,
+            dynamic_kwargs=dynamic_kwargs)
 
     # Variables.
 

@@ -16,6 +16,7 @@ from dnnlib.pickles import origin
 # Published metrics, losses and settings pass these to all networks, including those that do not have them.
 _KNOWN_ELSEWHERE = ('is_training', 'is_validation', 'mapping_dtype', 'tanh_at_end')
 _SET_BY_NETWORK = ('is_template_graph', 'components')
+_CHANGING_OUTPUTS = ('return_dlatents',)  # A network without them must not ignore them.
 
 _depth = 0
 
@@ -44,11 +45,17 @@ def passed_on():
 
 def check_keywords(func, components, names, also=()) -> None:
     """Raise UnknownKeyword for the first of `names` that neither the build function nor a sub-network nor any
-    published network has. Functions that may read keywords of any name are not checked.
+    published network has, and for those that Network sets. Functions that may read keywords of any name are
+    checked for the latter only.
 
     `also`: keywords of the caller, which the error may suggest.
     """
-    if _depth > 0 or not names or _takes_any(func, components):
+    if _depth > 0:
+        return
+    for name in _SET_BY_NETWORK:
+        if name in names:
+            raise UnknownKeyword(f'{func.__name__}: {name} is set by Network, and cannot be passed')
+    if not names or _takes_any(func, components):
         return
     known = {*_own_names(func), *(_published_names() if _ignores_surplus(func) else ())}
     for component in components.values():
@@ -105,9 +112,9 @@ def _published_functions():
 
 @functools.cache
 def _published_names():
-    """Return the keywords of all published network functions: scripts pass them to any network."""
+    """Return the keywords of all published network functions that scripts may pass to any network."""
     functions = map(util.get_obj_by_name, sorted(_published_functions()))
-    return frozenset(_KNOWN_ELSEWHERE).union(*map(_own_names, functions))
+    return frozenset(_KNOWN_ELSEWHERE).union(*map(_own_names, functions)) - {*_CHANGING_OUTPUTS}
 
 
 # Inputs.

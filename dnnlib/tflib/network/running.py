@@ -1,5 +1,6 @@
 """Network.run(): evaluation on NumPy arrays, in minibatches, over one or several devices."""
 
+import contextlib
 import functools
 import inspect
 
@@ -9,11 +10,11 @@ import tensorflow.compat.v1 as tf
 from dnnlib import util
 from dnnlib.tflib import tfutil
 from dnnlib.tflib.inference import inference, on_this_machine
-from dnnlib.tflib.network import arguments
+from dnnlib.tflib.network import arguments, replaced_inputs
 
 
-def run(net, in_arrays, *, output_transform, return_as_list, print_progress, minibatch_size, dynamic_kwargs,
-        **build_kwargs):
+def run(net, in_arrays, *, output_transform, return_as_list, print_progress, minibatch_size, custom_inputs,
+        dynamic_kwargs, **build_kwargs):
     """See `Network.run`."""
     arguments.check_count(net, in_arrays)
     assert minibatch_size is None or minibatch_size >= 1
@@ -24,9 +25,12 @@ def run(net, in_arrays, *, output_transform, return_as_list, print_progress, min
     build_kwargs.update(output_transform=output_transform, dynamic_kwargs=dynamic_kwargs)
     for transform in (build_kwargs['input_transform'], output_transform):
         assert transform is None or util.is_top_level_function(transform['func'])
-    key = _cache_key(build_kwargs)
+    functions, batch_size = [None] * net.num_inputs, None
+    if custom_inputs is not None:
+        functions, batch_size = replaced_inputs.checked(net, custom_inputs, _count(in_arrays), minibatch_size)
+    key = _cache_key(build_kwargs), tuple(functions), batch_size
     if key not in net._run_cache:
-        net._run_cache[key] = _build(net, **build_kwargs)
+        net._run_cache[key] = _build(net, functions, batch_size, **build_kwargs)
     in_expr, out_expr, in_shapes = net._run_cache[key]
     arguments.check_arrays(net, in_arrays, in_shapes)
     outputs = _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress)
@@ -36,12 +40,21 @@ def run(net, in_arrays, *, output_transform, return_as_list, print_progress, min
 
 
 @util.paused_gc()
-def _build(net, input_transform, output_transform, num_gpus, assume_frozen, dynamic_kwargs):
+def _build(net, functions, batch_size, input_transform, output_transform, num_gpus, assume_frozen,
+           dynamic_kwargs):
     """Return placeholders and output tensors, for any batch that `num_gpus` divides, and the shapes of the
-    inputs before the transform as far as they are known."""
+    inputs before the transform as far as they are known.
+
+    functions: for each input one whose tensor [batch_size,...] takes its place, or None. Replaced inputs
+    have None for placeholder and shape, and the outputs have gradients.
+    """
+    replaced = [index for index, function in enumerate(functions) if function is not None]
     with tfutil.absolute_name_scope(net.scope + '/_Run'), tf.control_dependencies(None):
         with tf.device('/cpu:0'):
             in_expr = [tf.placeholder(tf.float32, name=name) for name in net.input_names]
+            for index in replaced:
+                in_expr[index] = replaced_inputs.tensor(net, index, functions[index], batch_size,
+                                                        is_final=input_transform is None)
             in_split = list(zip(*[tf.split(x, num_gpus) for x in in_expr], strict=True))
         out_split = []
         for gpu in range(num_gpus):
@@ -49,19 +62,36 @@ def _build(net, input_transform, output_transform, num_gpus, assume_frozen, dyna
                 net_gpu = net.clone() if assume_frozen else net
                 inputs = _apply_transform(input_transform, in_split[gpu])
                 assert len(inputs) == net.num_inputs
-                outputs = _apply_transform(output_transform, _evaluated_only(net_gpu, inputs, dynamic_kwargs))
-                assert len(outputs) == net.num_outputs
-                out_split.append(outputs)
+                outputs = _outputs(net_gpu, inputs, dynamic_kwargs, has_gradients=bool(replaced))
+                out_split.append(_transform_outputs(net, outputs, output_transform))
         with tf.device('/cpu:0'):
-            out_expr = [tf.concat(parts, axis=0) for parts in zip(*out_split, strict=True)]
+            out_expr = [_joined(parts) for parts in zip(*out_split, strict=True)]
     in_shapes = [None if x.shape.rank is None else x.shape.as_list() for x in in_split[0]]
+    for index in replaced:
+        in_expr[index] = in_shapes[index] = None
+    if replaced:
+        tfutil.init_uninitialized_vars()
     return in_expr, out_expr, in_shapes
 
 
-def _evaluated_only(net, inputs, kwargs):
-    """Return output tensors in forms that need not have gradients."""
-    with inference():
+def _outputs(net, inputs, kwargs, has_gradients):
+    """Return output tensors, in forms that need not have gradients unless `has_gradients`."""
+    with contextlib.nullcontext() if has_gradients else inference():
         return net.get_output_for(*inputs, return_as_list=True, **kwargs)
+
+
+def _transform_outputs(net, outputs, transform):
+    """Transform the outputs of a network. Those that only keywords such as return_dlatents add stay as they
+    are."""
+    own, others = outputs[:net.num_outputs], outputs[net.num_outputs:]
+    transformed = _apply_transform(transform, own)
+    assert len(transformed) == len(own)
+    return transformed + others
+
+
+def _joined(parts):
+    """Return an output of all devices. Encoders fetch it as <scope>/_Run/concat:0."""
+    return tf.concat(parts, axis=0) if len(parts) > 1 else tf.identity(parts[0], name='concat')
 
 
 def _apply_transform(transform, tensors):
@@ -72,8 +102,13 @@ def _apply_transform(transform, tensors):
     return [result] if tfutil.is_tf_expression(result) else list(result)
 
 
+def _count(in_arrays):
+    """Return the number of rows."""
+    return next(array.shape[0] for array in in_arrays if array is not None)
+
+
 def _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress):
-    num_items = next(array.shape[0] for array in in_arrays if array is not None)
+    num_items = _count(in_arrays)
     step = minibatch_size or max(num_items, 1)
     outputs = [np.empty([num_items, *x.shape.as_list()[1:]], x.dtype.as_numpy_dtype) for x in out_expr]
     for begin in range(0, num_items, step):
@@ -81,7 +116,8 @@ def _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress)
             print(f'\r{begin} / {num_items}', end='', flush=True)
         end = min(begin + step, num_items)
         feed = {expr: np.zeros([end - begin, *shape[1:]]) if array is None else array[begin:end]
-                for expr, array, shape in zip(in_expr, in_arrays, net.input_shapes, strict=True)}
+                for expr, array, shape in zip(in_expr, in_arrays, net.input_shapes, strict=True)
+                if expr is not None}
         for whole, part in zip(outputs, tfutil.run(out_expr, feed), strict=True):
             whole[begin:end] = part
     if print_progress:
