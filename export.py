@@ -8,14 +8,16 @@ import importlib.util
 import os
 
 import pretrained_networks
-from bridges import tf1
+from bridges import pkl, pytorch, safetensors, tensor_output, tf1
 from dnnlib import cli
 from dnnlib.util import UserError
 
-FORMS = {'tf1': tf1}
+FORMS = {'tf1': tf1, 'pytorch': pytorch, 'safetensors': safetensors, 'pkl': pkl}
+SUFFIXES = {'pytorch': tensor_output.SUFFIX, 'safetensors': tensor_output.SUFFIX, 'pkl': '.pkl'}
 EXAMPLES = """examples:
 
   python export.py --to=tf1 --network=results/00000-run/network-final.pkl --out=network-tf1.pkl
+  python export.py --to=pytorch --network=results/00000-run/network-final.pkl --out=network.safetensors
 """
 
 
@@ -58,6 +60,11 @@ def validate(args):
         raise UserError(f"--out: expected a file in a folder that exists, not '{args.out}'")
     if os.path.lexists(args.out):
         raise UserError(f'--out={args.out}: exists already; delete it or choose another name')
+    if args.to in SUFFIXES and not args.out.endswith(SUFFIXES[args.to]):
+        raise UserError(f'--out={args.out}: expected a name that ends in {SUFFIXES[args.to]}')
+    beside = tensor_output.json_path(args.out)
+    if SUFFIXES.get(args.to) == tensor_output.SUFFIX and os.path.lexists(beside):
+        raise UserError(f'--out={args.out}: {beside} exists already; delete it or choose another name')
 
 
 def main(argv=None):

@@ -23,16 +23,19 @@ def _load(network_pkl, trust_source):
 
 @faults.described()
 def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=None, trust_source=False,
-                    projected_w=None, dlatents=None, noises=None):
-    """Write `seed<NNNN>.png` for every seed, `proj<NN>.png` for every dlatent in the files `projected_w` or
-    `dlatent<NN>.png` for those in `dlatents`, and with `grid` = (columns, rows) all of them as `grid.png`.
+                    projected_w=None, dlatents=None, noises=None, latents=None):
+    """Write `seed<NNNN>.png` for every seed, `proj<NN>.png` for every dlatent in the files `projected_w`,
+    `dlatent<NN>.png` for those in `dlatents` or `latent<NN>.png` for every z in the files `latents`, and with
+    `grid` = (columns, rows) all of them as `grid.png`.
 
-    Of seeds, projected_w and dlatents, one is not None. noises: files as of `from_files.images`.
+    Of seeds, projected_w, dlatents and latents, one is not None. noises: files as of `from_files.images`.
     """
     from training import generation
     Gs = _load(network_pkl, trust_source)
     if seeds is not None:
         named_images = generation.images_of_seeds(Gs, seeds, truncation_psi, class_idx)
+    elif latents is not None:
+        named_images = from_files.images_of_latents(Gs, latents, truncation_psi, class_idx, noises)
     else:
         named_images = from_files.images(Gs, projected_w, dlatents, noises)
     images = []

@@ -1,7 +1,9 @@
-"""Images of dlatents and noise in files, for `generate-images` of run_generator.py."""
+"""Images of latents, dlatents and noise in files, for `generate-images` of run_generator.py."""
 
 import glob
 import os
+
+import numpy as np
 
 from dnnlib.util import UserError
 from latents import dlatent_files, noise_files
@@ -32,12 +34,29 @@ def images(Gs, projected_w, dlatents, noises=None):
 
     noises: one file for all or one for each; None = the network's own noise.
     """
-    from latents import noise  # this and the next load TensorFlow
-    from training import generation
+    from training import generation  # loads TensorFlow
     name, paths = ('dlatent%02d.png', dlatents) if projected_w is None else ('proj%02d.png', projected_w)
-    found = [(idx, dlatent) for idx, path in enumerate(paths) for dlatent in dlatent_files.read(path)]
-    for count, (idx, dlatent) in enumerate(found):
+    num_layers = Gs.components.synthesis.input_shape[1]
+    for count, _, found in _each(Gs, paths, dlatent_files.read, noises):
+        found = dlatent_files.for_layers(found, num_layers)
+        yield name % count, generation.images_from_dlatents(Gs, found)
+
+
+def images_of_latents(Gs, paths, truncation_psi, class_idx, noises=None):
+    """Yield (`latent<NN>.png`, uint8 [1,C,H,W]) of every z in files. noises: as of `images`."""
+    from training import generation  # loads TensorFlow
+    label = generation.label_of_class(Gs, class_idx)
+    for count, path, found in _each(Gs, paths, dlatent_files.read_latents, noises):
+        dlatent_files.check_fit_of_latents(path, found, Gs.input_shape[1])
+        yield 'latent%02d.png' % count, generation.images_from_latents(Gs, found, label, truncation_psi)
+
+
+def _each(Gs, paths, read, noises):
+    """Yield (number, path, array [1,...]) of every array in files, after its noise has been set."""
+    from latents import noise  # loads TensorFlow
+    found = [(idx, array) for idx, path in enumerate(paths) for array in read(path)]
+    for count, (idx, array) in enumerate(found):
         if noises is not None:
             noise.set_values(Gs, noise_files.read(noises[idx % len(noises)]))
         print('Generating image for %s (%d/%d) ...' % (paths[idx], count, len(found)))
-        yield name % count, generation.images_from_dlatents(Gs, dlatent[None])
+        yield count, paths[idx], array[np.newaxis]

@@ -6,7 +6,7 @@ import numpy as np
 
 from dnnlib.files import atomic_write
 from dnnlib.util import UserError
-from latents import dlatent_files
+from latents import array_files
 
 _MAX_LAYERS, _MAX_VALUES = 64, 1 << 24  # 18 layers and 1024x1024 pixels are the most published
 _EXPECTED = 'expected a .npz file with the noise images of a projection: noise0, noise1 and so on'
@@ -20,11 +20,11 @@ def write(path, noises) -> None:
 
 def read(path):
     """Return the noise images in a file, list of float32 [1,1,H,W]. Raises UserError for any other file."""
-    with dlatent_files.opened(path, _EXPECTED) as archive:
+    with array_files.opened(path, _EXPECTED) as archive:
         keys = [f'noise{idx}' for idx in range(len(archive.namelist()))]
         if not 1 <= len(keys) <= _MAX_LAYERS or {f'{key}.npy' for key in keys} != set(archive.namelist()):
             raise UserError(f'{path}: {_EXPECTED}')
-        return [dlatent_files.read_array(path, archive, key, 4, _EXPECTED, _MAX_VALUES) for key in keys]
+        return [array_files.read_array(path, archive, key, [4], _EXPECTED, _MAX_VALUES) for key in keys]
 
 
 def check_fit(path, noises, Gs) -> None:

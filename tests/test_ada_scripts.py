@@ -95,6 +95,16 @@ def test_what_was_projected_is_drawn_again_with_its_noise(folder, tmp_path, monk
     np.testing.assert_array_equal(pixels(tmp_path / 'named' / 'dlatent00.png'), pixels(out / 'dlatent00.png'))
 
 
+def test_latents_are_drawn_for_a_class(folder, tmp_path):
+    z = np.random.RandomState(2).randn(2, 4).astype(np.float32)
+    np.save(tmp_path / 'z.npy', z)
+    run(generate, folder, tmp_path / 'out', f'--latents={tmp_path}/z.npy', '--class=1', network='labels')
+    Gs = pretrained_networks.load_generator(str(folder / 'labels.pkl'))
+    expected = Gs.run(z[1:], np.eye(3)[[1]], truncation_psi=0.5, randomize_noise=False,
+                      output_transform=UINT8)
+    assert np.abs(pixels(tmp_path / 'out' / 'latent01.png') - expected[0, 0]).max() <= 1
+
+
 def test_styles_are_mixed_between_images_of_a_class(folder, tmp_path, capsys):
     run(style_mixing, folder, tmp_path / 'out', '--rows=1,2', '--cols=3', '--styles=0-1', '--class=2',
         network='labels')

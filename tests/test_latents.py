@@ -181,12 +181,12 @@ def assert_refused(read, data, message, folder):
 
 
 @pytest.mark.parametrize('data, message', [
-    (b'', 'not readable; expected a .npz file with dlatents'),
-    (b'hello', 'not readable; expected a .npz'),
-    (_npz(w=VALUES)[:-9], 'not readable; expected a .npz'),
-    (_damaged(100), 'not readable; expected a .npz'),
-    (_npz(x=VALUES), "expected a .npz file with dlatents [N,layers,dlatent_size] under the key 'w' or"),
-    (_npz(w=VALUES[0]), 'found float32 [4, 3]'),
+    (b'', 'not readable; expected dlatents [N,layers,dlatent_size]'),
+    (b'hello', 'not readable; expected dlatents'),
+    (_npz(w=VALUES)[:-9], 'not readable; expected dlatents'),
+    (_damaged(100), 'not readable; expected dlatents'),
+    (_npz(x=VALUES), ".npz with the key 'w' or 'dlatents', .npy or .pt, found x"),
+    (_npz(w=VALUES[None]), 'found float32 [1, 2, 4, 3]'),
     (_npz(w=VALUES[:0]), 'found float32 [0, 4, 3]'),
     (_npz(w=VALUES.astype(int)), 'found int64 [2, 4, 3]'),
     (_npz(w=VALUES.astype(complex)), 'found complex128 [2, 4, 3]'),
@@ -194,18 +194,12 @@ def assert_refused(read, data, message, folder):
     (_npz(w=np.array([[[Bomb()]]])), 'found object [1, 1, 1]'),
     (_npz(w=np.full([1, 4, 3], np.nan)), 'the numbers of w are not finite'),
     (_npz(w=np.full([1, 4, 3], 1e300)), 'the numbers of w are not finite'),
-    (_npz_of_header((1, 4, 3), 40), 'not readable; expected a .npz'),
+    (_npz_of_header((1, 4, 3), 40), 'not readable; expected dlatents'),
     (_npz_of_header((1 << 20, 18, 512), 0), 'is too large; expected at most'),
     (_npz_of_header((1 << 40, 1 << 40, 1 << 40), 0), 'is too large; expected at most'),
     (_npz_of_header((1, -4, -3), 48), 'found float32 [1, -4, -3]')])
 def test_other_files_are_refused_in_one_line(data, message, tmp_path):
     assert_refused(dlatent_files.read, data, message, tmp_path)
-
-
-def test_an_array_that_is_alone_in_its_file_is_refused(tmp_path):
-    np.save(tmp_path / 'x.npy', VALUES)
-    with pytest.raises(UserError, match='x.npy: not readable; expected a .npz'):
-        dlatent_files.read(tmp_path / 'x.npy')
 
 
 @pytest.mark.parametrize('name, reason', [('absent.npz', 'No such file'), ('', 'Is a directory')])
@@ -244,6 +238,7 @@ def _blueprint(num_styles, **kwargs):
 @pytest.mark.parametrize('Gs, message', [
     (_blueprint(4, dlatent_size=3), None), (SimpleNamespace(is_generator=False), None),
     (_blueprint(6, dlatent_size=3), 'x.npz: has dlatents of 4 layers and 3 numbers, the network has 6 and 3'),
+    (_blueprint(0, dlatent_size=3), 'the network has 0 and 3'),
     (_blueprint(4), 'the network has 4 and 512; use the network that the file was made with')])
 def test_dlatents_have_to_fit_the_network(Gs, message):
     if message is None:
@@ -251,6 +246,13 @@ def test_dlatents_have_to_fit_the_network(Gs, message):
         return
     with pytest.raises(UserError, match=message):
         dlatent_files.check_fit('x.npz', VALUES, Gs)
+
+
+def test_w_fits_networks_of_any_depth_that_have_styles():
+    for num_styles in (2, 18):
+        dlatent_files.check_fit('x.npy', VALUES[:, :1], _blueprint(num_styles, dlatent_size=3))
+    with pytest.raises(UserError, match='has dlatents of 1 layers and 3 numbers, the network has 0 and 3'):
+        dlatent_files.check_fit('x.npy', VALUES[:, :1], _blueprint(0, dlatent_size=3))
 
 
 # Commands of run_generator.py

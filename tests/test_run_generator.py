@@ -15,6 +15,7 @@ import dnnlib.tflib as tflib
 import pretrained_networks
 import run_generator
 from dnnlib.util import UserError
+from latents import dlatent_files, torch_file
 from tests.golden_figures import arrays, assert_close, figures, fresh_session, set_golden_values
 from tests.small_networks import SMALL_G
 from training import generation, misc
@@ -96,6 +97,53 @@ def test_truncation_is_half_unless_given(network_pkl, tmp_path):
     picture = read_png(run_dir / 'seed0001.png', Gs)
     assert_same_picture(picture, picture_of_seed(Gs, 1, 0.5))
     assert np.abs(picture.astype(int) - picture_of_seed(Gs, 1, 1.0)).max() > 5
+
+
+@pytest.mark.parametrize('suffix', ['.npy', '.pt'])
+def test_latents_in_files_become_pictures(suffix, network_pkl, tmp_path, capsys):
+    z = np.random.RandomState(2).randn(2, 8).astype(np.float32)
+    convert(z, tmp_path / f'z{suffix}')
+    flags = f'--latents={tmp_path}/z{suffix}', '--truncation-psi=0.7', '--grid=2x1'
+    run_dir, Gs = run('generate-images', network_pkl, tmp_path / 'results', *flags)
+    assert sorted(path.name for path in run_dir.glob('*.png')) == ['grid.png', 'latent00.png', 'latent01.png']
+    expected = Gs.run(z, None, truncation_psi=0.7, randomize_noise=False, output_transform=UINT8)
+    for idx in range(2):
+        assert_same_picture(read_png(run_dir / f'latent{idx:02d}.png', Gs), expected[idx])
+    assert f'Generating image for {tmp_path}/z{suffix} (1/2) ...' in capsys.readouterr().out
+    convert(z[:, :7], tmp_path / 'short.npy')
+    with pytest.raises(UserError, match='short.npy: has latents of 7 numbers, the network has 8'):
+        run('generate-images', network_pkl, tmp_path / 'none', f'--latents={tmp_path}/short.npy')
+    assert not (tmp_path / 'none').exists()
+
+
+def convert(array, path):
+    with open(path, 'wb') as file:
+        (torch_file.write if path.suffix == '.pt' else np.save)(file, array)
+
+
+def test_w_of_others_is_drawn_for_all_layers(network_pkl, tmp_path):
+    w = np.random.RandomState(2).randn(2, 8).astype(np.float32)
+    convert(w, tmp_path / 'w.npy')
+    convert(np.repeat(w[1:], NUM_LAYERS, axis=0), tmp_path / 'w.pt')
+    flag = f'--projected-w={tmp_path}/w.npy,{tmp_path}/w.pt'
+    run_dir, Gs = run('generate-images', network_pkl, tmp_path / 'results', flag)
+    dlatents = np.repeat(w[:, np.newaxis], NUM_LAYERS, axis=1)
+    expected = Gs.components.synthesis.run(dlatents, randomize_noise=False, output_transform=UINT8)
+    for idx, row in enumerate((0, 1, 1)):
+        assert_same_picture(read_png(run_dir / f'proj{idx:02d}.png', Gs), expected[row])
+
+
+def test_latents_are_converted(tmp_path, capsys):
+    w = np.random.RandomState(2).randn(2, 8).astype(np.float32)
+    np.save(tmp_path / 'w.npy', w)
+    run_generator.main(['convert-latents', f'--dlatents={tmp_path}/w.npy', '--layers=6', '--output=w.pt',
+                        f'--result-dir={tmp_path}/results'])
+    found = dlatent_files.read(tmp_path / 'results' / '00000-convert-latents' / 'w.pt')
+    np.testing.assert_array_equal(found, np.repeat(w[:, np.newaxis], 6, axis=1))
+    assert '00000-convert-latents/w.pt: [2, 6, 8]' in capsys.readouterr().out
+    with pytest.raises(UserError, match='--layers=4: .*w.pt has dlatents of 6 layers already'):
+        run_generator.main(['convert-latents', '--layers=4', '--output=w.npy', '--dlatents='
+                            f'{tmp_path}/results/00000-convert-latents/w.pt'])
 
 
 def test_a_grid_holds_all_pictures_row_by_row(network_pkl, tmp_path):

@@ -198,6 +198,17 @@ def test_projected_dlatents_are_waypoints_that_are_not_truncated(networks, recor
     assert_shows(recorded[4], image_of(Gs, 4, 0.5))
 
 
+def test_w_and_latents_of_others_are_waypoints(networks, recorded, tmp_path):
+    rnd = np.random.RandomState(1)
+    w, z = rnd.randn(1, 8).astype(np.float32), rnd.randn(1, 8)
+    np.save(tmp_path / 'w.npy', w)
+    np.save(tmp_path / 'z.npy', z)
+    Gs = run(networks, 'rgb', tmp_path,
+             f'--projected-w={tmp_path}/w.npy --latents={tmp_path}/z.npy --truncation-psi=1 --frames=1')
+    assert_shows(recorded[0], image_of_dlatents(Gs, np.repeat(w, 6, axis=0)))
+    assert_shows(recorded[1], image_of_dlatents(Gs, Gs.components.mapping.run(z, None)[0]))
+
+
 def test_fixed_layers_come_from_one_seed_throughout(networks, recorded, tmp_path):
     Gs = run(networks, 'rgb', tmp_path, '--seeds=1,2 --frames=2 --fixed-layers=2-5 --fixed-seed=9')
     for frame, seed in ((recorded[0], 1), (recorded[2], 2)):

@@ -3,14 +3,10 @@
 import enum
 
 from dnnlib import util
-from dnnlib.pickles import arrays
+from dnnlib.pickles import arrays, tensor_files
 from dnnlib.pickles.pytorch import files as pytorch_files
 from dnnlib.pickles.pytorch import streams
-from dnnlib.pickles.stored_network import StoredNetwork
-
-
-class _OldNetwork(StoredNetwork):
-    from_tfutil = True
+from dnnlib.pickles.stored_network import OldNetwork, StoredNetwork
 
 
 class _StoredEasyDict(arrays.StoredDict):
@@ -44,8 +40,8 @@ _SETTINGS = {'dnnlib.submission.submit.SubmitConfig': arrays.StoredDict,
 _GLOBALS = {
     **streams.GLOBALS,
     ('dnnlib.tflib.network', 'Network'): StoredNetwork,
-    ('tfutil', 'Network'): _OldNetwork,
-    ('network', 'Network'): _OldNetwork,
+    ('tfutil', 'Network'): OldNetwork,
+    ('network', 'Network'): OldNetwork,
     ('dnnlib.util', 'EasyDict'): _StoredEasyDict,
     **{tuple(name.rsplit('.', 1)): _settings(base, name) for name, base in _SETTINGS.items()},
     ('dnnlib.submission.submit', 'SubmitTarget'): _submit_target,
@@ -65,6 +61,8 @@ def unpickled(stream):
     Raises UserError if it is damaged or asks for anything else.
     """
     try:
+        if tensor_files.is_beginning(stream.peek(tensor_files.PEEKED_BYTES)):
+            return tensor_files.networks(stream)
         found, is_pytorch = streams.read(stream, _Unpickler)
         return pytorch_files.networks(found) if is_pytorch else found
     except arrays.DAMAGE as error:

@@ -2,6 +2,7 @@
 
 import re
 
+from dnnlib.pickles import tensor_files
 from dnnlib.pickles.pytorch.files import EXPECTED
 
 FIRST_BYTES = 4096
@@ -34,6 +35,8 @@ def by_beginning(beginning: bytes) -> str | None:
 def by_error(text: str, beginning: bytes) -> str | None:
     """Return what a file is that was refused with this text and begins with these bytes; None if they do not
     show it."""
+    if tensor_files.is_beginning(beginning):
+        return None
     if not beginning.startswith(_PICKLES):
         return 'not a pickle, so not a network file'
     asked = re.search(r'the file asks for ((torch|__torch__)[._]\S+?);', text)

@@ -103,6 +103,11 @@ class Blueprint:
         return 2 * self.resolution.bit_length() - 4 if 'mapping' in self.components else 0
 
     @property
+    def latent_size(self) -> int | None:
+        """Length of the latents z of a generator; None if the file does not say."""
+        return self.kwargs.get('latent_size', 512 if self.num_styles else None)
+
+    @property
     def has_noise(self) -> bool:
         """Whether layers of a generator take noise."""
         return any(re.search(r'(^|/)noise\d+$', name) for name, _ in self.variables)
@@ -209,7 +214,8 @@ def _read(path, choose, with_data):
     """Return what is in a pickle file, networks as blueprints. Raises UserError if it is another kind of
     file, and names that."""
     with open(path, 'rb') as file:
-        kind = file_kinds.by_beginning(file.read(file_kinds.FIRST_BYTES))
+        beginning = file.read(file_kinds.FIRST_BYTES)
+        kind = file_kinds.by_beginning(beginning)
         if kind is not None:
             raise util.UserError(f'this is {kind}')
         file.seek(0)
@@ -218,8 +224,7 @@ def _read(path, choose, with_data):
         except util.UserError as error:
             if isinstance(error.__cause__, streams.NeedsData) and not with_data:
                 return _read(path, choose, with_data=True)
-            file.seek(0)
-            kind = file_kinds.by_error(str(error), file.read(file_kinds.FIRST_BYTES))
+            kind = file_kinds.by_error(str(error), beginning)
             raise util.UserError(f'this is {kind}') if kind else error from None
 
 

@@ -1,4 +1,4 @@
-"""The stand-in for a network in a file."""
+"""The stand-ins for networks in files."""
 
 from dnnlib.pickles import arrays
 
@@ -13,3 +13,9 @@ class StoredNetwork(arrays.Stored):
 
     def set_state(self, state):
         self.state = state
+
+
+class OldNetwork(StoredNetwork):
+    """A stand-in for a network that the repository of Progressive GAN wrote."""
+
+    from_tfutil = True

@@ -1,5 +1,6 @@
 """The commands of run_generator.py. Command lines are parsed and checked without TensorFlow."""
 
-from latents.commands import figures, published, video
+from latents.commands import figures, files, published, video
 
-ALL = {command.name: command for command in (*published.COMMANDS, *figures.COMMANDS, *video.COMMANDS)}
+_COMMANDS = (*published.COMMANDS, *figures.COMMANDS, *video.COMMANDS, *files.COMMANDS)
+ALL = {command.name: command for command in _COMMANDS}

@@ -39,19 +39,29 @@ def check_generate(args) -> None:
     if args.seeds is not None:
         check_seeds(args.seeds)
         if args.noises is not None:
-            raise UserError('--noises: a seed has noise of its own; use --dlatents')
+            raise UserError('--noises: a seed has noise of its own; use --dlatents or --latents')
         _check(args)
         return
+    Gs = _check_latents(args) if args.dlatents is None else _check_dlatents(args)
+    if args.noises is not None:
+        noise_files.check_fit(args.noises, noise_files.read(args.noises), Gs)
+
+
+def _check_latents(args):
+    latents, Gs = dlatent_files.read_latents(args.latents), _check(args)
+    dlatent_files.check_fit_of_latents(args.latents, latents, Gs.latent_size)
+    return Gs
+
+
+def _check_dlatents(args):
     if args.class_idx is not None:
         raise UserError('--class: dlatents have been made for a class already; leave it out')
     beside = os.path.join(os.path.dirname(args.dlatents), from_files.NOISES.lstrip('*'))
     if args.noises is None and os.path.isfile(beside):
         args.noises = beside
-    dlatents, noises = dlatent_files.read(args.dlatents), args.noises and noise_files.read(args.noises)
-    Gs = _check_network(args)
+    dlatents, Gs = dlatent_files.read(args.dlatents), _check_network(args)
     dlatent_files.check_fit(args.dlatents, dlatents, Gs)
-    if noises:
-        noise_files.check_fit(args.noises, noises, Gs)
+    return Gs
 
 
 def check_style_mixing(args) -> None:

@@ -1,6 +1,7 @@
 """What a command of run_generator.py or run_projector.py is, and what the commands have in common."""
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -94,3 +95,10 @@ def check_has_styles(args, Gs) -> None:
     """Raise UserError for a generator without a mapping network."""
     if Gs.is_generator and not Gs.num_styles:
         raise UserError(f'{args.network_pkl}: {picture_requests.NO_STYLES}')
+
+
+def check_output(name) -> None:
+    """Raise UserError unless --output is the name of a file in the run directory."""
+    if not name or os.path.basename(name) != name:
+        raise UserError(f'--output={name}: expected the name of a file in the run directory; use '
+                        '--result-dir for another folder')

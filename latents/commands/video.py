@@ -1,12 +1,11 @@
 """The commands of run_generator.py for videos: walks through latents, and the progress of a training."""
 
 import math
-import os
 
 from dnnlib import cli
 from dnnlib.util import UserError
 from latents import dlatent_files, from_files, video_files
-from latents.commands.command import Command, check_has_styles, check_seeds
+from latents.commands.command import Command, check_has_styles, check_output, check_seeds
 from training.settings import picture_requests
 
 MAX_SECONDS = 3600
@@ -30,9 +29,7 @@ def _check_file(args):
     stem = vars(args).pop('stem')
     if args.output is None:
         args.output = stem + video_files.default_suffix()
-    if not args.output or os.path.basename(args.output) != args.output:
-        raise UserError(f'--output={args.output}: expected the name of a file in the run directory; use '
-                        '--result-dir for another folder')
+    check_output(args.output)
     video_files.check(args.output, args.fps)
     if args.crf is not None and not args.output.lower().endswith('.mp4'):
         raise UserError(f'--crf={args.crf}: only MP4 has a constant rate factor; leave out --crf, or choose '
@@ -44,7 +41,10 @@ def _add_walk(parser):
                         help="seeds of the waypoints, such as '1-5' or '1,2,7', or of the random walks in Z")
     parser.add_argument('--projected-w', type=cli.comma_list, metavar='FILE,...',
                         help='projected dlatents as waypoints before those of the seeds: projected_w.npz, '
-                             'dlatents.npz, or folders, whose *projected_w.npz are taken')
+                             'dlatents.npz, w and w+ of others as .npz, .npy or .pt, or folders, whose '
+                             '*projected_w.npz are taken')
+    parser.add_argument('--latents', type=cli.comma_list, metavar='FILE,...',
+                        help='latents z [N,size] as waypoints between these and the seeds: .npz, .npy or .pt')
     parser.add_argument('--walk', type=cli.one_of('w', 'z'), default='w', metavar='w|z',
                         help='w: a smooth closed loop through the waypoints in W; z: random latents that are '
                              'smoothed over time, as in the videos of Progressive GAN (default: w)')
@@ -94,6 +94,8 @@ def _check_walk(args):
 def _check_z(args, num_cells):
     if args.projected_w:
         raise UserError('--projected-w: projected dlatents are in W; leave out --walk=z')
+    if args.latents:
+        raise UserError('--latents: random walks in Z start from seeds; leave out --walk=z')
     if len(args.seeds or []) != num_cells:
         raise UserError(f'--walk=z: expected --seeds with one seed for each random walk, {num_cells} in all, '
                         f'not {len(args.seeds or [])}')
@@ -103,6 +105,7 @@ def _check_w(args, num_cells):
     if args.smoothing is not None:
         raise UserError('--smoothing: only walks in Z are smoothed; add --walk=z')
     num_waypoints = len(args.seeds or []) + sum(len(dlatent_files.read(path)) for path in args.projected_w)
+    num_waypoints += sum(len(dlatent_files.read_latents(path)) for path in args.latents or [])
     if num_waypoints < 1 or num_waypoints % num_cells:
         raise UserError(f'expected --seeds or --projected-w with a multiple of {num_cells} waypoints, the '
                         f'same number for each cell of --grid, not {num_waypoints}')
@@ -126,6 +129,8 @@ def _check_walk_network(args, Gs):
         picture_requests.check_layers(args.fixed_layers, Gs.num_styles, '--fixed-layers')
     for path in args.projected_w:
         dlatent_files.check_fit(path, dlatent_files.read(path), Gs)
+    for path in args.latents or []:
+        dlatent_files.check_fit_of_latents(path, dlatent_files.read_latents(path), Gs.latent_size)
     if Gs.image_shape:
         columns, rows = args.grid or (1, 1)
         picture_requests.check_grid(columns, rows, Gs.image_shape)

@@ -35,12 +35,12 @@ class Files:
         if source.file not in self._files:
             raise UserError('the latents are no longer loaded; load their file again')
         name, dlatents = self._files[source.file]
-        if list(dlatents.shape[1:]) != list(shape):
+        if list(dlatents.shape[1:]) not in (list(shape), [1, shape[1]]):
             raise UserError(f'{name}: has dlatents {list(dlatents.shape[1:])}, the network takes '
                             f'{list(shape)}; use the network that the file was made with')
         if source.row >= len(dlatents):
             raise UserError(f'{name}: has {len(dlatents)} dlatents; there is no number {source.row}')
-        return dlatents[source.row]
+        return dlatent_files.for_layers(dlatents, shape[0])[source.row]
 
 
 def _read(name, content):

@@ -8,7 +8,7 @@ import numpy as np
 import dnnlib
 from dnnlib.files import atomic_write
 from dnnlib.util import UserError
-from latents.dlatent_files import DAMAGED
+from latents.array_files import DAMAGED
 
 FILE = 'projection-state.npz'
 

@@ -43,8 +43,8 @@ def draw(network_pkl, output, grid=None, fps=30, crf=None, noise_mode='const', t
 
 
 def _planned(Gs, num_cells, fps, truncation_psi, truncation_cutoff=None, walk='w', seeds=None, projected_w=(),
-             seconds=None, frames=None, smoothing=None, class_idx=None, classes=None, fixed_layers=None,
-             fixed_seed=None):
+             latents=(), seconds=None, frames=None, smoothing=None, class_idx=None, classes=None,
+             fixed_layers=None, fixed_seed=None):
     """Return the number of frames, and an iterator over the inputs of each.
 
     Inputs are dlatents [cells,layers,dlatent_size], or latents and labels for a network without styles.
@@ -60,21 +60,36 @@ def _planned(Gs, num_cells, fps, truncation_psi, truncation_cutoff=None, walk='w
         raise UserError(picture_requests.NO_STYLES)
     mapped = _Mapping(Gs, truncation_psi, truncation_cutoff) if has_styles else None
     if walk == 'w':
-        waypoints = _Waypoints(mapped, generation.latents_from_seeds(Gs, seeds or []), projected_w or [])
+        waypoints = _Waypoints(mapped, _latents(Gs, latents or [], seeds or []),
+                               _projected(Gs, projected_w or []))
         num_frames *= max(len(waypoints) // num_cells, len(class_numbers))
         inputs = ((dlatents,) for dlatents in walks.in_w(waypoints, labels, num_cells, num_frames))
     else:
         smoothing = SMOOTHING_SECONDS if smoothing is None else smoothing
         with announced('Smoothing the random latents...'):
-            latents = walks.in_z(Gs.input_shape[1], seeds, num_frames, smoothing * fps)
+            walk_in_z = walks.in_z(Gs.input_shape[1], seeds, num_frames, smoothing * fps)
         inputs = ((np.stack(each), np.tile(labels.at(frame / num_frames), (num_cells, 1)))
-                  for frame, each in enumerate(latents))
+                  for frame, each in enumerate(walk_in_z))
         if has_styles:
             inputs = ((mapped(*each),) for each in inputs)
     if fixed_layers:
         fixed = mapped(generation.latents_from_seeds(Gs, [fixed_seed]), labels.at(0))
         inputs = ((styles.mix(dlatents, fixed, fixed_layers),) for dlatents, in inputs)
     return num_frames, inputs
+
+
+def _latents(Gs, paths, seeds):
+    """Return the latents [N,latent_size] of files and then of seeds."""
+    found = [dlatent_files.read_latents(path) for path in paths]
+    for path, each in zip(paths, found, strict=True):
+        dlatent_files.check_fit_of_latents(path, each, Gs.input_shape[1])
+    return np.concatenate([*found, generation.latents_from_seeds(Gs, seeds)])
+
+
+def _projected(Gs, paths):
+    """Return the dlatents [N,layers,dlatent_size] of each file."""
+    num_layers = Gs.components.synthesis.input_shape[1]
+    return [dlatent_files.for_layers(dlatent_files.read(path), num_layers) for path in paths]
 
 
 class _Mapping:
@@ -92,11 +107,10 @@ class _Mapping:
 
 
 class _Waypoints:
-    """The waypoints of a walk: projected dlatents in files, then seeds."""
+    """The waypoints of a walk: dlatents [N,layers,dlatent_size], then latents [N,latent_size] to map."""
 
-    def __init__(self, mapped, latents, projected_w):
-        self._mapped, self._latents = mapped, latents
-        self._projected = [dlatent_files.read(path) for path in projected_w]
+    def __init__(self, mapped, latents, projected):
+        self._mapped, self._latents, self._projected = mapped, latents, projected
 
     def __len__(self):
         return sum(map(len, self._projected)) + len(self._latents)

@@ -2,11 +2,12 @@
 
 import itertools
 
-from dnnlib.pickles.pytorch import modules
+from dnnlib.pickles.pytorch import modules, rosinality
 from dnnlib.util import UserError
 
 EXPECTED = ('expected a network pickle of this project, of the TensorFlow versions of StyleGAN2 and '
-            "StyleGAN2-ADA, of stylegan2-ada-pytorch or of stylegan3's StyleGAN2")
+            "StyleGAN2-ADA, of stylegan2-ada-pytorch or of stylegan3's StyleGAN2, or a checkpoint of "
+            "rosinality's stylegan2-pytorch")
 
 
 def networks(found):
@@ -16,6 +17,8 @@ def networks(found):
     """
     if modules.is_file(found):
         return modules.networks(found)
+    if rosinality.is_checkpoint(found):
+        return rosinality.networks(found)
     raise UserError(f'a file of PyTorch with {_described(found)}; {EXPECTED}')
 
 

@@ -34,15 +34,21 @@ def get_state(net) -> dict:
 
 def _explicit_kwargs(net):
     """Return the static kwargs and the defaults that differ in readers in PyTorch: there, the minibatch
-    standard deviation has one group, and the layers of the mapping network are as wide as the dlatents."""
+    standard deviation has one group, and the layers of the mapping network and embedded labels are as wide as
+    the dlatents."""
     kwargs = dict(net.static_kwargs)
     group_size = _default(net, 'mbstd_group_size')
     if group_size is not None:
         kwargs.setdefault('mbstd_group_size', group_size)
     mapping = net.components.get('mapping')
-    width = mapping and _default(mapping, 'mapping_fmaps')
-    if width is not None and width != mapping.output_shape[-1]:
-        kwargs.setdefault('mapping_fmaps', width)
+    if mapping is None:
+        return kwargs
+    embedding = mapping.own_vars.get('LabelEmbed/weight')
+    widths = {'mapping_fmaps': _default(mapping, 'mapping_fmaps'),
+              'label_fmaps': None if embedding is None else embedding.shape.as_list()[-1]}
+    for keyword, width in widths.items():
+        if width not in (None, mapping.output_shape[-1]):
+            kwargs.setdefault(keyword, width)
     return kwargs
 
 

@@ -122,7 +122,7 @@ async function savePicture(panel) {
 function pictureName() {
   const [base] = state.sources;
   const frame = state.walk ? `-frame${String(state.walk.frame).padStart(4, '0')}` : '';
-  const start = base.file ? base.name.replace(/\.npz$/, '') : `seed${String(base.seed).padStart(4, '0')}`;
+  const start = base.file ? base.name.replace(/\.(npz|npy|pt)$/, '') : `seed${String(base.seed).padStart(4, '0')}`;
   return `${start}${frame}${tallest().layers.length ? `-psi${Number(state.psi.toFixed(2))}` : ''}`;
 }
 
