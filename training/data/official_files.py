@@ -1,10 +1,14 @@
-"""Keys and URLs of the files that NVIDIA has published for StyleGAN, StyleGAN2 and StyleGAN2-ADA."""
+"""Keys and URLs of the files that NVIDIA has published for StyleGAN, StyleGAN2 and StyleGAN2-ADA.
+
+Those of stylegan2-ada-pytorch and stylegan3 are for PyTorch, and open like the others.
+"""
 
 import dnnlib
 from dnnlib.downloading import downloads
 from dnnlib.util import DownloadError
 
 CDN = 'https://nvlabs-fi-cdn.nvidia.com/'
+NGC = 'https://api.ngc.nvidia.com/v2/models/nvidia/'
 DRIVE = 'https://drive.google.com/uc?id='
 
 _ARCHITECTURES = ('orig', 'resnet', 'skip')
@@ -76,8 +80,10 @@ _METRIC_NETWORKS = [
     *(f'celebahq-classifier-{attribute}.pkl' for attribute in _CLASSIFIERS),
 ]
 
+_ADA_FILES = ['metfaces.pkl', 'brecahad.pkl', 'afhqcat.pkl', 'afhqdog.pkl', 'afhqwild.pkl', 'cifar10.pkl',
+              'ffhq.pkl']  # For TensorFlow and for PyTorch.
 _ADA = [
-    'metfaces.pkl', 'brecahad.pkl', 'afhqcat.pkl', 'afhqdog.pkl', 'afhqwild.pkl', 'cifar10.pkl', 'ffhq.pkl',
+    *_ADA_FILES,
     'paper-fig7c-training-set-sweeps/ffhq10k-paper256-ada-bcr.pkl',
     'paper-fig11a-small-datasets/afhqdog-mirror-paper512-ada.pkl',
     'paper-fig11a-small-datasets/metfaces-mirror-paper1024-ada-resumeffhq1024.pkl',
@@ -93,9 +99,16 @@ _ADA_SOURCES = {
     'lsundog256': 'lsundog-res256-paper256-kimg100000-noaug.pkl',
 }
 
+# Networks of StyleGAN2 that were trained with the code of StyleGAN3.
+_STYLEGAN3 = [f'stylegan2-{name}.pkl' for name in (
+    'ffhq-1024x1024', 'ffhq-512x512', 'ffhq-256x256', 'ffhqu-1024x1024', 'ffhqu-256x256',
+    'metfaces-1024x1024', 'metfacesu-1024x1024', 'afhqv2-512x512', 'afhqcat-512x512', 'afhqdog-512x512',
+    'afhqwild-512x512', 'brecahad-512x512', 'cifar10-32x32', 'celebahq-256x256', 'lsundog-256x256')]
+
 TRANSFER_SOURCES = {name: f'stylegan2-ada:{name}' for name in _ADA_SOURCES}  # Their keys.
 
 _ADA_PATHS = {name: f'transfer-learning-source-nets/{file}' for name, file in _ADA_SOURCES.items()}
+_PYTORCH_PATHS = _ADA_PATHS | {path: path for path in [*_ADA_FILES, *_ADA_PATHS.values()]}
 _ADA_PATHS |= {path: path for path in [
     *_ADA, *_ADA_PATHS.values(), *(f'metrics/{file}' for file in _METRIC_NETWORKS)]}
 
@@ -107,6 +120,9 @@ OFFICIAL_URLS = {
        for attribute, drive_id in _CLASSIFIERS.items()},
     **{f'stylegan2:metrics/{file}': f'{CDN}stylegan/networks/metrics/{file}' for file in _METRIC_NETWORKS},
     **{f'stylegan2-ada:{name}': f'{CDN}stylegan2-ada/pretrained/{path}' for name, path in _ADA_PATHS.items()},
+    **{f'stylegan2-ada-pytorch:{name}': f'{CDN}stylegan2-ada-pytorch/pretrained/{path}'
+       for name, path in _PYTORCH_PATHS.items()},
+    **{f'stylegan3:{file}': f'{NGC}research/stylegan2/versions/1/files/{file}' for file in _STYLEGAN3},
 }
 KEY_PREFIXES = tuple(sorted({key.split(':')[0] + ':' for key in OFFICIAL_URLS}))
 _NAMES = {url: key.partition(':')[2].rpartition('/')[2] for key, url in OFFICIAL_URLS.items()}  # of files

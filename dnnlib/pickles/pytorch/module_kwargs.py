@@ -18,7 +18,7 @@ MAX_LOG2 = 14           # Of the resolution.
 MAX_TAPS = 64
 ACTIVATIONS = ('linear', 'relu', 'lrelu', 'tanh', 'sigmoid', 'elu', 'selu', 'softplus', 'swish')
 ARCHITECTURES = ('orig', 'skip', 'resnet')
-DEFAULTS = {  # Of both classes, and of both readers in PyTorch.
+DEFAULTS = {  # Of TensorFlow's functions, and of what reads their files in PyTorch.
     'mapping_nonlinearity': 'lrelu', 'nonlinearity': 'lrelu', 'w_avg_beta': 0.995, 'use_noise': True,
     'num_fp16_res': 0, 'conv_clamp': None, 'resample_kernel': [1, 3, 3, 1], 'freeze_layers': 0}
 _FILTER_ATOL = 1e-5

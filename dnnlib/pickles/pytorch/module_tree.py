@@ -6,11 +6,10 @@ import numpy as np
 
 from dnnlib.pickles.arrays import StoredArray, shown
 from dnnlib.pickles.pytorch import names
-from dnnlib.pickles.pytorch.streams import StoredModule
+from dnnlib.pickles.pytorch.streams import MAX_NAME, StoredModule
 from dnnlib.util import UserError
 
-MAX_MODULES = 2000
-MAX_DEPTH = 5
+MAX_MODULES = 400  # Those of 16384x16384 pixels are fewer.
 GENERATOR, DISCRIMINATOR = 'Generator', 'Discriminator'
 TABLES = {GENERATOR: names.GENERATOR, DISCRIMINATOR: names.DISCRIMINATOR}
 
@@ -63,11 +62,12 @@ class ModuleTree:
         return UserError(f'network {shown(self.who)} of PyTorch: {text}')
 
     def _add(self, module, path):
+        """Add a module and those in it, which cannot be itself: no class is at two depths of known paths."""
         self._check_class(module, path)
         self._states[path] = module.state
         self.is_stylegan3 |= 'in_features' in module.state
-        if len(self._states) > MAX_MODULES or path.count('.') > MAX_DEPTH:
-            raise self.refusal('it has too many modules, or contains itself')
+        if len(self._states) > MAX_MODULES:
+            raise self.refusal(f'it has more than {MAX_MODULES} modules')
         for group in ('_parameters', '_buffers'):
             for name, value in self._items(module, path, group):
                 self._add_array(path, name, value, group)
@@ -79,7 +79,8 @@ class ModuleTree:
     def _items(self, module, path, group):
         """Return the (name, value) of parameters, buffers or modules that there are."""
         items = module.state.get(group)
-        if not isinstance(items, dict) or not all(isinstance(name, str) for name in items):
+        if not isinstance(items, dict) or not all(
+                isinstance(name, str) and len(name) <= MAX_NAME for name in items):
             raise self.refusal(f'{path or module.class_name} has no {group}; the file is damaged')
         return [(name, value) for name, value in items.items() if value is not None]
 

@@ -29,7 +29,7 @@ def networks(found):
     cannot express. Without an average of G's weights, Gs is G; without D, the average or else G is returned.
     """
     if isinstance(found, StoredModule):
-        return _Converted(found, 'network', 'D' if found.class_name == DISCRIMINATOR else 'Gs')
+        return _Converted(found, str(found.class_name), 'D' if found.class_name == DISCRIMINATOR else 'Gs')
     modules = {key: found[key] for key in KEYS if isinstance(found.get(key), StoredModule)}
     alone = [key for key in ('G_ema', 'G', 'D') if key in modules][0]
     if not ('D' in modules and ('G' in modules or 'G_ema' in modules)):

@@ -36,6 +36,8 @@ class StoredModule:
     The source text of the class is neither kept nor run.
     """
 
+    class_name = state = None
+
     def __init__(self, meta):
         meta = meta if isinstance(meta, dict) else {}
         self.class_name, self.state = meta.get('class_name'), meta.get('state')
@@ -57,8 +59,7 @@ class _StoredStateDict(arrays.StoredDict, arrays.Stored):
 class Namespace(arrays.Stored):
     """A stand-in for the arguments of a script, as a dictionary, `arguments`."""
 
-    def __init__(self):
-        self.arguments = {}
+    arguments = None
 
     def set_state(self, state):
         if not isinstance(state, dict):
@@ -80,6 +81,13 @@ def _set(items=()):
     return set(items)
 
 
+def _shape(sizes=()):
+    """Return a shape as a tuple. Raises ValueError for other collections, which a file could make long."""
+    if type(sizes) not in (tuple, list):
+        raise ValueError('a shape that is not a list')
+    return tuple(sizes)
+
+
 _METHODS = {  # Of the unpickler.
     ('torch.storage', '_load_from_bytes'): '_inner_storage',
     ('torch._utils', '_rebuild_parameter'): '_parameter'}
@@ -94,7 +102,7 @@ GLOBALS = {
        for module in ('torch', 'torch.cuda')},
     **{('torch.storage', f'{begin}UntypedStorage'): tensors.TYPES['uint8'] for begin in ('', '_')},
     **{('torch.storage', f'{begin}TypedStorage'): tensors.WrappedStorage for begin in ('', '_')},
-    ('torch', 'Size'): tuple,
+    ('torch', 'Size'): _shape,
     ('torch', 'device'): _Name,
     ('argparse', 'Namespace'): Namespace,
     **{(module, 'set'): _set for module in ('builtins', '__builtin__')},
@@ -110,7 +118,7 @@ class Unpickler(arrays.Unpickler):
 
     known_globals = GLOBALS
     needs = 'neither modules nor tensors need that'
-    growth = 4  # bfloat16 becomes float32, and tensors are copied from their storages.
+    growth = 6  # For bfloat16: the bytes of a storage, its numbers as float32, and a tensor of them.
 
     def __init__(self, stream, storage=None, **options):
         super().__init__(stream, **options)
@@ -132,12 +140,13 @@ class Unpickler(arrays.Unpickler):
         return self._storage(key, kind, length)
 
     def _inner_storage(self, data):
-        """Return the storage that `torch.save` wrote as these bytes. Its pieces count as pieces of the
-        file."""
+        """Return the storage that `torch.save` wrote as these bytes, which count as often as they are read.
+        Their pieces are pieces of the file."""
         if not isinstance(data, (bytes, bytearray)):
             raise ValueError('a storage that is not bytes')
         if data[:1] == b'\0':
             raise NeedsData
+        self._made_bytes += len(data)
         saved = _Saved(data, _StorageUnpickler, self._stream.pieces_left)
         storage, self._stream.pieces_left = saved.load(), saved.pieces_left
         return tensors.unwrapped(storage)
@@ -211,8 +220,8 @@ class _Saved:
         result = self._read(stream, self._unpickler, storage=self._later)
         for key in self._read(stream):
             self._fill(self._storages.pop(key), stream)
-        if self._storages:
-            raise ValueError('numbers are missing')
+        if self._storages or stream.read(1):
+            raise ValueError('numbers are missing or left over')
         return result
 
     def _later(self, key, kind, length):
@@ -260,7 +269,7 @@ def _root(archive, num_bytes):
     names = archive.namelist()
     roots = [name.removesuffix('data.pkl') for name in names if re.fullmatch('([^/]*/)?data[.]pkl', name)]
     if len(roots) != 1:
-        raise UserError('a zip archive that PyTorch did not write (it has no data.pkl)')
+        raise UserError(f'a zip archive that PyTorch did not write: it has {len(roots)} files data.pkl')
     if len(set(names)) != len(names):
         raise UserError('refused: a zip archive that holds two files of one name')
     if sum(info.file_size for info in archive.infolist()) > num_bytes:
