@@ -25,8 +25,8 @@ def export(path: str, out_path: str, args) -> str:
     tensor_output.write(out_path, tensors, {'format': 'pt'}, json.dumps(classes, indent=1))
     left_out = ['what only training needs, such as style mixing', *left_out]
     beside = os.path.basename(tensor_output.json_path(out_path))
-    return (f'{len(tensors)} tensors of {", ".join(classes)}; the arguments of their classes are in {beside}. '
-            f'Left out: {"; ".join(left_out)}.')
+    return (f'{len(tensors)} tensors of {", ".join(classes)}; the arguments of their classes are in '
+            f'{beside}. Left out: {"; ".join(left_out)}.')
 
 
 def _stylegan2_ada(report):

@@ -35,19 +35,18 @@ def check_compatible(first, second, names):
     shapes = [{name: tuple(var.shape.as_list()) for name, var in net.components.synthesis.vars.items()}
               for net in (first, second)]
     for name in sorted(set(shapes[0]) | set(shapes[1])):
-        found = [each.get(name, 'missing') for each in shapes]
-        if found[0] != found[1]:
-            raise UserError(f'{names[1]}: cannot be blended with {names[0]}: {name} is {found[1]}, not '
-                            f'{found[0]}')
+        expected, found = (each.get(name, 'none') for each in shapes)
+        if expected != found:
+            raise UserError(f'{names[1]}: cannot be blended with {names[0]}: expected {name} {expected}, '
+                            f'found {found}')
 
 
 def copy_resolution(blended, source, resolution):
     """Copy the variables of one resolution from a synthesis network to another, in two session calls."""
     import dnnlib.tflib as tflib
     highest = highest_resolution(blended)
-    names = [name for name in blended.vars if resolution_of(name, highest) == resolution]
-    values = tflib.run([source.vars[name] for name in names])
-    tflib.set_vars({blended.vars[name]: value for name, value in zip(names, values, strict=True)})
+    tflib.set_vars(tflib.run({var: source.vars[name] for name, var in blended.vars.items()
+                              if resolution_of(name, highest) == resolution}))
 
 
 def draw_rows(coarse, fine, dlatents):

@@ -23,10 +23,10 @@ def make_parser(description, out):
     add('--network', required=True, metavar='PKL', help='network pickle: a path, a URL or the key of one')
     add('--out', default=out, metavar='FILE', help='picture to write (default: %(default)s)')
     add('--seed', type=cli.seed, default=1, help='seed of the random latents (default: %(default)s)')
-    add('--truncation-psi', type=float, default=0.7, metavar='X',
+    add('--truncation-psi', type=cli.float_between(-10, 10), default=0.7, metavar='X',
         help='truncation of the random images (default: %(default)s)')
-    add('--scale', type=cli.int_between(1, 16), default=2,
-        help='side of a pixel in the picture (default: %(default)s)')
+    add('--scale', type=cli.int_between(1, 16), metavar='N',
+        help='side of a pixel in the picture (default: 2 for images of up to 64 pixels, 1 for larger ones)')
     cli.add_trust_source(parser)
     cli.add_cache_dir(parser)
     return parser
@@ -78,8 +78,11 @@ def draw(Gs, dlatents, minibatch_size=8):
 
 
 def save(rows, path, scale):
-    """Write rows of images [columns,C,H,W] with values in [-1,1] as a picture."""
-    images = np.concatenate(rows).repeat(scale, axis=2).repeat(scale, axis=3)
+    """Write rows of images [columns,C,H,W] with values in [-1,1] as a picture. scale: side of a pixel; None =
+    2 for small images."""
+    images = np.concatenate(rows)
+    scale = scale or (2 if images.shape[-1] <= 64 else 1)
+    images = images.repeat(scale, axis=2).repeat(scale, axis=3)
     misc.save_image_grid(images, path, drange=[-1, 1], grid_size=(len(rows[0]), len(rows)))
     print(f'Saved {path}')
 

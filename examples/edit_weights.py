@@ -7,6 +7,7 @@ which the strengths are multiplied: 0 shows what the dlatents decide, large ones
 import common
 import numpy as np
 
+from dnnlib import cli
 from dnnlib.util import UserError
 
 
@@ -44,8 +45,8 @@ def draw_rows(Gs, strengths, factors, dlatents):
 def main(argv=None):
     """Print the statistics and draw the picture."""
     parser = common.make_parser(__doc__, out='edit_weights.png')
-    parser.add_argument('--factors', type=float, nargs='+', default=[0, 1, 5], metavar='X',
-                        help='factor of each row (default: 0 1 5)')
+    parser.add_argument('--factors', type=cli.float_between(-1000, 1000), nargs='+', metavar='X',
+                        default=[0, 1, 5], help='factor of each row (default: 0 1 5)')
     common.add_count(parser, '--columns', 12, 'number of images')
     args = common.parse(parser, argv)
     Gs = common.load(args.network, args.trust_source)

@@ -9,6 +9,7 @@ strongest first; columns: steps along them, with the image itself in the middle.
 import common
 import numpy as np
 
+from dnnlib import cli
 from dnnlib.util import UserError
 
 
@@ -35,7 +36,8 @@ def main(argv=None):
     parser = common.make_parser(__doc__, out='factorize.png')
     common.add_count(parser, '--directions', 6, 'number of directions')
     common.add_count(parser, '--columns', 9, 'images of a row')
-    parser.add_argument('--reach', type=float, default=6, help='largest step in W (default: %(default)s)')
+    parser.add_argument('--reach', type=cli.float_between(0, 1000), default=6, metavar='X',
+                        help='largest step in W (default: %(default)s)')
     args = common.parse(parser, argv)
     Gs = common.load(args.network, args.trust_source)
     found, strengths = directions(Gs, args.network)

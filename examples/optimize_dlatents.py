@@ -13,17 +13,22 @@ from dnnlib.progress import shown
 from dnnlib.util import UserError
 
 
-def targets_from_files(Gs, paths):
-    """Read pictures, in the size and the colours of the network. -> [N,C,H,W] with values in [-1,1]."""
+def read_picture(path):
+    """Return a picture in a file as a PIL image in RGB. Raises UserError if it cannot be read."""
+    try:
+        return PIL.Image.open(path).convert('RGB')
+    except (OSError, PIL.Image.DecompressionBombError) as error:
+        raise UserError(f'--targets: {path}: not a readable picture ({error})') from error
+
+
+def targets_from(pictures, Gs):
+    """Return PIL images in the size and the colours of the network: [N,C,H,W] with values in [-1,1]."""
     _, channels, height, width = Gs.output_shape
     images = []
-    for path in paths:
-        try:
-            picture = PIL.Image.open(path).convert('L' if channels == 1 else 'RGB')
-        except OSError as error:
-            raise UserError(f'--targets={path}: not a readable picture ({error})') from error
-        pixels = np.asarray(picture.resize((width, height), PIL.Image.Resampling.LANCZOS), np.float32)
-        images.append(np.moveaxis(pixels.reshape(height, width, channels), -1, 0))  # [H,W,C] -> [C,H,W]
+    for picture in pictures:
+        picture = picture.convert('L' if channels == 1 else 'RGB').resize((width, height))
+        pixels = np.asarray(picture, np.float32).reshape(height, width, channels)
+        images.append(pixels.transpose(2, 0, 1))  # [H,W,C] -> [C,H,W]
     return np.stack(images) / 127.5 - 1
 
 
@@ -68,9 +73,10 @@ def main(argv=None):
     common.add_count(parser, '--columns', 8, 'number of images without --targets')
     common.add_count(parser, '--steps', 300, 'steps of the search')
     args = common.parse(parser, argv)
+    pictures = [read_picture(path) for path in args.targets or []]
     Gs = common.load(args.network, args.trust_source)
-    if args.targets:
-        targets = targets_from_files(Gs, args.targets)
+    if pictures:
+        targets = targets_from(pictures, Gs)
     else:
         rnd = np.random.RandomState(args.seed)
         targets = common.draw(Gs, common.random_dlatents(Gs, args.columns, rnd, args.truncation_psi))

@@ -1,8 +1,8 @@
 """Train an encoder, a network from images to dlatents, in a graph of one's own around the generator.
 
-The graph calls `get_output_for` of the mapping and synthesis networks on its own tensors. The encoder sees
-generated images only, and learns from gradients through the synthesis network, whose weights stay as they
-are. Rows of the picture: images that it has not seen, and what the generator draws from its dlatents.
+`Gs.components.synthesis.get_output_for` builds the generator on the dlatents that the encoder finds. It sees
+generated images only, and learns from gradients through the generator, whose weights stay as they are. Rows
+of the picture: images that it has not seen, and what the generator draws from its dlatents.
 """
 
 import time
@@ -44,9 +44,9 @@ class Training:
 
         import dnnlib.tflib as tflib
         self.Gs, self.psi = Gs, psi
-        self.real = tf.placeholder(tf.float32, Gs.output_shape)
-        self.dlatents = tf.placeholder(tf.float32, Gs.components.synthesis.input_shape)
         synthesis = Gs.components.synthesis
+        self.real = tf.placeholder(tf.float32, Gs.output_shape)
+        self.dlatents = tf.placeholder(tf.float32, synthesis.input_shape)
         found, self.variables = encode(self.real, Gs.get_var('dlatent_avg'), synthesis.input_shape[1])
         self.images = synthesis.get_output_for(found, randomize_noise=False, num_fp16_res=0)
         self.loss = (tf.reduce_mean(tf.square(self.images - self.real))

@@ -118,7 +118,7 @@ def test_blends_have_coarse_layers_of_one_network_and_fine_ones_of_the_other(Gs,
 
 def test_networks_that_cannot_be_blended_are_named(Gs):
     other = tflib.Network('other', **dict(SMALL, fmap_max=2))
-    message = r'^b.pkl: cannot be blended with a.pkl: 16x16/Conv0_up/bias is \(2,\), not \(4,\)$'
+    message = r'^b.pkl: cannot be blended with a.pkl: expected 16x16/Conv0_up/bias \(4,\), found \(2,\)$'
     with pytest.raises(UserError, match=message):
         blend_layers.check_compatible(Gs, other, ('a.pkl', 'b.pkl'))
 
@@ -192,10 +192,10 @@ def test_the_search_improves_the_dlatents_that_the_graph_is_built_on(Gs, dlatent
 
 def test_pictures_become_targets_in_the_size_and_colours_of_the_network(Gs, tmp_path):
     PIL.Image.new('L', (9, 5), 255).save(tmp_path / 'white.png')
-    targets = optimize_dlatents.targets_from_files(Gs, [tmp_path / 'white.png'])
+    targets = optimize_dlatents.targets_from([optimize_dlatents.read_picture(tmp_path / 'white.png')], Gs)
     assert targets.shape == (1, 3, 16, 16) and targets.min() == 1
-    with pytest.raises(UserError, match='--targets=.*none.png: not a readable picture'):
-        optimize_dlatents.targets_from_files(Gs, [tmp_path / 'none.png'])
+    with pytest.raises(UserError, match='--targets: .*none.png: not a readable picture'):
+        optimize_dlatents.read_picture(tmp_path / 'none.png')
 
 
 @pytest.mark.parametrize(('flags', 'message'), [
