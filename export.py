@@ -4,18 +4,20 @@ import script_start  # noqa: F401  (before all that takes time to load)
 
 # isort: split
 import argparse
-import importlib.util
 import os
 
 import pretrained_networks
-from bridges import pkl, pytorch, safetensors, tensor_output, tf1
+from bridges import generators, onnx, pkl, pytorch, safetensors, savedmodel, tensor_output, tf1
 from dnnlib import cli
 from dnnlib.util import UserError
 
-FORMS = {'tf1': tf1, 'pytorch': pytorch, 'safetensors': safetensors, 'pkl': pkl}
+FORMS = {'savedmodel': savedmodel, 'onnx': onnx, 'pytorch': pytorch, 'safetensors': safetensors, 'pkl': pkl,
+         'tf1': tf1}
 SUFFIXES = {'pytorch': tensor_output.SUFFIX, 'safetensors': tensor_output.SUFFIX, 'pkl': '.pkl'}
 EXAMPLES = """examples:
 
+  python export.py --to=savedmodel --network=results/00000-run/network-final.pkl --out=generator
+  python export.py --to=onnx --network=results/00000-run/network-final.pkl --out=generator.onnx
   python export.py --to=tf1 --network=results/00000-run/network-final.pkl --out=network-tf1.pkl
   python export.py --to=pytorch --network=results/00000-run/network-final.pkl --out=network.safetensors
 """
@@ -45,10 +47,7 @@ def _check_flags(args):
     for name, flag in others:
         if getattr(args, flag.removeprefix('--').replace('-', '_')) is not None:
             raise UserError(f'{flag}: is for --to={name}, not for --to={args.to}')
-    missing = [f"'{wanted}'" for package, wanted in FORMS[args.to].NEEDS.items()
-               if importlib.util.find_spec(package) is None]
-    if missing:
-        raise UserError(f'--to={args.to} needs other packages: pip install {" ".join(missing)}')
+    generators.check_packages(f'--to={args.to}', FORMS[args.to].NEEDS)
 
 
 def validate(args):
@@ -76,7 +75,7 @@ def main(argv=None):
     try:
         text = FORMS[args.to].export(path, args.out, args)
     except UserError as error:
-        raise UserError(f'{args.network}: {error}') from error
+        raise UserError(f'{args.network}: {str(error).removeprefix(f"{path}: ")}') from error
     print(f'Wrote {args.out}: {text}')
 
 

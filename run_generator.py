@@ -10,8 +10,9 @@ import numpy as np
 import pretrained_networks
 from dnnlib import cli, faults
 from dnnlib.util import UserError
-from latents import commands, from_files
+from latents import commands, from_files, onnx_images
 from latents.commands.examples import EXAMPLES
+from training.misc import pictures
 
 # TensorFlow takes seconds to load: the functions that draw import `generation`, which needs it.
 
@@ -23,29 +24,33 @@ def _load(network_pkl, trust_source):
 
 @faults.described()
 def generate_images(network_pkl, seeds, truncation_psi, class_idx=None, grid=None, trust_source=False,
-                    projected_w=None, dlatents=None, noises=None, latents=None):
+                    projected_w=None, dlatents=None, noises=None, latents=None, engine='tensorflow'):
     """Write `seed<NNNN>.png` for every seed, `proj<NN>.png` for every dlatent in the files `projected_w`,
     `dlatent<NN>.png` for those in `dlatents` or `latent<NN>.png` for every z in the files `latents`, and with
     `grid` = (columns, rows) all of them as `grid.png`.
 
     Of seeds, projected_w, dlatents and latents, one is not None. noises: files as of `from_files.images`.
+    engine: 'tensorflow', or 'onnx' for seeds.
     """
-    from training import generation
-    Gs = _load(network_pkl, trust_source)
-    if seeds is not None:
-        named_images = generation.images_of_seeds(Gs, seeds, truncation_psi, class_idx)
-    elif latents is not None:
-        named_images = from_files.images_of_latents(Gs, latents, truncation_psi, class_idx, noises)
+    if engine == 'onnx':
+        named_images = onnx_images.images_of_seeds(network_pkl, seeds, truncation_psi, class_idx)
     else:
-        named_images = from_files.images(Gs, projected_w, dlatents, noises)
+        from training import generation
+        Gs = _load(network_pkl, trust_source)
+        if seeds is not None:
+            named_images = generation.images_of_seeds(Gs, seeds, truncation_psi, class_idx)
+        elif latents is not None:
+            named_images = from_files.images_of_latents(Gs, latents, truncation_psi, class_idx, noises)
+        else:
+            named_images = from_files.images(Gs, projected_w, dlatents, noises)
     images = []
     for name, image in named_images:
-        generation.save_images(image, name)
+        pictures.save_images(image, name)
         if grid is not None:
             images.append(image[0])
     if grid is not None:
         print('Saving image grid...')
-        generation.save_images(np.stack(images), 'grid.png', grid_size=grid)
+        pictures.save_images(np.stack(images), 'grid.png', grid_size=grid)
 
 
 @faults.described()

@@ -12,7 +12,7 @@ from training.settings.configs import config_settings
 SETTINGS = config_settings('config-f')
 
 
-def _network(name, resolution):
+def network(name, resolution):
     """Build 'G' or 'D' for RGB images."""
     tflib.init_tf({'rnd.np_random_seed': 1})
     shape = dict(num_channels=3, resolution=resolution, label_size=0)
@@ -22,13 +22,13 @@ def _network(name, resolution):
 
 def write_pickle(path, resolution):
     """Write (G, D, Gs) as training does."""
-    G, D = _network('G', resolution), _network('D', resolution)
+    G, D = network('G', resolution), network('D', resolution)
     misc.save_pkl((G, D, G.clone('Gs')), path)
 
 
 def drawing(resolution, minibatch):
     """Build G and a function that calls `Network.run` on fixed latents with fresh noise. -> G, function."""
-    G = _network('G', resolution)
+    G = network('G', resolution)
     latents = np.random.RandomState(1).randn(minibatch, *G.input_shape[1:])
 
     def images():
@@ -47,7 +47,7 @@ def generate(resolution, minibatch, seconds, min_rounds, with_profile=False):
     first = time.perf_counter()
     rates, costs = timing.alternate(lambda: timing.cost_of(images) / minibatch, seconds, min_rounds)
     peak = machine.peak_memory_bytes()
-    multiply_adds = counting.of_network(G)
+    multiply_adds = counting.ofnetwork(G)
     return {
         'resolution': resolution,
         'minibatch': minibatch,

@@ -6,6 +6,7 @@ from benchmarks import machine
 
 PARTS = {
     'generation': 'images of config F',
+    'engines': 'images of config F by onnxruntime and by TensorFlow',
     'training': 'training steps at 32x32',
     'augmentation': 'training with and without augmentation',
     'startup': 'time to the first image and to the first tick',
@@ -35,7 +36,8 @@ class Piece:
 
 def pieces(quick):
     """Return all measurements in order. `quick`: fewer and shorter ones."""
-    return [*_training(quick), *_augmentation(quick), *_generation(quick), *_startup(quick), *_data(quick)]
+    return [*_training(quick), *_augmentation(quick), *_generation(quick), *_engines(quick),
+            *_startup(quick), *_data(quick)]
 
 
 def _pace(quick, seconds):
@@ -80,6 +82,13 @@ def _generation(quick):
             dict(resolution=resolution, minibatch=minibatch, with_profile=goal is not None and minibatch == 1,
                  **_pace(quick, 12 if goal else 6)),
             goal=goal)
+
+
+def _engines(quick):
+    for resolution, minibatch in [(64, 1)] if quick else [(256, 1), (256, 4), (256, 8), (1024, 1), (1024, 4)]:
+        yield Piece(
+            f'onnxruntime, {resolution}x{resolution}, minibatch {minibatch}', ('engines',), 'engines.compare',
+            dict(resolution=resolution, minibatch=minibatch, **_pace(quick, 12)))
 
 
 def _startup(quick):

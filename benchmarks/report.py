@@ -46,6 +46,9 @@ def one_line(result):
     if 'added_share' in result:
         share = _time(result['added_share'])
         return f'{_time(result["with"], "s/kimg")}; augmentation adds a share of {share}'
+    if 'onnxruntime' in result:
+        return (f'{_time(result["onnxruntime"], "s/image")}; {_time(result["speed_of_onnxruntime"])} times '
+                'the speed of TensorFlow')
     for key in ('first_image_seconds', 'first_tick_seconds'):
         if key in result:
             return f'{_number(result[key]["median"])} s'
@@ -58,7 +61,7 @@ def text(results, has_picture=False, others=()):
     """Return the report as Markdown: `results` in full, each of `others` (other machines) as one table."""
     sections = [
         _head(results), _failures(results), _goals(results), *map(_other_machine, others), _steps(results),
-        _augmentation(results),
+        _augmentation(results), _engines(results),
         _startup(results), _data(results), _photos(results), _pipelines(results),
         _scaling(results, has_picture), _profiles(results), f'## How it is measured\n\n{HOW}']
     return '\n\n'.join(section for section in sections if section) + '\n'
@@ -142,9 +145,9 @@ def _origin(results):
 
 def _other_machine(results):
     vectors = 'with AVX-512' if 'avx512f' in results['machine']['vector_instructions'] else 'without AVX-512'
+    parts = (_augmentation(results), _engines(results), _pipelines(results), _photos(results))
     sections = [f'## Another machine, {vectors}', '\n'.join(_origin(results)), _goals(results, ''),
-                *('#' + section for section in (_augmentation(results), _pipelines(results), _photos(results))
-                  if section)]
+                *('#' + section for section in parts if section)]
     return '\n\n'.join(section for section in sections if section)
 
 
@@ -198,6 +201,17 @@ def _augmentation(results):
     note = ('Config F, narrowed, without and with the pipeline `bgc` at p = 0.5: average iterations of both, '
             'in turn. The share is what augmentation adds, divided by the time without it.')
     return _table('## Augmentation', ['work', 'without', 'with', 'added share', 'goal'], rows, note)
+
+
+def _engines(results):
+    rows = [[name.partition(', ')[2], _time(result['tensorflow'], 's/image'),
+             _time(result['onnxruntime'], 's/image'), _time(result['speed_of_onnxruntime']),
+             _time(result['speed_by_processor_time'])]
+            for name, result in _of(results, 'engines.compare').items()]
+    note = ('`Network.run` and, in onnxruntime, the file of `export.py --to=onnx`, both with the stored '
+            'noise and in turn. Speeds are those of onnxruntime, as multiples of those of TensorFlow.')
+    return _table('## onnxruntime', ['work', 'TensorFlow', 'onnxruntime', 'speed', 'by processor time'], rows,
+                  note)
 
 
 def _scaled(spread, factor):

@@ -1,6 +1,6 @@
 """Network files for other code: what `export.py --to` writes, a module for each form.
 
-Nothing below the scripts imports this package. A module has
+Of all packages only `latents` imports this one, to draw with onnxruntime. A module of a form has
 
 ABOUT    what the form is, in a line of --help.
 FLAGS    {flag: keyword arguments of `add_argument`}; a flag that is not given is None.

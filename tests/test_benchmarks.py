@@ -216,6 +216,16 @@ def test_report_tells_what_augmentation_adds():
     assert report.one_line(result) == '11 s/kimg; augmentation adds a share of 0.1'
 
 
+def test_report_sets_engines_side_by_side():
+    times = {'rounds': 1, 'min': 1, 'max': 1}
+    result = {'function': 'engines.compare', 'goal': None, 'tensorflow': {'median': 0.5, **times},
+              'onnxruntime': {'median': 0.4, **times}, 'speed_of_onnxruntime': {'median': 1.25, **times},
+              'speed_by_processor_time': {'median': 1.1, **times}}
+    text = report.text({**RESULTS, 'pieces': {'onnxruntime, 8x8, minibatch 2': result}})
+    assert '| 8x8, minibatch 2 | 0.5 s/image | 0.4 s/image | 1.25 | 1.1 |' in text
+    assert report.one_line(result) == '0.4 s/image; 1.25 times the speed of TensorFlow'
+
+
 def test_report_shows_other_machines_beside_the_first():
     other = copy.deepcopy(RESULTS)
     other['machine'].update(processor='Slide rule', vector_instructions=['avx512f'])

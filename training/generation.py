@@ -1,13 +1,10 @@
 """Generates images from seeds with a trained generator."""
 
-import os
-
 import numpy as np
 
-import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.progress import Progress
-from training.misc import pictures
+from training.misc.pictures import save_images  # noqa: F401  (documented under this name)
 from training.settings import picture_requests
 
 SYNTHESIS = dict(randomize_noise=False, output_transform=dict(func=tflib.convert_images_to_uint8))
@@ -79,13 +76,3 @@ def images_from_dlatents(Gs, dlatents, minibatch_size=4):
     """Draw images. Dlatents [N,layers,dlatent_size] -> uint8 [N,C,H,W]."""
     return in_minibatches(Gs.components.synthesis, dlatents, minibatch_size=minibatch_size,
                           title='Generating', **SYNTHESIS)
-
-
-def save_images(images, name, grid_size=None, folder=None):
-    """Tile images, uint8 [N,C,H,W], and write the picture. -> path.
-
-    grid_size: (columns, rows). folder: None = the run directory.
-    """
-    path = dnnlib.make_run_dir_path(name) if folder is None else os.path.join(folder, name)
-    pictures.save_image_grid(images, path, drange=[0, 255], grid_size=grid_size)
-    return path

@@ -29,6 +29,13 @@ def uniform(shape, minval=0, maxval=None, dtype=tf.float32):
     return _generators['uniform'](shape, minval=minval, maxval=maxval, dtype=dtype)
 
 
+def normal_of_seed(shape, seed, place):
+    """Return the normal numbers of a seed (integer tensor []) and a place in the graph (an integer): the same
+    at every evaluation and on every device. `shape` may be a tensor. -> float32 [*shape]."""
+    key = tf.stack([tf.cast(seed, tf.int64), tf.constant(place, tf.int64)])
+    return tf.random.stateless_normal(shape, key, alg='philox')
+
+
 @contextlib.contextmanager
 def replaced(**generators):
     """Substitute generators in this context: `replaced(normal=..., uniform=...)`, with equal signatures."""

@@ -10,6 +10,10 @@ EXAMPLES = """examples:
   python run_generator.py generate-images --network=results/00000-run/network-final.pkl \\
     --seeds=0-15 --grid=4x4
 
+  # The same without TensorFlow, with the network converted to ONNX once: pip install -e '.[onnx]'
+  python run_generator.py generate-images --network=results/00000-run/network-final.pkl \\
+    --seeds=0-15 --engine=onnx
+
   # Generate images of one class with a network that was trained with --labels=full
   python run_generator.py generate-images --network=results/00001-run/network-final.pkl \\
     --seeds=0-15 --class=cat --grid=4x4

@@ -2,6 +2,7 @@
 
 import math
 
+from bridges import generators, onnx
 from dnnlib import cli
 from dnnlib.util import UserError
 from latents import dlatent_files, from_files, noise_files
@@ -27,9 +28,16 @@ def _add_generate(parser):
                              "of these files, or one for each (default: the network's own)")
     parser.add_argument('--grid', type=cli.columns_by_rows, metavar='WxH',
                         help='also write all images as grid.png, W columns by H rows (default: no grid)')
+    parser.add_argument('--engine', choices=('tensorflow', 'onnx'), default='tensorflow',
+                        help='what evaluates the network; onnx starts faster, converts a network once, and '
+                             'draws --seeds only (default: tensorflow)')
 
 
 def _check_generate(args):
+    if args.engine == 'onnx':
+        generators.check_packages('--engine=onnx', onnx.NEEDS)
+        if args.seeds is None:
+            raise UserError('--engine=onnx: draws --seeds only; leave it out for files of latents')
     if args.seeds is not None:
         check_seeds(args.seeds)
         if args.noises is not None:
@@ -60,6 +68,8 @@ def _check_files(args):
 
 
 def _check_generate_network(args, Gs):
+    if args.engine == 'onnx':
+        generators.check(args.network_pkl)
     for path in args.projected_w or args.dlatents or []:
         dlatent_files.check_fit(path, dlatent_files.read(path), Gs)
     for path in args.latents or []:

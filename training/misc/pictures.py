@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+import dnnlib
 from dnnlib.files import atomic_write
 from dnnlib.progress import shown
 from dnnlib.util import UserError
@@ -84,6 +85,16 @@ def save_image_grid(images, filename, drange=[0, 1], grid_size=None):
     picture = convert_to_pil_image(create_image_grid(images, grid_size), drange)
     with atomic_write(filename) as file:
         picture.save(file, format=image_format)
+
+
+def save_images(images, name, grid_size=None, folder=None):
+    """Tile images, uint8 [N,C,H,W], and write the picture. -> path.
+
+    grid_size: (columns, rows). folder: None = the run directory.
+    """
+    path = dnnlib.make_run_dir_path(name) if folder is None else os.path.join(folder, name)
+    save_image_grid(images, path, drange=[0, 255], grid_size=grid_size)
+    return path
 
 
 def apply_mirror_augment(minibatch):

@@ -6,6 +6,7 @@ that layout; tensors in the other layout work here, too, at the cost of two tran
 chooses among the kernels of a CPU.
 """
 
+import contextlib
 import functools
 
 import tensorflow.compat.v1 as tf
@@ -13,14 +14,29 @@ import tensorflow.compat.v1 as tf
 from dnnlib.tflib.ops.cpu_kernels import nhwc_conv2d, nhwc_conv2d_transpose
 from dnnlib.tflib.ops.shapes import dims
 
+_assumed = []  # the last layout counts
+
 
 @functools.cache
 def _has_gpu():
     return bool(tf.config.list_physical_devices('GPU'))
 
 
+@contextlib.contextmanager
+def assumed_layout(data_format: str):
+    """Build what is built in this context for devices of this layout: a graph for elsewhere."""
+    channel_axis(data_format)
+    _assumed.append(data_format)
+    try:
+        yield
+    finally:
+        _assumed.pop()
+
+
 def device_layout(x) -> str:
     """Return the layout in which the device of this tensor convolves, 'NCHW' or 'NHWC'."""
+    if _assumed:
+        return _assumed[-1]
     on_cpu = 'CPU' in (x.device or '').upper()
     return 'NHWC' if on_cpu or not _has_gpu() else 'NCHW'
 
@@ -116,8 +132,10 @@ def depthwise_conv2d(x, w, stride=1, pad=((0, 0), (0, 0)), data_format='NCHW'):
     paddings = [[0, 0]] * 4
     for axis, (before, after) in zip(spatial_axes(data_format), pad, strict=True):
         paddings[axis] = [before, after]
-    return tf.nn.depthwise_conv2d(x, w, strides=_strides(stride, data_format), padding=paddings,
-                                  data_format=data_format)
+    y = tf.nn.depthwise_conv2d(x, w, strides=_strides(stride, data_format), padding=paddings,
+                               data_format=data_format)
+    # A function of TensorFlow 2.21 fuses the convolution with a bias and loses its padding, which is fatal.
+    return tf.ensure_shape(y, y.shape) if _assumed and data_format == 'NHWC' else y
 
 
 @_in_device_layout
