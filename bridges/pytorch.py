@@ -3,7 +3,7 @@
 import json
 import os
 
-from bridges import pytorch_form, tensor_output
+from bridges import pytorch_form, rosinality, tensor_output
 from dnnlib.pickles import inspection
 from dnnlib.util import UserError
 
@@ -25,8 +25,8 @@ def export(path: str, out_path: str, args) -> str:
     tensor_output.write(out_path, tensors, {'format': 'pt'}, json.dumps(classes, indent=1))
     left_out = ['what only training needs, such as style mixing', *left_out]
     beside = os.path.basename(tensor_output.json_path(out_path))
-    return (f'{len(tensors)} tensors of {", ".join(classes)}; the arguments of their classes are in '
-            f'{beside}. Left out: {"; ".join(left_out)}.')
+    return (f'{len(tensors)} tensors of {", ".join(classes)}; {beside} has the arguments of their classes. '
+            f'Left out: {"; ".join(left_out)}.')
 
 
 def _stylegan2_ada(report):
@@ -50,9 +50,4 @@ def _named(report):
     return {'D' if network.func in pytorch_form.DISCRIMINATORS else 'G_ema': network}
 
 
-def _rosinality(report):
-    from bridges import rosinality  # Only here: most exports do without.
-    return rosinality.checkpoint(report)
-
-
-_NAMES = {'stylegan2-ada': _stylegan2_ada, 'rosinality': _rosinality}
+_NAMES = {'stylegan2-ada': _stylegan2_ada, 'rosinality': rosinality.checkpoint}

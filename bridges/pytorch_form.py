@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bridges import pytorch_shapes
-from dnnlib.pickles import inspection, origin
+from dnnlib.pickles import inspection, origin, tensor_files
 from dnnlib.pickles.arrays import shown
 from dnnlib.pickles.pytorch import names
 from dnnlib.pickles.stored_state import LIMITS
@@ -42,6 +42,8 @@ _COUNTS = ('latent_size', 'dlatent_size', 'resolution', 'num_channels', 'mapping
            'fmap_max', 'num_fp16_res', 'mbstd_num_features', 'freeze_layers')
 _OPTIONAL_COUNTS = ('mapping_fmaps', 'label_fmaps', 'mbstd_group_size')
 _MAX_COUNT = 1 << 20
+_CHOICES = dict(architecture=('orig', 'skip', 'resnet'), nonlinearity=pytorch_shapes.ACTIVATIONS,
+                mapping_nonlinearity=pytorch_shapes.ACTIVATIONS)
 _MAX_TAPS = 32
 _RESOLUTIONS = [2 ** i for i in range(3, LIMITS['resolution'].bit_length())]
 
@@ -112,17 +114,18 @@ def _adapt_to_stylegan2(kwargs, who):
 
 def _check(kwargs, who):
     """Turn whole numbers into int and taps into lists. Raises UserError for values that no network has."""
+    kwargs |= {name: value.item() for name, value in kwargs.items() if isinstance(value, np.generic)}
     sound = {name: _is_count(kwargs[name]) for name in _COUNTS if name in kwargs}
     sound |= {name: kwargs[name] is None or _is_count(kwargs[name])
               for name in _OPTIONAL_COUNTS if name in kwargs}
     sound |= {name: _is_number(kwargs[name]) for name in ('fmap_base', 'mapping_lrmul')}
     sound |= {name: kwargs[name] is None or _is_number(kwargs[name])
               for name in ('conv_clamp', 'dlatent_avg_beta') if name in kwargs}
-    sound |= {name: kwargs[name] in pytorch_shapes.ACTIVATIONS
-              for name in ('nonlinearity', 'mapping_nonlinearity') if name in kwargs}
-    sound['architecture'] = kwargs['architecture'] in ('orig', 'skip', 'resnet')
-    sound['resolution'] &= kwargs['resolution'] in _RESOLUTIONS
-    sound['mapping_layers'] &= kwargs['mapping_layers'] in range(LIMITS['mapping_layers'] + 1)
+    sound |= {name: isinstance(kwargs[name], str) and kwargs[name] in values
+              for name, values in _CHOICES.items() if name in kwargs}
+    sound['use_noise'] = isinstance(kwargs.get('use_noise', True), bool)
+    sound['resolution'] = sound['resolution'] and kwargs['resolution'] in _RESOLUTIONS
+    sound['mapping_layers'] = sound['mapping_layers'] and kwargs['mapping_layers'] <= LIMITS['mapping_layers']
     taps = _taps(kwargs['resample_kernel'])
     sound['resample_kernel'] = taps is not None
     for name, is_sound in sound.items():
@@ -143,9 +146,9 @@ def _is_count(value):
 
 def _taps(kernel):
     """Return the taps of a filter as numbers; None unless it is a vector of them."""
-    taps = np.asarray([1, 1] if kernel is None else kernel)
-    is_vector = taps.ndim == 1 and taps.dtype.kind in 'iuf' and 1 < len(taps) <= _MAX_TAPS
-    return taps.tolist() if is_vector and np.isfinite(taps).all() and taps.sum() != 0 else None
+    taps = [1, 1] if kernel is None else kernel.tolist() if isinstance(kernel, np.ndarray) else kernel
+    is_vector = isinstance(taps, (list, tuple)) and 1 < len(taps) <= _MAX_TAPS and all(map(_is_number, taps))
+    return np.asarray(taps).tolist() if is_vector and sum(taps) != 0 else None
 
 
 def _generator_init(kwargs):
@@ -163,7 +166,7 @@ def _generator_init(kwargs):
             channel_base=int(2 * kwargs['fmap_base']), channel_max=kwargs['fmap_max'],
             num_fp16_res=kwargs['num_fp16_res'], conv_clamp=kwargs['conv_clamp'],
             architecture=kwargs['architecture'], resample_filter=kwargs['resample_kernel'],
-            use_noise=bool(kwargs['use_noise']), activation=kwargs['nonlinearity']))
+            use_noise=kwargs['use_noise'], activation=kwargs['nonlinearity']))
 
 
 def _discriminator_init(kwargs):
@@ -202,13 +205,13 @@ def _tensors(network, who, table, shapes):
 
 
 def _tensor(value, layout, shape, what):
-    array = np.asarray(value)
-    fits = array.dtype.kind in 'biuf'
+    stored = array = np.asarray(value if isinstance(value, tensor_files.NUMBERS) else str(value))
+    fits = stored.dtype.kind in 'biuf'
     try:
-        array = layout.to_pytorch(array.astype(np.float32)) if fits else array
+        array = layout.to_pytorch(stored.astype(np.float32)) if fits else stored
     except (IndexError, ValueError):  # As many axes as the layout expects?
         fits = False
     if not fits or list(array.shape) != shape:
-        raise UserError(f'{what} is stored as {np.asarray(value).dtype} {list(np.shape(value))}; '
-                        f'stylegan2-ada-pytorch expects {shape} with these arguments')
+        raise UserError(f'{what} is stored as {stored.dtype} {list(stored.shape)}; stylegan2-ada-pytorch '
+                        f'expects {shape} with these arguments')
     return np.array(array, order='C')

@@ -23,5 +23,5 @@ def export(path: str, out_path: str, _args) -> str:
     tensors, text = tensor_files.described(dict(zip(names, report.networks, strict=True)))
     tensor_output.write(out_path, tensors, {tensor_files.KEY: text}, text)
     beside = os.path.basename(tensor_output.json_path(out_path))
-    return (f'{len(tensors)} tensors of {", ".join(names)}; {beside} shows what else the file holds. '
-            'Left out: source texts; who opens the file gets those of this project.')
+    return (f'{len(tensors)} tensors of {", ".join(names)}; {beside} shows what else the file holds. Left '
+            'out: source texts; who opens the file gets those of this project.')

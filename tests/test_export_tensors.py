@@ -269,7 +269,7 @@ def inspection_text(path):
 DAMAGED = {
     'cut off': (lambda path: path.write_bytes(path.read_bytes()[:-100]), 'not a readable safetensors file'),
     'long header': (lambda path: path.write_bytes(struct.pack('<Q', 1 << 26) + path.read_bytes()[8:]),
-                    'not a readable safetensors file'),
+                    'refused: a safetensors file with a header of 67108864 bytes'),
     'overlap': (lambda path: path.write_bytes(path.read_bytes().replace(b'offsets":[0,', b'offsets":[1,', 1)),
                 'not a readable safetensors file'),
     'of PyTorch': (lambda path: save_file(load_file(path), path, {'format': 'pt'}),
@@ -299,6 +299,24 @@ def test_damaged_tensor_files_are_refused_by_one_line(kind, files, tmp_path):
             read(str(path))
         assert str(caught.value).startswith(f'{path}: {message}')
         assert '\n' not in str(caught.value)
+
+
+ODD = {'architecture': np.zeros(2), 'nonlinearity': ['lrelu'], 'resolution': np.arange(3), 'conv_clamp': 'x',
+       'mapping_layers': [[1]], 'resample_kernel': [1, [2, 3]], 'fmap_base': float('-inf'),
+       'use_noise': np.ones(3),
+       'mapping_lrmul': None, 'dtype': np.zeros(2)}
+
+
+@pytest.mark.parametrize('keyword', ODD)
+def test_arguments_of_any_type_are_refused_by_one_line(keyword, files, tmp_path):
+    report = inspection.inspect(str(files['ada']), with_data=True)
+    G = report.networks[0]
+    G.stored['static_kwargs'][keyword] = ODD[keyword]
+    with open(tmp_path / 'net.pkl', 'wb') as file:
+        writing.dump(G, file)
+    with pytest.raises(UserError, match=f'net.pkl: .*{keyword}|does not accept the stored arguments'):
+        run('pytorch', tmp_path / 'net.pkl', tmp_path / 'out.safetensors')
+    assert os.listdir(tmp_path) == ['net.pkl']
 
 
 def test_values_that_a_pickle_uses_many_times_are_not_written_as_often(files, tmp_path):

@@ -5,6 +5,7 @@ written.
 """
 
 import json
+import math
 import numbers
 
 import numpy as np
@@ -15,16 +16,17 @@ from dnnlib.pickles.stored_network import OldNetwork, StoredNetwork
 from dnnlib.pickles.stored_state import NAME_FIELDS, SHAPE_FIELDS
 from dnnlib.util import UserError
 
-KEY = 'stylegan-tf'  # Of the JSON text in the header.
-PEEKED_BYTES = 9     # Length of the header as a number of 8 bytes, and its first letter.
-_MAX_HEADER = 100 << 20  # As in the library.
+KEY = 'stylegan-tf'                               # Of the JSON text in the header.
+NUMBERS = (np.ndarray, np.generic, numbers.Real)  # What variables hold.
+PEEKED_BYTES = 9        # Length of the header as a number of 8 bytes, and its first letter.
+_MAX_HEADER = 1 << 24   # In bytes; that of networks for 1024x1024 pixels has some 100,000.
 _FIELDS = ('version', 'name', 'static_kwargs', 'build_func_name')
 _ADA_FIELDS = (*SHAPE_FIELDS, *NAME_FIELDS)
 
 
 def is_beginning(data: bytes) -> bool:
     """Return whether a file with these first bytes is a safetensors file."""
-    return data[8:9] == b'{' and int.from_bytes(data[:8], 'little') <= _MAX_HEADER
+    return data[8:9] == b'{' and data[5:8] == bytes(3)  # Pickles begin with other bytes.
 
 
 def described(networks: dict) -> tuple[dict, str]:
@@ -44,7 +46,7 @@ def _facts(network, prefix, tensors):
     if network.code is None:
         raise UserError(network.problem or f'{who}: built by {network.func}, which is not of this project')
     for name, value in network.state['variables']:
-        array = np.asarray(value)
+        array = np.asarray(value if isinstance(value, NUMBERS) else str(value))
         full_name = f'{prefix}/{name}'
         if array.dtype.kind not in 'biuf' or array.dtype.itemsize > 8 or full_name in tensors:
             raise UserError(f'{who}: the variable {shown(name)} cannot be stored as {array.dtype}')
@@ -68,7 +70,7 @@ def _plain(value, who):
         return {key: _plain(item, who) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item, who) for item in value]
-    if value is None or isinstance(value, str | bool | numbers.Real):
+    if value is None or isinstance(value, str) or (isinstance(value, numbers.Real) and math.isfinite(value)):
         return value
     raise UserError(f'{who}: {shown(value)} cannot be stored as JSON')
 
@@ -89,12 +91,15 @@ def networks(stream):
         parts.append(part)
     data = b''.join(parts)
     del parts
+    num_bytes = int.from_bytes(data[:8], 'little')
+    if num_bytes > _MAX_HEADER:
+        raise UserError(f'refused: a safetensors file with a header of {num_bytes} bytes')
     try:
         tensors = load(data)
     except SafetensorError as error:
         raise UserError(f'not a readable safetensors file ({arrays.reason(error)}); copy or download it again'
                         ) from None
-    header = json.loads(data[8:8 + int.from_bytes(data[:8], 'little')])
+    header = json.loads(data[8:8 + num_bytes])
     text = (header.get('__metadata__') or {}).get(KEY)
     if text is None:
         raise UserError('a safetensors file without networks of TensorFlow; expected one that '
@@ -104,16 +109,14 @@ def networks(stream):
 
 
 def _network(facts, tensors):
-    """Return the stand-in for a network. Its arrays are taken out of `tensors`, which bounds the number of
-    networks."""
+    """Return the stand-in for a network, whose arrays are taken out of `tensors`: none is used twice."""
     network = OldNetwork() if facts['is_from_tfutil'] is True else StoredNetwork()
-    names = {name: f'{facts["prefix"]}/{name}' for name in facts['variables']}
     network.set_state({
         **{field: facts[field] for field in _FIELDS},
         **{field: facts[field] for field in _ADA_FIELDS if field in facts},
         'components': {key: _network(part, tensors) for key, part in facts['components'].items()},
         'build_module_src': source_text.of_name(_module(facts)),
-        'variables': [(name, _stored(tensors.pop(full_name))) for name, full_name in names.items()]})
+        'variables': [(name, _taken(tensors, f'{facts["prefix"]}/{name}')) for name in facts['variables']]})
     return network
 
 
@@ -127,8 +130,8 @@ def _module(facts):
     return modules[0]
 
 
-def _stored(value):
-    """Return an array as the streams of pickles have it; one without axes is a scalar."""
+def _taken(tensors, name):
+    """Take an array out and return it as the streams of pickles have it; one without axes is a scalar."""
     array = arrays.StoredArray()
-    array.numpy = value[()]
+    array.numpy = tensors.pop(name)[()]
     return array

@@ -31,7 +31,8 @@ def _has_pytorch():
 
 
 pytestmark = pytest.mark.skipif(
-    not CHECKOUTS or not _has_pytorch(), reason='needs STYLEGAN2_ADA_PYTORCH=DIR and a Python with PyTorch')
+    'STYLEGAN2_ADA_PYTORCH' not in CHECKOUTS or not _has_pytorch(),
+    reason='needs STYLEGAN2_ADA_PYTORCH=DIR and a Python with PyTorch')
 
 
 def _case(resolution, mapping=None, synthesis=None, *, z=24, w=20, labels=0, channels=3, samples=4, **D):
