@@ -8,5 +8,5 @@ ARG TENSORFLOW=tensorflow
 
 WORKDIR /stylegan
 COPY . .
-RUN pip install --no-cache-dir "${TENSORFLOW}>=2.21,<2.22" -e '.[tensorboard,lite0,datasets,ls,video,explorer,report]'
+RUN pip install --no-cache-dir "${TENSORFLOW}>=2.21,<2.22" -e '.[tensorboard,lite0,datasets,ls,video,explorer,report,onnx,safetensors]'
 CMD ["python", "run_training.py", "--help"]

@@ -1,4 +1,4 @@
-# Targets: setup, demo, test, test-long, test-cluster, test-slurm, stress, soak, bench, docs, lint, clean.
+# Targets: setup, demo, test, test-long, test-cluster, test-slurm, test-pytorch, stress, soak, bench, docs, lint, clean.
 # They need only make and Python 3.11 or newer; test-slurm needs Slurm, too.
 
 PYTHON   ?= python3
@@ -18,7 +18,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[test,tensorboard,lite0,video,explorer,report]'
+	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[test,tensorboard,lite0,video,explorer,report,onnx,safetensors]'
 	touch $@
 
 # Create data sets, train, generate images and compute metrics with the public scripts.
@@ -76,6 +76,16 @@ test-slurm: setup
 	@[ $$(id -u) != 0 ] || { command -v munged && command -v slurmctld && command -v slurmd; } > /dev/null || \
 	  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends slurm-wlm munge; }
 	SLURM_TESTS=1 $(RUN) -m pytest -v tests/slurm
+
+# Compare networks with PyTorch, whichever side wrote the file. STYLEGAN2_ADA_PYTORCH, STYLEGAN3: checkouts.
+# PYTORCH_PYTHON: a Python with PyTorch and safetensors, in place of installing both here.
+.PHONY: test-pytorch
+test-pytorch: setup $(if $(PYTORCH_PYTHON),,$(VENV)/.pytorch)
+	STYLEGAN2_ADA_PYTORCH=$${STYLEGAN2_ADA_PYTORCH:-tests/pytorch/checkout} $(RUN) -m pytest -v tests/pytorch
+
+$(VENV)/.pytorch: $(VENV)/.ready
+	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[pytorch]'
+	touch $@
 
 # Measure the speed of all parts in ten minutes and write docs/performance.md.
 # QUICK=1 makes fewer measurements and does not change the page.

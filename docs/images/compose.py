@@ -3,8 +3,8 @@
 They are made by `make demo`, with --snapshot-ticks=1 for its training, and by commands in docs/training.md,
 docs/your-own-images.md, docs/figures-and-videos.md and docs/projection.md. contact-sheet.jpg is from
 `dataset_tool.py display`, portraits.png from a training on images of Fashion-MNIST that were stretched to
-32x48, and walk.gif from the second video of its page with --output=walk.gif --fps=10. explorer*.png and
-report.png are screenshots.
+32x48, and walk.gif from the second video of its page with --output=walk.gif --fps=10. examples-*.png are
+from examples/README.md; explorer*.png and report.png are screenshots.
 """
 
 import glob
