@@ -1,6 +1,7 @@
 """Generators as ONNX files, for onnxruntime and other runtimes."""
 
 import logging
+import os
 
 import numpy as np
 
@@ -98,6 +99,7 @@ def _replace_default(node, is_input):
 
 def _convert(graph_def, inputs, outputs, opset):
     """Convert a graph without variables, given the names of its tensors. -> ONNX model with these names."""
+    os.environ['TF2ONNX_CATCH_ERRORS'] = 'FALSE'  # Otherwise each step of its optimizer copies all weights.
     import tf2onnx
     logging.getLogger('tf2onnx').setLevel(logging.ERROR)
     try:

@@ -55,7 +55,7 @@ def renamed(key, path, old, new, class_name=None):
      "has no 'synthesis.b8.conv1.extra'"),
     (parameter('G_ema', 'synthesis.b8', 'resample_filter', np.ones([4, 4], np.float32), '_buffers'),
      'resampling filter of'),
-], ids=str)
+])
 def test_what_tensorflow_cannot_express_is_named(change, expected, tmp_path):
     path = tmp_path / 'net.pkl'
     path.write_bytes(changed(SMALLEST, change))
@@ -96,7 +96,7 @@ def test_a_discriminator_that_cannot_be_expressed_leaves_the_generator_usable(tm
     ({'G': Call('torch', 'device', 'cpu'), 'set': {1, 2}}, 'a set of anything but'),
     (Call('torch', 'device', 'cpu'), 'a file of PyTorch with'),
     ({f'layer{i}': tensor(Storage(numbers), (2,), (1,)) for i in range(9)}, 'a dictionary of layer0, layer1'),
-], ids=str)
+])
 def test_hostile_objects_are_refused_in_one_line(obj, expected, tmp_path):
     for write in (plain, legacy, zipped):
         path = tmp_path / 'net.pkl'
