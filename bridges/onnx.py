@@ -45,7 +45,7 @@ def export(path: str, out_path: str, args) -> str:
     with announced('Loading the network...'):
         Gs = misc.load_generator(path)
     noise = args.noise or 'stored'
-    with announced('Converting, which takes about half a minute...'):
+    with announced('Converting, which takes 10 to 30 seconds...'):
         model = converted(Gs, what, args.opset or OPSET, noise)
     data = model.SerializeToString()
     error = check_images(Gs, data)
