@@ -46,7 +46,7 @@ def _converted(network_pkl):
     path = os.path.join(util.cache_dir(), 'onnx', f'{digest}-{VERSION}.onnx')
     if os.path.isfile(path):
         return path
-    print(f'Converting "{network_pkl}" to ONNX, which takes about half a minute...')
+    print(f'Converting "{network_pkl}" to ONNX, which takes 10 to 30 seconds...')
     Gs = load_generator(network_pkl)
     data = onnx.converted(Gs, noise='inputs').SerializeToString()
     onnx.check_images(Gs, data)
