@@ -49,7 +49,7 @@ def make_parser():
     parser = cli.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add('--network', dest='network_pkl', required=True, metavar='PKL',
-        help='network pickle: a path, a URL or the key of a published one')
+        help='network file: a path, a URL or the key of a published one')
     add('--metrics', default='fid50k_full', type=cli.comma_list, metavar='LIST',
         help='metrics to evaluate, separated by commas, or none (default: fid50k_full)')
     add('--metricdata', metavar='PATH',

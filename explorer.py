@@ -30,7 +30,7 @@ def make_parser():
     parser = cli.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--network', dest='network_pkls', action='append', required=True, metavar='PKL',
-                        help='network pickle: a path, a URL or the key of a published one; repeat the flag '
+                        help='network file: a path, a URL or the key of a published one; repeat the flag '
                              'to compare networks')
     parser.add_argument('--port', type=cli.int_between(0, 65535), default=0,
                         help='port on 127.0.0.1 (default: 0 = any that is free)')

@@ -174,7 +174,7 @@ def make_parser():
     """Return the parser of the command line."""
     parser = cli.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('network', metavar='FILE', help='network pickle: a path, a URL or an official key')
+    parser.add_argument('network', metavar='FILE', help='network file: a path, a URL or an official key')
     cli.add_cache_dir(parser)
     return parser
 

@@ -41,7 +41,7 @@ def make_parser():
     """Return the parser of the command line."""
     parser = cli.ArgumentParser(description=__doc__)
     parser.add_argument('--network', dest='network_pkl', default=FFHQ, metavar='PKL',
-                        help=f'network pickle: a path, a URL or an official key (default: {FFHQ})')
+                        help=f'network file: a path, a URL or an official key (default: {FFHQ})')
     cli.add_trust_source(parser)
     parser.add_argument('--result-dir', default='results', type=cli.folder, metavar='DIR',
                         help='folder of example.png (default: results)')

@@ -28,7 +28,7 @@ def make_parser():
     parser = cli.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add('--network', dest='network_pkl', required=True, metavar='PKL',
-        help='network pickle: a path, a URL or the key of a published one')
+        help='network file: a path, a URL or the key of a published one')
     add('--target', dest='target_fname', required=True, metavar='FILE', help='image to project')
     add('--outdir', required=True, type=cli.folder, metavar='DIR', help='folder of the results')
     add('--save-video', type=cli.boolean, default=True, metavar='BOOL',

@@ -24,4 +24,4 @@ def export(path: str, out_path: str, _args) -> str:
     tensor_output.write(out_path, tensors, {tensor_files.KEY: text}, text)
     beside = os.path.basename(tensor_output.json_path(out_path))
     return (f'{len(tensors)} tensors of {", ".join(names)}; {beside} shows what else the file holds. Left '
-            'out: source texts; who opens the file gets those of this project.')
+            'out: source texts; the file opens with those of this project.')

@@ -159,9 +159,9 @@ def add_trust_source(parser) -> None:
 def add_cache_dir(parser) -> None:
     """Add the flag --cache-dir to a parser; `use_cache_dir` applies it."""
     parser.add_argument('--cache-dir', type=folder, metavar='DIR',
-                        help='folder for downloads, statistics of real images and the list of trusted files '
-                             '(default: $DNNLIB_CACHE_DIR, or else .stylegan2-cache, and ~/.cache/dnnlib for '
-                             'the list)')
+                        help='folder for downloads, statistics of real images, networks of --engine=onnx and '
+                             'the list of trusted files (default: $DNNLIB_CACHE_DIR, or else '
+                             '.stylegan2-cache, and ~/.cache/dnnlib for the list)')
 
 
 def use_cache_dir(args) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pretrained_networks
 import script_start
 from dnnlib import cli, faults
-from dnnlib.progress import shown
+from dnnlib.progress import announced, shown
 from dnnlib.util import UserError
 from training import misc
 from training.misc.pictures import picture_format
@@ -20,7 +20,7 @@ def make_parser(description, out):
     """Return a parser with the flags of all programs; `out` is the default name of the picture."""
     parser = cli.ArgumentParser(description=description.splitlines()[0])
     add = parser.add_argument
-    add('--network', required=True, metavar='PKL', help='network pickle: a path, a URL or the key of one')
+    add('--network', required=True, metavar='PKL', help='network file: a path, a URL or a key')
     add('--out', default=out, metavar='FILE', help='picture to write (default: %(default)s)')
     add('--seed', type=cli.seed, default=1, help='seed of the random latents (default: %(default)s)')
     add('--truncation-psi', type=cli.float_between(-10, 10), default=0.7, metavar='X',
@@ -53,7 +53,8 @@ def parse(parser, argv, networks=('network',)):
 
 def load(network, trust_source=False):
     """Return Gs of a file. Raises UserError if it has no styles, as Progressive GAN's."""
-    Gs = pretrained_networks.load_generator(network, trust_source)
+    with announced(f'Loading networks from "{network}"...'):
+        Gs = pretrained_networks.load_generator(network, trust_source)
     if not {'mapping', 'synthesis'} <= set(Gs.components):
         raise UserError(f'{network}: expected a generator with a mapping and a synthesis network')
     return Gs

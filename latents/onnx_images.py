@@ -14,7 +14,7 @@ from training.settings import picture_requests
 
 def images_of_seeds(network_pkl, seeds, truncation_psi, class_idx):
     """Yield (`seed<NNNN>.png`, uint8 [1,C,H,W]) of every seed, as `generation.images_of_seeds` does."""
-    session = onnx_sessions.opened(_converted(network_pkl))
+    session = _session(network_pkl)
     shapes = {value.name: value.shape for value in session.get_inputs()}
     noise_shapes = {value.name: value.shape for value in session.get_overridable_initializers()}
     for idx, seed in enumerate(seeds):
@@ -40,12 +40,22 @@ def _uint8(images):
     return np.clip(images * np.float32(127.5) + np.float32(128), 0, 255).astype(np.uint8)
 
 
-def _converted(network_pkl):
-    """Return the path of the ONNX model of a network file, which is converted once and kept in the cache."""
+def _session(network_pkl):
+    """Return a session for the ONNX model of a network file, which is converted once and kept in the cache.
+    A damaged model there is replaced."""
     digest = sha256(find_file(network_pkl))
     path = os.path.join(util.cache_dir(), 'onnx', f'{digest}-{VERSION}.onnx')
     if os.path.isfile(path):
-        return path
+        try:
+            return onnx_sessions.opened(path)
+        except Exception as error:  # onnxruntime has a class for each code, without a common one
+            print(f'{path}: not readable ({type(error).__name__}); it is written anew.')
+    _convert(network_pkl, path)
+    return onnx_sessions.opened(path)
+
+
+def _convert(network_pkl, path):
+    """Write the ONNX model of a network file."""
     print(f'Converting "{network_pkl}" to ONNX, which takes 10 to 30 seconds...')
     Gs = load_generator(network_pkl)
     data = onnx.converted(Gs, noise='inputs').SerializeToString()
@@ -53,4 +63,3 @@ def _converted(network_pkl):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with atomic_write(path) as file:
         file.write(data)
-    return path

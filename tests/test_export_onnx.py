@@ -11,7 +11,9 @@ from PIL import Image
 import export
 import run_generator
 from dnnlib.files import sha256
+from dnnlib.pickles.source_text import VERSION
 from dnnlib.util import UserError
+from latents import onnx_images
 from tests.exported_networks import NETWORKS, PSI, write
 from tests.golden_figures import QUICK, assert_close, fresh_session
 from tests.test_house import ROOT
@@ -151,6 +153,20 @@ def test_a_converted_network_is_drawn_without_tensorflow(files, tmp_path, monkey
                    check=True)
     first, second = pictures(tmp_path / 'first'), pictures(tmp_path / 'second')
     np.testing.assert_array_equal(first['seed0003.png'], second['seed0003.png'])
+
+
+@pytest.mark.parametrize('size', [0, 3000])
+def test_a_damaged_model_in_the_cache_is_replaced(size, files, tmp_path, monkeypatch, capsys):
+    path = files['skip'][0]
+    monkeypatch.setenv('DNNLIB_CACHE_DIR', str(tmp_path / 'cache'))
+    model = tmp_path / 'cache' / 'onnx' / f'{sha256(path)}-{VERSION}.onnx'
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b'\x08\x07' * (size // 2))
+    with fresh_session(QUICK):
+        (_, image), = onnx_images.images_of_seeds(str(path), [3], 0.5, None)
+    assert image.dtype == np.uint8
+    assert f'{model}: not readable' in capsys.readouterr().out
+    onnx.checker.check_model(str(model))
 
 
 @pytest.mark.parametrize('lod, name', [(0, 'revised'), (1.4, 'revised, fading')])

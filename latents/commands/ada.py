@@ -19,7 +19,7 @@ def add_published(parser) -> None:
     """Add --network, --trunc and --outdir to a parser."""
     add = parser.add_argument
     add('--network', dest='network_pkl', required=True, metavar='PKL',
-        help='network pickle: a path, a URL or the key of a published one')
+        help='network file: a path, a URL or the key of a published one')
     add('--trunc', dest='truncation_psi', type=float, default=0.5, metavar='PSI',
         help='strength of the truncation trick, 1 = off (default: 0.5)')
     add('--outdir', required=True, type=cli.folder, metavar='DIR', help='folder of the images')

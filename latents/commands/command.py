@@ -79,7 +79,7 @@ class Command:
 
 def _add_network(parser):
     parser.add_argument('--network', dest='network_pkl', required=True, metavar='PKL',
-                        help='network pickle: a path, a URL or the key of a published one')
+                        help='network file: a path, a URL or the key of a published one')
     cli.add_trust_source(parser)
     parser.add_argument('--class', dest='class_idx', metavar='NAME|N',
                         help='class, by name or number, for a network trained with labels (default: none)')

@@ -8,7 +8,7 @@ import numpy as np
 import dnnlib.tflib as tflib
 import pretrained_networks
 from dnnlib import faults
-from dnnlib.progress import Progress
+from dnnlib.progress import Progress, announced
 from latents import dlatent_files, noise_files
 from latents.projection import results
 from latents.projection.image_files import ImageFiles
@@ -27,7 +27,8 @@ def project(network_pkl, target_fname, outdir, save_video, seed, features, trust
     target = pixels.astype(np.float32) * (2 / 255) - 1
     projector = Projector()
     projector.features = features
-    projector.set_network(Gs)
+    with announced('Building the graph...'):
+        projector.set_network(Gs)
     projector.start(target)
     os.makedirs(outdir, exist_ok=True)
     pictures.save_image_grid(pixels, os.path.join(outdir, 'target.png'), drange=[0, 255])
