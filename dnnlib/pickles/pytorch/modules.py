@@ -2,10 +2,8 @@
 
 import functools
 
-import numpy as np
-
-from dnnlib.pickles import arrays, source_text
-from dnnlib.pickles.pytorch import module_kwargs, module_tree, names, shapes
+from dnnlib.pickles import arrays
+from dnnlib.pickles.pytorch import module_kwargs, module_tree, names, shapes, states
 from dnnlib.pickles.pytorch.module_tree import DISCRIMINATOR, GENERATOR, ModuleTree
 from dnnlib.pickles.pytorch.streams import StoredModule
 from dnnlib.pickles.stored_network import StoredNetwork
@@ -13,7 +11,6 @@ from dnnlib.util import UserError
 
 KEYS = {'G': 'G', 'D': 'D', 'G_ema': 'Gs'}  # {key in a file: name in TensorFlow}
 ADA_PYTORCH, STYLEGAN3 = 'stylegan2-ada-pytorch', 'stylegan3'
-_MODULE = 'training.networks_stylegan2_ada'
 
 
 def is_file(found) -> bool:
@@ -70,15 +67,11 @@ def _state(net, name):
     variables = {'': [], 'mapping': [], 'synthesis': []}
     for parameter in expected:
         component, variable, layout = names.to_tensorflow(parameter, module_tree.TABLES[net.kind])
-        variables[component].append((variable, _stored(net.arrays[parameter], layout)))
+        variables[component].append((variable, layout.to_tensorflow(net.arrays[parameter])))
     kwargs = module_kwargs.stated(kwargs)
-    if not is_generator:
-        return _state_of(name, 'D_main', kwargs, variables[''])
-    layers = {'dlatent_broadcast': 2 * kwargs['resolution'].bit_length() - 4}
-    components = {
-        'synthesis': _component('G_synthesis', kwargs, variables['synthesis']),
-        'mapping': _component('G_mapping', kwargs | layers, variables['mapping'])}
-    return _state_of(name, 'G_main', kwargs, variables[''], components)
+    if is_generator:
+        return states.generator(name, kwargs, variables)
+    return states.discriminator(name, kwargs, variables[''])
 
 
 def _check_shapes(net, expected):
@@ -90,20 +83,3 @@ def _check_shapes(net, expected):
     unknown = [name for name in net.arrays if name not in expected]
     if unknown:
         raise net.refusal(f"TensorFlow's StyleGAN2-ADA with its arguments has no {arrays.shown(unknown[0])}")
-
-
-def _stored(value, layout):
-    stored = arrays.StoredArray()
-    stored.numpy = layout.to_tensorflow(value.astype(np.float32, copy=False))
-    return stored
-
-
-def _component(name, kwargs, variables):
-    stored = StoredNetwork()
-    stored.set_state(_state_of(name, name, kwargs, variables))
-    return stored
-
-
-def _state_of(name, func, kwargs, variables, components=None):
-    return {'version': 5, 'name': name, 'static_kwargs': dict(kwargs), 'components': components or {},
-            'build_module_src': source_text.of_name(_MODULE), 'build_func_name': func, 'variables': variables}

@@ -9,9 +9,9 @@ import re
 
 import numpy as np
 
-from dnnlib.pickles import source_text
-from dnnlib.pickles.arrays import DAMAGE, StoredArray, reason, shown
+from dnnlib.pickles.arrays import DAMAGE, reason, shown
 from dnnlib.pickles.pytorch import rosinality_names as names
+from dnnlib.pickles.pytorch import states
 from dnnlib.pickles.stored_network import StoredNetwork
 from dnnlib.util import UserError
 
@@ -19,7 +19,6 @@ NUM_LATENTS = 4096      # To find the mean dlatent.
 MAX_DOUBLINGS = 9       # Of the resolution, from 4 to 2048.
 MAX_FMAPS = 1 << 12
 MAX_MAPPING_LAYERS = 100
-_MODULE = 'training.networks_stylegan2_ada'
 _WHO = {True: "rosinality's generator", False: "rosinality's discriminator"}
 
 
@@ -102,10 +101,8 @@ def _generator(name, state, average):
         notes.append('the file has no noise images: those with randomize_noise=False are drawn')
     average = _latent_avg(average, kwargs, variables['mapping'], notes)
     arrays.check_rest(kwargs['resolution'])
-    layers = {'dlatent_broadcast': 2 * kwargs['resolution'].bit_length() - 4}
-    components = {'synthesis': _component('G_synthesis', kwargs, variables['synthesis']),
-                  'mapping': _component('G_mapping', kwargs | layers, variables['mapping'])}
-    return _state(name, 'G_main', kwargs, [('dlatent_avg', average)], components), notes
+    variables[''].append(('dlatent_avg', average))
+    return states.generator(name, kwargs, variables), notes
 
 
 def _discriminator(state):
@@ -115,25 +112,7 @@ def _discriminator(state):
                  for parameter in names.discriminator(kwargs)]
     arrays.check_rest(kwargs['resolution'])
     kwargs |= {'architecture': 'resnet', 'mbstd_group_size': 4, 'mbstd_num_features': 1}
-    return _state('D', 'D_main', kwargs, variables), []
-
-
-def _component(name, kwargs, variables):
-    stored = StoredNetwork()
-    stored.set_state(_state(name, name, kwargs, variables))
-    return stored
-
-
-def _state(name, func, kwargs, variables, components=None):
-    return {'version': 5, 'name': name, 'static_kwargs': dict(kwargs), 'components': components or {},
-            'build_module_src': source_text.of_name(_MODULE), 'build_func_name': func,
-            'variables': [(variable, _stored(value)) for variable, value in variables]}
-
-
-def _stored(value):
-    stored = StoredArray()
-    stored.numpy = np.asarray(value, np.float32)
-    return stored
+    return states.discriminator('D', kwargs, variables), []
 
 
 class _Arrays:
