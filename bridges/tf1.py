@@ -9,7 +9,7 @@ FLAGS = {}
 NEEDS = {}
 
 
-def export(path: str, out_path: str, _args) -> str:
+def export(path: str, out_path: str, _args=None) -> str:
     """Write a network file again, with self-contained texts in place of those of this project.
 
     -> number of networks with such a text, in words, including sub-networks; all others keep theirs. Raises

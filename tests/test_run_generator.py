@@ -287,16 +287,20 @@ def test_published_networks_have_keys():
     ('stylegan2-ada:cifar10.pkl', CDN + 'stylegan2-ada/pretrained/cifar10.pkl'),
     ('stylegan2-ada:lsundog256', CDN + 'stylegan2-ada/pretrained/transfer-learning-source-nets/'
                                        'lsundog-res256-paper256-kimg100000-noaug.pkl'),
+    ('stylegan2-ada-pytorch:metfaces.pkl', CDN + 'stylegan2-ada-pytorch/pretrained/metfaces.pkl'),
+    ('stylegan3:stylegan2-afhqv2-512x512.pkl', 'https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/'
+                                               'versions/1/files/stylegan2-afhqv2-512x512.pkl'),
 ])
-def test_files_of_all_three_code_bases_have_keys(key, url):
+def test_files_of_all_code_bases_have_keys(key, url):
     assert pretrained_networks.get_path_or_url(key) == url
     pretrained_networks.check_path(key)
 
 
 def test_every_published_file_has_one_key_and_one_url():
     counts = collections.Counter(key.split(':')[0] for key in OFFICIAL_URLS)
-    assert counts == {'gdrive': 36, 'stylegan': 7 + 40, 'stylegan2': 4 + 40, 'stylegan2-ada': 21 + 4 + 40}
-    named_twice = 5  # sources for transfer learning, by short name and by file
+    assert counts == {'gdrive': 36, 'stylegan': 7 + 40, 'stylegan2': 4 + 40, 'stylegan2-ada': 21 + 4 + 40,
+                      'stylegan2-ada-pytorch': 17, 'stylegan3': 15}
+    named_twice = 2 * 5  # sources for transfer learning, by short name and by file
     assert len(set(OFFICIAL_URLS.values())) == len(OFFICIAL_URLS) - named_twice
 
 
