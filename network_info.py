@@ -115,7 +115,7 @@ def _value(value):
 def _source(network):
     """Describe the source text."""
     if network.writer:
-        return "none that runs; networks that are saved again store this project's"
+        return "not kept; networks that are saved again get this project's"
     digest = f'SHA-256 {network.source_digest}'
     return {
         inspection.CURRENT: f'identical to what this version stores; {digest}',
@@ -143,9 +143,11 @@ def _uses(name, report):
     elif len(networks) == 1 and not generator.is_generator:
         yield _use_of_one(name, report)
     else:
-        yield f'python run_generator.py generate-images{flag} --seeds=0-15{trust}'
+        label = ' --class=0' if generator.label_size else ''
+        yield f'python run_generator.py generate-images{flag} --seeds=0-15{label}{trust}'
         if 'mapping' in generator.components:
-            yield f'python run_generator.py style-mixing-example{flag} --row-seeds=1-3 --col-seeds=4-6{trust}'
+            yield (f'python run_generator.py style-mixing-example{flag} --row-seeds=1-3 --col-seeds=4-6'
+                   f'{label}{trust}')
         yield f'python run_metrics.py{flag} --metrics=fid50k --data-dir=DIR --dataset=NAME{trust}'
         if report.is_triple:
             yield (f'python run_training.py --resume={shlex.quote(name)} --config=CONFIG --data-dir=DIR '

@@ -80,7 +80,8 @@ def _kwargs(network, is_generator):
             raise _refused(network, f'{key}={shown(value)}; expected a whole number of at least 1')
     widths = {key: kwargs[key] for key in ('latent_size', 'mapping_fmaps', 'dlatent_size') if is_generator}
     if len(set(widths.values())) > 1:
-        raise _refused(network, f'{widths}; expected the same width throughout')
+        found = ', '.join(f'{key}={value}' for key, value in widths.items())
+        raise _refused(network, f'{found}; expected the same width throughout')
     return kwargs
 
 

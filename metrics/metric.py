@@ -11,6 +11,7 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.progress import Progress
 from dnnlib.tflib.autosummary import autosummary
+from dnnlib.tflib.inference import on_this_machine
 from dnnlib.util import EasyDict, UserError
 from metrics import fit, metric_records, sessions
 from metrics.evaluation import Evaluation, RealData
@@ -81,8 +82,8 @@ class Metric:
                 Gs = misc.load_generator(network_pkl)
             data, real_set = data.load_for(Gs, network_pkl)
             self._facts = dataclasses.replace(self._facts, data=data)
-            self._measure(data, real_set, num_gpus, source=network_pkl, Gs=Gs,
-                          Gs_kwargs={**Gs_kwargs, **self._force_G_kwargs})
+            Gs_kwargs = {**on_this_machine(Gs.static_kwargs), **Gs_kwargs, **self._force_G_kwargs}
+            self._measure(data, real_set, num_gpus, source=network_pkl, Gs=Gs, Gs_kwargs=Gs_kwargs)
         if log_results:
             self._log_results(run_dir)
 

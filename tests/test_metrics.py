@@ -381,3 +381,20 @@ def test_a_metric_written_for_the_published_code_works(evaluate):
     pixels = 4 * 3 * 16 * 16
     results = evaluate(dict(func_name=f'{__name__}.Published', num_images=4))
     assert results == {'_md5': 32, '_images': pixels, '_reals': pixels, '_fakes': pixels, '_set': 24}
+
+
+class Precision(metric_base.MetricBase):
+    """Reports how many resolutions of a generator it is told to compute in float16."""
+
+    def _evaluate(self, Gs, Gs_kwargs, num_gpus):
+        self._report_result(Gs_kwargs.get('num_fp16_res', Gs.static_kwargs.num_fp16_res))
+
+
+def test_generators_are_measured_in_float32_without_a_gpu_unless_told_otherwise(evaluate, tmp_path):
+    pkl = str(tmp_path / 'net.pkl')
+    with fresh_session(QUICK):
+        misc.save_pkl(tflib.Network('Gs', func_name='training.networks_stylegan2_ada.G_main', num_channels=3,
+                                    resolution=16, fmap_base=32, mapping_layers=1, num_fp16_res=2), pkl)
+    definition = dict(func_name=f'{__name__}.Precision')
+    assert evaluate(definition, pkl) == {'': 0}
+    assert evaluate(definition, pkl, Gs_kwargs=dict(num_fp16_res=1)) == {'': 1}

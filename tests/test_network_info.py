@@ -297,7 +297,7 @@ def test_urls_and_keys_are_downloaded_once(network_pkl, info, cache_dir, monkeyp
     key = 'gdrive:networks/stylegan2-cat-config-f.pkl'
     place = downloads.place(network_info.pretrained_networks.get_path_or_url(key), str(cache_dir))
     network_pkl.rename(place)
-    assert f'python run_generator.py generate-images --network={key} --seeds=0-15' in info(key)
+    assert f'python run_generator.py generate-images --network={key} --seeds=0-15 --class=0' in info(key)
 
 
 # Speed, without TensorFlow

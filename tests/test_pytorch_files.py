@@ -222,8 +222,9 @@ def test_network_info_says_which_code_wrote_a_file_and_what_can_use_it(capsys):
     text = capsys.readouterr().out
     assert 'three networks (G, D, Gs)' in text
     assert 'stylegan2-ada-pytorch, for PyTorch; read as StyleGAN2-ADA in TensorFlow' in text
-    assert "none that runs; networks that are saved again store this project's" in text
+    assert "not kept; networks that are saved again get this project's" in text
     assert 'run_training.py --resume=' in text and '--trust-source' not in text
+    assert '--seeds=0-15 --class=0' in text
     network_info.main([str(FOLDER / 'stylegan3_repo_unlabelled.pkl')])
     assert 'stylegan3, for PyTorch' in capsys.readouterr().out
 

@@ -298,7 +298,7 @@ def test_what_rosinality_computes_in_its_own_way_is_left_out(module_session, tmp
 @pytest.mark.parametrize('kwargs, message', [
     (dict(label_size=3), 'network G: label_size=3; expected 0'),
     (dict(architecture='orig'), "network G: architecture='orig'; expected skip"),
-    (dict(mapping_fmaps=5), 'network G: .*mapping_fmaps.: 5.*; expected the same width throughout'),
+    (dict(mapping_fmaps=5), 'network G: .*mapping_fmaps=5, .*; expected the same width throughout'),
     (dict(use_noise=False), 'network G: use_noise=False; expected True'),
     (dict(resample_kernel=[1, 2, 1]), r'network G: resample_kernel=\[1, 2, 1\]; expected \[1, 3, 3, 1\]'),
     (dict(base_shape=[4, 6]), r'network G: base_shape=\[4, 6\]; expected None'),
