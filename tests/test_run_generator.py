@@ -288,8 +288,9 @@ def test_published_networks_have_keys():
     ('stylegan2-ada:lsundog256', CDN + 'stylegan2-ada/pretrained/transfer-learning-source-nets/'
                                        'lsundog-res256-paper256-kimg100000-noaug.pkl'),
     ('stylegan2-ada-pytorch:metfaces.pkl', CDN + 'stylegan2-ada-pytorch/pretrained/metfaces.pkl'),
-    ('stylegan3:stylegan2-afhqv2-512x512.pkl', 'https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/'
-                                               'versions/1/files/stylegan2-afhqv2-512x512.pkl'),
+    ('stylegan3:stylegan2-afhqv2-512x512.pkl',
+     'https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/1/files/'
+     'stylegan2-afhqv2-512x512.pkl'),
 ])
 def test_files_of_all_code_bases_have_keys(key, url):
     assert pretrained_networks.get_path_or_url(key) == url
