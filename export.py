@@ -8,7 +8,7 @@ import os
 
 import pretrained_networks
 from bridges import generators, onnx, pkl, pytorch, safetensors, savedmodel, tensor_output, tf1
-from dnnlib import cli
+from dnnlib import cli, faults
 from dnnlib.util import UserError
 
 FORMS = {'savedmodel': savedmodel, 'onnx': onnx, 'pytorch': pytorch, 'safetensors': safetensors, 'pkl': pkl,
@@ -66,6 +66,7 @@ def validate(args):
         raise UserError(f'--out={args.out}: {beside} exists already; delete it or choose another name')
 
 
+@faults.described()
 def main(argv=None):
     """Parse, check, export."""
     args = make_parser().parse_args(argv)

@@ -19,6 +19,6 @@ def described(*remedies):
         if not isinstance(error, (MemoryError, *([tf.errors.ResourceExhaustedError] if tf else []))):
             raise
         if 'No space left' in str(error):
-            raise UserError(str(error).partition('\n')[0]) from error
+            raise UserError(next(line for line in str(error).splitlines() if 'No space left' in line)) from error
         advice = ' or '.join([*remedies, 'raise the memory limit (ulimit -v, or that of the job)'])
         raise UserError(f'memory has run out; {advice}') from error

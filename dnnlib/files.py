@@ -15,7 +15,8 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the disk or the user's quota is full
+# The disk or the user's quota is full, or files must not be as large.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What NumPy raises for a damaged .npy file, in which any shape can be written.
 BAD_ARRAY = (OSError, EOFError, MemoryError, OverflowError, ValueError)
 TEMPORARY = '.tmp-'  # prefix of the names of incomplete files and folders

@@ -23,6 +23,8 @@ def test_want_of_memory_says_what_to_do(error, remedies, beginning):
 def test_a_full_disk_is_not_taken_for_want_of_memory():
     with pytest.raises(UserError, match='^/run/events.out: No space left on device$'), faults.described():
         raise exhausted('/run/events.out: No space left on device\n more')
+    with pytest.raises(UserError, match='^/out/variables; No space left on device$'), faults.described():
+        raise exhausted('Graph execution error:\n\n/out/variables; No space left on device\n more')
 
 
 def test_other_errors_pass():
