@@ -18,7 +18,8 @@ def described(*remedies):
         tf = sys.modules.get('tensorflow.compat.v1')  # may not be loaded
         if not isinstance(error, (MemoryError, *([tf.errors.ResourceExhaustedError] if tf else []))):
             raise
-        if 'No space left' in str(error):
-            raise UserError(next(line for line in str(error).splitlines() if 'No space left' in line)) from error
+        no_space = [line for line in str(error).splitlines() if 'No space left' in line]
+        if no_space:
+            raise UserError(no_space[0]) from error
         advice = ' or '.join([*remedies, 'raise the memory limit (ulimit -v, or that of the job)'])
         raise UserError(f'memory has run out; {advice}') from error
