@@ -178,6 +178,17 @@ def test_storages_that_are_read_again_and_again_are_refused(tmp_path):
         assert_refused(path, 'larger than the file')
 
 
+@pytest.mark.parametrize('kind', [name('collections', 'OrderedDict'), name('builtins', 'set')],
+                         ids=['dictionary', 'set'])
+def test_collections_that_are_copied_again_and_again_are_refused(kind, tmp_path):
+    texts = [b'X' + len(text).to_bytes(4, 'little') + text for text in (b'%d' % i for i in range(5_000))]
+    items = texts if b'set' in kind else [text + b'N\x86' for text in texts]
+    path = tmp_path / 'net.pkl'
+    path.write_bytes(b'\x80\4' + name('torch', 'float32') + b'0(' + b''.join(items) + b'l\x940'
+                     + kind + b'\x940(' + b'h\1h\0\x85R' * 20_000 + b'l.')
+    assert_refused(path, 'more than 1000000 pieces')
+
+
 def test_a_module_that_contains_itself_is_refused(tmp_path):
     path = tmp_path / 'net.pkl'
     path.write_bytes(CYCLE)

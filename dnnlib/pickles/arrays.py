@@ -157,9 +157,7 @@ class _Stream:
         """Return exactly this many bytes. Raises EOFError if the file ends before."""
         if num_bytes == 1 and (byte := self._stream.read(1)):  # Every opcode and most arguments.
             self.num_bytes += 1
-            self.pieces_left -= 1
-            if self.pieces_left < 0:
-                raise UserError(f'refused: more than {MAX_PIECES} pieces')
+            self.count(1)
             return byte
         parts = []
         while num_bytes > 0 and (part := self._stream.read(min(num_bytes, _READ_BYTES))):
@@ -169,6 +167,12 @@ class _Stream:
         if num_bytes > 0:
             raise EOFError('the file ends too early')
         return b''.join(parts)
+
+    def count(self, pieces):
+        """Count pieces. Raises UserError if there have been too many."""
+        self.pieces_left -= pieces
+        if self.pieces_left < 0:
+            raise UserError(f'refused: more than {MAX_PIECES} pieces')
 
     def readline(self):
         """Return a line. Raises EOFError if the file ends before its end."""
@@ -238,10 +242,15 @@ class Unpickler(pickle._Unpickler):
 
     def load_reduce(self):
         args = self.stack.pop()
-        self.stack[-1] = self._made(self.stack[-1](*args))
+        self.stack[-1] = self._called(self.stack[-1], args)
 
     def _instantiate(self, klass, args):
-        self.append(self._made(klass(*args)))
+        self.append(self._called(klass, args))
+
+    def _called(self, function, args):
+        """Return what a function makes of its arguments. It may copy what is in them, again and again."""
+        self._stream.count(sum(len(arg) for arg in args if isinstance(arg, (list, tuple, dict, set))))
+        return self._made(function(*args))
 
     def load_build(self):
         state = self.stack.pop()
