@@ -46,6 +46,9 @@ def renamed(key, path, old, new, class_name=None):
     (setting('G_ema', '', '_init_args', 5), 'no readable arguments'),
     (setting('G_ema', 'synthesis', '_modules', None), 'synthesis has no _modules'),
     (setting('G_ema', 'synthesis', '_modules', {'b4': 7}), "'b4' in synthesis is no module"),
+    (setting('G_ema', 'mapping', 'w_avg_beta', 'x'), "w_avg_beta='x'"),
+    (lambda found: found.update(G_ema=found['D']), 'it is a Discriminator; expected a Generator'),
+    (lambda found: found.update(D=found['G']), 'it is a Generator; expected a Discriminator'),
     (setting('D', 'b16.conv1', 'conv_clamp', 5), 'conv_clamp=.*one value for all layers'),
     (setting('D', 'b4.mbstd', 'group_size', 0), 'group_size=0'),
     (parameter('G_ema', 'synthesis.b8.conv1', 'weight', np.zeros([4, 4], np.float32)),
@@ -181,7 +184,7 @@ def test_storages_that_are_read_again_and_again_are_refused(tmp_path):
 @pytest.mark.parametrize('kind', [name('collections', 'OrderedDict'), name('builtins', 'set')],
                          ids=['dictionary', 'set'])
 def test_collections_that_are_copied_again_and_again_are_refused(kind, tmp_path):
-    texts = [b'X' + len(text).to_bytes(4, 'little') + text for text in (b'%d' % i for i in range(5_000))]
+    texts = [b'X' + len(text).to_bytes(4, 'little') + text for text in (b'%d' % i for i in range(3_000))]
     items = texts if b'set' in kind else [text + b'N\x86' for text in texts]
     path = tmp_path / 'net.pkl'
     path.write_bytes(b'\x80\4' + name('torch', 'float32') + b'0(' + b''.join(items) + b'l\x940'

@@ -43,7 +43,7 @@ def generator(net: ModuleTree) -> dict:
         'dlatent_size': _size(net, 'w_dim', net.attribute('', 'w_dim', built.get('w_dim'))),
         **_mapping(net),
         'mapping_nonlinearity': _activation(net, r'mapping\.fc\d+'),
-        'w_avg_beta': net.attribute('mapping', 'w_avg_beta', 0.995),
+        'w_avg_beta': _decay(net, net.attribute('mapping', 'w_avg_beta', 0.995)),
         **_images(net, built, r'synthesis\.b\d+', 'skip'),
         **_precision(net, built, r'synthesis\.b\d+', r'synthesis\.b\d+\.(conv[01]|torgb)'),
         'nonlinearity': _activation(net, _CONVS),
@@ -88,6 +88,12 @@ def stated(kwargs: dict) -> dict:
 def _size(net, name, value, least=1, most=MAX_SIZE):
     if type(value) is not int or not least <= value <= most:
         raise net.refusal(f'{name}={shown(value)}; expected a whole number from {least} to {most}')
+    return value
+
+
+def _decay(net, value):
+    if value is not None and not (type(value) in (int, float) and 0 <= value <= 1):
+        raise net.refusal(f'w_avg_beta={shown(value)}; expected a number from 0 to 1 or None')
     return value
 
 

@@ -61,6 +61,8 @@ class _Converted(StoredNetwork):
 def _state(net, name):
     """Return the state of a network."""
     is_generator = net.kind == GENERATOR
+    if is_generator != (name != 'D'):
+        raise net.refusal(f'it is a {net.kind}; expected a {DISCRIMINATOR if is_generator else GENERATOR}')
     kwargs = module_kwargs.generator(net) if is_generator else module_kwargs.discriminator(net)
     expected = shapes.generator(kwargs) if is_generator else shapes.discriminator(kwargs)
     _check_shapes(net, expected)

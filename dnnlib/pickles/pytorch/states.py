@@ -39,5 +39,6 @@ def _state(name, func, kwargs, variables, components):
 
 def _stored(value):
     stored = StoredArray()
-    stored.numpy = np.asarray(value, np.float32)
+    with np.errstate(over='ignore'):  # Infinite numbers are the file's affair.
+        stored.numpy = np.asarray(value, np.float32)
     return stored
