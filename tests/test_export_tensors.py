@@ -277,6 +277,8 @@ DAMAGED = {
     'not JSON': (lambda path: change_text(path, lambda text: text[:-10]), 'not a readable network'),
     'nested': (lambda path: change_text(path, lambda text: '[' * 100_000), 'not a readable network'),
     'other type': (lambda path: change_text(path, lambda text: '{"networks": 7}'), 'not a readable network'),
+    'no networks': (lambda path: change_text(path, lambda text: '{"networks": []}'),
+                    'a safetensors file without networks'),
     'no such variable': (lambda path: change_text(path, lambda text: text.replace('"noise1"', '"noise"', 1)),
                          'not a readable network'),
     'twice': (lambda path: change_text(path, lambda text: text.replace('"prefix": "Gs"', '"prefix": "G"')),

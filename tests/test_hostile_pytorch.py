@@ -98,6 +98,7 @@ def test_a_discriminator_that_cannot_be_expressed_leaves_the_generator_usable(tm
     (Call('torch', 'Size', range(1 << 40)), 'not a readable network pickle'),
     ({'G': Call('torch', 'device', 'cpu'), 'set': {1, 2}}, 'a set of anything but'),
     (Call('torch', 'device', 'cpu'), 'a file of PyTorch with'),
+    ({'\x1b[2J\n': Call('torch', 'device', 'cpu')}, 'a dictionary of .*x1b'),
     ({f'layer{i}': tensor(Storage(numbers), (2,), (1,)) for i in range(9)}, 'a dictionary of layer0, layer1'),
 ])
 def test_hostile_objects_are_refused_in_one_line(obj, expected, tmp_path):

@@ -105,6 +105,8 @@ def networks(stream):
         raise UserError('a safetensors file without networks of TensorFlow; expected one that '
                         '`export.py --to=safetensors` wrote')
     found = [_network(facts, tensors) for facts in json.loads(text)['networks']]
+    if not found:
+        raise UserError('a safetensors file without networks')
     return found[0] if len(found) == 1 else tuple(found)
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+from dnnlib.pickles.arrays import shown
 from dnnlib.pickles.pytorch import modules, rosinality
 from dnnlib.util import UserError
 
@@ -24,6 +25,7 @@ def networks(found):
 
 def _described(found):
     if isinstance(found, dict):
-        keys = [str(key)[:40] for key in itertools.islice(found, 4)]
+        keys = [key[:40] if isinstance(key, str) and key.isprintable() else shown(key)
+                for key in itertools.islice(found, 4)]
         return f'a dictionary of {", ".join(keys) or "nothing"}{", ..." * (len(found) > 4)}'
     return f'an object of type {type(found).__name__}'
