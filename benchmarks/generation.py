@@ -47,7 +47,7 @@ def generate(resolution, minibatch, seconds, min_rounds, with_profile=False):
     first = time.perf_counter()
     rates, costs = timing.alternate(lambda: timing.cost_of(images) / minibatch, seconds, min_rounds)
     peak = machine.peak_memory_bytes()
-    multiply_adds = counting.ofnetwork(G)
+    multiply_adds = counting.of_network(G)
     return {
         'resolution': resolution,
         'minibatch': minibatch,

@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from benchmarks import __main__ as command
-from benchmarks import counting, floor, plan, processes, report, startup, timing, training
+from benchmarks import counting, floor, generation, plan, processes, report, startup, timing, training
 from benchmarks.spread import spread
 from dnnlib.util import EasyDict, UserError
 from training import misc
@@ -39,6 +39,13 @@ def networks(module_session):
 
 def test_multiply_adds_of_networks_are_those_counted_by_hand(networks):
     assert [counting.of_network(net) for net in networks] == [SMALL_G, SMALL_D]
+
+
+def test_the_work_of_drawing_is_counted_beside_its_time(networks, monkeypatch):
+    monkeypatch.setattr(generation, 'network', lambda name, resolution: networks[0])
+    monkeypatch.setattr(timing, 'Product', lambda: EasyDict(rate=lambda: 1.0))
+    result = generation.generate(resolution=8, minibatch=2, seconds=0, min_rounds=1)
+    assert result['multiply_adds_per_image'] == SMALL_G
 
 
 def test_graph_of_a_discriminator_takes_the_multiply_adds_of_its_definition(networks):
