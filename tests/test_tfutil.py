@@ -264,6 +264,8 @@ def test_shrinking_averages_blocks_before_rounding(module_session):
 
 
 def test_any_rank_converts_where_no_layout_is_asked_for(module_session):
+    levels = tflib.run(tflib.convert_images_to_uint8(tf.constant([1.0, -1.0, 2.0]), uint8_cast=False))
+    assert levels.tolist() == [255.5, 0.5, 383.0], 'nothing is cut off'
     assert tflib.run(tflib.convert_images_to_uint8(tf.constant([1.0, -1.0]))).tolist() == [255, 0]
 
 
