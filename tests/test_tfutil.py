@@ -263,6 +263,13 @@ def test_shrinking_averages_blocks_before_rounding(module_session):
     np.testing.assert_array_equal(images[0, 1], [[23, 25], [31, 33]])
 
 
+def test_levels_without_the_cast_stay_floats_that_have_gradients(module_session):
+    x = tf.constant([1.0, -1.0, 2.0])
+    levels = tflib.convert_images_to_uint8(x, uint8_cast=False)
+    assert tflib.run(levels).tolist() == [255.5, 0.5, 383.0], 'nothing is cut off'
+    assert tflib.run(tf.gradients(levels, x)[0]).tolist() == [127.5] * 3
+
+
 def test_any_rank_converts_where_no_layout_is_asked_for(module_session):
     assert tflib.run(tflib.convert_images_to_uint8(tf.constant([1.0, -1.0]))).tolist() == [255, 0]
 

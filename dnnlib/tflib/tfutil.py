@@ -263,11 +263,11 @@ def convert_images_from_uint8(images, drange=[-1, 1], nhwc_to_nchw=False):
     return low + step * tf.cast(images, tf.float32)
 
 
-def convert_images_to_uint8(images, drange=[-1, 1], nchw_to_nhwc=False, shrink=1):
+def convert_images_to_uint8(images, drange=[-1, 1], nchw_to_nhwc=False, shrink=1, uint8_cast=True):
     """Map `drange` linearly to levels 0 ... 255, after averaging over blocks of `shrink` x `shrink` pixels.
 
     float [N,C,H,W] -> uint8 [N,C,H,W], or [N,H,W,C] with `nchw_to_nhwc`. Can be the `output_transform` of
-    `Network.run`.
+    `Network.run`. With uint8_cast=False, as forks have it, the levels stay float32, which has gradients.
     """
     images = tf.cast(images, tf.float32)
     if shrink > 1:
@@ -276,7 +276,7 @@ def convert_images_to_uint8(images, drange=[-1, 1], nchw_to_nhwc=False, shrink=1
         images = tf.transpose(images, [0, 2, 3, 1])
     scale = 255 / (drange[1] - drange[0])
     images = images * scale + (0.5 - drange[0] * scale)
-    return tf.saturate_cast(images, tf.uint8)
+    return tf.saturate_cast(images, tf.uint8) if uint8_cast else images
 
 
 def shrink_images(images, factor: int):

@@ -3,7 +3,7 @@
 import functools
 
 from dnnlib.pickles import arrays
-from dnnlib.pickles.pytorch import module_kwargs, module_tree, names, shapes, states
+from dnnlib.pickles.pytorch import gains, module_kwargs, module_tree, names, shapes, states
 from dnnlib.pickles.pytorch.module_tree import DISCRIMINATOR, GENERATOR, ModuleTree
 from dnnlib.pickles.pytorch.streams import StoredModule
 from dnnlib.pickles.stored_network import StoredNetwork
@@ -66,6 +66,7 @@ def _state(net, name):
     kwargs = module_kwargs.generator(net) if is_generator else module_kwargs.discriminator(net)
     expected = shapes.generator(kwargs) if is_generator else shapes.discriminator(kwargs)
     _check_shapes(net, expected)
+    gains.check(net)
     variables = {'': [], 'mapping': [], 'synthesis': []}
     for parameter in expected:
         component, variable, layout = names.to_tensorflow(parameter, module_tree.TABLES[net.kind])
