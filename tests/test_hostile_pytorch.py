@@ -1,5 +1,7 @@
 """Test that hostile, damaged and unsuitable files of PyTorch code are refused in one line."""
 
+import collections
+import pickle
 import tracemalloc
 import warnings
 import zipfile
@@ -30,6 +32,13 @@ def renamed(key, path, old, new, class_name=None):
     return change
 
 
+def every_layer(key, name, value):
+    def change(found):
+        for block in ('b4.conv1', 'b8.conv0', 'b8.conv1', 'b16.conv0', 'b16.conv1'):
+            at(found[key], f'synthesis.{block}')[name] = value
+    return change
+
+
 @pytest.mark.parametrize('change, expected', [
     (renamed('G_ema', 'synthesis', 'b4', 'input', 'SynthesisInput'), r'StyleGAN3 \(alias-free layers\)'),
     (renamed('G_ema', 'synthesis', 'b8', 'L0_36_512'), r'StyleGAN3 \(alias-free layers\)'),
@@ -42,6 +51,8 @@ def renamed(key, path, old, new, class_name=None):
     (setting('G_ema', 'mapping', 'num_layers', 4), 'it has no mapping.fc3.weight'),
     (setting('G_ema', '', 'img_resolution', 1 << 40), 'img_resolution=1099511627776'),
     (setting('G_ema', '', 'img_resolution', 32), 'it has no synthesis.b32'),
+    (setting('G_ema', '', 'img_resolution', 16.0), 'img_resolution=16.0'),
+    (every_layer('G_ema', 'use_noise', 'x'), "use_noise='x'; expected True or False"),
     (setting('G_ema', '', 'img_channels', 'three'), "img_channels='three'"),
     (setting('G_ema', '', '_init_args', 5), 'no readable arguments'),
     (setting('G_ema', 'synthesis', '_modules', None), 'synthesis has no _modules'),
@@ -194,6 +205,22 @@ def test_collections_that_are_copied_again_and_again_are_refused(kind, tmp_path)
     path.write_bytes(b'\x80\4' + name('torch', 'float32') + b'0(' + b''.join(items) + b'l\x940'
                      + kind + b'\x940(' + b'h\1h\0\x85R' * 20_000 + b'l.')
     assert_refused(path, 'more than 1000000 pieces')
+
+
+def test_dictionaries_that_share_their_parts_are_shown_in_time(tmp_path):
+    found = 'text'
+    for _ in range(40):
+        found = collections.OrderedDict(a=found, b=found)
+    path = tmp_path / 'net.pkl'
+    path.write_bytes(plain(Call(*META, {'type': 'class', 'class_name': found, 'state': {}})))
+    assert_refused(path, 'a persistent object of type .class. and class {')
+
+
+@pytest.mark.parametrize('keys', [b'))' + b'\x85' * 200_000 + b'l.', b'K\1.'], ids=['tuples', 'number'])
+def test_keys_of_storages_that_are_not_texts_are_refused(keys, tmp_path):
+    path = tmp_path / 'net.pkl'
+    path.write_bytes(legacy({}).removesuffix(pickle.dumps([], 2)) + b'\x80\2(' + keys)
+    assert_refused(path, 'keys of storages that are not a list of texts')
 
 
 def test_a_module_that_contains_itself_is_refused(tmp_path):

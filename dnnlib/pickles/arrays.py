@@ -24,7 +24,15 @@ DAMAGE = (  # What the unpickler raises where the bytes make no sense.
     pickle.UnpicklingError, EOFError, AttributeError, AssertionError, ImportError, LookupError, MemoryError,
     OverflowError, RecursionError, TypeError, ValueError, struct.error)
 
-_printer = reprlib.Repr()
+
+class _Printer(reprlib.Repr):
+    """Prints the first items of dictionaries of every class: `repr` would print all of those in one another."""
+
+    def repr_instance(self, x, level):
+        return self.repr_dict(x, level) if isinstance(x, dict) else super().repr_instance(x, level)
+
+
+_printer = _Printer()
 _printer.maxstring = _printer.maxother = 80
 _printer.maxlevel = 3
 

@@ -47,7 +47,7 @@ def generator(net: ModuleTree) -> dict:
         **_images(net, built, r'synthesis\.b\d+', 'skip'),
         **_precision(net, built, r'synthesis\.b\d+', r'synthesis\.b\d+\.(conv[01]|torgb)'),
         'nonlinearity': _activation(net, _CONVS),
-        'use_noise': net.common(_CONVS, 'use_noise', True)}
+        'use_noise': _flag(net, 'use_noise', net.common(_CONVS, 'use_noise', True))}
     w_dim = kwargs['dlatent_size']
     kwargs['mapping_fmaps'] = _rows(net, 'mapping.fc0.weight') if kwargs['mapping_layers'] > 1 else w_dim
     if label_size:
@@ -91,6 +91,12 @@ def _size(net, name, value, least=1, most=MAX_SIZE):
     return value
 
 
+def _flag(net, name, value):
+    if type(value) is not bool:
+        raise net.refusal(f'{name}={shown(value)}; expected True or False')
+    return value
+
+
 def _decay(net, value):
     if value is not None and not (type(value) in (int, float) and 0 <= value <= 1):
         raise net.refusal(f'w_avg_beta={shown(value)}; expected a number from 0 to 1 or None')
@@ -123,7 +129,7 @@ def _mapping(net):
 def _images(net, built, blocks, architecture):
     """Return the arguments about images and feature maps."""
     resolution = net.attribute('', 'img_resolution', built.get('img_resolution'))
-    if resolution not in [1 << log2 for log2 in range(2, MAX_LOG2 + 1)]:
+    if type(resolution) is not int or resolution not in [1 << log2 for log2 in range(2, MAX_LOG2 + 1)]:
         raise net.refusal(f'img_resolution={shown(resolution)}; expected a power of two from 4 to '
                           f'{1 << MAX_LOG2}')
     architecture = net.common(blocks, 'architecture', built.get('architecture', architecture))

@@ -218,7 +218,10 @@ class _Saved:
             raise UserError('written by PyTorch on a big-endian machine, which is not supported; write it '
                             'again on another')
         result = self._read(stream, self._unpickler, storage=self._later)
-        for key in self._read(stream):
+        keys = self._read(stream)
+        if type(keys) is not list or not all(type(key) is str for key in keys):  # Hashing may be the harm.
+            raise ValueError('keys of storages that are not a list of texts')
+        for key in keys:
             self._fill(self._storages.pop(key), stream)
         if self._storages or stream.read(1):
             raise ValueError('numbers are missing or left over')
