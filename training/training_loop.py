@@ -72,6 +72,7 @@ def training_loop(
     keep_states             = 3,        # Number of training states to keep.
     state_kimg              = None,     # Thousands of images between training states. None = with snapshots.
     max_skipped_steps       = 100,      # Stop after this many steps in a row without finite gradients.
+    xla                     = 'auto',   # Compile whole steps with XLA? 'on', 'off', or 'auto' = off so far.
     worker_timeout          = 300.0,    # Stop if another worker is silent for this many seconds.
     cpu_grid_seconds        = 5.0,      # Without a GPU, pictures shrink to take no longer. None = never.
     after_snapshot          = None,     # Name of a function that gets the run directory after each snapshot.
@@ -94,8 +95,9 @@ def training_loop(
     loop_settings = LoopSettings(
         total_kimg, resume_kimg, minibatch_repeats, reset_opt_for_new_lod, max_skipped_steps)
     shared = dict(vars(network_settings) | vars(graph_settings) | vars(loop_settings), sched_args=sched_args,
-                  dataset_args=dataset_args, tf_config=tf_config, worker_timeout=worker_timeout)
-    with tflib.parallel.joined(workers.from_environment(), num_gpus, shared, worker_timeout) as cluster, \
+                  dataset_args=dataset_args, tf_config=tf_config, worker_timeout=worker_timeout, xla=xla)
+    with tflib.xla.enabled(tflib.xla.is_on(xla)), \
+            tflib.parallel.joined(workers.from_environment(), num_gpus, shared, worker_timeout) as cluster, \
             faults.described('lower --minibatch-gpu'):
         cluster.start_session({**tflib.device_config(num_gpus), **tf_config})
         state = _read_state(resume_state, cluster)

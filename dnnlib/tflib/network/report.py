@@ -46,7 +46,7 @@ def _collect_layers(net, scope, parent_ops, parent_vars, level, layers):
 
 def _without_variable_internals(ops):
     """Return the operations without the initializer, assignment and read of every variable."""
-    inside = tuple(op.name + '/' for op in ops if op.type.startswith('Variable'))
+    inside = tuple(op.name + '/' for op in ops if op.type.startswith(('Variable', 'VarHandleOp')))
     return [op for op in ops if not op.name.startswith(inside)] if inside else ops
 
 

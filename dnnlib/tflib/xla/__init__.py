@@ -5,15 +5,21 @@
     step = xla.compiled(train_op, 'G_train')     # the same op, compiled when it runs for the first time
 """
 
+import contextlib
+import time
+
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from dnnlib.progress import SECONDS_OF_SILENCE, announced
 from dnnlib.tflib.xla import cutting, phases, regions
 from dnnlib.tflib.xla.cutting import Piece, cut
-from dnnlib.tflib.xla.phases import cond
-from dnnlib.tflib.xla.switch import disable, enable, is_enabled
+from dnnlib.tflib.xla.phases import cond, has_conditions
+from dnnlib.tflib.xla.switch import CHOICES, disable, enable, enabled, is_enabled, is_on
+from dnnlib.util import UserError, format_time
 
-__all__ = ['Piece', 'compiled', 'cond', 'cut', 'disable', 'enable', 'is_enabled']
+__all__ = ['CHOICES', 'Piece', 'compiled', 'cond', 'cut', 'disable', 'enable', 'enabled', 'first_run',
+           'has_conditions', 'is_enabled', 'is_on']
 
 
 def compiled(fetches, name='step', known=None, decided=None):
@@ -36,6 +42,26 @@ def compiled(fetches, name='step', known=None, decided=None):
     known = {tensor.name: value for tensor, value in (known or {}).items()}
     with tf.name_scope(None), tf.name_scope(f'XLA/{name}'), tf.control_dependencies(None):
         return _Builder(name, regions.divide(ops, aliases), ops, aliases, known).build(fetches)
+
+
+@contextlib.contextmanager
+def first_run(what):
+    """Tell in this context, in which a compiled operation runs for the first time, what is being compiled.
+
+    Raises UserError if XLA cannot compile it.
+    """
+    start = time.monotonic()
+    try:
+        with announced(f'Compiling {what} with XLA (once)...'):
+            yield
+    except tf.errors.OpError as error:
+        if 'xla' not in error.message.lower() and 'compil' not in error.message.lower():
+            raise
+        line = error.message.strip().partition('\n')[0]
+        raise UserError(f'{what} cannot be compiled by XLA; start with --xla=off ({line[:300]})') from error
+    seconds = time.monotonic() - start
+    if seconds > SECONDS_OF_SILENCE:
+        print(f'Compiled {what} in {format_time(seconds)}.')
 
 
 class _Builder:

@@ -61,6 +61,11 @@ def _with_v2(function):
     return branch
 
 
+def has_conditions() -> bool:
+    """Return whether the default graph has conditions that a phase decides."""
+    return bool(_conditions())
+
+
 def resolved(fetches, value) -> dict:
     """Decide all conditions of `cond` for a value. -> aliases as `cutting.cut` takes them."""
     if value is None or not _conditions():
