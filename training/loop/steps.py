@@ -1,7 +1,5 @@
 """Runs the steps of a training graph: as they are or, with XLA, each compiled when its phase begins."""
 
-import math
-
 import dnnlib.tflib as tflib
 from dnnlib.tflib import xla
 
@@ -17,6 +15,8 @@ class Steps:
         # Without losses or variables, there is nothing to compile.
         steps = {name: getattr(graph, name) for name in COMPILED} if xla.is_enabled() else {}
         self._names = {op: name for name, op in steps.items() if op.inputs or op.control_inputs}
+        self._has_images = {op for op, name in self._names.items() if name != 'Gs_update'}
+        self._has_conditions = {op: xla.has_conditions(op) for op in self._names}
         self._compiled = {}  # (name, phase) -> operation
         self.num_compiled = 0
 
@@ -25,7 +25,7 @@ class Steps:
         compiled, new = [], []
         for op in ops:
             name = self._names.get(op)
-            key = None if name is None else (name, *_phase(sched))
+            key = None if name is None else (name, *self._phase(op, sched))
             if key is not None and key not in self._compiled:
                 self._compiled[key] = self._compile(op, *key)
                 new.append(name)
@@ -40,9 +40,8 @@ class Steps:
     def _compile(self, op, name, minibatch_gpu, lod):
         return xla.compiled(op, name, known={self._inputs.minibatch_gpu: minibatch_gpu}, decided=lod)
 
-
-def _phase(sched):
-    """Return what a compiled step is made for: images per device, and a level of detail; None without growing
-    layers. One between two whole numbers stands for all of them: layers fade in."""
-    lod = math.floor(sched.lod) + (0.5 if sched.lod % 1 > 0 else 0.0)
-    return sched.minibatch_gpu, lod if xla.has_conditions() else None
+    def _phase(self, op, sched):
+        """Return what a step is compiled for: images per device, None where they do not matter, and the phase
+        of the level of detail, None without growing layers."""
+        lod = xla.phase_of(sched.lod) if self._has_conditions[op] else None
+        return sched.minibatch_gpu if op in self._has_images else None, lod

@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import re
 import time
 
 import numpy as np
@@ -13,13 +14,14 @@ import tensorflow.compat.v1 as tf
 
 from dnnlib.progress import SECONDS_OF_SILENCE, announced
 from dnnlib.tflib.xla import cutting, phases, regions
+from dnnlib.tflib.xla.counting import compilations, counted_environment
 from dnnlib.tflib.xla.cutting import Piece, cut
-from dnnlib.tflib.xla.phases import cond, has_conditions
+from dnnlib.tflib.xla.phases import cond, has_conditions, phase_of
 from dnnlib.tflib.xla.switch import CHOICES, disable, enable, enabled, is_enabled, is_on
 from dnnlib.util import UserError, format_time
 
-__all__ = ['CHOICES', 'Piece', 'compiled', 'cond', 'cut', 'disable', 'enable', 'enabled', 'first_run',
-           'has_conditions', 'is_enabled', 'is_on']
+__all__ = ['CHOICES', 'Piece', 'compilations', 'compiled', 'cond', 'counted_environment', 'cut', 'disable',
+           'enable', 'enabled', 'first_run', 'has_conditions', 'is_enabled', 'is_on', 'phase_of']
 
 
 def compiled(fetches, name='step', known=None, decided=None):
@@ -38,6 +40,7 @@ def compiled(fetches, name='step', known=None, decided=None):
         return compiled([fetches], name, known, decided)[0]
     assert is_enabled(), 'the graph has to be built after xla.enable()'
     aliases = phases.resolved(fetches, decided)
+    fetches = [aliases.get(fetch.name, fetch) for fetch in fetches]
     ops = cutting.ancestors([getattr(fetch, 'op', fetch) for fetch in fetches], aliases=aliases)
     known = {tensor.name: value for tensor, value in (known or {}).items()}
     with tf.name_scope(None), tf.name_scope(f'XLA/{name}'), tf.control_dependencies(None):
@@ -55,10 +58,10 @@ def first_run(what):
         with announced(f'Compiling {what} with XLA (once)...'):
             yield
     except tf.errors.OpError as error:
-        if 'xla' not in error.message.lower() and 'compil' not in error.message.lower():
+        reason = re.search(r'.*(tf2xla|XLA_\w*JIT).*', error.message)
+        if reason is None:
             raise
-        line = error.message.strip().partition('\n')[0]
-        raise UserError(f'{what} cannot be compiled by XLA; start with --xla=off ({line[:300]})') from error
+        raise UserError(f'{what} cannot be compiled by XLA; start with --xla=off ({reason[0][:300]})') from error
     seconds = time.monotonic() - start
     if seconds > SECONDS_OF_SILENCE:
         print(f'Compiled {what} in {format_time(seconds)}.')
@@ -73,7 +76,6 @@ class _Builder:
         self._ops_by_name = {op.name: op for op in ops}
 
     def build(self, fetches):
-        fetches = [self._aliases.get(fetch.name, fetch) for fetch in fetches]
         outputs = self._outputs_of_parts(fetches)
         for depth in range(self._regions.depths):
             for op in self._regions.between[depth]:
@@ -146,7 +148,7 @@ def _compiled_call(name, piece, inputs, known, num_outputs, controls, device):
             return [*map(tf.identity, results[:num_outputs]), tf.constant(0)]
 
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in passed]
-    function = tf.wrap_function(step, specs)
+    function = tf.wrap_function(step, specs, name=name)
     with tf.device(device), tf.control_dependencies(controls):
         results = function(*passed)
     call = results[-1].op
