@@ -54,8 +54,8 @@ def loaded(path, root, known):
 
 
 def sessions(path):
-    """Yield the names of functions that a file calls and that reserve a GPU's memory as they are told: sessions,
-    servers, their settings, and lists of devices."""
+    """Yield the names of functions that a file calls and that reserve the memory of GPUs: sessions, servers,
+    their settings, and lists of devices."""
     for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.Call):
             owner, _, name = ast.unparse(node.func).rpartition('.')

@@ -61,7 +61,7 @@ def test_what_only_looks_like_a_circle_passes(tmp_path):
 
 @pytest.mark.parametrize('text, found', [
     ('tf.Session()', ['Session']),
-    ('def f():\n    with tf.Graph().as_default(), tf.Session(config=config) as session:\n        pass', ['Session']),
+    ('def f():\n    with tf.Graph().as_default(), tf.Session(config=x):\n        pass', ['Session']),
     ('import tensorflow.compat.v1 as t\nt.InteractiveSession()', ['InteractiveSession']),
     ('Session(config=tf.ConfigProto())', ['ConfigProto', 'Session']),
     ('tf.train.Server(spec)', ['Server']),
