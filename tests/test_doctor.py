@@ -222,12 +222,14 @@ def test_the_open_kernel_module_has_a_version():
     assert nvidia.driver(machine, None)['version'] == '560.35.03'
 
 
-def test_nothing_names_the_user(capsys, monkeypatch):
-    monkeypatch.setenv('HOME', '/home/somebody')
-    environ = {'XLA_FLAGS': '--xla_dump_to=/home/somebody/x', 'LD_LIBRARY_PATH': '/opt/somebody'}
+def test_nothing_names_the_user(capsys, monkeypatch, tmp_path):
+    home = tmp_path / 'somebody'
+    monkeypatch.setenv('HOME', str(home))
+    environ = {'XLA_FLAGS': f'--xla_dump_to={home}/x', 'LD_LIBRARY_PATH': '/opt/somebody',
+               'NCCL_DEBUG': f'{home}-else'}
     report, text = _examined(machines.two_gpus(environ=environ), _messages(2), capsys=capsys)
-    assert 'somebody' not in text + json.dumps(report)
-    assert 'XLA_FLAGS=--xla_dump_to=~/x LD_LIBRARY_PATH=set' in text
+    assert 'somebody' not in (text + json.dumps(report)).replace(f'{home}-else', '')
+    assert 'XLA_FLAGS=--xla_dump_to=~/x NCCL_DEBUG=' in text and 'LD_LIBRARY_PATH=set' in text
 
 
 @pytest.mark.parametrize('version, wanted, expected', [

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 
 from dnnlib import cli
@@ -31,7 +32,7 @@ def _anonymous(value):
         return {key: _anonymous(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_anonymous(each) for each in value]
-    return value.replace(home, '~') if isinstance(value, str) and home else value
+    return re.sub(rf'{re.escape(home)}(?![\w.-])', '~', value) if isinstance(value, str) and home else value
 
 
 def _show(texts):

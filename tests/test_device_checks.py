@@ -1,10 +1,10 @@
-"""Test what dnnlib.doctor computes on devices."""
+"""Test what is computed to check a device."""
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from dnnlib.doctor import checks
+from dnnlib.tflib import device_checks as checks
 
 WORKS = [checks.MatrixProduct(96), checks.Convolution(2, 5, 9, 'NHWC')]
 
