@@ -132,6 +132,18 @@ def test_a_container_without_gpus_is_told_what_to_do():
     assert report['system']['is_container']
 
 
+def test_a_container_without_nvidia_smi_may_use_its_gpus(capsys):
+    report, text = _examined(machines.two_gpus(commands={}), _messages(2), capsys=capsys)
+    assert report['problems'] == []
+    assert 'GPU:1        NVIDIA A100-SXM4-80GB, compute capability 8.0; there is no nvidia-smi' in text
+
+
+def test_an_image_with_the_library_of_a_driver_has_no_driver_yet(capsys):
+    machine = machines.without_gpu(libraries={'libcuda.so.1': 12040})
+    report, text = _examined(machine, _messages(), capsys=capsys)
+    assert report['problems'] == [] and 'Driver       none: its library is here, but no GPU' in text
+
+
 def test_a_tensorflow_without_cuda_is_told():
     report, text = _examined(machines.two_gpus(), _messages(is_cuda_build=False))
     assert report['problems'] == [

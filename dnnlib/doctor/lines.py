@@ -106,6 +106,9 @@ def _onednn(report):
 
 
 def _gpus(report):
+    if not report['gpus'] and findings.uses_gpus(report):
+        return [line(each['name'], f'{each["model"]}, compute capability {each["compute_capability"]}; '
+                     f'{report["nvidia_smi"]}') for each in report['devices'] if each['type'] == 'GPU']
     if not report['gpus']:
         cards = f'{report["cards"]} on the PCI bus' if report['cards'] else 'none on the PCI bus'
         return [line('GPUs', f'{cards}, {report["nvidia_smi"]}')]
@@ -121,7 +124,7 @@ def _gpu(gpu):
 def _driver(report):
     driver = report['driver']
     if not findings.has_driver(report):
-        return f'none: {driver["reason"]}'
+        return f'none: {driver["reason"] or "its library is here, but no GPU"}'
     parts = [driver['version'] or '?']
     if driver['cuda']:
         parts.append(f'supports CUDA {driver["cuda"]}')
