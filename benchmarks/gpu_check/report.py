@@ -40,8 +40,9 @@ def passed(check) -> bool:
 
 def text(check) -> str:
     """Return the report in Markdown."""
-    sections = [_head(check), _overview(check), *map(_part, check['parts']), ATTACH.format(results=RESULTS)]
-    return '\n\n'.join(section for section in sections if section) + '\n'
+    card = check['gpus'][0] if check['gpus'] else None
+    parts = [_part(part, card) for part in check['parts']]
+    return '\n\n'.join([_head(check), _overview(check), *parts, ATTACH.format(results=RESULTS)]) + '\n'
 
 
 def _head(check):
@@ -62,7 +63,7 @@ def _overview(check):
     return '## Parts\n\n' + table(['part', 'result', 'time'], rows)
 
 
-def _part(part):
+def _part(part, card):
     lines = [f'## {part.title}']
     if 'on_gpu' in part.facts:
         lines.append(f'{part.facts["on_gpu"]} of {part.facts["tests"]} tests took memory of the GPU; the '
@@ -70,7 +71,7 @@ def _part(part):
     if 'size' in part.facts:
         lines.append(f'{part.facts["size"]}.')
     if part.speeds:
-        lines.append(speeds_text(part.speeds, part.facts.get('card')))
+        lines.append(speeds_text(part.speeds, card))
     rows = [[check.name, MARKS[check.status], check.note.replace('|', '\\|')] for check in part.checks]
     lines.append(table(['check', 'result', ''], rows) if rows else 'Nothing was done.')
     pictures = part.facts.get('pictures', [])
@@ -142,7 +143,7 @@ def xla_lines(measured, title):
 def _published(card):
     rows = [[f'{number} x {published.CARD}', f'{published.seconds_per_kimg(number):.1f}']
             for number in published.TRAINING_SECONDS]
-    note = ('They include everything that a training does; ours are the steps alone, with an update every time.'
+    note = ('They include all that a training does; ours are the steps alone, with an update every time.'
             if card else 'Nothing above compares with them.')
-    return ('NVIDIA\'s figures for StyleGAN2, config F at 1024x1024, not ours (sec/kimg follow from the days for '
-            f'25,000 kimg). {note} {published.ELSEWHERE}\n\n' + table(['GPUs', 'sec/kimg'], rows))
+    return ('NVIDIA\'s figures for StyleGAN2, config F at 1024x1024, not ours (sec/kimg follow from the days '
+            f'for 25,000 kimg). {note} {published.ELSEWHERE}\n\n' + table(['GPUs', 'sec/kimg'], rows))
