@@ -236,7 +236,8 @@ def test_published_figures_follow_from_the_days():
 def a_context(folder, num_gpus=0, seconds=60):
     """Return what a part needs to know."""
     screen = command.Screen(Budget(seconds, SHARES))
-    return command.Context(screen, ['Card X'] * num_gpus, str(folder), str(folder), time.monotonic() + seconds)
+    deadline = time.monotonic() + seconds
+    return command.Context(screen, ['Card X'] * num_gpus, str(folder), str(folder), deadline)
 
 
 def a_test(name, outcome='passed', error='', **more):
