@@ -119,7 +119,7 @@ def test_conditions_are_decided_ahead_with_their_gradients(value, expected, xla_
 def test_what_xla_cannot_compile_is_named(xla_session):
     size = tf.size(tf.unique(tf.placeholder(tf.float32, [3], name='x'))[0])
     text = tf.strings.as_string(size)
-    with pytest.raises(UserError, match='G_train cannot be compiled by XLA; start with --xla=off'), \
+    with pytest.raises(UserError, match='G_train: XLA cannot compile this; start with --xla=off'), \
             xla.first_run('G_train'):
         tflib.run(xla.compiled(text), {'x:0': [1, 2, 3]})
 

@@ -61,7 +61,8 @@ def first_run(what):
         reason = re.search(r'.*(tf2xla|XLA_\w*JIT).*', error.message)
         if reason is None:
             raise
-        raise UserError(f'{what} cannot be compiled by XLA; start with --xla=off ({reason[0][:300]})') from error
+        raise UserError(f'{what}: XLA cannot compile this; start with --xla=off ({reason[0][:300]})'
+                        ) from error
     seconds = time.monotonic() - start
     if seconds > SECONDS_OF_SILENCE:
         print(f'Compiled {what} in {format_time(seconds)}.')
