@@ -9,7 +9,7 @@ import pytest
 
 from dnnlib.tflib import xla
 from tests import gpu_form
-from tests.resumed_runs import write_data
+from tests.resumed_runs import resume, start, stopped_after, values, write_data
 from tests.xla_steps import measured
 from training.settings import ada_configs
 
@@ -83,3 +83,16 @@ def test_a_growing_run_compiles_each_step_once_for_each_phase(tmp_path):
     counts = xla.compilations(dumps)
     assert {name: counts.get(name) for name in ('G_train', 'D_train', 'Gs_update')} == {
         'G_train': 3, 'D_train': 3, 'Gs_update': 1}, result.stdout
+
+
+@pytest.mark.long
+def test_a_run_that_was_compiled_may_resume_as_it_is(tmp_path):
+    data_dir = write_data(tmp_path)
+    with stopped_after(4):
+        run_dir = start(data_dir, tmp_path / 'compiled', xla='on')
+    resume(run_dir, xla='off')
+    plain = values(start(data_dir, tmp_path / 'plain'))
+    resumed = values(run_dir)
+    assert set(resumed) == set(plain)
+    for name in ('trainer', 'data', 'seed'):
+        assert resumed[name] == plain[name]

@@ -121,8 +121,7 @@ def training_loop(
         print('Initializing logs...')
         reporter = keeper = None
         if cluster.is_first:
-            nets_for_histograms = networks[:2] if save_weight_histograms else []
-            summary_log = _start_summaries(save_tf_graph, nets_for_histograms, state)
+            summary_log = _start_summaries(save_tf_graph, networks[:2] if save_weight_histograms else [], state)
             reporter = Reporter(
                 trainer, grid, summary_log, metric_base.MetricGroup(metric_arg_list),
                 dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config),
