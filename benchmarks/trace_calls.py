@@ -3,7 +3,6 @@
 import contextlib
 import re
 import tempfile
-import time
 from dataclasses import dataclass
 from unittest import mock
 
@@ -27,8 +26,8 @@ TRACED = 2
 DEVICE = re.compile(r'/device:([A-Z]+:\d+)$')
 NEXT_IMAGES = re.compile(r'GPU(\d+)/DataFetch/AssignVariableOp$')
 # What brings images to a device, and ops that only wait for others.
-INPUT = re.compile(r'^Dataset/|^DataSkip|^GPU\d+/DataFetch/(IteratorGetNext|AssignVariableOp|next_|group_deps)|'
-                   '^group_deps')
+INPUT = re.compile(
+    r'^(Dataset/|DataSkip|group_deps)|^GPU\d+/DataFetch/(IteratorGetNext|AssignVariableOp|next_|group_deps)')
 
 
 @dataclass(frozen=True)

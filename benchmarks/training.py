@@ -17,8 +17,8 @@ STEP_SECONDS = 0.25   # minimum time for which a step is repeated in each round
 
 
 def build(training_set, fmap_base, fmap_max, minibatch=MINIBATCH, num_devices=1, **options):
-    """Build networks and ops, and configure the data set. `minibatch`: of all devices. `options`: further ones
-    of GraphSettings.
+    """Build networks and ops, and configure the data set. `minibatch`: of all devices. `options`: further
+    ones of GraphSettings.
 
     -> G, D, graph, feed_dict.
     """

@@ -241,8 +241,8 @@ def _put_on_device(fetched):
     """Keep a minibatch on the current device until it is needed. -> op that puts it there, tensors of what is
     there.
 
-    Images are still bytes, and as small as the level of detail has them. Resource variables take every type on
-    GPUs, and any shape. They are no part of the training: an iteration puts what it fetches.
+    Images are still bytes, and as small as the level of detail has them. Resource variables take these on
+    GPUs, which others do not. They are no part of a training state: an iteration fetches all that it puts.
     """
     put_ops, arrived = [], []
     for name, value in zip(('next_images', 'next_labels'), fetched, strict=True):
