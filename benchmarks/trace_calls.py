@@ -117,13 +117,16 @@ def both_ways(num_devices):
         for way, make in ((AHEAD, Trainer), (BETWEEN, FetchingBetween)):
             trainer = make(graph, training_set, lambda _: sched, num_devices,
                            LoopSettings(1e9, 0, 1, False, 100))
-            for _ in range(WARM_UP):
-                trainer.iterate()
+            _iterate(trainer, WARM_UP)
             trainer.minibatch_counter = training.D_REG_INTERVAL - TRACED + 1  # the last one has all steps
             with recorded(graph) as runs[way]:
-                for _ in range(TRACED):
-                    trainer.iterate()
+                _iterate(trainer, TRACED)
     return runs
+
+
+def _iterate(trainer, times):
+    for _ in range(times):
+        trainer.iterate()
 
 
 def _write_noise(path):
