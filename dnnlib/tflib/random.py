@@ -17,6 +17,7 @@ _DEFAULTS = dict(_generators)
 
 _PLACES_PER_TOWER = 1 << 16
 _towers = [0]  # the last one is being built
+_steps = []    # likewise, if it is not that of `counted`
 
 
 def normal(shape, mean=0.0, stddev=1.0, dtype=tf.float32):
@@ -68,7 +69,8 @@ def counted(seed, step):
         place = tower * _PLACES_PER_TOWER + places[tower]
         places[tower] += 1
         with tf.device('/cpu:0'):  # random ops of all devices read the key there
-            return tf.stack([tf.constant((seed % 2 ** 31) << 32 | place, tf.int64), step])
+            step_here = _steps[-1] if _steps else step
+            return tf.stack([tf.constant((seed % 2 ** 31) << 32 | place, tf.int64), step_here])
 
     def normal_here(shape, mean=0.0, stddev=1.0, dtype=tf.float32):
         return tf.random.stateless_normal(shape, key(), mean=mean, stddev=stddev, dtype=dtype)
@@ -114,6 +116,17 @@ def _normal_of_bits(shape, key):
     angle = (2 * np.pi) * pairs[:, 1]
     numbers = tf.stack([tf.sin(angle) * length, tf.cos(angle) * length], axis=1)
     return tf.reshape(tf.reshape(numbers, [-1])[:count], shape)  # [pairs,2] -> [*shape]
+
+
+@contextlib.contextmanager
+def at_step(step):
+    """Let numbers of what is built in this context follow from another step (int64 tensor []) in `counted`:
+    what is computed ahead draws as it will where it is used."""
+    _steps.append(step)
+    try:
+        yield
+    finally:
+        _steps.pop()
 
 
 @contextlib.contextmanager
