@@ -83,6 +83,7 @@ def measured(config, is_xla, devices=1, rounds=1, form=contextlib.nullcontext, *
         graph, sched = build(config, devices, rounds, **kwargs)
         runner = steps.Steps(graph)
         feed = {**graph.inputs.feed(sched), graph.inputs.nimg: 0, graph.inputs.step: 7}
+        tflib.run(graph.data_put, feed)
         tflib.run(graph.data_fetch, feed)
         tflib.autosummary.finalize_autosummaries()
         variables = {var.op.name: var for var in graph.variables}
