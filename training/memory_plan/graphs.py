@@ -126,25 +126,25 @@ def build(settings, shape, label_size, num_devices, form):
     with graph.as_default(), session.as_default(), layout, contextlib.redirect_stdout(io.StringIO()):
         training_set = _Shapes(shape, label_size=label_size)
         with inference.outlines():
-            networks = starting_networks.make(_network_settings(settings, form), training_set, None)
+            networks = starting_networks.make(network_settings(settings, form), training_set, None)
         accumulates = any(phase.minibatch_size > phase.minibatch_gpu * num_devices
                           for phase in phases(settings, training_set.resolution_log2).values())
         phase = dnnlib.EasyDict(minibatch_gpu=images,
                                 minibatch_size=images * built_devices * (2 if accumulates else 1))
-        train_graph = build_train_graph(*networks, training_set, _graph_settings(settings), [phase],
+        train_graph = build_train_graph(*networks, training_set, graph_settings(settings), [phase],
                                         tflib.Cluster(built_devices), seed=1)
     return Planned(train_graph, networks, session, images, built_devices, form,
                    training_set.resolution_log2)
 
 
-def _network_settings(settings, form):
+def network_settings(settings, form):
     """Return NetworkSettings that build new networks, in float16 where GPUs would."""
     return starting_networks.NetworkSettings(
         settings['G_args'], settings['D_args'], True, settings['use_noise'],
         form == GPU or settings['fp16_on_cpu'])
 
 
-def _graph_settings(settings):
+def graph_settings(settings):
     G, D = (LossSettings(settings[f'{name}_loss_args'], settings[f'{name}_opt_args'],
                          settings[f'{name}_reg_interval']) for name in 'GD')
     names = ('lazy_regularization', 'mirror_augment', 'drange_net', 'G_smoothing_kimg', 'G_smoothing_rampup',
