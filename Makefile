@@ -1,5 +1,7 @@
-# Targets: setup, demo, test, test-long, test-cluster, test-slurm, test-pytorch, stress, soak, bench, docs, lint, clean.
+# Targets: setup, demo, test, test-long, test-cluster, test-slurm, test-pytorch, stress, soak, bench, gpu-check,
+# docs, lint, clean.
 # They need only make and Python 3.11 or newer; test-slurm needs Slurm, too.
+# GPU=1 with any of them installs TensorFlow's CUDA libraries as well, several GB; they stay installed.
 
 PYTHON   ?= python3
 KIMG     ?= 60
@@ -13,12 +15,21 @@ TRAINED   = $$(ls -td $(DEMO)/training/*/ | head -n 1)
 
 .PHONY: setup demo test bench docs lint clean
 
-setup: $(VENV)/.ready
+# Variables of the environment that happen to be called GPU may hold anything; a word on the command line may not.
+ifeq ($(origin GPU),command line)
+  $(if $(filter-out 0 1,$(GPU)),$(error GPU=$(GPU): expected 1 for the CUDA libraries, or 0))
+endif
+
+setup: $(VENV)/.ready $(if $(filter 1,$(GPU))$(wildcard $(VENV)/.gpu),$(VENV)/.gpu)
 
 $(VENV)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[test,tensorboard,lite0,video,explorer,report,onnx,safetensors]'
+	touch $@
+
+$(VENV)/.gpu: $(VENV)/.ready
+	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[gpu]'
 	touch $@
 
 # Create data sets, train, generate images and compute metrics with the public scripts.
@@ -96,6 +107,13 @@ $(VENV)/.bench: $(VENV)/.ready
 	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[bench]'
 	touch $@
 
+# Check in ten minutes whether this machine computes correctly and trains, and how fast: gpu-check/REPORT.md.
+# Where NVIDIA's driver is loaded, TensorFlow's CUDA libraries are installed first.
+CHECK ?= gpu-check
+.PHONY: gpu-check
+gpu-check: setup $(if $(wildcard /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg),$(VENV)/.gpu)
+	$(RUN) -m benchmarks.gpu_check --out=$(CHECK)
+
 # Kill a small run repeatedly and check that nothing is lost. Takes about 5 seconds per kill.
 KILLS ?= 200
 .PHONY: stress
@@ -122,4 +140,4 @@ lint: setup
 	$(VENV)/bin/ruff check .
 
 clean:
-	rm -rf $(DEMO) docs/api build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(DEMO) gpu-check docs/api build *.egg-info .pytest_cache .ruff_cache
