@@ -14,24 +14,6 @@ from training.memory_plan import graphs, report
 from training.settings import ada_configs, ada_loop
 from training.settings.configs import CONFIGS, PRESETS, config_settings
 
-_NARROW = dict(fmap_base=1024, fmap_max=32)
-GRID = [
-    dict(config='config-f', resolution=64, minibatch_gpu=8, fmap_base=2048, fmap_max=64),
-    dict(config='config-f', resolution=128, minibatch_gpu=4, **_NARROW),
-    dict(config='config-f', resolution=128, minibatch_gpu=16, fmap_base=2048, fmap_max=64),
-    dict(config='config-f', resolution=256, minibatch_gpu=4, **_NARROW),
-    dict(config='config-f', resolution=64, minibatch_gpu=16, lazy=False, **_NARROW),
-    dict(config='config-f', resolution=64, minibatch_gpu=4, rounds=2, **_NARROW),
-    dict(config='config-f', resolution=64, minibatch_gpu=8, num_gpus=2, **_NARROW),
-    dict(config='config-e', resolution=128, minibatch_gpu=8, **_NARROW),
-    dict(config='config-a', resolution=128, minibatch_gpu=8, **_NARROW),
-    dict(config='stylegan', resolution=64, minibatch_gpu=16, **_NARROW),
-    dict(config='progan', resolution=128, minibatch_gpu=8, **_NARROW),
-    dict(config='auto', resolution=128, minibatch_gpu=8, **_NARROW),
-    dict(config='cifar', resolution=64, minibatch_gpu=16, **_NARROW),
-    dict(config='paper256', resolution=256, minibatch_gpu=8, **_NARROW),
-]
-
 
 def settings_of(config, minibatch_gpu, fmap_base, fmap_max, num_gpus=1, rounds=1, lazy=None, resolution=64):
     """Return the arguments of the training loop for a narrow training, which does not grow.
@@ -74,7 +56,7 @@ def compare(config, resolution, minibatch_gpu, num_gpus=1, **options):
         'steps': {name: {'plan': steps[name], 'measured': measured['steps'][name]} for name in steps},
         'held': {'plan': held, 'measured': measured['held']},
         'tensors': {'plan': planned.tensors(-1), 'measured': tensors},
-        'process': {'plan': planned.tensors(-1) + planned.process, 'measured': measured['process']},
+        'process': {'plan': planned.total(-1), 'measured': measured['process']},
         'peak_memory_bytes': measured['process'],
     }
 

@@ -7,11 +7,12 @@ import sys
 from dnnlib.progress import shown
 from dnnlib.util import UserError, num_cores
 from training import dataset
+from training.loop import outlook
 from training.memory_plan import graphs, limits, plan, text
 from training.settings.configs import GROUP_SIZE
 
 # What TensorFlow takes on a CPU besides tensors: compiled graphs and kernels of the steps, measured.
-BYTES_PER_OP = 10_000
+BYTES_PER_OP = 12_000
 MOST_THREADS = 8  # More of them change little.
 
 
@@ -36,14 +37,14 @@ def _lines(settings, num_gpus, flag):
     settings = graphs.with_defaults(settings)
     shape, label_size = shapes_of(settings)
     group_size = settings['D_args'].get('mbstd_group_size') or GROUP_SIZE
-    gpus, lines = limits.of_gpus(), []
-    if not gpus:
+    lines = []
+    if outlook.on_cpu():
         print('Estimating the memory of this machine: building the graph...', flush=True)
         on_cpu = cpu_plan(settings, shape, label_size, num_gpus)
         lines += text.cpu_lines(on_cpu, limits.of_machine(), group_size, flag)
     print('Estimating the memory of GPUs: building their graph...', flush=True)
     on_gpu = gpu_plan(settings, shape, label_size, num_gpus)
-    return [*lines, *text.gpu_lines(on_gpu, gpus[:num_gpus], group_size, flag)]
+    return [*lines, *text.gpu_lines(on_gpu, limits.of_gpus()[:num_gpus], group_size, flag)]
 
 
 def shapes_of(settings):

@@ -25,19 +25,21 @@ def gpu_lines(on_gpu, gpus, group_size, flag):
 
 
 def cpu_lines(on_cpu, memory, group_size, flag):
-    """Return the plan of this machine without GPUs. memory: bytes that it has."""
+    """Return the plan of this machine without GPUs. memory: bytes that it has, None = unknown."""
     number = on_cpu.phase()
     lines = ['', 'Memory of this machine (estimated from the shapes in the graph for CPUs):',
              *_plan_lines(on_cpu.device)]
     tensors = on_cpu.tensors(number)
     if on_cpu.num_devices > 1:
         lines.append(_row(f'total of {on_cpu.num_devices} devices', tensors))
-    lines += [_row('TensorFlow', on_cpu.process, 'the program, its graph and what it compiles'),
-              _row('together', tensors + on_cpu.process)]
-    if tensors + on_cpu.process <= memory:
+    need = on_cpu.total(number)
+    lines += [_row('TensorFlow', on_cpu.process, 'the program, the graph and what is compiled of it'),
+              _row('unused', on_cpu.unused(number), 'what TensorFlow frees and keeps'),
+              _row('together', need)]
+    if memory is None or need <= memory:
         return lines
-    most = most_images(lambda images: on_cpu.tensors(number, images) + on_cpu.process <= memory, group_size)
-    return [*lines, _warning(tensors + on_cpu.process, f'this machine has {_gb(memory)}', most, flag)]
+    most = most_images(lambda images: on_cpu.total(number, images) <= memory, group_size)
+    return [*lines, _warning(need, f'this machine has {_gb(memory)}', most, flag)]
 
 
 def _plan_lines(plan):
