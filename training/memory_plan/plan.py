@@ -8,7 +8,7 @@ from training.memory_plan.nodes import Bytes
 
 # On CPUs, what TensorFlow has freed and keeps, and constants that it computes in advance, as a share of what
 # the most expensive step allocates. Measured.
-UNUSED_SHARE = 0.7
+UNUSED_SHARE = 0.2
 KINDS = ('G', 'D', 'Gs', 'moments of the optimizers', 'accumulated gradients', 'held images', 'others')
 
 
