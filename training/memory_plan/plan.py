@@ -1,5 +1,6 @@
 """Adds up what a training holds at all times and what its steps allocate."""
 
+import math
 from dataclasses import dataclass
 
 from training.memory_plan import graphs
@@ -161,6 +162,9 @@ def _held(planned, is_counted):
         kind = next((name for name, variables in groups.items() if original in variables), None) or _kind(var)
         if is_counted(var.device):
             held[kind] = held[kind].plus(planned.size_of(var))
+    next_images = math.prod(planned.networks[1].input_shape[1:])  # bytes that wait for the next iteration
+    devices = sum(map(is_counted, (f':{number}' for number in range(planned.num_devices))))
+    held['held images'] = held['held images'].plus(Bytes(0.0, next_images * devices))
     return held
 
 
