@@ -63,6 +63,8 @@ def main(argv=None):
         trust.remember_file(options.resume_pkl)
     if args.report:
         settings['after_snapshot'] = REPORT
+    if args.xla is not None:
+        settings['xla'] = args.xla
     print('Creating output directory...')
     (dnnlib.submit_run if group.is_first else workers.follow)(sc, submission.RUN_FUNC, **settings)
 
