@@ -60,8 +60,6 @@ def main(argv=None):
     settings = ada_loop.loop_settings(options, train_options.has_labels(options), args.seed)
     if args.report:
         settings['after_snapshot'] = REPORT
-    if args.fp16 == 'true':
-        settings['fp16_on_cpu'] = True
     print('Creating output directory...')
     (dnnlib.submit_run if group.is_first else workers.follow)(sc, submission.RUN_FUNC, **settings)
 
