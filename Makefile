@@ -1,5 +1,6 @@
 # Targets: setup, demo, test, test-long, test-cluster, test-slurm, test-pytorch, stress, soak, bench, docs, lint, clean.
 # They need only make and Python 3.11 or newer; test-slurm needs Slurm, too.
+# GPU=1 with any of them installs TensorFlow's CUDA libraries as well, several GB; they stay installed.
 
 PYTHON   ?= python3
 KIMG     ?= 60
@@ -13,12 +14,21 @@ TRAINED   = $$(ls -td $(DEMO)/training/*/ | head -n 1)
 
 .PHONY: setup demo test bench docs lint clean
 
-setup: $(VENV)/.ready
+# Variables of the environment that happen to be called GPU may hold anything; a word on the command line may not.
+ifeq ($(origin GPU),command line)
+  $(if $(filter-out 0 1,$(GPU)),$(error GPU=$(GPU): expected 1 for the CUDA libraries, or 0))
+endif
+
+setup: $(VENV)/.ready $(if $(filter 1,$(GPU))$(wildcard $(VENV)/.gpu),$(VENV)/.gpu)
 
 $(VENV)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[test,tensorboard,lite0,video,explorer,report,onnx,safetensors]'
+	touch $@
+
+$(VENV)/.gpu: $(VENV)/.ready
+	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[gpu]'
 	touch $@
 
 # Create data sets, train, generate images and compute metrics with the public scripts.

@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 logging.getLogger('tensorflow').setLevel(logging.ERROR)  # no deprecation notes for the graph-style API
 tf.disable_v2_behavior()
 
-from dnnlib.tflib import autosummary, custom_ops, network, optimizer, parallel, random, tfutil
+from dnnlib.tflib import autosummary, custom_ops, network, optimizer, parallel, random, tfutil, xla
 from dnnlib.tflib.custom_ops import get_plugin
 from dnnlib.tflib.network import Network
 from dnnlib.tflib.optimizer import Optimizer
@@ -21,5 +21,5 @@ from dnnlib.tflib.tfutil import *  # noqa: F403
 
 __all__ = [
     'Cluster', 'Network', 'Optimizer', 'autosummary', 'custom_ops', 'get_plugin', 'network', 'optimizer',
-    'parallel', 'random', 'tfutil', *tfutil.__all__,
+    'parallel', 'random', 'tfutil', 'xla', *tfutil.__all__,
 ]
