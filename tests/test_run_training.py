@@ -53,7 +53,7 @@ def test_published_flags_give_the_published_settings(data_dir, submitted):
     assert func == 'training.training_loop.training_loop'
     assert settings == {
         **config_settings('config-f'), 'data_dir': str(data_dir), 'dataset_args': {'tfrecord_dir': 'ffhq'},
-        'mirror_augment': True, 'metric_arg_list': []}
+        'mirror_augment': True, 'metric_arg_list': [], 'precision': 'float32'}
     assert settings['total_kimg'] == 25000
     assert (sc.num_gpus, sc.run_dir_root, sc.run_desc) == (8, 'out', 'stylegan2-ffhq-8gpu-config-f')
     assert sc.local.do_not_copy_source_files
