@@ -320,6 +320,34 @@ def test_the_real_machine_answers(tmp_path):
     assert machine.free_bytes(str(tmp_path / 'not' / 'yet')) > 0
 
 
+def test_libraries_of_packages_come_before_those_of_the_system(tmp_path, monkeypatch):
+    folder = tmp_path / 'nvidia' / 'cudnn' / 'lib'
+    folder.mkdir(parents=True)
+    (folder / 'libcudnn.so.9').write_bytes(b'')
+    monkeypatch.syspath_prepend(tmp_path)
+
+    class Library:
+        def __init__(self, path):
+            if 'libnone' in path:
+                raise OSError('gone')
+
+        def ncclGetVersion(self, number):
+            number._obj.value = 22707
+            return 0
+
+        def cudaRuntimeGetVersion(self, _number):
+            return 35  # the driver is too old
+
+    Library.cudnnGetVersion = type('Function', (), {'__call__': lambda self: 90300})()
+    monkeypatch.setattr('ctypes.CDLL', Library)
+    machine = Machine()
+    assert machine.library('libcudnn.so.9', 'cudnnGetVersion') == {
+        'path': str(folder / 'libcudnn.so.9'), 'version': 90300}
+    assert machine.library('libnccl.so.2', 'ncclGetVersion') == {'path': 'libnccl.so.2', 'version': 22707}
+    assert machine.library('libcudart.so.12', 'cudaRuntimeGetVersion')['version'] is None
+    assert machine.library('libnone.so', 'ncclGetVersion') == {'reason': 'gone'}
+
+
 def test_the_command_works_anywhere_and_writes_json(tmp_path):
     """The folder that it starts in is another one, and there are no commands."""
     env = {**os.environ, 'PYTHONPATH': str(host.__file__).partition('/dnnlib/')[0], 'PATH': str(tmp_path)}

@@ -1,7 +1,5 @@
 """A report as short lines for people."""
 
-import itertools
-
 from dnnlib.doctor import findings
 
 _WIDTH = 12
@@ -40,12 +38,6 @@ def check_line(checks: list[dict]) -> str:
     """Return the line of a device that computes in one precision."""
     first = checks[0]
     return line(first['device'], f'{first["precision"]}: {", ".join(map(_check, checks))}')
-
-
-def check_lines(report: dict) -> list[str]:
-    """Return the lines of all devices and precisions."""
-    return [check_line(list(group)) for _, group in itertools.groupby(
-        report['checks'], lambda each: (each['device'], each['precision']))]
 
 
 def last_lines(report: dict) -> list[str]:
