@@ -60,6 +60,8 @@ def main(argv=None):
     settings = ada_loop.loop_settings(options, train_options.has_labels(options), args.seed)
     if args.report:
         settings['after_snapshot'] = REPORT
+    if args.xla is not None:
+        settings['xla'] = args.xla
     print('Creating output directory...')
     (dnnlib.submit_run if group.is_first else workers.follow)(sc, submission.RUN_FUNC, **settings)
 
