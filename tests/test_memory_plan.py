@@ -188,7 +188,7 @@ def test_planning_changes_no_graph_and_no_session(tiny):
 
 def test_half_precision_is_planned_for_gpus_only():
     settings = memory.settings_of('auto', 4, 64, 4, resolution=16)
-    assert graphs.network_settings(settings, graphs.CPU).fp16_on_cpu is False
+    assert graphs.network_settings(settings, graphs.CPU).precision is None
     planned = graphs.build(settings, [3, 16, 16], 0, 1, graphs.GPU)
     dtypes = {op.outputs[0].dtype for op in planned.session.graph.get_operations() if op.type == 'Conv2D'}
     assert tf.float16 in dtypes
