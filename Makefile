@@ -1,4 +1,5 @@
-# Targets: setup, demo, test, test-long, test-cluster, test-slurm, test-pytorch, stress, soak, bench, docs, lint, clean.
+# Targets: setup, demo, test, test-long, test-cluster, test-slurm, test-pytorch, stress, soak, bench, gpu-check,
+# docs, lint, clean.
 # They need only make and Python 3.11 or newer; test-slurm needs Slurm, too.
 # GPU=1 with any of them installs TensorFlow's CUDA libraries as well, several GB; they stay installed.
 
@@ -106,6 +107,13 @@ $(VENV)/.bench: $(VENV)/.ready
 	$(VENV)/bin/pip install --disable-pip-version-check -q -e '.[bench]'
 	touch $@
 
+# Check in ten minutes whether this machine computes correctly and trains, and how fast: gpu-check/REPORT.md.
+# Where NVIDIA's driver is loaded, TensorFlow's CUDA libraries are installed first.
+CHECK ?= gpu-check
+.PHONY: gpu-check
+gpu-check: setup $(if $(wildcard /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg),$(VENV)/.gpu)
+	$(RUN) -m benchmarks.gpu_check --out=$(CHECK)
+
 # Kill a small run repeatedly and check that nothing is lost. Takes about 5 seconds per kill.
 KILLS ?= 200
 .PHONY: stress
@@ -132,4 +140,4 @@ lint: setup
 	$(VENV)/bin/ruff check .
 
 clean:
-	rm -rf $(DEMO) docs/api build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(DEMO) gpu-check docs/api build *.egg-info .pytest_cache .ruff_cache

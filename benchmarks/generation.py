@@ -12,12 +12,12 @@ from training.settings.configs import config_settings
 SETTINGS = config_settings('config-f')
 
 
-def network(name, resolution):
-    """Build 'G' or 'D' for RGB images."""
+def network(name, resolution, **options):
+    """Build 'G' or 'D' for RGB images. options: further arguments of the network."""
     tflib.init_tf({'rnd.np_random_seed': 1})
     shape = dict(num_channels=3, resolution=resolution, label_size=0)
     with tflib.device(0):
-        return tflib.Network(name, **shape, **SETTINGS[f'{name}_args'])
+        return tflib.Network(name, **shape, **SETTINGS[f'{name}_args'], **options)
 
 
 def write_pickle(path, resolution):
@@ -26,22 +26,22 @@ def write_pickle(path, resolution):
     misc.save_pkl((G, D, G.clone('Gs')), path)
 
 
-def drawing(resolution, minibatch):
-    """Build G and a function that calls `Network.run` on fixed latents with fresh noise. -> G, function."""
-    G = network('G', resolution)
+def drawing(G, minibatch):
+    """Return a function that calls `Network.run` on fixed latents with fresh noise."""
     latents = np.random.RandomState(1).randn(minibatch, *G.input_shape[1:])
 
     def images():
         G.run(latents, None, minibatch_size=minibatch, truncation_psi=0.5, randomize_noise=True,
               output_transform=dict(func=tflib.convert_images_to_uint8))
 
-    return G, images
+    return images
 
 
 def generate(resolution, minibatch, seconds, min_rounds, with_profile=False):
     """Time the function that `drawing` returns. -> dict for JSON, times per image."""
     start = time.perf_counter()
-    G, images = drawing(resolution, minibatch)
+    G = network('G', resolution)
+    images = drawing(G, minibatch)
     built = time.perf_counter()
     images()
     first = time.perf_counter()

@@ -7,6 +7,8 @@ import re
 
 MAX_BODY_LINES, MAX_NESTING, MAX_COLUMNS = 60, 3, 110
 
+_RESERVING = {'Session', 'InteractiveSession', 'MonitoredSession', 'MonitoredTrainingSession', 'Supervisor',
+              'Server', 'ConfigProto', 'list_local_devices', 'list_logical_devices'}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
 
@@ -49,6 +51,16 @@ def loaded(path, root, known):
     targets = set(imports(path, root, known))
     return targets | {package for target in targets for package in _packages_around(target)
                       if not _is_inside(name, package)}
+
+
+def sessions(path):
+    """Yield the names of functions that a file calls and that reserve the memory of GPUs: sessions, servers,
+    their settings, and lists of devices."""
+    for node in ast.walk(_parsed(path)):
+        if isinstance(node, ast.Call):
+            owner, _, name = ast.unparse(node.func).rpartition('.')
+            if name in _RESERVING and owner != 'requests':
+                yield name
 
 
 def _packages_around(name):

@@ -19,7 +19,7 @@ OTHERS = sorted(path for folder in ('tests', 'benchmarks') for path in (ROOT / f
 # counts.
 FLOORS = [
     ('dnnlib.submission', 1), ('dnnlib.pickles', 2), ('dnnlib.tflib.tfutil', 1), ('dnnlib.tflib.ops', 2),
-    ('dnnlib.tflib', 3), ('dnnlib', 0),
+    ('dnnlib.tflib', 3), ('dnnlib.doctor', 2), ('dnnlib', 0),
     ('training.layers', 4), ('training.data', 4), ('training.dataset', 5), ('training.misc', 5),
     ('training.networks_', 5),
     ('training.training_loop', 8), ('metrics', 7), ('training', 6), ('bridges', 9),
@@ -74,6 +74,14 @@ def test_tensorflow_comes_in_one_way(path):
         assert not target.startswith('tensorflow') or target == 'tensorflow.compat.v1', target
 
 
+def test_all_sessions_come_from_one_place():
+    """Others would take all memory of all GPUs, and the whole process would then have it so."""
+    called = {_name(path): sorted(house_rules.sessions(path))
+              for path in MODULES + SCRIPTS + EXAMPLES + OTHERS if path.relative_to(ROOT).parts[0] != 'tests'}
+    assert {name: names for name, names in called.items() if names} == {
+        'dnnlib.tflib.tfutil': ['ConfigProto', 'Session'], 'dnnlib.tflib.parallel.cluster': ['Server']}
+
+
 @pytest.mark.parametrize('path', EXAMPLES, ids=_name)
 def test_examples_use_public_names_and_parse_their_flags_without_tensorflow(path):
     public = {'dnnlib', 'dnnlib.progress', 'dnnlib.tflib', 'dnnlib.util', 'numpy', 'PIL.Image',
@@ -84,7 +92,7 @@ def test_examples_use_public_names_and_parse_their_flags_without_tensorflow(path
     assert not {'tensorflow.compat.v1', 'dnnlib.tflib'} & set(house_rules.imports(path, ROOT, FILES))
 
 
-@pytest.mark.parametrize('name', ['dnnlib', 'dnnlib.cli', *sorted(SCRIPT_NAMES)])
+@pytest.mark.parametrize('name', ['dnnlib', 'dnnlib.cli', 'dnnlib.doctor.__main__', *sorted(SCRIPT_NAMES)])
 def test_parsing_a_command_line_does_not_load_tensorflow(name):
     """Help and error messages should appear at once."""
     seen, todo = set(), [name]

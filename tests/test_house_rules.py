@@ -59,6 +59,20 @@ def test_what_only_looks_like_a_circle_passes(tmp_path):
     assert house_rules.circle(paths, tmp_path) == []
 
 
+@pytest.mark.parametrize('text, found', [
+    ('tf.Session()', ['Session']),
+    ('def f():\n    with tf.Graph().as_default(), tf.Session(config=x):\n        pass', ['Session']),
+    ('import tensorflow.compat.v1 as t\nt.InteractiveSession()', ['InteractiveSession']),
+    ('Session(config=tf.ConfigProto())', ['ConfigProto', 'Session']),
+    ('tf.train.Server(spec)', ['Server']),
+    ('device_lib.list_local_devices()', ['list_local_devices']),
+    ('tflib.create_session()\nrequests.Session()\nx: tf.Session = tf.get_default_session()', []),
+])
+def test_sessions_are_found_wherever_they_are_made(text, found, tmp_path):
+    path, = _tree(tmp_path, {'a.py': text})
+    assert sorted(house_rules.sessions(path)) == found
+
+
 TOO_DEEP = """
 def f(x):
     for a in x:

@@ -82,6 +82,11 @@ def test_an_environment_key_has_two_parts(no_session):
         tflib.init_tf({'env.A.B': '1'})
 
 
+def test_sessions_take_the_memory_of_gpus_as_they_need_it():
+    for config in (None, {}, {'device_count.GPU': 0}, {'gpu_options.visible_device_list': '0'}):
+        assert tfutil.session_config(config).gpu_options.allow_growth
+
+
 def test_other_keys_are_fields_of_the_session_configuration(no_session):
     config = {'gpu_options.allow_growth': False, 'intra_op_parallelism_threads': 1}
     with tflib.create_session(config) as session:

@@ -16,8 +16,7 @@ from benchmarks.peer import worker
 def generate(folder, resolution, minibatch):
     """Prepare the generation of uint8 images with psi 0.5 and fresh noise."""
     from benchmarks import generation
-    _, images = generation.drawing(resolution, minibatch)
-    return images
+    return generation.drawing(generation.network('G', resolution), minibatch)
 
 
 def train(folder, mnist_dir, fmap_base, fmap_max):

@@ -26,7 +26,7 @@ DAMAGE = (  # What the unpickler raises where the bytes make no sense.
 
 
 class _Printer(reprlib.Repr):
-    """Prints the first items of dictionaries of every class: `repr` would print all of those in one another."""
+    """Prints the first items of dictionaries of every class; `repr` would print all that are in them."""
 
     def repr_instance(self, x, level):
         return self.repr_dict(x, level) if isinstance(x, dict) else super().repr_instance(x, level)

@@ -19,6 +19,7 @@ from training.data.record_stream import image_label_stream, image_order, share_o
 READ_ERRORS = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError,
                tf.errors.PermissionDeniedError)
 _VALIDATION_MINIBATCH = 64
+_WITHOUT_GPUS = {'device_count.GPU': 0}
 
 
 def checked_max_images(max_images):
@@ -139,9 +140,9 @@ class StreamDataset(Dataset):
             self._begin(position['minibatch_size'], position['lod'], position['pass'], position['skip'])
 
     def get_minibatch_tf(self):
-        images, labels = self._iterator.get_next()
-        if self._mirror_augment:
-            with tf.device('/cpu:0'):
+        with tf.device('/cpu:0'):
+            images, labels = self._iterator.get_next()
+            if self._mirror_augment:
                 images = mirror_at_random(images)
         return images, labels
 
@@ -177,7 +178,7 @@ class StreamDataset(Dataset):
         damaged file."""
         if not self.has_validation_set:
             return super().load_validation_set_np()
-        with tf.Graph().as_default(), tf.Session(config=tf.ConfigProto(device_count={'GPU': 0})):
+        with tf.Graph().as_default(), tflib.create_session(_WITHOUT_GPUS):
             data = self._open_validation_set()
             summary.require_alike(summary.validation_path(self.tfrecord_dir), data.shape, data.label_size,
                                   self.shape, self.label_size)
@@ -208,7 +209,7 @@ class StreamDataset(Dataset):
         number, skip = self._reached()
         order_args = {**self._order_args, 'repeat': True}  # a whole pass from here on
         with tf.Graph().as_default(), tf.device('/cpu:0'), \
-                tf.Session(config=tf.ConfigProto(device_count={'GPU': 0})) as session:
+                tflib.create_session(_WITHOUT_GPUS) as session:
             level = self._make_levels()[self._cur_lod]
             order = image_order(level.shape, first_pass=number, skip=skip, **order_args)
             next_index = tf.data.make_one_shot_iterator(order).get_next()

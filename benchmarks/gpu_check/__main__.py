@@ -1,0 +1,134 @@
+"""Check in ten minutes whether this machine computes correctly and trains, and how fast. Writes a report."""
+
+import os
+import shlex
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+
+from benchmarks import machine
+from benchmarks.gpu_check import agreement, commands, device_tests, machine_facts, report, speeds, trainings
+from benchmarks.gpu_check.budget import Budget
+from benchmarks.gpu_check.results import CUT, FAILED, Part
+from benchmarks.gpu_check.screen import Screen
+from dnnlib import cli
+from dnnlib.util import format_time
+
+OUT = 'gpu-check'
+SECONDS = 600
+SECONDS_TO_FIND_GPUS = 120
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the check: what it is called, its share of the time, and the module whose `run` does it."""
+    title: str
+    share: float
+    module: object
+
+
+STAGES = {
+    'machine': Stage('Machine', 0.10, machine_facts),
+    'tests': Stage('Tests on the device', 0.37, device_tests),
+    'agreement': Stage('CPU and GPU', 0.08, agreement),
+    'trainings': Stage('Short trainings', 0.22, trainings),
+    'speeds': Stage('Speeds', 0.23, speeds),
+}
+
+
+@dataclass
+class Context:
+    """What a part needs to know."""
+    screen: Screen
+    gpus: list           # Names of the GPUs.
+    folder: str          # Temporary files.
+    out: str             # Folder of the report.
+    deadline: float = 0  # Of time.monotonic(), for the current part.
+
+    @property
+    def num_gpus(self) -> int:
+        """Return the number of GPUs."""
+        return len(self.gpus)
+
+
+def make_parser():
+    """Build the command-line parser."""
+    parser = cli.ArgumentParser(prog='python -m benchmarks.gpu_check', description=__doc__)
+    add = parser.add_argument
+    add('--only', type=cli.some_of(*STAGES), default=list(STAGES), metavar='PARTS',
+        help=f'comma-separated parts: {", ".join(STAGES)} (default: all)')
+    add('--seconds', type=cli.int_at_least(30), default=SECONDS, metavar='N',
+        help='time after which everything ends, finished or not (default: %(default)s)')
+    add('--out', type=cli.folder, default=OUT, metavar='DIR',
+        help='folder of the report (default: %(default)s)')
+    return parser
+
+
+def main(argv=None):
+    """Run the parts and write the report. The exit status is 1 unless all of them passed."""
+    args = make_parser().parse_args(argv)
+    budget = Budget(args.seconds, {name: stage.share for name, stage in STAGES.items() if name in args.only})
+    args.only = [name for name in STAGES if name in args.only]
+    check = {'command': shlex.join(['python', '-m', 'benchmarks.gpu_check', *sys.argv[1:]]),
+             'date': machine.today(), 'machine': machine.describe(), 'gpus': [], 'parts': [], 'seconds': 0.0,
+             'is_interrupted': True}
+    try:
+        _run(args, budget, check)
+        check['is_interrupted'] = False
+    finally:
+        check['seconds'] = budget.elapsed()
+        report.write(check, args.out)
+        _print_summary(check, args.out)
+    if not report.passed(check):
+        sys.exit(1)
+
+
+def _run(args, budget, check):
+    """Run the wanted parts one after the other, whatever becomes of them."""
+    screen = Screen(budget)
+    screen.say(f'checking this machine; ends within {format_time(args.seconds)}')
+    os.makedirs(args.out, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix='gpu-check-') as folder:
+        found, ended = commands.results(
+            'found_devices.gpus', {}, time.monotonic() + min(SECONDS_TO_FIND_GPUS, budget.seconds_left()),
+            lambda: screen.remind('looking for GPUs'))
+        check['gpus'] += [each['name'] for each in found]
+        screen.say(f'GPUs: {", ".join(check["gpus"]) or "none; the check runs on the CPU, on small sizes"}')
+        context = Context(screen, check['gpus'], folder, args.out)
+        for number, name in enumerate(args.only, 1):
+            part = Part(name, STAGES[name].title)
+            check['parts'].append(part)
+            title = f'[{number}/{len(args.only)}] {part.title}'
+            screen.say(title)
+            _run_part(part, context, budget)
+            screen.say(f'{title}: {part.status}, {format_time(part.seconds)}')
+            report.write({**check, 'seconds': budget.elapsed()}, args.out)  # survives whatever happens
+
+
+def _run_part(part, context, budget):
+    """Run one part. An error is a check that failed, so that the other parts still run."""
+    start = time.monotonic()
+    context.deadline = budget.deadline(part.name)
+    try:
+        if budget.seconds_left() < 1:
+            part.add(part.title, CUT, 'no time left')
+        else:
+            STAGES[part.name].module.run(part, context)
+    except Exception as error:
+        part.add(part.title, FAILED, f'{type(error).__name__}: {error}')
+    finally:
+        part.seconds = time.monotonic() - start
+
+
+def _print_summary(check, out):
+    for part in check['parts']:
+        print(f'{part.title:22s}{part.status}')
+        for each in part.checks:
+            if each.status in (FAILED, CUT):
+                print(f'    {each.name}: {each.status}, {each.note}')
+    print(f'Report: {os.path.join(out, report.REPORT)}')
+
+
+if __name__ == '__main__':
+    cli.run_script(main)

@@ -1,0 +1,117 @@
+"""Runs the processes of a part until they end or their time is up."""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from benchmarks import processes
+
+SECONDS_TO_STOP = 4.0  # for an interrupted process to end by itself
+SECONDS_BETWEEN_LOOKS = 0.5
+LAST_LINES = 40
+RESULT = 'RESULT '     # begins a line that holds a result in JSON
+ENVIRONMENT = {
+    'TF_CPP_MIN_LOG_LEVEL': '2', 'PYTHONUNBUFFERED': '1',
+    'TF_FORCE_GPU_ALLOW_GROWTH': 'true',  # several processes share a GPU
+}
+
+
+@dataclass
+class Ended:
+    """How a process ended."""
+    status: int      # Exit status, negative for signals.
+    is_cut: bool     # Whether its time was up.
+    lines: list      # Its last lines.
+    seconds: float
+
+    @property
+    def is_good(self) -> bool:
+        """Return whether it ended by itself and without an error."""
+        return self.status == 0 and not self.is_cut
+
+    @property
+    def reason(self) -> str:
+        """Say in one line why it ended too early."""
+        last = next((line for line in reversed(self.lines) if line.strip()), 'no output')
+        return 'no time left' if self.is_cut else f'exit status {self.status}: {last.strip()}'
+
+
+def run(command, deadline, show=None, environment=None, idle=None) -> Ended:
+    """Run a command in the repository root, and end it and its children when time.monotonic() reaches
+    `deadline`.
+
+    show: function(line) for every line of its output; what it returns, unless that is None, is a signal to
+    send. idle: function() that is called twice a second.
+    """
+    start, last, lines = time.monotonic(), deque(maxlen=LAST_LINES), queue.SimpleQueue()
+    environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
+    process = processes.begin([str(word) for word in command], cwd=processes.ROOT, env=environment,
+                              start_new_session=True)
+    reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
+    reader.start()
+    try:
+        for line in _until(deadline, lines, idle):
+            last.append(line)
+            request = show(line) if show else None
+            if request is not None:
+                process.send_signal(request)
+        is_cut = reader.is_alive() and time.monotonic() >= deadline
+        if not is_cut:
+            process.wait()
+    finally:
+        _end(process)
+        reader.join()
+    return Ended(process.returncode, is_cut, list(last), time.monotonic() - start)
+
+
+def _read(stream, lines):
+    for line in stream:
+        lines.put(line.rstrip('\n'))
+    lines.put(None)
+
+
+def _until(deadline, lines, idle):
+    """Yield lines until the last one or until the time is up."""
+    while time.monotonic() < deadline:
+        with contextlib.suppress(queue.Empty):
+            line = lines.get(timeout=SECONDS_BETWEEN_LOOKS)
+            if line is None:
+                return
+            yield line
+        if idle:
+            idle()
+
+
+def _end(process):
+    """Interrupt the process if it still runs, and kill it and its children."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(SECONDS_TO_STOP)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def results(function, arguments, deadline, idle=None, on_result=None):
+    """Call a generator `module.function` of this package in a process. -> results (dicts), Ended.
+
+    on_result: function(dict) for every result as soon as it is there.
+    """
+    found = []
+
+    def show(line):
+        if line.startswith(RESULT):
+            found.append(json.loads(line.removeprefix(RESULT)))
+            if on_result:
+                on_result(found[-1])
+
+    command = processes.python('-m', 'benchmarks.gpu_check.worker', function, json.dumps(arguments))
+    return found, run(command, deadline, show, idle=idle)

@@ -1,0 +1,83 @@
+"""Part: the speed of generation and training, in every precision, with XLA and without."""
+
+import time
+from dataclasses import dataclass
+
+from benchmarks.gpu_check import commands
+from benchmarks.gpu_check.results import CUT, FAILED, LEFT_OUT, PASSED
+
+SHARE_OF_REST = 0.5  # of the time that is left, at most, for one of several measurements
+NO_TIME = 'no time left'
+
+
+@dataclass(frozen=True)
+class Size:
+    """What is measured on a kind of machine."""
+    generation: dict   # {resolution: minibatches}
+    training: tuple    # (resolution, minibatch)
+    width: dict
+    seconds: float     # At least as long is measured each time.
+
+
+ON_GPU = Size({256: [1, 8, 32], 1024: [1, 8, 32]}, (1024, 4), dict(fmap_base=16384, fmap_max=512), 2.0)
+ON_CPU = Size({16: [1, 8], 32: [1, 8]}, (16, 8), dict(fmap_base=256, fmap_max=16), 0.5)
+
+# (kind, precision, XLA), the most interesting first: what there is no time for is left out.
+ORDER = [
+    ('training', 'tf32', 'off'), ('generation', 'float32', 'off'), ('training', 'float32', 'off'),
+    ('generation', 'tf32', 'off'),
+]
+
+
+def works(size):
+    """Return [(title, function of `speed_work`, arguments)] in the order in which they are measured."""
+    found = []
+    for kind, precision, xla in ORDER:
+        variant = dict(precision=precision, xla=xla, seconds=size.seconds, **size.width)
+        if kind == 'training':
+            resolution, minibatch = size.training
+            sizes = [(resolution, 'train', dict(minibatch=minibatch))]
+        else:
+            sizes = [(resolution, 'generate', dict(minibatches=minibatches))
+                     for resolution, minibatches in size.generation.items()]
+        found += [(f'{kind} {resolution}x{resolution}, {precision}, XLA {xla}', f'speed_work.{function}',
+                   dict(resolution=resolution, **more, **variant)) for resolution, function, more in sizes]
+    return found
+
+
+def run(part, context):
+    """Measure until the time is up, and add a check for each measurement."""
+    wanted = works(ON_GPU if context.num_gpus else ON_CPU)
+    for number, (title, function, arguments) in enumerate(wanted):
+        left = context.deadline - time.monotonic()
+        share = 1.0 if number == len(wanted) - 1 else SHARE_OF_REST
+        if left < 1:
+            part.add(title, LEFT_OUT, NO_TIME)
+            continue
+        context.screen.say(f'speed of {title}')
+        _measure(part, context, title, function, arguments, time.monotonic() + left * share)
+    if not part.speeds:
+        part.add('speeds', CUT, 'nothing was measured')
+
+
+def _measure(part, context, title, function, arguments, deadline):
+    begin, count = time.monotonic(), len(part.speeds)
+
+    def on_result(result):
+        part.speeds.append(result)
+        context.screen.say(f'    {in_words(result)}')
+
+    _, ended = commands.results(function, arguments, deadline,
+                                lambda: context.screen.remind(f'speed of {title}: measuring'), on_result)
+    status = PASSED if ended.is_good else LEFT_OUT if ended.is_cut else FAILED
+    note = '' if ended.is_good else ended.reason
+    if ended.is_cut and len(part.speeds) > count:
+        note = f'cut after {len(part.speeds) - count} of its measurements'
+    part.add(title, status, note, time.monotonic() - begin)
+
+
+def in_words(speed):
+    """Say how fast it was."""
+    if speed['kind'] == 'training':
+        return f'{speed["seconds_per_kimg"]:.4g} sec/kimg'
+    return f'minibatch {speed["minibatch"]}: {1 / speed["seconds_per_image"]:.4g} images/s'

@@ -1,0 +1,142 @@
+"""Part: three short trainings by the public commands, each stopped by Ctrl-C and resumed."""
+
+import math
+import pathlib
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import PIL.Image
+
+from benchmarks import data, processes
+from benchmarks.gpu_check import commands
+from benchmarks.gpu_check.results import CUT, FAILED, PASSED
+from reports import events, tick_lines
+
+NUM_IMAGES = 64
+KIMG = 1  # length of a training
+STOPPED = 128 + signal.SIGINT
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large networks and images are."""
+    resolution: int
+    fmap_base: int
+    fmap_max: int
+    minibatch: int
+
+
+ON_CPU = Size(resolution=16, fmap_base=128, fmap_max=16, minibatch=8)
+ON_GPU = Size(resolution=128, fmap_base=8192, fmap_max=256, minibatch=16)
+
+
+def trainings(size, num_gpus):
+    """Return {name: command without folders}."""
+    width = [f'--fmap-base={size.fmap_base}', f'--fmap-max={size.fmap_max}', '--metrics=none']
+    shared = ['--dataset=images', f'--total-kimg={KIMG}', '--tick-kimg=0.25', '--snapshot-ticks=2',
+              '--grid-size=1080p', f'--minibatch-gpu={size.minibatch}', *width]
+    config_f = ['run_training.py', '--config=config-f', '--gamma=1', *shared]
+    growing = ['--lod-initial-resolution=8', '--lod-training-kimg=0.1', '--lod-transition-kimg=0.1',
+               f'--minibatch-size-by-res=8:{size.minibatch}']
+    batch = f'--minibatch-size={size.minibatch}'
+    found = {
+        'config-f': [*config_f, batch],
+        'ada-auto': ['train.py', '--cfg=auto', f'--kimg={KIMG}', '--snap=1', f'--batch={size.minibatch}',
+                     *width],
+        'stylegan': ['run_training.py', '--config=stylegan', *shared, *growing, batch],
+    }
+    if num_gpus > 1:
+        found['config-f-2-gpus'] = [*config_f, '--num-gpus=2', f'--minibatch-size={2 * size.minibatch}']
+    return found
+
+
+def with_folders(command, data_dir, result_dir):
+    """Add the folders of a training to its command."""
+    if command[0] == 'train.py':
+        return [*command, f'--data={data_dir}/images', f'--outdir={result_dir}']
+    return [*command, f'--data-dir={data_dir}', f'--result-dir={result_dir}']
+
+
+def run(part, context):
+    """Train each configuration and add a check for it."""
+    size = ON_GPU if context.num_gpus else ON_CPU
+    part.facts['size'] = (f'{size.resolution}x{size.resolution} pixels, up to {size.fmap_max} feature maps, '
+                          f'minibatches of {size.minibatch}, {KIMG} kimg')
+    part.facts['pictures'] = []
+    folder = pathlib.Path(context.folder)
+    data.write_images(folder / 'data' / 'images', NUM_IMAGES, size.resolution)
+    wanted = trainings(size, context.num_gpus)
+    for number, (name, command) in enumerate(wanted.items()):
+        deadline = time.monotonic() + (context.deadline - time.monotonic()) / (len(wanted) - number)
+        context.screen.say(f'training {name}')
+        begin = time.monotonic()
+        status, note = _train(part, name, command, folder, context, deadline)
+        part.add(name, status, note, time.monotonic() - begin)
+        context.screen.say(f'training {name}: {status}, {note}')
+
+
+def _train(part, name, command, folder, context, deadline):
+    """Train, stop, resume and look at what was written. -> status, note."""
+    result_dir = folder / name
+    first = _run(with_folders(command, folder / 'data', result_dir), name, context, deadline, is_stopped=True)
+    if first.is_cut:
+        return CUT, 'no time left before the first tick'
+    if first.status != STOPPED:
+        return FAILED, f'ended before it was stopped, {first.reason}'
+    run_dir = next(result_dir.glob('0*'))
+    again = _run([command[0], f'--resume={run_dir}'], f'{name}, resumed', context, deadline, is_stopped=False)
+    pictures = sorted(run_dir.glob('fakes0*.png'))
+    if pictures:
+        shutil.copy(pictures[-1], pathlib.Path(context.out, f'{name}.png'))
+        part.facts['pictures'].append(f'{name}.png')
+    if again.is_cut:
+        return CUT, 'no time left for its end'
+    if again.status != 0:
+        return FAILED, f'resumed: {again.reason}'
+    problems = faults(run_dir)
+    return (FAILED, '; '.join(problems)) if problems else (PASSED, _summary(run_dir))
+
+
+def _run(command, title, context, deadline, is_stopped):
+    state = {'tick': 'starting'}
+
+    def show(line):
+        if line.startswith('tick '):
+            is_first = state['tick'] == 'starting'
+            state['tick'] = ' '.join(line.split()[:4])
+            return signal.SIGINT if is_stopped and is_first else None
+        return None
+
+    return commands.run(processes.python(*command), deadline, show,
+                        idle=lambda: context.screen.remind(f'training {title}: {state["tick"]}'))
+
+
+def faults(run_dir):
+    """Return what is wrong with a training that has been stopped, resumed and finished."""
+    found = []
+    if not (run_dir / 'network-final.pkl').exists():
+        found.append('network-final.pkl was not written')
+    notes = []
+    losses = {tag: list(values.values()) for tag, values in events.scalars(str(run_dir), notes).items()
+              if tag.startswith('Loss/')}
+    found += notes
+    found += ['no losses were recorded'] if not losses else []
+    found += [f'{tag} is not finite' for tag, values in losses.items() if not all(map(math.isfinite, values))]
+    pictures = sorted(run_dir.glob('fakes*.png'))
+    found += ['no images were written'] if len(pictures) < 2 else []
+    return found + [f'{path.name} has one colour only' for path in pictures if np.ptp(_pixels(path)) == 0]
+
+
+def _pixels(path):
+    with PIL.Image.open(path) as image:
+        return np.asarray(image)
+
+
+def _summary(run_dir):
+    ticks, _ = tick_lines.read(str(run_dir))
+    pictures = len(list(run_dir.glob('fakes*.png')))
+    seconds = list(ticks.get('Timing/sec_per_kimg', {}).values())
+    return f'stopped, resumed and finished; {len(seconds)} ticks, losses finite, {pictures} pictures'

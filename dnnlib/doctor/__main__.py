@@ -1,0 +1,81 @@
+"""Print what a report of trouble needs to say about this machine."""
+
+import contextlib
+import json
+import os
+import re
+import sys
+
+from dnnlib import cli
+from dnnlib.doctor import findings, lines
+from dnnlib.doctor.machine import Machine
+from dnnlib.doctor.worker import Worker
+from dnnlib.progress import announced
+
+
+def _parser():
+    parser = cli.ArgumentParser(
+        prog='python -m dnnlib.doctor', description='Print versions, processor, memory, GPUs, driver, CUDA '
+        'libraries, disks and caches, and compute on every device. The exit status is 1 if a device computes '
+        'wrongly or not at all.')
+    parser.add_argument('--json', action='store_true', help='print a report as JSON on stdout')
+    parser.add_argument('--result-dir', type=cli.folder, default='results', metavar='DIR',
+                        help='folder of your runs, whose free disk is shown (default: %(default)s)')
+    cli.add_cache_dir(parser)
+    return parser
+
+
+def _anonymous(value):
+    """Replace the home directory by ~ in all texts of a report."""
+    home = os.path.expanduser('~').rstrip('/')
+    if isinstance(value, dict):
+        return {key: _anonymous(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_anonymous(each) for each in value]
+    return re.sub(rf'{re.escape(home)}(?![\w.-])', '~', value) if isinstance(value, str) and home else value
+
+
+def _show(texts):
+    for text in texts:
+        print(_anonymous(text), flush=True)
+
+
+def examined(machine, worker, result_dir: str) -> dict:
+    """Examine a machine, and print the findings as they come. -> the whole report, as `main` writes it."""
+    with announced('Asking the driver, and adding up the caches...'):
+        report = findings.collected(machine, result_dir)
+    _show(lines.first_lines(report))
+    for message in worker.messages(lambda text: print(_anonymous(text), flush=True)):
+        findings.add(report, message, machine)
+        if message['kind'] == 'devices':
+            _show(lines.tensorflow_lines(report))
+        elif message['kind'] == 'checks':
+            _show([lines.check_line(message['checks'])])
+    report.update(failure=worker.reason, complaint=worker.complaint)
+    if report['libraries'] is None:
+        findings.add_libraries(report, machine)
+    if report['devices'] is None:
+        _show(lines.tensorflow_lines(report))
+    _show(lines.last_lines(report))
+    is_right = worker.reason is None and all(each['ok'] for each in report['checks'])
+    return _anonymous({**report, 'notes': findings.notes(report), 'problems': findings.problems(report),
+                       'ok': is_right})
+
+
+def main(argv=None) -> None:
+    """Examine this machine."""
+    args = _parser().parse_args(argv)
+    cli.use_cache_dir(args)
+    worker = Worker()
+    try:
+        with contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext():
+            report = examined(Machine(), worker, args.result_dir)
+    finally:
+        worker.close()
+    if args.json:
+        print(json.dumps(report, indent=2))
+    sys.exit(0 if report['ok'] else 1)
+
+
+if __name__ == '__main__':
+    cli.run_script(main)
