@@ -257,25 +257,30 @@ def measure(xla, step, seconds):
     start = time.perf_counter()
     executable = xla.compile(step.hlo)
     compiled = time.perf_counter() - start
-    buffers = [xla.put(array) for array in step.arrays()]
     try:
+        buffers = [xla.put(array) for array in step.arrays()]
         results = xla.call(executable, buffers)
         digests = [digest(xla.take(buffer)) for buffer in results]
-        times = []
-        begin = time.perf_counter()
-        while len(times) < MIN_CALLS + WARM_UP_CALLS or time.perf_counter() - begin < seconds:
-            for source, result in zip(step.sources, results, strict=True):
-                if source is not None:  # the memory of the old value belongs to the new one
-                    buffers[source] = result
-            start = time.perf_counter()
-            results = xla.call(executable, buffers)
-            times.append(time.perf_counter() - start)
+        times = _times(xla, executable, buffers, results, step.sources, seconds)[WARM_UP_CALLS:]
     except RuntimeError as error:
         raise Trouble(f'{step.name}: {_line(error)}') from None
-    times = times[WARM_UP_CALLS:]
     return {'compile_seconds': compiled, 'calls': len(times), 'planned_bytes': planned_bytes(executable),
             'peak_bytes': xla.peak_bytes(),
             'seconds': {'median': statistics.median(times), 'min': min(times), 'max': max(times)}}, digests
+
+
+def _times(xla, executable, buffers, results, sources, seconds):
+    """Repeat a step with the variables that it returned. -> seconds of each call."""
+    times = []
+    begin = time.perf_counter()
+    while len(times) < MIN_CALLS + WARM_UP_CALLS or time.perf_counter() - begin < seconds:
+        for source, result in zip(sources, results, strict=True):
+            if source is not None:  # the memory of the old value belongs to the new one
+                buffers[source] = result
+        start = time.perf_counter()
+        results = xla.call(executable, buffers)
+        times.append(time.perf_counter() - start)
+    return times
 
 
 def compared(digests, expected):
