@@ -6,6 +6,7 @@ import math
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from dnnlib.tflib import xla
 from dnnlib.tflib.ops.shapes import dims, dims_for_reshape
 from training.augmentation.matrices import (
     rotate_2d,
@@ -93,12 +94,14 @@ def warp(images, G_inv):
 def _margins(G_inv, size, centre):
     """Return how many pixels the images need before and after, int32 [2] each (x, y): one number for the
     whole minibatch, at most `_max_margin`."""
+    limits = np.array([_max_margin(side) for side in size], np.float32)
+    if xla.is_enabled():  # which compiles for fixed shapes
+        return [tf.constant(limits, tf.int32)] * 2
     cx, cy = centre
     corners = np.array([[-cx, cx, cx, -cx], [-cy, -cy, cy, cy], [1, 1, 1, 1]], np.float32)
     corners = (G_inv @ corners)[:, :2]  # [B,2,4]
     reach = tf.stack([tf.reduce_max(-corners, axis=[0, 2]), tf.reduce_max(corners, axis=[0, 2])])
     margins = tf.ceil(reach - centre.astype(np.float32) + 2 * PAD)
-    limits = np.array([_max_margin(side) for side in size], np.float32)
     return tf.unstack(tf.cast(tf.clip_by_value(margins, 0, limits), tf.int32))
 
 
@@ -148,9 +151,46 @@ def _sampled(x, G_inv, fmaps, height, width):
     """Sample bilinearly at G_inv applied to pixel positions; all outside is 0. x [B,H2,W2*C] ->
     [B,height,width,C]."""
     x = tf.reshape(x, [-1, tf.shape(x)[1], tf.shape(x)[2] // fmaps, fmaps])
+    if xla.is_enabled():
+        return gathered(x, G_inv, height, width)
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=x, transforms=tf.reshape(G_inv, [-1, 9])[:, :8], output_shape=[height, width], fill_value=0.0,
         interpolation='BILINEAR', fill_mode='CONSTANT')
+
+
+def gathered(x, G_inv, height, width):
+    """Do what ImageProjectiveTransformV3 does, which XLA cannot compile, with the same gradient.
+
+    x [B,H2,W2,C], G_inv [B,3,3] -> [B,height,width,C].
+    """
+    size = tf.shape(x)[1:3]
+
+    @tf.custom_gradient
+    def sampled(x, G_inv):
+        def gradient(dy):
+            return gathered(dy, tf.linalg.inv(G_inv), size[0], size[1]), tf.zeros_like(G_inv)
+        return _bilinear(x, G_inv, height, width), gradient
+
+    return sampled(x, G_inv)
+
+
+def _bilinear(x, G_inv, height, width):
+    """Sample the four pixels around each position; those outside are 0."""
+    size = tf.unstack(tf.shape(x), num=4)
+    rows, columns = tf.meshgrid(tf.range(height), tf.range(width), indexing='ij')
+    grid = tf.cast(tf.stack([columns, rows, tf.ones_like(rows)]), tf.float32)   # [3,height,width]
+    positions = tf.unstack(G_inv[:, :2] @ tf.reshape(grid, [3, -1]), axis=1)    # x and y, [B,height*width]
+    pixels = tf.reshape(x, [-1, size[1] * size[2], size[3]])                    # [B,H2*W2,C]
+    total = 0.0
+    for right, below in np.ndindex(2, 2):
+        corner = [tf.floor(positions[0]) + right, tf.floor(positions[1]) + below]
+        limits = [tf.cast(length - 1, tf.float32) for length in (size[2], size[1])]
+        nearest = [tf.clip_by_value(c, 0.0, limit) for c, limit in zip(corner, limits, strict=True)]
+        weight = math.prod((1 - tf.abs(position - c)) * tf.cast(tf.equal(c, near), tf.float32)
+                           for position, c, near in zip(positions, corner, nearest, strict=True))
+        index = tf.cast(nearest[1], tf.int32) * size[2] + tf.cast(nearest[0], tf.int32)
+        total += tf.gather(pixels, index, batch_dims=1) * weight[:, :, tf.newaxis]
+    return tf.reshape(total, [-1, height, width, size[3]])
 
 
 @functools.cache
