@@ -259,3 +259,21 @@ def test_pixels_are_sampled_as_by_the_kernel_that_xla_lacks_with_all_gradients(x
     compiled = tflib.run(xla.compiled(with_gradients(geometry.gathered(x, G_inv, 7, 8))))
     for value, other, name in zip(compiled, expected, ('pixels', 'slope', 'curvature'), strict=True):
         assert_close(value, other, name, tolerance=1e-5)
+
+
+def test_a_warp_of_fixed_shape_is_the_same_with_its_gradient(xla_session):
+    """Margins are cut off as without XLA: the images at a corner, scaled and far off the middle."""
+    images = np.random.RandomState(1).randn(3, 2, 8, 8).astype(np.float32)
+
+    def warped():
+        x = tf.constant(images)
+        G_inv = tf.constant([[[s, 0.3, t], [-0.3, s, -t], [0, 0, 1]]
+                             for s, t in ((1, 0), (0.5, 1.3), (2.5, 3))])
+        y = geometry.warp(x, G_inv)
+        return [y, tf.gradients(tf.reduce_sum(y ** 3), [x])[0]]
+
+    compiled = tflib.run(xla.compiled(warped()))
+    with xla.enabled(False):
+        plain = tflib.run(warped())
+    for value, other, name in zip(compiled, plain, ('images', 'slope'), strict=True):
+        assert_close(value, other, name, tolerance=1e-5)

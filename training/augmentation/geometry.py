@@ -84,7 +84,8 @@ def warp(images, G_inv):
     x = _interleaved(x, fmaps, height)          # [B,H,W2*C]
     x = tf.matmul(up_y, x, transpose_a=True)    # [B,H2,W2*C]
 
-    centre_in = tf.cast(low, tf.float32) + centre.astype(np.float32)
+    before = [_max_margin(side) for side in size] if xla.is_enabled() else low
+    centre_in = tf.cast(before, tf.float32) + centre.astype(np.float32)
     G_inv = (translate_2d(centre_in[0], centre_in[1]) @ G_inv) @ translate_2d(*-(centre + PAD))
     G_inv = (scale_2d(2, 2) @ G_inv) @ scale_2d(0.5, 0.5)
     x = _sampled(x, G_inv, fmaps, 2 * (height + 2 * PAD), 2 * (width + 2 * PAD))
@@ -94,14 +95,12 @@ def warp(images, G_inv):
 def _margins(G_inv, size, centre):
     """Return how many pixels the images need before and after, int32 [2] each (x, y): one number for the
     whole minibatch, at most `_max_margin`."""
-    limits = np.array([_max_margin(side) for side in size], np.float32)
-    if xla.is_enabled():  # which compiles for fixed shapes
-        return [tf.constant(limits, tf.int32)] * 2
     cx, cy = centre
     corners = np.array([[-cx, cx, cx, -cx], [-cy, -cy, cy, cy], [1, 1, 1, 1]], np.float32)
     corners = (G_inv @ corners)[:, :2]  # [B,2,4]
     reach = tf.stack([tf.reduce_max(-corners, axis=[0, 2]), tf.reduce_max(corners, axis=[0, 2])])
     margins = tf.ceil(reach - centre.astype(np.float32) + 2 * PAD)
+    limits = np.array([_max_margin(side) for side in size], np.float32)
     return tf.unstack(tf.cast(tf.clip_by_value(margins, 0, limits), tf.int32))
 
 
@@ -134,9 +133,16 @@ def _doubling(size, low, high):
     taps[:6, 0, 0, 0] = TAPS[1::2][::-1]
     taps[1:, 0, 0, 1] = TAPS[0::2][::-1]
     start = _max_margin(size)
-    rows = tf.constant(_reflection(size))[:, start - low:start + size + high]  # [size,padded]
+    rows = tf.constant(_reflection(size))
+    inside = 1.0
+    if xla.is_enabled():  # which compiles for fixed shapes: pixels that would be cut off become 0
+        index = np.arange(size + 2 * start)
+        inside = tf.cast((index >= start - low) & (index < start + size + high), tf.float32)[:, tf.newaxis]
+        rows *= inside[:, 0]
+    else:
+        rows = rows[:, start - low:start + size + high]  # [size,padded]
     rows = tf.nn.conv2d(rows[:, :, tf.newaxis, tf.newaxis], taps, strides=1, padding='SAME')
-    return tf.reshape(rows, [size, -1])  # [size,padded,1,2] -> [size,2*padded]
+    return tf.reshape(rows[:, :, 0] * inside, [size, -1])  # [size,padded,2] -> [size,2*padded]
 
 
 def _interleaved(x, fmaps, height):
