@@ -51,8 +51,6 @@ def main(argv=None):
     sc = submission.config(num_gpus, args.outdir, desc)
     print_options(sc, options)
     settings = ada_loop.loop_settings(options, train_options.has_labels(options), args.seed)
-    if args.fp16 == 'true':
-        settings['fp16_on_cpu'] = True
     if args.dry_run:
         submission.show_memory(settings, num_gpus, 'part of --batch for each GPU')
         print('Dry run; exiting.')

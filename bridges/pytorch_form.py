@@ -31,7 +31,7 @@ _D_DEFAULTS = dict(_COMMON, architecture='resnet', mapping_layers=0, mapping_lrm
                    mbstd_num_features=1, freeze_layers=0)
 # Defaults that differ in StyleGAN2, and arguments that its functions ignore.
 _STYLEGAN2_DEFAULTS = dict(mapping_fmaps=512, mbstd_group_size=4)
-_STYLEGAN2_IGNORES = ('num_fp16_res', 'conv_clamp', 'label_fmaps', 'use_noise', 'freeze_layers')
+_STYLEGAN2_IGNORES = ('label_fmaps', 'use_noise', 'freeze_layers')
 
 # {argument: the only values that PyTorch's networks stand for}
 _FIXED = dict(base_shape=[None, [4, 4]], dtype=['float32'], normalize_latents=[True], is_training=[False],

@@ -26,7 +26,8 @@ from training.layers import stylegan2_ada
 from training.layers.normalization import apply_spectral_norm
 
 MODULE = 'training.networks_stylegan2_ada'
-G_MAIN, D_MAIN = f'{MODULE}.G_main', f'{MODULE}.D_main'
+G_AND_D = G_MAIN, D_MAIN = f'{MODULE}.G_main', f'{MODULE}.D_main'
+STYLEGAN2 = 'training.networks_stylegan2.G_main', 'training.networks_stylegan2.D_stylegan2'
 CASES = [{**case, 'func': case['func'].replace('training.networks', MODULE)}
          for case in figures('networks_ada')]
 
@@ -135,13 +136,15 @@ def _joined(values, suffix):
     return np.array([values.pop(name) for name in list(values) if name.endswith(suffix)])
 
 
-@pytest.mark.parametrize('architecture', ['skip', 'resnet', 'orig'])
-def test_in_single_precision_the_networks_are_those_of_stylegan2(architecture, session):
+@pytest.mark.parametrize(('architecture', 'conv_clamp'), [
+    ('skip', None), ('resnet', None), ('orig', None), ('skip', 0.5), ('resnet', 0.5)])
+def test_in_single_precision_the_networks_are_those_of_stylegan2(architecture, conv_clamp, session):
     """Networks in training, their gradients and the running mean of W agree."""
     results = []
-    for module, D_name in ((MODULE, 'D_main'), ('training.networks_stylegan2', 'D_stylegan2')):
-        G = _network(f'{module}.G_main', architecture=architecture, **SMALL_G)
-        D = _network(f'{module}.{D_name}', architecture=architecture, mbstd_group_size=2, **SMALL)
+    for G_name, D_name in (G_AND_D, STYLEGAN2):
+        kwargs = dict(architecture=architecture, conv_clamp=conv_clamp)
+        G = _network(G_name, **kwargs, **SMALL_G)
+        D = _network(D_name, mbstd_group_size=2, **kwargs, **SMALL)
         with replaced_randomness():
             images = G.get_output_for(tf.constant(LATENTS), None, is_training=True)
         scores = D.get_output_for(images, None)
@@ -155,8 +158,9 @@ def test_in_single_precision_the_networks_are_those_of_stylegan2(architecture, s
         assert_close(value, results[1][name], name, tolerance=1e-5)
 
 
-@pytest.mark.parametrize(('num_fp16_res', 'tolerance'), [(0, 1e-5), (1, 0.01)])
-def test_networks_built_for_gpus_agree_fused_and_unfused_with_those_for_cpus(num_fp16_res, tolerance):
+@pytest.mark.parametrize(('names', 'num_fp16_res', 'tolerance'), [
+    (G_AND_D, 0, 1e-5), (G_AND_D, 1, 0.01), (STYLEGAN2, 1, 0.01)])
+def test_networks_built_for_gpus_agree_fused_and_unfused_with_those_for_cpus(names, num_fp16_res, tolerance):
     """On GPUs, the layout is channels-first, and a layer may be one grouped convolution for all samples."""
     def evaluate(latents, num_fp16_res=0):
         images = [G.get_output_for(latents, None, randomize_noise=False, fused_modconv=fused,
@@ -164,21 +168,22 @@ def test_networks_built_for_gpus_agree_fused_and_unfused_with_those_for_cpus(num
         return *images, D.get_output_for(images[0], None, num_fp16_res=num_fp16_res)
 
     with fresh_session(QUICK) as session:
-        G = _network(G_MAIN, **SMALL_G)
-        D = _network(D_MAIN, architecture='skip', **SMALL)
+        G = _network(names[0], **SMALL_G)
+        D = _network(names[1], architecture='skip', **SMALL)
         expected = session.run(evaluate(tf.constant(LATENTS)))
     with fresh_session(QUICK) as session, built_for_gpus():
-        G = _network(G_MAIN, **SMALL_G)
-        D = _network(D_MAIN, architecture='skip', **SMALL)
+        G = _network(names[0], **SMALL_G)
+        D = _network(names[1], architecture='skip', **SMALL)
         latents = tf.placeholder_with_default(LATENTS, [None, 8])
         actual = session.run(compiled(lambda x: evaluate(x, num_fp16_res))(latents))
     for gpu, cpu in zip(actual, expected, strict=True):
         assert_close(gpu, cpu, 'output', tolerance)
 
 
-def test_run_computes_in_float32_on_cpus_unless_float16_is_requested(session):
-    G = _network(G_MAIN, **SMALL_G, num_fp16_res=1, conv_clamp=256)
-    D = _network(D_MAIN, **SMALL, num_fp16_res=1, conv_clamp=256)
+@pytest.mark.parametrize('names', [G_AND_D, STYLEGAN2])
+def test_run_computes_in_float32_on_cpus_unless_float16_is_requested(names, session):
+    G = _network(names[0], **SMALL_G, num_fp16_res=1, conv_clamp=256)
+    D = _network(names[1], **SMALL, num_fp16_res=1, conv_clamp=256)
     dlatents = G.components.mapping.run(LATENTS, None)
     for net, inputs in ((G, (LATENTS, None)), (G.components.synthesis, (dlatents,)), (D, (IMAGES, None))):
         kwargs = {} if net is D else {'randomize_noise': False}
@@ -191,13 +196,14 @@ def test_run_computes_in_float32_on_cpus_unless_float16_is_requested(session):
         assert np.abs(float16 - float32).max() > 0
 
 
-@pytest.mark.parametrize('architecture', ['skip', 'resnet'])
-def test_half_precision_gives_nearly_the_same_images_scores_and_gradients(architecture, session):
+@pytest.mark.parametrize(('names', 'architecture'), [
+    (G_AND_D, 'skip'), (G_AND_D, 'resnet'), (STYLEGAN2, 'skip'), (STYLEGAN2, 'resnet')])
+def test_half_precision_gives_nearly_the_same_images_scores_and_gradients(names, architecture, session):
     """Settings are those of the published runs, but with smooth activations, because at the kink of lrelu
     rounding may change a gradient."""
     size = dict(resolution=16, fmap_base=128, fmap_max=16, architecture=architecture, nonlinearity='swish')
-    G = _network(G_MAIN, **size, latent_size=8, dlatent_size=8, mapping_layers=2, label_size=3)
-    D = _network(D_MAIN, **size, label_size=3)
+    G = _network(names[0], **size, latent_size=8, dlatent_size=8, mapping_layers=2, label_size=3)
+    D = _network(names[1], **size, label_size=3)
     labels = tf.constant(one_hot(4, 3))
     results = []
     for num_fp16_res in (0, 4):
@@ -212,10 +218,11 @@ def test_half_precision_gives_nearly_the_same_images_scores_and_gradients(archit
         assert_close(half, full, 'output', tolerance=0.005)
 
 
-def test_only_the_highest_resolutions_run_in_half_precision(session):
+@pytest.mark.parametrize('names', [G_AND_D, STYLEGAN2])
+def test_only_the_highest_resolutions_run_in_half_precision(names, session):
     size = {**SMALL, 'resolution': 16, 'architecture': 'skip', 'num_fp16_res': 1}
-    G = tflib.Network('G', func_name=G_MAIN, **{**SMALL_G, **size})
-    D = tflib.Network('D', func_name=D_MAIN, **size)
+    G = tflib.Network('G', func_name=names[0], **{**SMALL_G, **size})
+    D = tflib.Network('D', func_name=names[1], **size)
     for net, num_layers in ((G.components.synthesis, 3), (D, 3)):
         dtypes = {}
         for op in net.list_ops():

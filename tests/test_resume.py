@@ -74,6 +74,16 @@ def test_a_run_that_stops_every_few_iterations_ends_as_one_in_one_go(case, data_
     assert differences(run_dir, other) == []
 
 
+@pytest.mark.long
+def test_a_damaged_image_that_is_met_while_devices_sum_gradients_ends_the_run_by_its_name(tmp_path):
+    path = write_data(tmp_path) / 'tiny' / 'tiny-r03.tfrecords'
+    content = bytearray(path.read_bytes())
+    content[-30] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match='tiny-r03.tfrecords: record 19 is damaged or cut off'):
+        start(tmp_path, tmp_path / 'results', **CASES['two devices'])
+
+
 def D_not_finite_on_the_last_device(G, D, opt, training_set, minibatch_size, reals, labels):
     """Apply `D_not_finite` on the second of two devices."""
     loss = D_logistic if reals.device.endswith(':0') else D_not_finite

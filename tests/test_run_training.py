@@ -54,7 +54,7 @@ def test_published_flags_give_the_published_settings(data_dir, submitted):
     assert func == 'training.training_loop.training_loop'
     assert settings == {
         **config_settings('config-f'), 'data_dir': str(data_dir), 'dataset_args': {'tfrecord_dir': 'ffhq'},
-        'mirror_augment': True, 'metric_arg_list': []}
+        'mirror_augment': True, 'metric_arg_list': [], 'precision': 'float32'}
     assert settings['total_kimg'] == 25000
     assert (sc.num_gpus, sc.run_dir_root, sc.run_desc) == (8, 'out', 'stylegan2-ffhq-8gpu-config-f')
     assert sc.local.do_not_copy_source_files
@@ -388,7 +388,7 @@ def test_flags_change_a_configuration_of_stylegan2_ada(small, submitted):
     assert (sched['minibatch_size_base'], sched['minibatch_gpu_base'], sched['tick_kimg_base']) == (16, 16, 1)
     assert sched['G_lrate_base'] == sched['D_lrate_base'] == 0.001
     assert settings['augment_args'] == {'class_name': CONTROLLER['class_name']}
-    assert settings['fp16_on_cpu'] is True and settings['tf_config'] == {'rnd.np_random_seed': 3}
+    assert settings['precision'] == 'mixed' and settings['tf_config'] == {'rnd.np_random_seed': 3}
     assert (settings['G_smoothing_kimg'], settings['image_snapshot_ticks']) == (2, 5)
     _, _, settings = _ada(small, submitted, '--config=ada-auto', '--minibatch-size=16', '--fp16=false')
     assert settings['loss_args']['r1_gamma'] == 0.0002 * 16 ** 2 / 16, 'auto follows the minibatch'

@@ -98,6 +98,19 @@ def test_other_keys_are_fields_of_the_session_configuration(no_session):
         tflib.create_session({'no_such_field': 1})
 
 
+@pytest.mark.parametrize(('before', 'config', 'after'), [
+    (True, {}, False), (False, {'math.allow_tf32': True}, True), (True, {'math.allow_tf32': False}, False)])
+def test_float32_is_not_rounded_to_tf32_unless_requested(before, config, after, no_session):
+    """TensorFlow's own default is to round on GPUs that can."""
+    switch = tf.config.experimental
+    switch.enable_tensor_float_32_execution(before)
+    tflib.init_tf(config)
+    assert switch.tensor_float_32_execution_enabled() is after
+    tflib.init_tf({'math.allow_tf32': not after})
+    assert switch.tensor_float_32_execution_enabled() is after, 'a second call leaves it alone'
+    switch.enable_tensor_float_32_execution(False)
+
+
 def test_fields_in_maps_are_set_by_their_keys():
     with tflib.create_session({'device_count.CPU': 3}) as session:
         assert dict(session._config.device_count) == {'CPU': 3}

@@ -399,7 +399,7 @@ def test_the_default_metric_is_left_out_with_a_line_where_its_network_is_not_at_
     assert func == 'training.training_loop.training_loop'
     assert (sc.run_dir_root, sc.run_desc, sc.num_gpus) == (str(tmp_path), 'my-photos-auto1', 1)
     assert settings['metric_arg_list'] == [] and settings['tf_config'] == {'rnd.np_random_seed': 7}
-    assert settings['fp16_on_cpu'] is True
+    assert settings['precision'] == 'mixed' and settings['run_options']['precision'] == 'mixed'
     assert 'without the default metric, fid50k_full: x.pkl is not trusted.' in capsys.readouterr().out
     with pytest.raises(SystemExit):
         _main(*flags, '--metrics=fid50k_full')

@@ -109,21 +109,20 @@ def test_its_networks_are_those_of_stylegan2_ada(finished):
         assert images.shape == (1, 3, 8, 8) and np.isfinite(images).all()
 
 
-@pytest.mark.parametrize(('is_on_cpu', 'is_requested', 'number'), [
-    (True, False, 0), (True, True, 4), (False, False, 4)])
-def test_layers_run_in_float16_on_gpus_and_where_that_is_requested(
-        is_on_cpu, is_requested, number, monkeypatch):
+@pytest.mark.parametrize(('is_on_cpu', 'precision', 'number'), [
+    (True, None, 0), (True, 'mixed', 4), (False, None, 4), (False, 'float32', 0), (False, 'tf32', 0)])
+def test_layers_run_in_float16_on_gpus_and_where_that_is_requested(is_on_cpu, precision, number, monkeypatch):
     monkeypatch.setattr(outlook, 'on_cpu', lambda: is_on_cpu)
     args = {'num_fp16_res': 4, 'fmap_max': 8}
-    settings = starting_networks.NetworkSettings(args, args, False, True, fp16_on_cpu=is_requested)
+    settings = starting_networks.NetworkSettings(args, args, False, True, precision)
     assert [*starting_networks._for_this_machine(settings)] == [{**args, 'num_fp16_res': number}] * 2
 
 
-@pytest.mark.parametrize(('is_requested', 'number'), [(False, 0), (True, 2)])
-def test_networks_that_continue_run_in_float16_only_where_that_is_requested(is_requested, number, session):
+@pytest.mark.parametrize(('precision', 'number'), [(None, 0), ('mixed', 2), ('float32', 0)])
+def test_networks_that_continue_run_in_float16_only_where_that_is_requested(precision, number, session):
     size = dict(resolution=8, fmap_base=64, fmap_max=8, num_fp16_res=2)
     G = tflib.Network('G', func_name='training.networks.G_main', **size)
-    settings = starting_networks.NetworkSettings({}, {}, False, True, fp16_on_cpu=is_requested)
+    settings = starting_networks.NetworkSettings({}, {}, False, True, precision)
     starting_networks._loaded_for_this_machine((G,), settings)
     kwargs = G.static_kwargs, G.components.synthesis.static_kwargs
     assert [each.num_fp16_res for each in kwargs] == [number] * 2
@@ -148,7 +147,7 @@ def test_a_flag_that_contradicts_the_run_is_refused(finished, capsys):
             ('--dcap=0.5', '1.0'), ('--freezed=2', '0'), ('--gpus=2', '1'), ('--aug-kimg=9', '0.5'),
             ('--batch=8', '32'), ('--subset=9', 'None'), ('--fmap-max=8', '4'), ('--p=1', '0'),
             ('--cond=no', 'full'), ('--res=4', '8'), ('--seed=4', '1000'), ('--fp16=false', 'auto'),
-            ('--fp16=true', 'auto')):
+            ('--fp16=true', 'auto'), ('--precision=mixed', 'None')):
         with pytest.raises(SystemExit) as exit_info:
             run(f'--resume={finished}', flag)
         name = flag.partition('=')[0]

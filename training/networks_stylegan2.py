@@ -23,7 +23,7 @@ from training.layers.growth import choose_structure, grow_features, grow_image, 
 from training.layers.minibatch_stddev import minibatch_stddev_layer
 from training.layers.modulated import modulated_conv2d_layer
 from training.layers.normalization import pixel_norm
-from training.layers.stages import Fmaps, log2_of_resolution
+from training.layers.stages import Fmaps, block_dtype, log2_of_resolution
 from training.layers.styles import (
     broadcast_dlatents,
     concat_label_embedding,
@@ -127,7 +127,9 @@ class _Style:
     nonlinearity: str
     resample_kernel: list | None
     fused_modconv: bool
+    dtype: str
     data_format: str
+    conv_clamp: float | None = None
 
 
 def _style_of(dlatents_in, dtype, base_shape, **settings):
@@ -136,14 +138,16 @@ def _style_of(dlatents_in, dtype, base_shape, **settings):
         dlatents = tf.unstack(tf.cast(dlatents_in, dtype), axis=1)
     levels = [(layer_idx + 5) // 2 for layer_idx in range(len(dlatents) - 1)]
     noise = noise_inputs(levels, dtype, base_shape)
-    return _Style(dlatents, noise, base_shape, data_format=device_layout(dlatents_in), **settings)
+    return _Style(
+        dlatents, noise, base_shape, dtype=dtype, data_format=device_layout(dlatents_in), **settings)
 
 
 def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
-    """Apply modulated 3x3 convolution, bias, noise and activation (StyleGAN2, Figure 2).
+    """Apply modulated 3x3 convolution, bias, noise, activation and clamp (StyleGAN2, Figure 2).
 
-    x [N,C,H,W] -> [N,fmaps,H,W], twice as large with `up`. Where the activation permits, its gain goes into
-    the demodulation, the bias and the noise strength, which are all smaller than the feature maps.
+    x [N,C,H,W] -> [N,fmaps,H,W], twice as large with `up`, in the dtype of x. Where the activation permits,
+    its gain goes into the demodulation, the bias and the noise strength, which are all smaller than the
+    feature maps.
     """
     before, after = gain_before_and_after(style.nonlinearity)
     x = modulated_conv2d_layer(
@@ -152,8 +156,8 @@ def _synthesis_layer(x, style, layer_idx, fmaps, up=False):
     noise = layer_noise(x, style.noise[layer_idx], style.randomize_noise, style.data_format)
     strength = tf.get_variable('noise_strength', shape=[], initializer=tf.initializers.zeros())
     x = apply_bias_act(x, bias_gain=before, data_format=style.data_format)  # directly after the convolution
-    x += noise * tf.cast(strength * before, x.dtype)
-    return fused_bias_act(x, act=style.nonlinearity, gain=after)
+    x += tf.cast(noise, x.dtype) * tf.cast(strength * before, x.dtype)
+    return fused_bias_act(x, act=style.nonlinearity, gain=after, clamp=style.conv_clamp)
 
 
 def _first_block(style, fmaps):
@@ -190,7 +194,8 @@ def _to_rgb(x, y, style, layer_idx, num_channels, scope='ToRGB'):
         t = modulated_conv2d_layer(
             x, style.dlatents[layer_idx], fmaps=num_channels, kernel=1, demodulate=False,
             fused_modconv=style.fused_modconv, data_format=style.data_format)
-        t = apply_bias_act(t, data_format=style.data_format)
+        t = apply_bias_act(t, clamp=style.conv_clamp, data_format=style.data_format)
+        t = tf.cast(t, style.dtype)
         return t if y is None else t + y
 
 
@@ -207,7 +212,9 @@ def G_synthesis_stylegan2(
     randomize_noise = True,                 # Draw new noise at every evaluation? False = use variables.
     architecture = 'skip',                  # 'orig', 'skip' or 'resnet' (StyleGAN2, Figure 7).
     nonlinearity = 'lrelu',                 # Activation, a key of activation_funcs.
-    dtype = 'float32',                      # Type of activations and output. Variables are float32.
+    dtype = 'float32',                      # Type of activations and output. See num_fp16_res.
+    num_fp16_res = 0,                       # How many of the highest resolutions run in float16.
+    conv_clamp = None,                      # Largest magnitude of convolution outputs. None = unlimited.
     resample_kernel = [1, 3, 3, 1],         # Filter taps of up- and downsampling. None = box filter.
     fused_modconv = True,                   # Modulate weights, not feature maps? Has no effect on CPUs.
     **_kwargs):                             # Ignored; meant for the other sub-network.
@@ -218,7 +225,7 @@ def G_synthesis_stylegan2(
     dlatents_in.set_shape([None, resolution_log2 * 2 - 2, dlatent_size])
     style = _style_of(
         dlatents_in, dtype, base_shape, randomize_noise=randomize_noise, nonlinearity=nonlinearity,
-        resample_kernel=resample_kernel, fused_modconv=fused_modconv)
+        resample_kernel=resample_kernel, fused_modconv=fused_modconv, conv_clamp=conv_clamp)
 
     y = None
     with tf.variable_scope('4x4'):
@@ -227,6 +234,7 @@ def G_synthesis_stylegan2(
             y = _to_rgb(x, y, style, layer_idx=1, num_channels=num_channels)
     for res_log2 in range(3, resolution_log2 + 1):
         with tf.variable_scope(f'{2 ** res_log2}x{2 ** res_log2}'):
+            x = tf.cast(x, block_dtype(res_log2, resolution_log2, num_fp16_res, dtype))
             x = _synthesis_block(x, style, res_log2, nf(res_log2 - 1), architecture)
             if architecture == 'skip' or res_log2 == resolution_log2:
                 y = _to_rgb(x, y, style, layer_idx=res_log2 * 2 - 3, num_channels=num_channels)
@@ -285,19 +293,22 @@ class _Critic:
     nonlinearity: str
     resample_kernel: list | None
     data_format: str
+    conv_clamp: float | None = None
 
 
 def _critic_layer(x, critic, fmaps, kernel, down=False):
-    """Apply convolution, bias and activation. x [N,C,H,W] -> [N,fmaps,H,W], half as large with `down`."""
-    return conv2d_bias_act(x, fmaps=fmaps, kernel=kernel, act=critic.nonlinearity, down=down,
-                           resample_kernel=critic.resample_kernel, data_format=critic.data_format)
+    """Apply convolution, bias, activation and clamp. x [N,C,H,W] -> [N,fmaps,H,W], half as large with
+    `down`."""
+    return conv2d_bias_act(x, fmaps=fmaps, kernel=kernel, act=critic.nonlinearity, clamp=critic.conv_clamp,
+                           down=down, resample_kernel=critic.resample_kernel, data_format=critic.data_format)
 
 
 def _from_rgb(x, y, critic, fmaps, scope='FromRGB'):
-    """Return feature maps of the image y [N,C,H,W], plus x unless that is None. -> [N,fmaps,H,W]."""
+    """Return feature maps of the image y [N,C,H,W], plus x unless that is None. -> [N,fmaps,H,W] in the dtype
+    of y."""
     with tf.variable_scope(scope):
         t = _critic_layer(y, critic, fmaps=fmaps, kernel=1)
-        return t if x is None else x + t
+        return t if x is None else tf.cast(x, t.dtype) + t
 
 
 def _critic_block(x, critic, fmaps, out_fmaps, architecture):
@@ -347,7 +358,9 @@ def D_stylegan2(
     nonlinearity = 'lrelu',                 # Activation, a key of activation_funcs.
     mbstd_group_size = 4,                   # Samples per group of the minibatch stddev. 1 = no such layer.
     mbstd_num_features = 1,                 # Feature maps that the minibatch stddev appends.
-    dtype = 'float32',                      # Type of activations and output. Variables are float32.
+    dtype = 'float32',                      # Type of activations and output. See num_fp16_res.
+    num_fp16_res = 0,                       # How many of the highest resolutions run in float16.
+    conv_clamp = None,                      # Largest magnitude of convolution outputs. None = unlimited.
     resample_kernel = [1, 3, 3, 1],         # Filter taps of up- and downsampling. None = box filter.
     **_kwargs):                             # Ignored.
     """Score images. -> [minibatch, 1] (configs E and F)."""
@@ -356,7 +369,10 @@ def D_stylegan2(
     nf = Fmaps(fmap_base, fmap_decay, min=fmap_min, max=fmap_max)
     images_in.set_shape([None, num_channels, *level_shape(base_shape, resolution_log2)])
     labels_in.set_shape([None, label_size])
-    critic = _Critic(nonlinearity, resample_kernel, data_format=device_layout(images_in))
+    critic = _Critic(nonlinearity, resample_kernel, device_layout(images_in), conv_clamp)
+
+    def cast(x, res_log2):
+        return tf.cast(x, block_dtype(res_log2, resolution_log2, num_fp16_res, dtype))
 
     x = None
     y = change_layout(tf.cast(images_in, dtype), 'NCHW', critic.data_format)
@@ -364,15 +380,15 @@ def D_stylegan2(
         scope = f'{2 ** res_log2}x{2 ** res_log2}'
         with tf.variable_scope(scope):
             if architecture == 'skip' or res_log2 == resolution_log2:
-                x = _from_rgb(x, y, critic, fmaps=nf(res_log2 - 1))
-            x = _critic_block(x, critic, nf(res_log2 - 1), nf(res_log2 - 2), architecture)
+                x = _from_rgb(x, cast(y, res_log2), critic, fmaps=nf(res_log2 - 1))
+            x = _critic_block(cast(x, res_log2), critic, nf(res_log2 - 1), nf(res_log2 - 2), architecture)
         if architecture == 'skip':
             with tf.variable_scope(f'{scope}/Downsample'):
                 y = downsample_2d(y, k=resample_kernel, data_format=critic.data_format)
     if architecture == 'skip':
         with tf.variable_scope('4x4'):
-            x = _from_rgb(x, y, critic, fmaps=nf(1))
-    return _scores(x, labels_in, critic, nf, mbstd_group_size, mbstd_num_features)
+            x = _from_rgb(x, cast(y, 2), critic, fmaps=nf(1))
+    return _scores(tf.cast(x, dtype), labels_in, critic, nf, mbstd_group_size, mbstd_num_features)
 
 
 def D_stylegan(

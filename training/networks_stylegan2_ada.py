@@ -16,7 +16,7 @@ from dnnlib.tflib.ops.upfirdn_2d import downsample_2d, upsample_2d
 from training.layers.equalized import apply_bias_act
 from training.layers.equalized import resampled_conv2d as conv2d
 from training.layers.normalization import apply_spectral_norm, normalize_2nd_moment
-from training.layers.stages import Fmaps, log2_of_resolution
+from training.layers.stages import Fmaps, block_dtype, log2_of_resolution
 from training.layers.stylegan2_ada import (
     conv2d_layer,
     dense_layer,
@@ -213,7 +213,7 @@ def G_synthesis(
             y = _to_rgb(x, y, style, layer_idx=1, num_channels=num_channels)
     for res_log2 in range(3, resolution_log2 + 1):
         with tf.variable_scope(f'{2 ** res_log2}x{2 ** res_log2}'):
-            x = tf.cast(x, tf.float16 if res_log2 > resolution_log2 - num_fp16_res else dtype)
+            x = tf.cast(x, block_dtype(res_log2, resolution_log2, num_fp16_res, dtype))
             x = _synthesis_block(x, style, res_log2, nf(res_log2 - 1), architecture)
             if architecture == 'skip' or res_log2 == resolution_log2:
                 y = _to_rgb(x, y, style, layer_idx=res_log2 * 2 - 3, num_channels=num_channels)
@@ -338,7 +338,7 @@ def D_main(
                 labels = apply_bias_act(labels, act=nonlinearity, lrmul=mapping_lrmul)
 
     def cast(x, res_log2):
-        return tf.cast(x, tf.float16 if res_log2 > resolution_log2 - num_fp16_res else dtype)
+        return tf.cast(x, block_dtype(res_log2, resolution_log2, num_fp16_res, dtype))
 
     x = None
     y = change_layout(tf.cast(images_in, dtype), 'NCHW', critic.data_format)

@@ -28,6 +28,7 @@ from training.loop.starting_networks import NetworkSettings
 from training.loop.trainer import LoopSettings, Trainer
 from training.resuming import state_folder
 from training.resuming.state_keeper import StateKeeper
+from training.settings.precision import TF32
 
 __all__ = ['process_reals', 'training_loop', 'training_schedule']
 
@@ -66,7 +67,7 @@ def training_loop(
     resume_time             = 0.0,      # Seconds to add to reported times.
     resume_with_new_nets    = False,    # Build new networks, and copy into them what fits of resume_pkl?
     use_noise               = True,     # Use the noise inputs of the generator? False = they are 0.
-    fp16_on_cpu             = False,    # Without a GPU, run layers in float16, too, as num_fp16_res says?
+    precision               = None,     # 'float32', 'tf32' or 'mixed'. None = as num_fp16_res says, on GPUs.
     snapshot_kimg           = None,     # Thousands of images between snapshots, instead of ticks.
     resume_state            = None,     # Training state to continue, from a run with the same arguments.
     keep_states             = 3,        # Number of training states to keep.
@@ -86,7 +87,7 @@ def training_loop(
     """
     num_gpus = dnnlib.submit_config.num_gpus
     data_dir = None if data_dir is None else dnnlib.convert_path(data_dir)
-    network_settings = NetworkSettings(G_args, D_args, resume_with_new_nets, use_noise, fp16_on_cpu)
+    network_settings = NetworkSettings(G_args, D_args, resume_with_new_nets, use_noise, precision)
     graph_settings = GraphSettings(
         LossSettings(G_loss_args, G_opt_args, G_reg_interval),
         LossSettings(D_loss_args, D_opt_args, D_reg_interval),
@@ -99,7 +100,7 @@ def training_loop(
     with tflib.xla.enabled(tflib.xla.is_on(xla)), \
             tflib.parallel.joined(workers.from_environment(), num_gpus, shared, worker_timeout) as cluster, \
             faults.described('lower --minibatch-gpu'):
-        cluster.start_session({**tflib.device_config(num_gpus), **tf_config})
+        cluster.start_session({**_device_config(num_gpus, precision), **tf_config})
         state = _read_state(resume_state, cluster)
         seed = _seed_graph(state, cluster)
         training_set = dataset.load_dataset(data_dir=data_dir, verbose=True, **dataset_args)
@@ -137,6 +138,11 @@ def training_loop(
         training_set.close()
     if interrupted:
         interrupted.leave()
+
+
+def _device_config(num_gpus, precision):
+    """Return settings of the session for a number of devices and a precision."""
+    return {**tflib.device_config(num_gpus), 'math.allow_tf32': precision == TF32}
 
 
 def _train(trainer, networks, reporter, keeper, cluster):

@@ -29,8 +29,9 @@ KEYWORDS = {  # Keyword arguments, and the code bases that know them.
     **dict.fromkeys(['use_wscale', 'fused_scale'], (PROGAN, STYLEGAN)),
     **dict.fromkeys(['use_styles', 'const_input_layer', 'use_pixel_norm', 'use_instance_norm', 'blur_filter'],
                     (STYLEGAN,)),
-    **dict.fromkeys(['architecture', 'resample_kernel', 'fused_modconv', 'fmap_min'], (STYLEGAN2, ADA)),
-    **dict.fromkeys(['num_fp16_res', 'conv_clamp', 'fmap_const', 'label_fmaps'], (ADA,)),
+    **dict.fromkeys(['architecture', 'resample_kernel', 'fused_modconv', 'fmap_min', 'num_fp16_res',
+                     'conv_clamp'], (STYLEGAN2, ADA)),
+    **dict.fromkeys(['fmap_const', 'label_fmaps'], (ADA,)),
 }
 
 @dataclass(frozen=True, eq=False)

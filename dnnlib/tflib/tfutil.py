@@ -26,6 +26,7 @@ DEFAULT_CONFIG = {
     'graph_options.place_pruned_graph': True, # Place only the ops that a call needs.
     'gpu_options.allow_growth': True,         # Allocate GPU memory as needed.
     'allow_soft_placement': True,             # Without a GPU, '/gpu:0' means the CPU.
+    'math.allow_tf32': False,                 # May GPUs round factors in float32 to 10 bits (TensorFloat-32)?
 }
 
 
@@ -118,9 +119,10 @@ def _merged_config(config_dict):
 def init_tf(config_dict: dict | None = None, target: str = '') -> None:
     """Set the seeds and the environment, and install a default session unless there is one.
 
-    `config_dict` has dotted keys: 'rnd.np_random_seed', 'rnd.tf_random_seed', 'env.<NAME>' and any field of
-    tf.ConfigProto, such as 'gpu_options.allow_growth' or, in a map, 'device_count.CPU'. `target`: address of
-    a TensorFlow server; '' = none.
+    `config_dict` has dotted keys: 'rnd.np_random_seed', 'rnd.tf_random_seed', 'env.<NAME>',
+    'math.allow_tf32', which holds for the whole process, and any field of tf.ConfigProto, such as
+    'gpu_options.allow_growth' or, in a map, 'device_count.CPU'. `target`: address of a TensorFlow server;
+    '' = none.
     """
     if tf.get_default_session() is not None:
         return
@@ -136,6 +138,7 @@ def init_tf(config_dict: dict | None = None, target: str = '') -> None:
         if key.startswith('env.'):
             _, name = key.split('.')
             os.environ[name] = str(value)
+    tf.config.experimental.enable_tensor_float_32_execution(config['math.allow_tf32'])
     create_session(config, force_as_default=True, target=target)
 
 
@@ -157,7 +160,7 @@ def session_config(config_dict: dict | None = None) -> tf.ConfigProto:
     proto = tf.ConfigProto()
     for key, value in _merged_config(config_dict).items():
         *path, field = key.split('.')
-        if path and path[0] in ('rnd', 'env'):
+        if path and path[0] in ('rnd', 'env', 'math'):
             continue
         owner = proto
         for part in path:

@@ -110,9 +110,9 @@ def apply_bias_act(x, act='linear', alpha=None, gain=None, lrmul=1, bias_var='bi
     return fused_bias_act(x, b=b, axis=axis, act=act, alpha=alpha, gain=gain, clamp=clamp)
 
 
-def conv2d_bias_act(x, fmaps, kernel, act, data_format='NCHW', **kwargs):
+def conv2d_bias_act(x, fmaps, kernel, act, data_format='NCHW', clamp=None, **kwargs):
     """Apply `conv2d_layer` and `apply_bias_act`, with the gain as in `dense_bias_act`: this saves a pass over
-    the images. kwargs: for the convolution."""
+    the images. clamp: largest magnitude of the result. kwargs: for the convolution."""
     before, after = gain_before_and_after(act)
     x = conv2d_layer(x, fmaps=fmaps, kernel=kernel, gain=before, data_format=data_format, **kwargs)
-    return apply_bias_act(x, act=act, bias_gain=before, gain=after, data_format=data_format)
+    return apply_bias_act(x, act=act, bias_gain=before, gain=after, clamp=clamp, data_format=data_format)

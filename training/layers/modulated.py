@@ -21,7 +21,8 @@ def modulated_conv2d_layer(x, y, fmaps, kernel, up=False, down=False, demodulate
 
     x [N,I,H,W], y [N,dlatent_size] -> [N,fmaps,H',W'], resampled by 2 with `up` or `down`. `fused_modconv`
     asks for one grouped convolution with a weight per sample. On devices that cannot train through one (all
-    CPUs), activations are scaled instead, with the same result. `out_gain` multiplies demodulated results.
+    CPUs), activations are scaled instead, with the same result. `out_gain` multiplies demodulated results,
+    which are in the dtype of x.
     """
     shape = kernel_shape(x, fmaps, kernel, data_format)
     w, scale = weight_and_scale(shape, gain, use_wscale, lrmul, weight_var)
@@ -29,7 +30,8 @@ def modulated_conv2d_layer(x, y, fmaps, kernel, up=False, down=False, demodulate
     s = apply_bias_act(s, bias_var=mod_bias_var) + 1  # The bias starts at 0: the first style is neutral.
     s = tf.cast(s, w.dtype) * scale  # the styles are smaller than w
     resample = dict(up=up, down=down, resample_kernel=resample_kernel, data_format=data_format)
-    return modulated_conv2d(x, w, s, demodulate, fused_modconv, resample, out_gain=out_gain)
+    return modulated_conv2d(x, w, s, demodulate, fused_modconv, resample,
+                            prenormalize=x.dtype == tf.float16, out_gain=out_gain)
 
 
 def modulated_conv2d(x, w, s, demodulate, fused_modconv, resample, prenormalize=False, out_gain=1):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow.compat.v1 as tf
 
 
 @dataclass(frozen=True)
@@ -23,3 +24,9 @@ def log2_of_resolution(resolution) -> int:
     log2 = int(np.log2(resolution))
     assert resolution == 2 ** log2
     return log2
+
+
+def block_dtype(res_log2, resolution_log2, num_fp16_res, dtype):
+    """Return the type of activations at 2^res_log2: float16 at the highest `num_fp16_res` resolutions up to
+    2^resolution_log2, else `dtype`."""
+    return tf.float16 if res_log2 > resolution_log2 - num_fp16_res else tf.as_dtype(dtype)

@@ -15,6 +15,7 @@ from training import misc
 from training.data import sizes
 from training.loop import outlook
 from training.settings import freezing
+from training.settings.precision import HALF, MIXED
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class NetworkSettings:
     D_args: dict
     resume_with_new_nets: bool  # Whether they are built even if there are networks to load.
     use_noise: bool             # Whether G adds noise.
-    fp16_on_cpu: bool = False   # Whether layers run in float16 without a GPU, too, as num_fp16_res says.
+    precision: str | None = None  # As in training_loop().
 
 
 def source_of_resumed_run(resume_pkl, settings, cluster):
@@ -67,6 +68,8 @@ def _make(settings, training_set, resume_pkl):
         if not settings.resume_with_new_nets:
             _check_fit([shape[1:] for shape in loaded[1].input_shapes],
                        [training_set.shape, [training_set.label_size]], resume_pkl)
+            if settings.precision == MIXED:
+                _compute_in_half(loaded, resume_pkl)
             return _loaded_for_this_machine(loaded, settings)
         for net, source in zip((G, D, Gs), loaded, strict=True):
             report = net.copy_vars_from(source, skip_other_shapes=True)
@@ -82,6 +85,19 @@ def _for_this_machine(settings):
     return tuple({**args, 'num_fp16_res': 0} for args in both) if _is_float32(both, settings) else both
 
 
+def _compute_in_half(networks, resume_pkl):
+    """Let loaded networks compute in mixed precision, also if they were trained in float32. Raises UserError
+    if they cannot."""
+    for net in networks:
+        image_net = net.components.get('synthesis', net)
+        if 'num_fp16_res' not in inspect.signature(image_net._build_func).parameters:
+            raise UserError(f'{resume_pkl}: network {net.name} has no form in mixed precision; choose '
+                            'another --precision, or --resume-with-new-nets=true')
+        for part in {net, image_net}:
+            given = {key: value for key, value in part.static_kwargs.items() if key in HALF and value}
+            part.static_kwargs.update({**HALF, **given})
+
+
 def _loaded_for_this_machine(networks, settings):
     """Return (G, D, Gs) of a file; training builds their layers without float16 if it would be slower."""
     if _is_float32([net.static_kwargs for net in networks], settings):
@@ -92,13 +108,16 @@ def _loaded_for_this_machine(networks, settings):
 
 
 def _is_float32(all_kwargs, settings):
-    """Return whether layers that are configured for float16 run in float32: without a GPU they are slower in
-    float16, so they do unless it is requested."""
+    """Return whether layers that are configured for float16 run in float32: as the precision says or, if that
+    is left open, without a GPU, because they are slower in float16."""
     has_fp16 = any(kwargs.get('num_fp16_res') for kwargs in all_kwargs)
-    if not has_fp16 or settings.fp16_on_cpu or not outlook.on_cpu():
+    if not has_fp16 or settings.precision == MIXED:
         return False
-    print('Without a GPU, all layers run in float32: num_fp16_res is 0 (--fp16=true for float16).')
-    return True
+    if settings.precision is not None:
+        return True
+    if outlook.on_cpu():
+        print('Without a GPU, all layers run in float32: num_fp16_res is 0 (--precision=mixed for float16).')
+    return outlook.on_cpu()
 
 
 def _check_freezing(D_args, resolution):

@@ -21,6 +21,7 @@ from training.loop.schedule import training_schedule, with_D_lrate
 from training.memory_plan import conditions, op_kinds
 from training.memory_plan.nodes import Bytes, of_step
 from training.settings.configs import GROUP_SIZE
+from training.settings.precision import MIXED
 
 # A prime that divides no other size: what it divides grows with the minibatch.
 _PRIME = 1009
@@ -141,7 +142,7 @@ def network_settings(settings, form):
     """Return NetworkSettings that build new networks, in float16 where GPUs would."""
     return starting_networks.NetworkSettings(
         settings['G_args'], settings['D_args'], True, settings['use_noise'],
-        form == GPU or settings['fp16_on_cpu'])
+        settings['precision'] or (MIXED if form == GPU else None))
 
 
 def graph_settings(settings):

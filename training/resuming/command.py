@@ -10,7 +10,7 @@ from dnnlib.util import EasyDict, UserError, get_obj_by_name
 from training import misc
 from training.resuming import state_folder
 from training.resuming.state_keeper import cut_logs
-from training.settings import ada_flags
+from training.settings import ada_flags, precision
 from training.settings.from_flags import MAY_CHANGE, OWN_FLAGS, REPORT
 from training.settings.resolved import resolved
 
@@ -67,6 +67,8 @@ def stored_config(run_dir):
     sc.run_dir = run_dir
     sc.run_func_kwargs = {key: EasyDict(value) if isinstance(value, dict) else value
                           for key, value in stored['run_func_kwargs'].items()}
+    if sc.run_func_kwargs.pop('fp16_on_cpu', False):  # as earlier versions called it
+        sc.run_func_kwargs['precision'] = precision.MIXED
     return sc
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dnnlib.util import UserError
 from training.augmentation import named_pipelines
 from training.settings.configs import makes_groups, merged
+from training.settings.precision import HALF
 
 MAX_MINIBATCH_GPU = 32  # of `auto`
 
@@ -113,12 +114,10 @@ def minibatch_gpu(name, gpus, resolution, batch=None):
 def cfg_options(name, cfg, minibatch_gpu):
     """Return the options of a base configuration, except those of its augmentation."""
     fmaps = {'fmap_base': int(cfg.fmaps * 16384), 'fmap_max': 512}
-    precision = {'num_fp16_res': 4, 'conv_clamp': 256}
     adam = {'beta1': 0.0, 'beta2': 0.99, 'learning_rate': cfg.lrate}
     return merged({
-        'G_args': {'func_name': 'training.networks.G_main', **fmaps, 'mapping_layers': cfg.map, **precision},
-        'D_args': {'func_name': 'training.networks.D_main', 'mbstd_group_size': cfg.mbstd, **fmaps,
-                   **precision},
+        'G_args': {'func_name': 'training.networks.G_main', **fmaps, 'mapping_layers': cfg.map, **HALF},
+        'D_args': {'func_name': 'training.networks.D_main', 'mbstd_group_size': cfg.mbstd, **fmaps, **HALF},
         'G_opt_args': dict(adam),
         'D_opt_args': dict(adam),
         'loss_args': {'func_name': 'training.loss.stylegan2', 'r1_gamma': cfg.gamma},
@@ -147,11 +146,6 @@ def augment_options(aug, p=None, target=None, augpipe=None):
 def with_cmethod(options, name):
     """Return options with the changes of a comparison method."""
     return merged(options, _METHODS[name]) | _REPLACED.get(name, {})
-
-
-def in_float32(settings):
-    """Return settings of G and D without layers in float16; values are clamped as before."""
-    return merged(settings, {name: {'num_fp16_res': 0} for name in ('G_args', 'D_args')})
 
 
 def architecture_of_D(name):

@@ -4,7 +4,7 @@ import os
 
 from dnnlib.util import UserError
 from training.data import summary
-from training.settings import ada_checks, ada_configs, ada_loop, freezing
+from training.settings import ada_checks, ada_configs, ada_loop, freezing, precision
 from training.settings.configs import merged
 
 PREFIX = 'ada-'
@@ -63,10 +63,6 @@ def with_changes(settings, args):
     if settings.get('augment_args') and (args.resume or args.aug_kimg) is not None:
         tune_kimg = ada_configs.TUNE_KIMG_RESUMED if args.aug_kimg is None else args.aug_kimg
         settings = merged(settings, {'augment_args': {'tune_kimg': tune_kimg}})
-    if args.fp16 == 'false':
-        settings = ada_configs.in_float32(settings)
-    if args.fp16 == 'true':
-        settings = {**settings, 'fp16_on_cpu': True}
     if args.dcap is not None:
         D_args = settings['D_args']
         default = _FMAP_BASES.get(D_args['func_name'].rpartition('.')[0], 8192)
@@ -90,8 +86,7 @@ def in_run(name, value, settings):
         alike = all(settings['D_args'][key] == expected[key] for key in ('fmap_base', 'fmap_max'))
         return value if alike else settings['D_args']['fmap_base'] / settings['G_args']['fmap_base']
     if name == 'fp16':
-        on_gpus = 'true' if settings['fp16_on_cpu'] else 'auto'
-        return 'false' if settings['G_args'].get('num_fp16_res') == 0 else on_gpus
+        return precision.fp16_of(settings['precision'])
     return {
         'aug': ada_configs.aug_of(augment_args),
         'p': augment_args.get('initial_strength'),

@@ -14,7 +14,7 @@ def training_settings(options):
     options = copy.deepcopy(options)
     lrates = {name: options[f'{name}_opt_args'].pop('learning_rate') for name in 'GD'}
     names = ('G_args', 'D_args', 'G_opt_args', 'D_opt_args', 'loss_args', 'augment_args', 'total_kimg',
-             'G_smoothing_kimg', 'G_smoothing_rampup', 'lazy_regularization')
+             'G_smoothing_kimg', 'G_smoothing_rampup', 'lazy_regularization', 'precision')
     return {
         **{name: options[name] for name in names if name in options},
         'sched_args': {

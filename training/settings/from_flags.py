@@ -10,7 +10,7 @@ from training.augmentation import named_pipelines
 from training.data import folders
 from training.data.official_files import KEY_PREFIXES, OFFICIAL_URLS
 from training.misc.pickles import check_path, network_snapshots
-from training.settings import ada_configs, ada_flags
+from training.settings import ada_configs, ada_flags, precision
 from training.settings.configs import GROUP_SIZE, config_settings, makes_groups, merged
 
 WHOLE = cli.int_at_least(1)
@@ -95,8 +95,10 @@ OWN_FLAGS = {
                        f' {", ".join(ada_configs.CMETHODS[1:])}', []),
     'freezed':        (cli.int_at_least(0), '0', 'number of layers of the discriminator of an ada-* config '
                        'that are not trained, counted from the image', ['D_args.freeze_layers']),
-    'fp16':           (cli.one_of('auto', 'true', 'false'), 'auto', 'float16 at the four highest resolutions '
-                       'of an ada-* config: auto = on GPUs only', []),
+    'precision':      (cli.one_of(*precision.NAMES), 'float32; of ada-* mixed on GPUs', precision.HELP,
+                       ['precision']),
+    'fp16':           (cli.one_of('auto', 'true', 'false'), 'auto', 'of an ada-* config: true = '
+                       '--precision=mixed, false = float32, auto = mixed on GPUs only', []),
     'max-skipped-steps': (WHOLE, '100', 'consecutive steps without finite gradients that end training',
                        ['max_skipped_steps']),
 }
@@ -150,6 +152,9 @@ def run_settings(args, num_workers=1):
     if given(args, 'grid-size') is not None:
         settings['cpu_grid_seconds'] = None  # the requested size, however long it takes
     settings = ada_flags.with_changes(settings, args)
+    default = None if ada_flags.is_ada(args) else precision.FLOAT32
+    settings = precision.in_settings(
+        settings, precision.chosen(args.precision, args.fp16) or default, args.config)
     least = 2 if settings.get('G_loss_args', {}).get('func_name', '').endswith('_pathreg') else 1
     _share_minibatches(settings, args, least, num_devices)
     return settings

@@ -11,7 +11,7 @@ from training.augmentation import named_pipelines
 from training.data import data_flags
 from training.data.official_files import OFFICIAL_URLS, TRANSFER_SOURCES
 from training.resuming import found_runs
-from training.settings import ada_configs
+from training.settings import ada_configs, precision
 from training.settings import flags as run_flags
 from training.settings.submission import valid_desc
 
@@ -89,6 +89,7 @@ class Flags:
     fmap_base: int | None = None
     fmap_max: int | None = None
     aug_kimg: float | None = None
+    precision: str | None = None
     fp16: str | None = None
 
     @property
@@ -151,7 +152,9 @@ OWN = {
     'aug-kimg': (cli.float_at_least(0.001), 'X', 'thousands of images in which the strength of the '
                  f'augmentation can rise from 0 to 1 (default: {ada_configs.TUNE_KIMG}; '
                  f'{ada_configs.TUNE_KIMG_RESUMED} with --resume)'),
-    'fp16': (FP16, None, 'float16 at the four highest resolutions: auto = on GPUs only (default: auto)'),
+    'precision': (precision.NAMES, None, f'{precision.HELP} (default: mixed on GPUs)'),
+    'fp16': (FP16, None, 'true = --precision=mixed, false = float32, auto = mixed on GPUs only (default: '
+             'auto)'),
 }
 
 

@@ -5,7 +5,7 @@ import os
 from dnnlib.util import EasyDict, UserError, is_url
 from training.data import summary
 from training.data.official_files import OFFICIAL_URLS
-from training.settings import ada_checks, ada_configs, freezing
+from training.settings import ada_checks, ada_configs, freezing, precision
 from training.settings.configs import merged
 from training.settings.train_flags import NO_RESUME, SOURCES, run_desc
 
@@ -137,9 +137,10 @@ def _with_changes(args, flags, cmethod):
         args['loss_args']['r1_gamma'] = flags.gamma
     if flags.kimg is not None:
         args['total_kimg'] = flags.kimg
-    if flags.fp16 == 'false':
-        args = ada_configs.in_float32(args)
     args = ada_configs.with_cmethod(args, cmethod)
+    chosen = precision.chosen(flags.precision, flags.fp16)
+    if chosen is not None:
+        args = {**precision.in_networks(args, chosen), 'precision': chosen}
     if flags.dcap is not None:
         args['D_args'] = ada_configs.with_capacity(args['D_args'], flags.dcap)
     if flags.freezed is not None:
