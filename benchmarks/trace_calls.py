@@ -146,7 +146,7 @@ def recorded(graph):
     run = session.run
 
     def traced(fetches, *args):
-        step = [name for op, name in names.items() if isinstance(fetches, tuple) and op in fetches]
+        step = [name for op, name in names.items() if isinstance(fetches, (tuple, list)) and op in fetches]
         if not step:
             return run(fetches, *args)
         metadata = tf.RunMetadata()
