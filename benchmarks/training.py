@@ -16,12 +16,13 @@ D_REG_INTERVAL = 16
 STEP_SECONDS = 0.25   # minimum time for which a step is repeated in each round
 
 
-def build(training_set, fmap_base, fmap_max, minibatch=MINIBATCH, **options):
-    """Build networks and ops, and configure the data set. `options`: further ones of GraphSettings.
+def build(training_set, fmap_base, fmap_max, minibatch=MINIBATCH, settings=None, **options):
+    """Build networks and ops, and configure the data set. `settings`: of the training, None = config F's.
+    `options`: further ones of GraphSettings.
 
     -> G, D, graph, feed_dict.
     """
-    settings = config_settings('config-f')
+    settings = settings or config_settings('config-f')
     shape = dict(num_channels=training_set.shape[0], resolution=training_set.shape[1], label_size=0)
     width = dict(fmap_base=fmap_base, fmap_max=fmap_max)
     with tflib.device(0):

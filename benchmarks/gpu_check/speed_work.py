@@ -17,7 +17,8 @@ def generate(resolution, minibatches, seconds, fmap_base, fmap_max, **variant):
     seconds: at least as long is measured. variant: `precision` and `xla`.
     """
     prepare(**variant)
-    G = generation.network('G', resolution, fmap_base=fmap_base, fmap_max=fmap_max)
+    args = {**generation.SETTINGS['G_args'], 'fmap_base': fmap_base, 'fmap_max': fmap_max}
+    G = generation.network('G', resolution, args)
     for minibatch in minibatches:
         images = generation.drawing(G, minibatch)
         start = time.perf_counter()
