@@ -16,9 +16,9 @@ D_REG_INTERVAL = 16
 STEP_SECONDS = 0.25   # minimum time for which a step is repeated in each round
 
 
-def build(training_set, fmap_base, fmap_max, minibatch=MINIBATCH, settings=None, **options):
-    """Build networks and ops, and configure the data set. `settings`: of the training, None = config F's.
-    `options`: further ones of GraphSettings.
+def build(training_set, fmap_base, fmap_max, minibatch=MINIBATCH, num_devices=1, settings=None, **options):
+    """Build networks and ops, and configure the data set. `minibatch`: of all devices. `settings`: of the
+    training, None = config F's. `options`: further ones of GraphSettings.
 
     -> G, D, graph, feed_dict.
     """
@@ -33,8 +33,10 @@ def build(training_set, fmap_base, fmap_max, minibatch=MINIBATCH, settings=None,
         LossSettings(settings['G_loss_args'], settings['G_opt_args'], G_REG_INTERVAL),
         LossSettings(settings['D_loss_args'], settings['D_opt_args'], D_REG_INTERVAL),
         lazy_regularization=True, mirror_augment=False, drange_net=[-1, 1], G_smoothing_kimg=10, **options)
-    sched = training_schedule(0, training_set, minibatch_size_base=minibatch, minibatch_gpu_base=minibatch)
-    graph = build_train_graph(G, D, Gs, training_set, graph_settings, [sched])
+    sched = training_schedule(0, training_set, minibatch_size_base=minibatch,
+                              minibatch_gpu_base=minibatch // num_devices)
+    graph = build_train_graph(
+        G, D, Gs, training_set, graph_settings, [sched], tflib.Cluster(num_devices))
     training_set.configure(sched.minibatch_gpu, sched.lod)
     return G, D, graph, graph.inputs.feed(sched)
 
@@ -42,9 +44,9 @@ def build(training_set, fmap_base, fmap_max, minibatch=MINIBATCH, settings=None,
 def steps_of(graph):
     """Return {name: (operations, runs per minibatch)} in the order of training."""
     return {
-        'G': ((graph.G_train,), 1),
+        'G, next images': ((graph.G_train, graph.data_put), 1),
         'G regularization': ((graph.G_reg,), 1 / G_REG_INTERVAL),
-        'average, next images': ((graph.Gs_update, graph.data_fetch), 1),
+        'average, images': ((graph.Gs_update, graph.data_fetch), 1),
         'D': ((graph.D_train,), 1),
         'D regularization': ((graph.D_reg,), 1 / D_REG_INTERVAL),
     }

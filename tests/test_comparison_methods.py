@@ -11,7 +11,7 @@ from dnnlib.util import EasyDict
 from tests.golden_figures import QUICK, fresh_session
 from training.dataset import SyntheticDataset
 from training.loop.graph import GraphSettings, LossSettings, build_train_graph
-from training.loop.trainer import Trainer
+from training.loop.trainer import LoopSettings, Trainer, session_calls
 from training.settings import ada_configs, ada_loop
 
 MINIBATCH = 4
@@ -97,6 +97,7 @@ def test_a_method_trains_and_each_step_records_its_own_values(method):
         tflib.autosummary.finalize_autosummaries()
         for step in range(2):
             feed[graph.inputs.step] = step
+            session.run(graph.data_put, feed)
             session.run(graph.data_fetch, feed)
             for name, names in RECORDED.items():
                 expected = names | ADDED.get(method, {}).get(name, set())
@@ -108,12 +109,39 @@ def test_a_method_trains_and_each_step_records_its_own_values(method):
 @pytest.mark.parametrize('alternates, expected', [
     (True, 'G G_reg G G_reg Gs fetch D D_reg fetch D D_reg'),   # StyleGAN2-ADA
     (False, 'G G G_reg G_reg Gs fetch D fetch D D_reg D_reg')])  # StyleGAN2
-def test_rounds_of_an_update_run_in_the_published_order(alternates, expected, monkeypatch):
-    ran = []
-    monkeypatch.setattr(Trainer, '_run', lambda self, *ops: ran.extend(ops))
-    monkeypatch.setattr(Trainer, '_fetch_data', lambda self: ran.append('fetch'))
-    trainer = Trainer.__new__(Trainer)
-    trainer.graph = types.SimpleNamespace(G_train='G', G_reg='G_reg', Gs_update='Gs', D_train='D',
-                                          D_reg='D_reg', alternates=alternates)
-    trainer._accumulate(2, True, True)
-    assert ran == expected.split()
+def test_rounds_of_an_update_run_in_the_published_order(alternates, expected):
+    graph = types.SimpleNamespace(G_train='G', G_reg='G_reg', Gs_update='Gs', D_train='D', D_reg='D_reg',
+                                  data_fetch='fetch', alternates=alternates)
+    assert session_calls(graph, 2, True, True) == [[op] for op in expected.split()]
+
+
+class _Recorded(Trainer):
+    """A Trainer that notes its session calls."""
+
+    def __init__(self, rounds):
+        names = ('G_train', 'G_reg', 'Gs_update', 'D_train', 'D_reg', 'data_put', 'data_fetch')
+        graph = types.SimpleNamespace(**{name: name for name in names}, alternates=False, augment=None,
+                                      inputs=types.SimpleNamespace(step='step', fetch_step='fetch_step'))
+        super().__init__(graph, types.SimpleNamespace(advance=lambda count: self.ran.append('advance')), None,
+                         1, LoopSettings(1, 0, 1, False, 1))
+        self.ran, self._rounds = [], rounds
+
+    def minibatch(self):
+        self._run_all(session_calls(self.graph, self._rounds, G_reg=True, D_reg=False))
+        return self.ran
+
+    def _run(self, *ops):
+        if 'data_put' in ops:
+            self.expected = self.feed_dict['fetch_step']
+        if 'data_fetch' in ops:
+            assert self.step == self.expected, 'the data set draws as at the step that takes its images'
+        self.ran.append(' '.join(ops))
+        self.step += 1
+
+
+def test_images_are_put_on_devices_while_the_step_before_computes():
+    assert _Recorded(1).minibatch() == [
+        'G_train data_put', 'G_reg', 'data_fetch Gs_update', 'advance', 'D_train']
+    assert _Recorded(2).minibatch() == [
+        'G_train data_put', 'G_train', 'G_reg', 'G_reg', 'Gs_update', 'data_fetch', 'advance',
+        'D_train data_put', 'data_fetch', 'advance', 'D_train']

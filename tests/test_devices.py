@@ -203,7 +203,7 @@ def changes_by_training_ops(data_dir, devices, rounds):
         for name in ('G_train', 'G_reg', 'D_train', 'D_reg'):
             calls = []
             for index in range(rounds):
-                calls += [(graph.data_fetch, feed),
+                calls += [(graph.data_put, feed), (graph.data_fetch, feed),
                           (getattr(graph, name), {**feed, first_minibatch: index * devices})]
             result[name] = changes_by(calls, variables)
     return result
@@ -223,7 +223,7 @@ def values_after_training(data_dir):
         graph, feed = build(open_data(data_dir, shuffle_mb=1), 2, 1, loss_args('training.loss.G_wgan'),
                             loss_args('training.loss.D_wgan'), mirror_augment=True)
         for _ in range(3):
-            for ops in (graph.G_train, [graph.Gs_update, graph.data_fetch], graph.D_train):
+            for ops in ([graph.G_train, graph.data_put], [graph.Gs_update, graph.data_fetch], graph.D_train):
                 tflib.run(ops, feed)
         return tflib.run({var.op.name: var for var in tf.global_variables()})
 
@@ -247,6 +247,7 @@ def test_devices_take_minibatches_in_turns(data_dir):
         held = [var for var in tf.global_variables() if var.op.name.endswith('DataFetch/reals')]
         other = open_data(data_dir)
         for _ in range(50):
+            tflib.run(graph.data_put, feed)
             tflib.run(graph.data_fetch, feed)
             for images in tflib.run(held):
                 expected = other.get_minibatch_np(MINIBATCH)[0] / 127.5 - 1

@@ -132,6 +132,18 @@ def test_a_container_without_gpus_is_told_what_to_do():
     assert report['system']['is_container']
 
 
+def test_a_container_without_nvidia_smi_may_use_its_gpus(capsys):
+    report, text = _examined(machines.two_gpus(commands={}), _messages(2), capsys=capsys)
+    assert report['problems'] == []
+    assert 'GPU:1        NVIDIA A100-SXM4-80GB, compute capability 8.0; there is no nvidia-smi' in text
+
+
+def test_an_image_with_the_library_of_a_driver_has_no_driver_yet(capsys):
+    machine = machines.without_gpu(libraries={'libcuda.so.1': 12040})
+    report, text = _examined(machine, _messages(), capsys=capsys)
+    assert report['problems'] == [] and 'Driver       none: its library is here, but no GPU' in text
+
+
 def test_a_tensorflow_without_cuda_is_told():
     report, text = _examined(machines.two_gpus(), _messages(is_cuda_build=False))
     assert report['problems'] == [
@@ -222,12 +234,14 @@ def test_the_open_kernel_module_has_a_version():
     assert nvidia.driver(machine, None)['version'] == '560.35.03'
 
 
-def test_nothing_names_the_user(capsys, monkeypatch):
-    monkeypatch.setenv('HOME', '/home/somebody')
-    environ = {'XLA_FLAGS': '--xla_dump_to=/home/somebody/x', 'LD_LIBRARY_PATH': '/opt/somebody'}
+def test_nothing_names_the_user(capsys, monkeypatch, tmp_path):
+    home = tmp_path / 'somebody'
+    monkeypatch.setenv('HOME', str(home))
+    environ = {'XLA_FLAGS': f'--xla_dump_to={home}/x', 'LD_LIBRARY_PATH': '/opt/somebody',
+               'NCCL_DEBUG': f'{home}-else'}
     report, text = _examined(machines.two_gpus(environ=environ), _messages(2), capsys=capsys)
-    assert 'somebody' not in text + json.dumps(report)
-    assert 'XLA_FLAGS=--xla_dump_to=~/x LD_LIBRARY_PATH=set' in text
+    assert 'somebody' not in (text + json.dumps(report)).replace(f'{home}-else', '')
+    assert 'XLA_FLAGS=--xla_dump_to=~/x NCCL_DEBUG=' in text and 'LD_LIBRARY_PATH=set' in text
 
 
 @pytest.mark.parametrize('version, wanted, expected', [
@@ -304,6 +318,34 @@ def test_the_real_machine_answers(tmp_path):
     assert machine.library('libc.so.6', 'no_such_function') == {'path': 'libc.so.6', 'version': None}
     assert machine.folder_bytes(str(tmp_path)) == 3 and machine.folder_bytes(str(tmp_path / 'none')) is None
     assert machine.free_bytes(str(tmp_path / 'not' / 'yet')) > 0
+
+
+def test_libraries_of_packages_come_before_those_of_the_system(tmp_path, monkeypatch):
+    folder = tmp_path / 'nvidia' / 'cudnn' / 'lib'
+    folder.mkdir(parents=True)
+    (folder / 'libcudnn.so.9').write_bytes(b'')
+    monkeypatch.syspath_prepend(tmp_path)
+
+    class Library:
+        def __init__(self, path):
+            if 'libnone' in path:
+                raise OSError('gone')
+
+        def ncclGetVersion(self, number):
+            number._obj.value = 22707
+            return 0
+
+        def cudaRuntimeGetVersion(self, _number):
+            return 35  # the driver is too old
+
+    Library.cudnnGetVersion = type('Function', (), {'__call__': lambda self: 90300})()
+    monkeypatch.setattr('ctypes.CDLL', Library)
+    machine = Machine()
+    assert machine.library('libcudnn.so.9', 'cudnnGetVersion') == {
+        'path': str(folder / 'libcudnn.so.9'), 'version': 90300}
+    assert machine.library('libnccl.so.2', 'ncclGetVersion') == {'path': 'libnccl.so.2', 'version': 22707}
+    assert machine.library('libcudart.so.12', 'cudaRuntimeGetVersion')['version'] is None
+    assert machine.library('libnone.so', 'ncclGetVersion') == {'reason': 'gone'}
 
 
 def test_the_command_works_anywhere_and_writes_json(tmp_path):

@@ -19,7 +19,7 @@ OTHERS = sorted(path for folder in ('tests', 'benchmarks') for path in (ROOT / f
 # counts.
 FLOORS = [
     ('dnnlib.submission', 1), ('dnnlib.pickles', 2), ('dnnlib.tflib.tfutil', 1), ('dnnlib.tflib.ops', 2),
-    ('dnnlib.tflib', 3), ('dnnlib.doctor', 4), ('dnnlib', 0),
+    ('dnnlib.tflib', 3), ('dnnlib.doctor', 2), ('dnnlib', 0),
     ('training.layers', 4), ('training.data', 4), ('training.dataset', 5), ('training.misc', 5),
     ('training.networks_', 5),
     ('training.training_loop', 8), ('metrics', 7), ('training', 6), ('bridges', 9),

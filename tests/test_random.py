@@ -69,6 +69,20 @@ def test_a_tower_draws_the_same_whichever_others_a_process_builds(session):
     assert both(5)[:2] != second(5)
 
 
+def test_what_is_computed_ahead_draws_as_at_its_own_step(session):
+    step, later = tf.constant(3, tf.int64), tf.constant(4, tf.int64)
+    drawn = []
+    for first, second in ((step, step), (later, later), (step, later)):
+        with random.counted(7, step), random.tower(1), random.at_step(first):
+            ahead = random.normal([2])
+            with random.at_step(second):
+                inside = random.normal([2])
+        drawn.append(session.run([ahead, inside]))
+    at_three, at_four, both = drawn
+    np.testing.assert_array_equal(both, [at_three[0], at_four[1]])
+    assert (at_three[1] != at_four[1]).all()
+
+
 def test_stand_ins_stay_in_place_where_numbers_are_counted(session):
     with random.replaced(normal=lambda shape, **_kwargs: tf.ones(shape)), \
             random.counted(1, tf.constant(0, tf.int64)):

@@ -282,7 +282,8 @@ def idle_run(data_dir, tmp_path, monkeypatch):
         no_op = tf.no_op()
         return graph.TrainGraph(
             graph.make_inputs(), optimizer, optimizer, G_train=no_op, G_reg=no_op, D_train=no_op,
-            D_reg=no_op, data_fetch=tf.group(*training_set.get_minibatch_tf()), Gs_update=no_op,
+            D_reg=no_op, data_put=tf.group(*training_set.get_minibatch_tf()), data_fetch=tf.no_op(),
+            Gs_update=no_op,
             state_variables=tf.global_variables())
 
     monkeypatch.setattr(training_loop, 'build_train_graph', build)

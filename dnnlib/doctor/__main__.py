@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 
 from dnnlib import cli
@@ -31,7 +32,7 @@ def _anonymous(value):
         return {key: _anonymous(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_anonymous(each) for each in value]
-    return value.replace(home, '~') if isinstance(value, str) and home else value
+    return re.sub(rf'{re.escape(home)}(?![\w.-])', '~', value) if isinstance(value, str) and home else value
 
 
 def _show(texts):
@@ -46,13 +47,14 @@ def examined(machine, worker, result_dir: str) -> dict:
     _show(lines.first_lines(report))
     for message in worker.messages(lambda text: print(_anonymous(text), flush=True)):
         findings.add(report, message, machine)
-        if message['kind'] == 'tensorflow':
+        if message['kind'] == 'devices':
             _show(lines.tensorflow_lines(report))
         elif message['kind'] == 'checks':
             _show([lines.check_line(message['checks'])])
     report.update(failure=worker.reason, complaint=worker.complaint)
-    if report['tensorflow'] is None:
+    if report['libraries'] is None:
         findings.add_libraries(report, machine)
+    if report['devices'] is None:
         _show(lines.tensorflow_lines(report))
     _show(lines.last_lines(report))
     is_right = worker.reason is None and all(each['ok'] for each in report['checks'])

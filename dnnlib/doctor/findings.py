@@ -50,8 +50,9 @@ def add_libraries(report: dict, machine) -> None:
 
 
 def has_driver(report: dict) -> bool:
-    """Return whether something of a driver answers."""
-    return bool(report['gpus'] or report['driver']['version'] or report['driver']['cuda'])
+    """Return whether there is a driver. Its library alone, without a card, is only a part of an image."""
+    driver = report['driver']
+    return bool(report['gpus'] or driver['version'] or (driver['cuda'] and report['cards']))
 
 
 def missing_wheels(report: dict) -> list[str]:
@@ -96,7 +97,7 @@ def _wrong_result(each):
 def _gpu_problems(report):
     """Return the reasons why GPUs are not used, or not well."""
     found = []
-    if report['nvidia_smi'] is not None:
+    if report['nvidia_smi'] is not None and not uses_gpus(report):
         found.append(f'the driver does not answer: {report["nvidia_smi"]}')
     if report['driver']['reason'] is not None:
         found.append(f'libcuda.so.1: {report["driver"]["reason"]}')

@@ -1,7 +1,5 @@
 """A report as short lines for people."""
 
-import itertools
-
 from dnnlib.doctor import findings
 
 _WIDTH = 12
@@ -40,12 +38,6 @@ def check_line(checks: list[dict]) -> str:
     """Return the line of a device that computes in one precision."""
     first = checks[0]
     return line(first['device'], f'{first["precision"]}: {", ".join(map(_check, checks))}')
-
-
-def check_lines(report: dict) -> list[str]:
-    """Return the lines of all devices and precisions."""
-    return [check_line(list(group)) for _, group in itertools.groupby(
-        report['checks'], lambda each: (each['device'], each['precision']))]
 
 
 def last_lines(report: dict) -> list[str]:
@@ -106,6 +98,9 @@ def _onednn(report):
 
 
 def _gpus(report):
+    if not report['gpus'] and findings.uses_gpus(report):
+        return [line(each['name'], f'{each["model"]}, compute capability {each["compute_capability"]}; '
+                     f'{report["nvidia_smi"]}') for each in report['devices'] if each['type'] == 'GPU']
     if not report['gpus']:
         cards = f'{report["cards"]} on the PCI bus' if report['cards'] else 'none on the PCI bus'
         return [line('GPUs', f'{cards}, {report["nvidia_smi"]}')]
@@ -121,7 +116,7 @@ def _gpu(gpu):
 def _driver(report):
     driver = report['driver']
     if not findings.has_driver(report):
-        return f'none: {driver["reason"]}'
+        return f'none: {driver["reason"] or "its library is here, but no GPU"}'
     parts = [driver['version'] or '?']
     if driver['cuda']:
         parts.append(f'supports CUDA {driver["cuda"]}')

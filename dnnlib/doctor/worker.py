@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dnnlib.progress import SECONDS_BETWEEN_LINES, SECONDS_OF_SILENCE
 from dnnlib.util import format_time
 
-COMMAND = (sys.executable, '-m', 'dnnlib.doctor.checks')
+COMMAND = (sys.executable, '-m', 'dnnlib.tflib.device_checks')
 SECONDS_UNTIL_GIVEN_UP = 1200.0  # The driver may compile kernels for minutes at the first start.
 # What TensorFlow prints if it does not use a GPU, the most telling first.
 _REASONS = ('failed call to cuInit', 'Cannot dlopen some GPU libraries', 'Could not load dynamic library',

@@ -14,6 +14,7 @@ _DEFAULTS = dict(_generators)
 
 _PLACES_PER_TOWER = 1 << 16
 _towers = [0]  # the last one is being built
+_steps = []    # likewise, if it is not that of `counted`
 
 
 def normal(shape, mean=0.0, stddev=1.0, dtype=tf.float32):
@@ -65,7 +66,8 @@ def counted(seed, step):
         place = tower * _PLACES_PER_TOWER + places[tower]
         places[tower] += 1
         with tf.device('/cpu:0'):  # random ops of all devices read the key there
-            return tf.stack([tf.constant((seed % 2 ** 31) << 32 | place, tf.int64), step])
+            step_here = _steps[-1] if _steps else step
+            return tf.stack([tf.constant((seed % 2 ** 31) << 32 | place, tf.int64), step_here])
 
     def normal_here(shape, mean=0.0, stddev=1.0, dtype=tf.float32):
         return tf.random.stateless_normal(shape, key(), mean=mean, stddev=stddev, dtype=dtype)
@@ -76,6 +78,17 @@ def counted(seed, step):
     here = {'normal': normal_here, 'uniform': uniform_here}
     with replaced(**{name: here[name] for name, now in _generators.items() if now is _DEFAULTS[name]}):
         yield
+
+
+@contextlib.contextmanager
+def at_step(step):
+    """Let numbers of what is built in this context follow from another step (int64 tensor []) in `counted`:
+    what is computed ahead draws as it will where it is used."""
+    _steps.append(step)
+    try:
+        yield
+    finally:
+        _steps.pop()
 
 
 @contextlib.contextmanager

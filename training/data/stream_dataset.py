@@ -140,9 +140,9 @@ class StreamDataset(Dataset):
             self._begin(position['minibatch_size'], position['lod'], position['pass'], position['skip'])
 
     def get_minibatch_tf(self):
-        images, labels = self._iterator.get_next()
-        if self._mirror_augment:
-            with tf.device('/cpu:0'):
+        with tf.device('/cpu:0'):
+            images, labels = self._iterator.get_next()
+            if self._mirror_augment:
                 images = mirror_at_random(images)
         return images, labels
 

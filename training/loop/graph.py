@@ -45,16 +45,21 @@ class TrainInputs:
     minibatch_gpu: tf.Tensor   # Images that a device processes at a time, int32 [].
     nimg: tf.Tensor            # Images shown before the iteration, float32 [].
     step: tf.Tensor            # Session calls so far, from which random numbers follow, int64 [].
+    fetch_step: tf.Tensor      # `step` of the `data_fetch` that takes what `data_put` puts, int64 [].
 
     def feed(self, sched):
-        """Return the feed_dict for these settings of the schedule, without `nimg` and `step`."""
+        """Return the feed_dict for these settings of the schedule, without `nimg` and steps."""
         return {self.lod: sched.lod, self.G_lrate: sched.G_lrate, self.D_lrate: sched.D_lrate,
                 self.minibatch_size: sched.minibatch_size, self.minibatch_gpu: sched.minibatch_gpu}
 
 
 @dataclass(frozen=True)
 class TrainGraph:
-    """Ops of one training iteration in their order, and the variables of the whole graph."""
+    """Ops of one training iteration, and the variables of the whole graph.
+
+    `data_put` copies the next minibatch to the devices, in any session call before `data_fetch`, which makes
+    it that of D. No other op waits for the data set.
+    """
     inputs: TrainInputs
     G_opt: tflib.Optimizer
     D_opt: tflib.Optimizer
@@ -62,6 +67,7 @@ class TrainGraph:
     G_reg: tf.Operation
     D_train: tf.Operation
     D_reg: tf.Operation
+    data_put: tf.Operation
     data_fetch: tf.Operation
     Gs_update: tf.Operation
     augment: AdaptiveAugment | None = None
@@ -131,6 +137,7 @@ def build_train_graph(G, D, Gs, training_set, settings, phases, cluster=None, se
 def make_inputs():
     """Return new TrainInputs."""
     with tf.name_scope('Inputs'), tf.device('/cpu:0'):
+        step = tf.placeholder(tf.int64, [], 'step_in')
         return TrainInputs(
             lod=tf.placeholder(tf.float32, [], 'lod_in'),
             G_lrate=tf.placeholder(tf.float32, [], 'G_lrate_in'),
@@ -138,7 +145,8 @@ def make_inputs():
             minibatch_size=tf.placeholder(tf.int32, [], 'minibatch_size_in'),
             minibatch_gpu=tf.placeholder(tf.int32, [], 'minibatch_gpu_in'),
             nimg=tf.placeholder_with_default(0.0, [], 'nimg_in'),
-            step=tf.placeholder(tf.int64, [], 'step_in'))
+            step=step,
+            fetch_step=tf.placeholder_with_default(step, [], 'fetch_step_in'))
 
 
 def _build(inputs, G, D, Gs, training_set, settings, phases, cluster):
@@ -158,20 +166,22 @@ def _build(inputs, G, D, Gs, training_set, settings, phases, cluster):
         cluster.first_device, cluster.num_gpus, cluster.num_devices)
     num_before = 0 if is_shared else cluster.first_device
     num_after = 0 if is_shared else cluster.num_devices - cluster.first_device - cluster.num_gpus
-    fetched = _skip_minibatches(training_set, num_before, [])
+    fetched = _skip_minibatches(training_set, num_before, [], inputs.fetch_step)
     augment = construct_class_by_name(**settings.augment_args) if settings.augment_args else None
-    fetch_ops, held, copies, D_gpus = [], [], {}, []
+    put_ops, fetch_ops, held, copies, D_gpus = [], [], [], {}, []
     for gpu in range(cluster.num_gpus):
         device = cluster.first_device + gpu
         G_gpu, D_gpu = (G, D) if gpu == 0 else _clones(gpu, device, G, D, copies)
         D_gpus.append(D_gpu)
         with tflib.absolute_name_scope(f'GPU{device}'), tflib.device(gpu), tflib.random.tower(device):
             with tf.name_scope('DataFetch'):
-                fetched = _next_minibatch(training_set, fetched)
-                reals_in = process_reals(*fetched, inputs.lod, settings.mirror_augment,
+                fetched = _next_minibatch(training_set, fetched, inputs.fetch_step)
+                put_op, arrived = _put_on_device(fetched)
+                reals_in = process_reals(*arrived, inputs.lod, settings.mirror_augment,
                                          training_set.dynamic_range, settings.drange_net)
                 reals, labels, fetch_op, held_here = _hold_images(
                     *reals_in, training_set, max(sizes), minibatch_gpu)
+                put_ops.append(put_op)
                 fetch_ops.append(fetch_op)
                 held += held_here
             with tf.control_dependencies(_lod_assignments([G_gpu, D_gpu], inputs.lod)):
@@ -182,7 +192,8 @@ def _build(inputs, G, D, Gs, training_set, settings, phases, cluster):
     if augment is not None:
         augment.join(cluster)
         augment.init_validation_set(D_gpus, training_set)
-    fetch_ops += [tensor.op for tensor in _skip_minibatches(training_set, num_after, fetched)]
+    put_ops += [
+        tensor.op for tensor in _skip_minibatches(training_set, num_after, fetched, inputs.fetch_step)]
 
     G_train, G_reg = G_opt.apply_updates(), _reg_op(G_reg_opt)
     D_train, D_reg = D_opt.apply_updates(), _reg_op(D_reg_opt)
@@ -193,8 +204,8 @@ def _build(inputs, G, D, Gs, training_set, settings, phases, cluster):
     variables = tf.global_variables()
     set_again = {*copies, *held, *training_set.variables}
     return TrainGraph(
-        inputs, G_opt, D_opt, G_train, G_reg, D_train, D_reg, tf.group(*fetch_ops), Gs_update, augment,
-        alternates=bool(settings.loss_args),
+        inputs, G_opt, D_opt, G_train, G_reg, D_train, D_reg, tf.group(*put_ops), tf.group(*fetch_ops),
+        Gs_update, augment, alternates=bool(settings.loss_args),
         G_reg_interval=None if G_reg_opt is None else settings.G.reg_interval,
         D_reg_interval=None if D_reg_opt is None else settings.D.reg_interval,
         optimizers=tuple(optimizers), variables=tuple(variables), copies=copies,
@@ -211,18 +222,38 @@ def _clones(gpu, device, G, D, copies):
     return clones
 
 
-def _skip_minibatches(training_set, count, fetched):
+def _skip_minibatches(training_set, count, fetched, step):
     """Take `count` minibatches after `fetched`, the tensors of the one before. -> those of the last one."""
     for _ in range(count):
         with tf.name_scope('DataSkip'):
-            fetched = _next_minibatch(training_set, fetched)
+            fetched = _next_minibatch(training_set, fetched, step)
     return fetched
 
 
-def _next_minibatch(training_set, fetched):
-    """Return images and labels, taken after the tensors of the minibatch before."""
-    with tf.control_dependencies(fetched):
+def _next_minibatch(training_set, fetched, step):
+    """Return images and labels, taken after the tensors of the minibatch before. What the data set draws
+    follows from `step`, when they are used."""
+    with tf.control_dependencies(fetched), tflib.random.at_step(step):
         return training_set.get_minibatch_tf()
+
+
+def _put_on_device(fetched):
+    """Keep a minibatch on the current device until it is needed. -> op that puts it there, tensors of what is
+    there.
+
+    Images are still bytes, and as small as the level of detail has them. Resource variables take these on
+    GPUs, which others do not. They are no part of a training state: an iteration fetches all that it puts.
+    """
+    put_ops, arrived = [], []
+    for name, value in zip(('next_images', 'next_labels'), fetched, strict=True):
+        with tf.control_dependencies(None):
+            var = tf.Variable(tf.zeros([0], value.dtype), trainable=False, name=name, use_resource=True,
+                              shape=tf.TensorShape(None), collections=[tf.GraphKeys.LOCAL_VARIABLES])
+        put_ops.append(var.assign(value).op)
+        there = var.read_value()
+        there.set_shape(value.shape)
+        arrived.append(there)
+    return tf.group(*put_ops), arrived
 
 
 def _plain_optimizers(name, settings, lrate, rounds, cluster):

@@ -135,10 +135,7 @@ class Trainer:
         self.cur_nimg += sched.minibatch_size
         self.minibatch_counter += 1
         try:
-            if rounds == 1:
-                self._single_round(G_reg, D_reg)
-            else:
-                self._accumulate(rounds, G_reg, D_reg)
+            self._run_all(session_calls(self.graph, rounds, G_reg, D_reg))
         except READ_ERRORS as error:
             raise self.training_set.describe_error(error) from error
         if self.augment is not None:
@@ -158,29 +155,33 @@ class Trainer:
         self.nimg_done = min(self.nimg_done + self._nimg_per_step, self.cur_nimg)
         self.after_step()
 
-    def _fetch_data(self, *ops):
-        self._run(self.graph.data_fetch, *ops)
-        self.training_set.advance(self.num_devices)
-
-    def _single_round(self, G_reg, D_reg):
-        self._run(self.graph.G_train)
-        if G_reg:
-            self._run(self.graph.G_reg)
-        # Not together with D_train, which evaluates G and moves the `dlatent_avg` that is copied here.
-        self._fetch_data(self.graph.Gs_update)
-        self._run(self.graph.D_train)
-        if D_reg:
-            self._run(self.graph.D_reg)
-
-    def _accumulate(self, rounds, G_reg, D_reg):
+    def _run_all(self, calls):
+        """Run session calls, each a list of ops. While the first one computes, and the one after each
+        `data_fetch`, the next minibatch is put on the devices. None stays there for the next iteration."""
         graph = self.graph
-        for op in _in_rounds(rounds, graph.G_train, graph.G_reg if G_reg else None, graph.alternates):
-            self._run(op)
-        self._run(graph.Gs_update)
-        for op in _in_rounds(rounds, graph.D_train, graph.D_reg if D_reg else None, graph.alternates):
-            if op is graph.D_train:
-                self._fetch_data()
-            self._run(op)
+        fetches = [index for index, ops in enumerate(calls) if graph.data_fetch in ops]
+        fetch_after_put = dict(zip([0, *(index + 1 for index in fetches)], fetches, strict=False))
+        for index, ops in enumerate(calls):
+            if index in fetch_after_put:
+                self.feed_dict[graph.inputs.fetch_step] = self.step + fetch_after_put[index] - index
+                ops = [*ops, graph.data_put]
+            self._run(*ops)
+            if index in fetches:
+                self.training_set.advance(self.num_devices)
+
+
+def session_calls(graph, rounds, G_reg, D_reg):
+    """Return the session calls of a minibatch in their order, as lists of ops. G_reg, D_reg: is it due?"""
+    G_ops = _in_rounds(rounds, graph.G_train, graph.G_reg if G_reg else None, graph.alternates)
+    D_ops = _in_rounds(rounds, graph.D_train, graph.D_reg if D_reg else None, graph.alternates)
+    # The average is not moved together with D_train, which evaluates G and moves the `dlatent_avg` that is
+    # copied then.
+    if rounds == 1:
+        return [*([op] for op in G_ops), [graph.data_fetch, graph.Gs_update], *([op] for op in D_ops)]
+    calls = [*([op] for op in G_ops), [graph.Gs_update]]
+    for op in D_ops:
+        calls += [[graph.data_fetch], [op]] if op is graph.D_train else [[op]]
+    return calls
 
 
 def _in_rounds(rounds, train, reg, alternates):

@@ -360,5 +360,6 @@ class Network:
 
 
 def _running_average(average, value, decay):
-    """Return the new running average; with a decay of 0, the value itself."""
-    return value if isinstance(decay, (int, float)) and decay == 0 else tfutil.lerp(value, average, decay)
+    """Return the new running average, on its device; with a decay of 0, the value itself."""
+    with tf.device(average.device):
+        return value if isinstance(decay, (int, float)) and decay == 0 else tfutil.lerp(value, average, decay)

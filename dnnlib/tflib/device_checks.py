@@ -1,7 +1,8 @@
 """Compute on every device of TensorFlow, check the results against NumPy, and measure the time.
 
-`python -m dnnlib.doctor.checks` prints what it finds as lines of JSON, so that whoever started it has them
-even if TensorFlow ends the process. `check` is the same for one device and one piece of work.
+`python -m dnnlib.tflib.device_checks` prints what it finds as lines of JSON, so that whoever started it, such
+as `dnnlib.doctor`, has them even if TensorFlow ends the process. `check` is the same for one device and one
+piece of work.
 """
 
 import json

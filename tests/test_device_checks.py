@@ -1,10 +1,12 @@
-"""Test what dnnlib.doctor computes on devices."""
+"""Test what is computed to check a device."""
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from dnnlib.doctor import checks
+import dnnlib.tflib as tflib
+from dnnlib.tflib import device_checks as checks
+from tests.gpu_form import built_for_gpus, compiled
 
 WORKS = [checks.MatrixProduct(96), checks.Convolution(2, 5, 9, 'NHWC')]
 
@@ -48,6 +50,15 @@ def test_tensor_float_32_does_not_pass_as_float32(work):
     expected = work.expected(x, w)
     error = np.max(np.abs(work.expected(_as_tf32(x), _as_tf32(w)) - expected)) / np.std(expected)
     assert 2 * checks.TOLERANCES['float32'] < error < checks.TOLERANCES['float16']
+
+
+def test_the_convolution_for_gpus_is_compared_in_their_layout():
+    """Compiled by XLA, which has it on CPUs, too."""
+    work = checks.Convolution(2, 5, 9, 'NCHW')
+    x, w = work.inputs(np.random.RandomState(1))
+    with tf.Graph().as_default(), tflib.create_session() as session, built_for_gpus():
+        y = session.run(compiled(work.apply)(tf.constant(x, tf.float32), tf.constant(w, tf.float32)))
+    np.testing.assert_allclose(work.sample(y), work.expected(x, w), atol=1e-4)
 
 
 def test_both_layouts_are_the_same_convolution():
