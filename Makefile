@@ -1,5 +1,5 @@
-# Targets: setup, demo, test, test-long, test-cluster, test-slurm, test-pytorch, stress, soak, bench, gpu-check,
-# docs, lint, clean.
+# Targets: setup, demo, test, test-long, test-cluster, test-slurm, test-pytorch, stress, soak, trace, bench,
+# gpu-check, docs, lint, clean.
 # They need only make and Python 3.11 or newer; test-slurm needs Slurm, too.
 # GPU=1 with any of them installs TensorFlow's CUDA libraries as well, several GB; they stay installed.
 
@@ -125,6 +125,11 @@ stress: setup
 .PHONY: soak
 soak: $(VENV)/.bench
 	$(RUN) -m benchmarks.soak
+
+# Train on virtual devices for a moment and draw when each computes, and when its next images arrive.
+.PHONY: trace
+trace: $(VENV)/.bench
+	$(RUN) -m benchmarks.step_trace
 
 # Build the pages of the Python API, which open offline: docs/api/index.html.
 docs: $(VENV)/.docs

@@ -60,6 +60,8 @@ def main(argv=None):
     settings = ada_loop.loop_settings(options, train_options.has_labels(options), args.seed)
     if args.report:
         settings['after_snapshot'] = REPORT
+    if args.xla is not None:
+        settings['xla'] = args.xla
     if args.fp16 == 'true':
         settings['fp16_on_cpu'] = True
     print('Creating output directory...')

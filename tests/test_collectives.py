@@ -138,6 +138,13 @@ def gradients_of_worker(index):
         return reduce_ops(session.graph)
 
 
+@pytest.mark.parametrize('count', [2, 4])
+def test_gpus_of_one_process_sum_by_nccl(count):
+    with tf.Graph().as_default() as graph:
+        build_sums(count)
+        assert {op.get_attr('communication_hint') for op in reduce_ops(graph)} == {b'nccl'}
+
+
 def test_workers_join_in_one_sum_and_ask_for_nccl():
     ops = [gradients_of_worker(index) for index in range(3)]
     assert [len(of_worker) for of_worker in ops] == [1, 1, 1]

@@ -40,6 +40,7 @@ CASES = {
     'accumulating': dict(
         sched_args=dict(minibatch_size_base=8, minibatch_gpu_base=4, tick_kimg_base=0.016,
                         tick_kimg_dict={})),
+    'compiled by XLA': dict(xla='on', augment_args=AUGMENT),
     'two devices': dict(
         num_gpus=2, session_config={**QUICK, 'device_count.CPU': 2}, mirror_augment=True,
         dataset_args=dict(tfrecord_dir='tiny', resolution=8, max_label_size='full', shuffle_mb=1),

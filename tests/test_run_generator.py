@@ -435,10 +435,11 @@ def test_a_generator_without_styles_draws_images_and_cannot_mix(module_session, 
 
 @pytest.mark.parametrize(('name', 'tag', 'seed', 'psi'), [
     ('generate_stylegan2', 'config-f-256', 6600, 0.5), ('generate_stylegan', 'stylegan-256', 5, 0.7)])
-def test_full_width_images_from_seeds_are_the_published_ones(name, tag, seed, psi):
+@pytest.mark.parametrize('is_compiled', [False, pytest.param(True, marks=pytest.mark.long)])
+def test_full_width_images_from_seeds_are_the_published_ones(name, tag, seed, psi, is_compiled):
     wanted = dict(tag=tag, seed=seed, psi=psi)
     case = next(case for case in figures(name) if {**case, **wanted} == case)
-    with fresh_session():
+    with tflib.xla.enabled(is_compiled), fresh_session():
         Gs = tflib.Network('Gs', func_name=case['func'], **case['static'])
         set_golden_values(Gs)
         latents = generation.inputs_from_seed(Gs, seed)

@@ -114,16 +114,18 @@ def _by_resolution(value):
     return {int(key): item for key, item in value.items()} if isinstance(value, dict) else value
 
 
-@pytest.mark.parametrize('name', [
-    'config-f', 'config-f-accumulate', 'config-a-growing',
-    pytest.param('config-c-growing', marks=pytest.mark.long)])
-def test_golden_run_ends_with_the_same_variables(name, data_dir, tmp_path):
+@pytest.mark.parametrize(('name', 'xla'), [
+    ('config-f', 'off'), ('config-f-accumulate', 'off'), ('config-a-growing', 'off'),
+    *(pytest.param(*case, marks=pytest.mark.long) for case in (
+        ('config-c-growing', 'off'), ('config-f', 'on'), ('config-f-accumulate', 'on'),
+        ('config-a-growing', 'on'), ('config-c-growing', 'on')))])
+def test_golden_run_ends_with_the_same_variables(name, xla, data_dir, tmp_path):
     case = figures(f'training_loop_{name}')['cases'][name]
     expected = case['variables']
     kwargs = {key: value for key, value in case.items() if key != 'variables'}
     kwargs['sched_args'] = {key: _by_resolution(value) for key, value in case['sched_args'].items()}
     with replaced_randomness():
-        run_dir = _submit(data_dir, tmp_path, resume_pkl=_golden_start(case, tmp_path), **kwargs)
+        run_dir = _submit(data_dir, tmp_path, resume_pkl=_golden_start(case, tmp_path), xla=xla, **kwargs)
     actual = _network_values(run_dir / 'network-final.pkl')
     assert set(actual) == set(expected)
     errors = {}

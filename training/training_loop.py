@@ -72,6 +72,7 @@ def training_loop(
     keep_states             = 3,        # Number of training states to keep.
     state_kimg              = None,     # Thousands of images between training states. None = with snapshots.
     max_skipped_steps       = 100,      # Stop after this many steps in a row without finite gradients.
+    xla                     = 'auto',   # Compile whole steps with XLA? 'on', 'off', or 'auto' = off so far.
     worker_timeout          = 300.0,    # Stop if another worker is silent for this many seconds.
     cpu_grid_seconds        = 5.0,      # Without a GPU, pictures shrink to take no longer. None = never.
     after_snapshot          = None,     # Name of a function that gets the run directory after each snapshot.
@@ -94,8 +95,9 @@ def training_loop(
     loop_settings = LoopSettings(
         total_kimg, resume_kimg, minibatch_repeats, reset_opt_for_new_lod, max_skipped_steps)
     shared = dict(vars(network_settings) | vars(graph_settings) | vars(loop_settings), sched_args=sched_args,
-                  dataset_args=dataset_args, tf_config=tf_config, worker_timeout=worker_timeout)
-    with tflib.parallel.joined(workers.from_environment(), num_gpus, shared, worker_timeout) as cluster, \
+                  dataset_args=dataset_args, tf_config=tf_config, worker_timeout=worker_timeout, xla=xla)
+    with tflib.xla.enabled(tflib.xla.is_on(xla)), \
+            tflib.parallel.joined(workers.from_environment(), num_gpus, shared, worker_timeout) as cluster, \
             faults.described('lower --minibatch-gpu'):
         cluster.start_session({**tflib.device_config(num_gpus), **tf_config})
         state = _read_state(resume_state, cluster)
@@ -108,8 +110,7 @@ def training_loop(
         networks = starting_networks.make(network_settings, training_set, resume_pkl)
         if state is None:
             _write_options(run_options, cluster)
-            minibatch_gpu = schedule(total_kimg * 1000).minibatch_gpu
-            _show_start(grid, networks, minibatch_gpu, training_set, cluster, cpu_grid_seconds)
+            _show_start(grid, networks, schedule(total_kimg * 1000), training_set, cluster, cpu_grid_seconds)
         print('Building TensorFlow graph...')
         phases = _phases(schedule, loop_settings, training_set.resolution_log2, cluster)
         graph = build_train_graph(*networks, training_set, graph_settings, phases, cluster, seed)
@@ -119,8 +120,8 @@ def training_loop(
         print('Initializing logs...')
         reporter = keeper = None
         if cluster.is_first:
-            nets_for_histograms = networks[:2] if save_weight_histograms else []
-            summary_log = _start_summaries(save_tf_graph, nets_for_histograms, state)
+            with_histograms = networks[:2] if save_weight_histograms else []
+            summary_log = _start_summaries(save_tf_graph, with_histograms, state)
             reporter = Reporter(
                 trainer, grid, summary_log, metric_base.MetricGroup(metric_arg_list),
                 dict(data_dir=data_dir, num_gpus=num_gpus, tf_config=tf_config),
@@ -255,7 +256,7 @@ def _make_grid(state, training_set, grid_args, drange_net):
     return SnapshotGrid.of_state(state.arrays, drange_net) if state.arrays else None
 
 
-def _show_start(grid, networks, minibatch_gpu, training_set, cluster, cpu_grid_seconds):
+def _show_start(grid, networks, sched, training_set, cluster, cpu_grid_seconds):
     """Print the layers of new networks, draw the latents of the grid, and write the names of the classes and
     pictures of real images and of what the networks generate."""
     G, D, Gs = networks
@@ -269,7 +270,7 @@ def _show_start(grid, networks, minibatch_gpu, training_set, cluster, cpu_grid_s
         grid.fit_to_cpu(Gs, cpu_grid_seconds)
     print('Drawing reals.png and fakes_init.png...')
     grid.save_reals('reals.png', training_set.dynamic_range)
-    grid.save_fakes('fakes_init.png', Gs, minibatch_gpu)
+    grid.save_fakes('fakes_init.png', Gs, sched.minibatch_gpu)
 
 
 def _keep_class_names(training_set):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from dnnlib.tflib import tfutil
+from dnnlib.tflib import tfutil, xla
 from dnnlib.tflib.autosummary import autosummary
 from dnnlib.tflib.parallel import collectives
 from dnnlib.tflib.parallel.cluster import Cluster
@@ -32,14 +32,15 @@ class _Device:
 class SkippedSteps:
     """Counts the steps that are skipped because gradients are not finite: all, and the last in a row."""
 
-    def __init__(self):
-        with tf.device('/cpu:0'), tf.control_dependencies(None), tf.name_scope('SkippedSteps'):
+    def __init__(self, device):
+        self._device = device
+        with tf.device(device), tf.control_dependencies(None), tf.name_scope('SkippedSteps'):
             self.total = tf.Variable(np.int64(0), trainable=False, name='total')
             self.in_a_row = tf.Variable(np.int64(0), trainable=False, name='in_a_row')
 
     def count(self, complete, updated):
         """Return the op that counts a step, if `complete`, as skipped unless `updated`, bool tensors []."""
-        with tf.device('/cpu:0'):
+        with tf.device(self._device):
             skipped = tf.cast(tf.logical_and(complete, tf.logical_not(updated)), tf.int64)
             in_a_row = tf.where_v2(updated, tf.zeros([], tf.int64), self.in_a_row + skipped)
             return tf.group(tf.assign_add(self.total, skipped), tf.assign(self.in_a_row, in_a_row))
@@ -146,7 +147,8 @@ class Optimizer:
         assert devices, 'no gradients are registered'
         num_devices = len(devices) * self.cluster.workers.count
         with tfutil.absolute_name_scope(self.scope):
-            self.skipped = SkippedSteps()
+            # What XLA compiles for a device can only use variables there.
+            self.skipped = SkippedSteps(devices[-1].name if xla.is_enabled() else '/cpu:0')
         ops = []
         for index, (device, gradients) in enumerate(zip(devices, self._sum_gradients(devices), strict=True)):
             with tfutil.absolute_name_scope(f'{self.scope}/Apply{index}'), tf.device(device.name):
@@ -204,7 +206,7 @@ class Optimizer:
     def _statistics(self, device, complete, updated):
         """Return ops that record the learning rate, the frequency of overflows and the loss scaling."""
         with tf.name_scope('Statistics'), tf.control_dependencies([updated]):
-            learning_rate = tf.convert_to_tensor(self.learning_rate)
+            learning_rate = tf.identity(self.learning_rate)  # on this device, and its summary, too
             overflow = tf.where(updated, 0.0, 1.0)
             ops = [self.skipped.count(complete, updated),
                    autosummary(self.id + '/learning_rate', learning_rate),

@@ -7,7 +7,10 @@ graph. Tests substitute the generators with `replaced`.
 import collections
 import contextlib
 
+import numpy as np
 import tensorflow.compat.v1 as tf
+
+from dnnlib.tflib import xla
 
 _generators = {'normal': tf.random_normal, 'uniform': tf.random_uniform}
 _DEFAULTS = dict(_generators)
@@ -75,9 +78,44 @@ def counted(seed, step):
     def uniform_here(shape, minval=0, maxval=None, dtype=tf.float32):
         return tf.random.stateless_uniform(shape, key(), minval=minval, maxval=maxval, dtype=dtype)
 
+    def bits_as_normal(shape, mean=0.0, stddev=1.0, dtype=tf.float32):
+        return tf.cast(_normal_of_bits(shape, key()) * stddev + mean, dtype)
+
+    def bits_as_uniform(shape, minval=0, maxval=None, dtype=tf.float32):
+        if not tf.as_dtype(dtype).is_floating:
+            return tf.random.stateless_uniform(shape, key(), minval, maxval, dtype, alg='philox')
+        high = 1.0 if maxval is None else maxval
+        return tf.cast(_uniform_of_bits(_bits(shape, key())) * (high - minval) + minval, dtype)
+
     here = {'normal': normal_here, 'uniform': uniform_here}
+    if xla.is_enabled():
+        here = {'normal': bits_as_normal, 'uniform': bits_as_uniform}
     with replaced(**{name: here[name] for name, now in _generators.items() if now is _DEFAULTS[name]}):
         yield
+
+
+# XLA has TensorFlow's random bits, but makes other numbers of them. These functions make TensorFlow's.
+
+
+def _bits(shape, key):
+    """Return the random bits of a key, int32 [*shape]."""
+    return tf.random.stateless_uniform(shape, key, minval=None, maxval=None, dtype=tf.int32, alg='philox')
+
+
+def _uniform_of_bits(bits):
+    """Return numbers in [0, 1) whose mantissas are the lower 23 bits, float32."""
+    mantissas = tf.bitwise.bitwise_and(bits, 0x7fffff)
+    return tf.bitcast(tf.bitwise.bitwise_or(mantissas, 0x3f800000), tf.float32) - 1.0
+
+
+def _normal_of_bits(shape, key):
+    """Return normal numbers, two of each pair of uniform ones (Box and Muller 1958). -> float32 [*shape]."""
+    count = tf.reduce_prod(shape)
+    pairs = _uniform_of_bits(_bits([(count + 1) // 2, 2], key))
+    length = tf.sqrt(-2.0 * tf.log(tf.maximum(pairs[:, 0], 1e-7)))
+    angle = (2 * np.pi) * pairs[:, 1]
+    numbers = tf.stack([tf.sin(angle) * length, tf.cos(angle) * length], axis=1)
+    return tf.reshape(tf.reshape(numbers, [-1])[:count], shape)  # [pairs,2] -> [*shape]
 
 
 @contextlib.contextmanager

@@ -197,8 +197,11 @@ def init_uninitialized_vars(target_vars: list | None = None) -> None:
     assert_tf_initialized()
     checked, checks = [], []
     for var in tf.global_variables() if target_vars is None else target_vars:
-        if _graph_tensor(var.name.split(':')[0] + '/IsVariableInitialized:0') is None:
-            with absolute_name_scope(var.name.split(':')[0]), tf.control_dependencies(None):
+        name = var.name.split(':')[0]
+        # The check of a resource variable has another name than the one that it makes for itself.
+        if all(_graph_tensor(f'{name}/{check}:0') is None
+               for check in ('IsVariableInitialized', 'VarIsInitializedOp')):
+            with absolute_name_scope(name), tf.control_dependencies(None):
                 checks.append(tf.is_variable_initialized(var))
             checked.append(var)
     if checks:
@@ -214,12 +217,11 @@ def set_vars(var_to_value_dict: dict) -> None:
     setters, feed_dict = [], {}
     for var, value in var_to_value_dict.items():
         name = var.name.split(':')[0]
-        setter = _graph_tensor(name + '/setter:0')
-        if setter is None:
+        if _graph_tensor(name + '/new_value:0') is None:
             with absolute_name_scope(name), tf.control_dependencies(None):
                 placeholder = tf.placeholder(var.dtype.base_dtype, shape=var.shape, name='new_value')
-                setter = tf.assign(var, placeholder, name='setter')
-        setters.append(setter.op)
+                tf.assign(var, placeholder, name='setter')
+        setters.append(tf.get_default_graph().get_operation_by_name(name + '/setter'))
         feed_dict[name + '/new_value:0'] = value
     run(setters, feed_dict)
 

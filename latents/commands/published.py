@@ -31,11 +31,20 @@ def _add_generate(parser):
     parser.add_argument('--engine', choices=('tensorflow', 'onnx'), default='tensorflow',
                         help='what evaluates the network; onnx starts faster, converts a network once, and '
                              'draws --seeds only (default: tensorflow)')
+    _add_xla(parser)
+
+
+def _add_xla(parser):
+    parser.add_argument('--xla', choices=('on', 'off', 'auto'), default='auto',
+                        help='compile the network with XLA; auto is off: on CPUs XLA is slower, and on GPUs '
+                             'it has not been measured (default: auto)')
 
 
 def _check_generate(args):
     if args.engine == 'onnx':
         generators.check_packages('--engine=onnx', onnx.NEEDS)
+        if args.xla == 'on':
+            raise UserError('--xla=on: compiles for --engine=tensorflow; leave out one of the two')
         if args.seeds is None:
             raise UserError('--engine=onnx: draws --seeds only; leave it out for files of latents')
     if args.seeds is not None:
@@ -85,6 +94,7 @@ def _add_mixing(parser):
     parser.add_argument('--col-seeds', help='seeds of the images that lend their styles', **_SEEDS)
     parser.add_argument('--col-styles', type=cli.number_range, metavar='RANGE',
                         help='layers whose styles come from the column (default: 0-6)')
+    _add_xla(parser)
 
 
 def _check_mixing(args):

@@ -14,9 +14,12 @@ Structures: 'fixed' ignores the lod; 'linear' evaluates all blocks and blends; '
 blocks in use, with the same result.
 """
 
+import operator
+
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from dnnlib.tflib import xla
 from dnnlib.tflib.tfutil import lerp, lerp_clip
 
 
@@ -72,12 +75,12 @@ def _image_recursive(coarse_x, x, lod, r, resolution_log2, block, to_rgb, upscal
         return upscale(image, 2 ** level)
 
     def here():
-        return complete() if coarse_x is None else tf.cond(lod > level, fading, complete)
+        return complete() if coarse_x is None else xla.cond(operator.gt, lod, level, fading, complete)
 
     def finer():
         return _image_recursive(x, block(r + 1, x), lod, r + 1, resolution_log2, block, to_rgb, upscale)
 
-    return tf.cond(lod < level, finer, here) if level > 0 else here()
+    return xla.cond(operator.lt, lod, level, finer, here) if level > 0 else here()
 
 
 def grow_features(images, lod, structure, resolution_log2, block, from_rgb, downscale):
@@ -103,6 +106,7 @@ def _features_recursive(images, lod, r, resolution_log2, block, from_rgb, downsc
     def from_finer():
         x = _features_recursive(images, lod, r + 1, resolution_log2, block, from_rgb, downscale)
         x = block(r + 1, x)
-        return tf.cond(lod > level - 1, lambda: lerp(x, from_images(), lod - (level - 1)), lambda: x)
+        return xla.cond(operator.gt, lod, level - 1,
+                        lambda: lerp(x, from_images(), lod - (level - 1)), lambda: x)
 
-    return tf.cond(lod < level, from_finer, from_images) if level > 0 else from_images()
+    return xla.cond(operator.lt, lod, level, from_finer, from_images) if level > 0 else from_images()

@@ -5,7 +5,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib.tflib import random
+from dnnlib.tflib import random, xla
 from dnnlib.tflib.inference import is_inference
 from dnnlib.tflib.ops.conv2d import device_layout
 from dnnlib.tflib.ops.shapes import dims
@@ -124,7 +124,7 @@ def synthesize(synthesis, dlatents, lod, **kwargs):
         is_template = kwargs.get('force_clean_graph', False)
         on_cpu = device_layout(dlatents) == 'NHWC'
         is_large = np.prod(synthesis.output_shape[2:]) >= _LARGE ** 2
-        if is_inference() and on_cpu and not is_template and is_large:
+        if is_inference() and on_cpu and not is_template and is_large and not xla.is_enabled():
             images = _one_by_one(images_of, dlatents)
         else:
             images = images_of(dlatents)

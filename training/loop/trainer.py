@@ -8,6 +8,7 @@ import numpy as np
 import dnnlib.tflib as tflib
 from dnnlib.util import UserError
 from training.data.stream_dataset import READ_ERRORS
+from training.loop.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Trainer:
     def __init__(self, graph, training_set, schedule, num_devices, settings):
         """`schedule`: function from images shown to the settings in force. `settings`: LoopSettings."""
         self.graph = graph
+        self._steps = Steps(graph)
         self.augment = graph.augment
         self.training_set = training_set
         self.schedule = schedule
@@ -47,7 +49,8 @@ class Trainer:
         self.report_due = False          # Whether the tick has ended and has not been reported.
         self.feed_dict = {}
         self.after_step = lambda: None   # Called after each session call.
-        self.minibatch_seconds = None    # Duration of the last minibatch; None after the slow first one.
+        self.minibatch_seconds = None    # Duration of the last minibatch; None after the slow first one,
+                                         # and after others in which something was compiled.
         self.nimg_done = self.cur_nimg   # As cur_nimg, with a share of the minibatch in progress.
         self._nimg_per_step = 0.0        # That share for each session call.
         self._is_prepared = False        # Whether TensorFlow has run the steps once.
@@ -103,9 +106,10 @@ class Trainer:
         self.training_set.configure(sched.minibatch_gpu, sched.lod)
         self.feed_dict = {**self.graph.inputs.feed(sched), self.graph.inputs.nimg: self.cur_nimg}
         for _ in range(self.settings.minibatch_repeats):
-            begin = time.monotonic()
+            begin, num_compiled = time.monotonic(), self._steps.num_compiled
             self.train_minibatch(sched)
-            self.minibatch_seconds = time.monotonic() - begin if self._is_prepared else None
+            is_usual = self._is_prepared and self._steps.num_compiled == num_compiled
+            self.minibatch_seconds = time.monotonic() - begin if is_usual else None
             self._is_prepared = True
         if self.augment is not None:
             self.augment.tune(sched.minibatch_size * self.settings.minibatch_repeats)
@@ -150,7 +154,7 @@ class Trainer:
 
     def _run(self, *ops):
         self.feed_dict[self.graph.inputs.step] = self.step
-        tflib.run(ops, self.feed_dict)
+        self._steps.run(ops, self.feed_dict, self.sched)
         self.step += 1
         self.nimg_done = min(self.nimg_done + self._nimg_per_step, self.cur_nimg)
         self.after_step()

@@ -18,7 +18,8 @@ from training.settings.resolved import resolved
 _OTHER_FLAGS = {
     'data-dir': ['data_dir'], 'dataset': ['dataset_args.tfrecord_dir'], 'total-kimg': ['total_kimg'],
     'gamma': ['D_loss_args.gamma', 'D_loss_args.r1_gamma', 'loss_args.r1_gamma'],
-    'mirror-augment': ['mirror_augment'], 'metrics': ['metric_arg_list'], 'report': ['after_snapshot']}
+    'mirror-augment': ['mirror_augment'], 'metrics': ['metric_arg_list'], 'report': ['after_snapshot'],
+    'xla': ['xla']}
 
 
 def settings_with(run, flags, metric_arg_list, check_config, own_names={}):

@@ -93,6 +93,9 @@ def add_shared(group, gpus):
         'one writes all files (default: those in TF_CONFIG)')
     add('--worker-index', type=cli.int_at_least(0), metavar='N',
         help='index of this process in --workers, starting at 0')
+    add('--xla', choices=('on', 'off', 'auto'),
+        help='compile whole training steps with XLA; auto is off: on CPUs XLA is slower, and on GPUs it has '
+             'not been measured (default: auto)')
     add('--report', nargs='?', const=True, type=cli.boolean, metavar='BOOL',
         help='write report.html, a page of curves and pictures, into the run directory at every network '
         'snapshot (default: false)')

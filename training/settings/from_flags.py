@@ -103,7 +103,7 @@ OWN_FLAGS = {
 
 # Flags that may change when a run is resumed.
 MAY_CHANGE = ('data-dir', 'total-kimg', 'metrics', 'snapshot-ticks', 'snapshot-kimg', 'keep-states',
-              'state-kimg', 'max-skipped-steps', 'worker-timeout', 'report')
+              'state-kimg', 'max-skipped-steps', 'worker-timeout', 'report', 'xla')
 
 REPORT = 'reports.report.write'  # what --report calls after every snapshot
 
@@ -137,6 +137,8 @@ def run_settings(args, num_workers=1):
         settings['total_kimg'] = args.total_kimg
     if args.report:
         settings['after_snapshot'] = REPORT
+    if args.xla is not None:
+        settings['xla'] = args.xla
     for name, (*_, places) in OWN_FLAGS.items():
         value = given(args, name)
         if value is not None and name in NOT_IN.get(args.config, ()):

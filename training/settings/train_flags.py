@@ -168,7 +168,7 @@ def make_parser(description, metrics):
         '-n', '--dry-run', action='store_true', help='print the options of the training and exit')
     own = parser.add_argument_group(
         'flags beyond the published ones', 'A resumed run keeps the settings that it was started with. '
-        '--data (the same data set elsewhere), --kimg, --metrics, --snap and --report may change.')
+        '--data (the same data set elsewhere), --kimg, --metrics, --snap, --report and --xla may change.')
     _add(own, OWN)
     run_flags.add_shared(own, gpus='--gpus')
     return parser

@@ -40,13 +40,14 @@ def _collect_layers(net, scope, parent_ops, parent_vars, level, layers):
         for first in dict.fromkeys(name.split('/')[0] for name in names):
             _collect_layers(net, prefix + first, ops, variables, level + 1, layers)
         return
-    output = ops[-1].outputs[0] if ops else variables[-1][1]
+    is_variable = not ops or ops[-1].type == 'VarHandleOp'
+    output = variables[-1][1] if is_variable else ops[-1].outputs[0]
     layers.append((local, output, [var for _, var in variables if var.trainable]))
 
 
 def _without_variable_internals(ops):
     """Return the operations without the initializer, assignment and read of every variable."""
-    inside = tuple(op.name + '/' for op in ops if op.type.startswith('Variable'))
+    inside = tuple(op.name + '/' for op in ops if op.type.startswith(('Variable', 'VarHandleOp')))
     return [op for op in ops if not op.name.startswith(inside)] if inside else ops
 
 

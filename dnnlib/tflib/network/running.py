@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from dnnlib import util
-from dnnlib.tflib import tfutil
+from dnnlib.tflib import tfutil, xla
 from dnnlib.tflib.inference import inference, on_this_machine
 from dnnlib.tflib.network import arguments, replaced_inputs
 
@@ -33,7 +33,8 @@ def run(net, in_arrays, *, output_transform, return_as_list, print_progress, min
         net._run_cache[key] = _build(net, functions, batch_size, **build_kwargs)
     in_expr, out_expr, in_shapes = net._run_cache[key]
     arguments.check_arrays(net, in_arrays, in_shapes)
-    outputs = _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress)
+    fetch = functools.partial(_fetch_compiled, net, key, out_expr) if xla.is_enabled() else tfutil.run
+    outputs = _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress, fetch)
     if return_as_list:
         return outputs
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
@@ -107,7 +108,25 @@ def _count(in_arrays):
     return next(array.shape[0] for array in in_arrays if array is not None)
 
 
-def _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress):
+def _fetch_compiled(net, key, out_expr, fetches, feed):
+    """Fetch the outputs from a graph that is compiled once for each minibatch size."""
+    assert fetches is out_expr
+    lods = [var for name, var in net.vars.items() if name.split('/')[-1] == 'lod']
+    lod = xla.phase_of(float(tfutil.run(lods[0]))) if lods and xla.has_conditions(out_expr[0]) else None
+    key = (*key, lod)
+    if key not in net._run_cache:
+        net._run_cache[key] = xla.compiled(out_expr, net.name, decided=lod), set()
+    compiled, sizes = net._run_cache[key]
+    size = next(array.shape[0] for array in feed.values())
+    with contextlib.nullcontext() if size in sizes else xla.first_run(f'{net.name} for {size} items'):
+        values = tfutil.run(compiled, feed)
+    sizes.add(size)
+    return values
+
+
+def _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress, fetch):
+    """Return the outputs. fetch: function of tensors and feed_dict that evaluates whole minibatches; a
+    smaller one at the end is not worth compiling."""
     num_items = _count(in_arrays)
     step = minibatch_size or max(num_items, 1)
     outputs = [np.empty([num_items, *x.shape.as_list()[1:]], x.dtype.as_numpy_dtype) for x in out_expr]
@@ -118,7 +137,8 @@ def _evaluate(net, in_arrays, in_expr, out_expr, minibatch_size, print_progress)
         feed = {expr: np.zeros([end - begin, *shape[1:]]) if array is None else array[begin:end]
                 for expr, array, shape in zip(in_expr, in_arrays, net.input_shapes, strict=True)
                 if expr is not None}
-        for whole, part in zip(outputs, tfutil.run(out_expr, feed), strict=True):
+        parts = (fetch if end - begin == step else tfutil.run)(out_expr, feed)
+        for whole, part in zip(outputs, parts, strict=True):
             whole[begin:end] = part
     if print_progress:
         print(f'\r{num_items} / {num_items}')

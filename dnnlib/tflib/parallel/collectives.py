@@ -8,6 +8,11 @@ import tensorflow.compat.v1 as tf
 
 from dnnlib.tflib import tfutil
 
+# TensorFlow's resolver of collectives uses NCCL for GPUs if it is told to, by this or for the whole session.
+# 'auto' means its own ring, within a process, too; CPUs have nothing else. NCCL's calls have to begin in the
+# same order on all GPUs, which `collective_nccl` of a session sees to: there is one sum in a session call.
+_HINT = 'nccl'
+
 # Identifies each collective. Processes that build the same graphs in the same order agree on the numbers.
 _instance_keys = itertools.count(1)
 
@@ -46,13 +51,11 @@ def is_collective(device_names) -> bool:
 
 
 def _reduce(tensor, group, instance_key):
-    # Between processes, TensorFlow uses NCCL only if told to; CPUs ignore that.
-    hint = 'nccl' if any('/job:' in name for name in group) else 'auto'
     # A positive int32 that identifies the set of devices, the same one in every process.
     group_key = zlib.crc32(' '.join(sorted(group)).encode()) & 0x7fffffff
     return tf.raw_ops.CollectiveReduce(
         input=tensor, group_size=len(group), group_key=group_key, instance_key=instance_key,
-        merge_op='Add', final_op='Id', subdiv_offsets=[0], communication_hint=hint)
+        merge_op='Add', final_op='Id', subdiv_offsets=[0], communication_hint=_HINT)
 
 
 def _unpack(packed, like):

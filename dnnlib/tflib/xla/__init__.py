@@ -5,15 +5,23 @@
     step = xla.compiled(train_op, 'G_train')     # the same op, compiled when it runs for the first time
 """
 
+import contextlib
+import re
+import time
+
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from dnnlib.progress import SECONDS_OF_SILENCE, announced
 from dnnlib.tflib.xla import cutting, phases, regions
+from dnnlib.tflib.xla.counting import compilations, counted_environment
 from dnnlib.tflib.xla.cutting import Piece, cut
-from dnnlib.tflib.xla.phases import cond
-from dnnlib.tflib.xla.switch import disable, enable, is_enabled
+from dnnlib.tflib.xla.phases import cond, has_conditions, phase_of
+from dnnlib.tflib.xla.switch import CHOICES, disable, enable, enabled, is_enabled, is_on
+from dnnlib.util import UserError, format_time
 
-__all__ = ['Piece', 'compiled', 'cond', 'cut', 'disable', 'enable', 'is_enabled']
+__all__ = ['CHOICES', 'Piece', 'compilations', 'compiled', 'cond', 'counted_environment', 'cut', 'disable',
+           'enable', 'enabled', 'first_run', 'has_conditions', 'is_enabled', 'is_on', 'phase_of']
 
 
 def compiled(fetches, name='step', known=None, decided=None):
@@ -32,10 +40,32 @@ def compiled(fetches, name='step', known=None, decided=None):
         return compiled([fetches], name, known, decided)[0]
     assert is_enabled(), 'the graph has to be built after xla.enable()'
     aliases = phases.resolved(fetches, decided)
+    fetches = [aliases.get(fetch.name, fetch) for fetch in fetches]
     ops = cutting.ancestors([getattr(fetch, 'op', fetch) for fetch in fetches], aliases=aliases)
     known = {tensor.name: value for tensor, value in (known or {}).items()}
     with tf.name_scope(None), tf.name_scope(f'XLA/{name}'), tf.control_dependencies(None):
         return _Builder(name, regions.divide(ops, aliases), ops, aliases, known).build(fetches)
+
+
+@contextlib.contextmanager
+def first_run(what):
+    """Tell in this context, in which a compiled operation runs for the first time, what is being compiled.
+
+    Raises UserError if XLA cannot compile it.
+    """
+    start = time.monotonic()
+    try:
+        with announced(f'Compiling {what} with XLA (once)...'):
+            yield
+    except tf.errors.OpError as error:
+        reason = re.search(r'.*(tf2xla|XLA_\w*JIT).*', error.message)
+        if reason is None:
+            raise
+        raise UserError(f'{what}: XLA cannot compile this; start with --xla=off ({reason[0][:300]})'
+                        ) from error
+    seconds = time.monotonic() - start
+    if seconds > SECONDS_OF_SILENCE:
+        print(f'Compiled {what} in {format_time(seconds)}.')
 
 
 class _Builder:
@@ -47,7 +77,6 @@ class _Builder:
         self._ops_by_name = {op.name: op for op in ops}
 
     def build(self, fetches):
-        fetches = [self._aliases.get(fetch.name, fetch) for fetch in fetches]
         outputs = self._outputs_of_parts(fetches)
         for depth in range(self._regions.depths):
             for op in self._regions.between[depth]:
@@ -120,7 +149,7 @@ def _compiled_call(name, piece, inputs, known, num_outputs, controls, device):
             return [*map(tf.identity, results[:num_outputs]), tf.constant(0)]
 
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in passed]
-    function = tf.wrap_function(step, specs)
+    function = tf.wrap_function(step, specs, name=name)
     with tf.device(device), tf.control_dependencies(controls):
         results = function(*passed)
     call = results[-1].op

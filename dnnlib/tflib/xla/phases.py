@@ -5,6 +5,7 @@ phases, such as the resolutions of a growing network, a step is compiled for eac
 """
 
 import contextlib
+import math
 from dataclasses import dataclass, field
 
 import tensorflow.compat.v1 as tf
@@ -61,37 +62,62 @@ def _with_v2(function):
     return branch
 
 
+def phase_of(lod) -> float:
+    """Return the number that stands for a level of detail: itself if it is whole; otherwise one that stands
+    for all between two whole ones, while layers fade in."""
+    return math.floor(lod) + (0.5 if lod % 1 > 0 else 0.0)
+
+
+def has_conditions(fetch) -> bool:
+    """Return whether an operation or tensor needs conditions that a phase decides."""
+    names = {name.split(':')[0] for name in _conditions()}
+    return bool(names) and any(op.name in names for op in cutting.ancestors([getattr(fetch, 'op', fetch)]))
+
+
 def resolved(fetches, value) -> dict:
     """Decide all conditions of `cond` for a value. -> aliases as `cutting.cut` takes them."""
     if value is None or not _conditions():
         return {}
     known = {name: bool(decide(value)) for name, decide in _conditions().items()}
-    dead, aliases = set(), {}  # names of tensors and, with ^, of operations that never run
+    decision = _Decision(known)
     for op in cutting.ancestors([getattr(fetch, 'op', fetch) for fetch in fetches]):
-        if op.type == 'Switch' and _root(op.inputs[1], aliases) in known:
-            taken = known[_root(op.inputs[1], aliases)]
-            dead.add(op.outputs[not taken].name)
-            aliases[op.outputs[taken].name] = aliases.get(op.inputs[0].name, op.inputs[0])
+        decision.follow(op)
+    return decision.aliases
+
+
+class _Decision:
+    """Follows what known conditions mean for the operations after them, in their order."""
+
+    def __init__(self, known):
+        self.aliases = {}    # Name of a tensor -> the tensor with its value.
+        self._known = known  # Name of a condition -> bool.
+        self._dead = set()   # Names of tensors and, with ^, of operations that never run.
+        self._branches = {}  # Name of a merge's second output -> index of the branch that runs.
+
+    def follow(self, op):
+        """Take note of an operation."""
+        if self._is_dead(op):
+            self._dead.update([f'^{op.name}', *(tensor.name for tensor in op.outputs)])
         elif op.type == 'Merge':
-            living = [tensor for tensor in op.inputs if tensor.name not in dead]
+            living = [index for index, tensor in enumerate(op.inputs) if tensor.name not in self._dead]
             if len(living) == 1:
-                aliases[op.outputs[0].name] = aliases.get(living[0].name, living[0])
-            elif not living:
-                _kill(op, dead)
-            continue
-        if _is_dead(op, dead):
-            _kill(op, dead)
-    return aliases
+                self._replace(op.outputs[0], op.inputs[living[0]])
+                self._branches[op.outputs[1].name] = living[0]
+        elif op.type == 'Switch' and (condition := _root(op.inputs[1], self.aliases)) in self._known:
+            taken = self._known[condition]
+            self._dead.add(op.outputs[not taken].name)
+            self._replace(op.outputs[taken], op.inputs[0])
+        elif op.type == 'Equal' and op.inputs[0].name in self._branches:  # in gradients of gradients
+            other = tf.get_static_value(op.inputs[1])
+            self._known[op.outputs[0].name] = bool(self._branches[op.inputs[0].name] == other)
 
+    def _is_dead(self, op):
+        dead = [tensor.name in self._dead for tensor in op.inputs]
+        return (all(dead) and bool(dead) if op.type == 'Merge' else any(dead)) or any(
+            f'^{control.name}' in self._dead for control in op.control_inputs)
 
-def _is_dead(op, dead):
-    return any(tensor.name in dead for tensor in op.inputs) or any(
-        f'^{control.name}' in dead for control in op.control_inputs)
-
-
-def _kill(op, dead):
-    dead.add(f'^{op.name}')
-    dead.update(tensor.name for tensor in op.outputs)
+    def _replace(self, tensor, other):
+        self.aliases[tensor.name] = self.aliases.get(other.name, other)
 
 
 def _root(tensor, aliases):

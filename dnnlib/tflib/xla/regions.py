@@ -80,6 +80,11 @@ def _device_of(op, devices, is_fed_only):
     if op.type in BETWEEN:
         return _OUTSIDE
     device = canonical(op.device)
+    if op.type == 'ReadVariableOp' and op.inputs[0].op.type == 'VarHandleOp':
+        owner = canonical(op.inputs[0].op.device)
+        if device not in ('', owner):
+            return _OUTSIDE  # a variable on another device
+        device = owner
     if len(devices) <= 1 and device in ('', *devices):
         return next(iter(devices), '')
     if is_fed_only:  # what follows from fed numbers alone is computed where it is needed

@@ -1,6 +1,10 @@
 """Whether graphs are built for XLA."""
 
+import contextlib
+
 import tensorflow.compat.v1 as tf
+
+CHOICES = ('on', 'off', 'auto')
 
 _is_enabled = False
 
@@ -20,6 +24,24 @@ def disable() -> None:
     _is_enabled = False
     tf.disable_resource_variables()
     tf.disable_control_flow_v2()
+
+
+def is_on(choice) -> bool:
+    """Return whether to compile, for 'on', 'off' or 'auto'. `auto` is off: on CPUs TensorFlow's own kernels
+    are faster, and on GPUs nothing has been measured."""
+    assert choice in CHOICES
+    return choice == 'on'
+
+
+@contextlib.contextmanager
+def enabled(is_on=True):
+    """Build all graphs in this context for XLA, or as by default."""
+    before = _is_enabled
+    (enable if is_on else disable)()
+    try:
+        yield
+    finally:
+        (enable if before else disable)()
 
 
 def is_enabled() -> bool:

@@ -1,0 +1,99 @@
+"""Build the training steps of every configuration on tiny networks, plain or compiled by XLA, and measure
+what they change."""
+
+import contextlib
+import time
+
+import tensorflow.compat.v1 as tf
+
+import dnnlib.tflib as tflib
+from dnnlib.tflib import xla
+from dnnlib.util import EasyDict
+from tests.golden_figures import QUICK, fresh_session, set_golden_values
+from training.dataset import SyntheticDataset
+from training.loop import steps
+from training.loop.graph import GraphSettings, LossSettings, build_train_graph
+from training.settings import ada_configs, ada_loop
+from training.settings.configs import config_settings
+
+RESOLUTION, MINIBATCH = 8, 4
+# The change of a variable is its gradient: Adam would turn rounding errors into sign flips.
+SGD = {'tf_optimizer': 'tf.train.GradientDescentOptimizer'}
+LRATE = 1024.0  # Next to such changes, the rounding of the values of variables is negligible.
+TINY = {'fmap_base': 32, 'fmap_max': 4}
+TINY_G = {'latent_size': 4, 'dlatent_size': 4, 'mapping_fmaps': 4, 'mapping_layers': 2}
+TINY_ADA = ada_configs.Cfg(ref_gpus=1, kimg=1, mb=MINIBATCH, mbstd=MINIBATCH, fmaps=1 / 512, lrate=0.002,
+                           gamma=1, ema=10, ramp=None, map=2)
+
+
+class Noise(SyntheticDataset):
+    """Images of uniform noise, with labels."""
+
+    def _generate_images(self, minibatch, lod, shape):
+        return tf.cast(tflib.random.uniform([minibatch, *shape], 0, 256, dtype=tf.int32), tf.uint8)
+
+
+def settings_of(config):
+    """Return the arguments of the training loop for a configuration, or for a base configuration or a
+    comparison method of train.py, such as 'train.py:cifar'."""
+    if not config.startswith('train.py:'):
+        return config_settings(config, 1)
+    name = config.removeprefix('train.py:')
+    is_method = name in ada_configs.CMETHODS
+    options = ada_configs.cfg_options('auto' if is_method else name, TINY_ADA, MINIBATCH)
+    has_pipeline = name not in ('pagan', 'wgangp', 'adropout')
+    options['augment_args'] = ada_configs.augment_options('ada' if has_pipeline else 'noaug', augpipe='bgc')
+    options['augment_args']['initial_strength'] = 0.5
+    return ada_loop.training_settings(ada_configs.with_cmethod(options, name if is_method else 'nocmethod'))
+
+
+def build(config, devices=1, rounds=1, lod=0.0, opt_args=SGD):
+    """Build the graph of a training iteration. -> TrainGraph, the settings of the schedule."""
+    settings = settings_of(config)
+    shape = dict(num_channels=3, resolution=RESOLUTION, label_size=0)
+    G_tiny = {} if config == 'progan' else TINY_G
+    with tflib.device(0):
+        G = tflib.Network('G', **{**settings['G_args'], **shape, **TINY, **G_tiny})
+        D = tflib.Network('D', **{**settings['D_args'], **shape, **TINY})
+        set_golden_values(G)
+        set_golden_values(D)
+        Gs = G.clone('Gs')
+    training_set = Noise(resolution=RESOLUTION)
+    sched = EasyDict(lod=lod, G_lrate=LRATE, D_lrate=LRATE, minibatch_gpu=MINIBATCH,
+                     minibatch_size=MINIBATCH * devices * rounds)
+    training_set.configure(MINIBATCH, lod)
+    graph = build_train_graph(G, D, Gs, training_set, GraphSettings(
+        LossSettings(settings.get('G_loss_args', {}), opt_args, 4),
+        LossSettings(settings.get('D_loss_args', {}), opt_args, 16),
+        settings.get('lazy_regularization', True), mirror_augment=True, drange_net=[-1, 1],
+        G_smoothing_kimg=10.0, loss_args=settings.get('loss_args', {}),
+        augment_args=settings.get('augment_args', {})),
+        [sched], tflib.Cluster(devices), seed=1)
+    return graph, sched
+
+
+def measured(config, is_xla, devices=1, rounds=1, form=contextlib.nullcontext, **kwargs):
+    """Run each step, from the same values of all variables. form: context in which the graph is built.
+
+    -> {step: {variable: change}}, seconds to compile.
+    """
+    config_dict = {**QUICK, **tflib.device_config(devices)}
+    changes, seconds = {}, 0.0
+    with xla.enabled(is_xla), fresh_session(config_dict), form():
+        graph, sched = build(config, devices, rounds, **kwargs)
+        runner = steps.Steps(graph)
+        feed = {**graph.inputs.feed(sched), graph.inputs.nimg: 0, graph.inputs.step: 7}
+        tflib.run(graph.data_put, feed)
+        tflib.run(graph.data_fetch, feed)
+        tflib.autosummary.finalize_autosummaries()
+        variables = {var.op.name: var for var in graph.variables}
+        before = tflib.run(variables)
+        for name in steps.COMPILED:
+            start = time.monotonic()
+            for _ in range(1 if name == 'Gs_update' else rounds):
+                runner.run([getattr(graph, name)], feed, sched)
+            seconds += time.monotonic() - start
+            after = tflib.run(variables)
+            changes[name] = {key: after[key] - before[key] for key in after}
+            tflib.set_vars({variables[key]: value for key, value in before.items()})
+    return changes, seconds
