@@ -116,11 +116,12 @@ def resume_run(run, parser, argv, group):
 
 
 def print_settings(sc, settings):
-    """Print the script for Slurm or, as JSON, all settings with their defaults."""
+    """Print the script for Slurm or, as JSON, all settings with their defaults, and the memory plan."""
     if sc.submit_target == dnnlib.SubmitTarget.SLURM:
         print(submit.slurm_script(sc, RUN_FUNC), end='')
     else:
         submission.print_resolved(sc, settings)
+        submission.show_memory(settings, sc.num_gpus)
 
 
 if __name__ == '__main__':

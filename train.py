@@ -50,20 +50,21 @@ def main(argv=None):
     reason = None if args.dry_run else check_files(args, options, group)
     sc = submission.config(num_gpus, args.outdir, desc)
     print_options(sc, options)
+    settings = ada_loop.loop_settings(options, train_options.has_labels(options), args.seed)
+    if args.fp16 == 'true':
+        settings['fp16_on_cpu'] = True
     if args.dry_run:
+        submission.show_memory(settings, num_gpus, 'part of --batch for each GPU')
         print('Dry run; exiting.')
         return
     if reason is not None:
         print(f'Training continues without the default metric, {DEFAULT_METRIC}: {reason}.')
     if args.trust_source:
         trust.remember_file(options.resume_pkl)
-    settings = ada_loop.loop_settings(options, train_options.has_labels(options), args.seed)
     if args.report:
         settings['after_snapshot'] = REPORT
     if args.xla is not None:
         settings['xla'] = args.xla
-    if args.fp16 == 'true':
-        settings['fp16_on_cpu'] = True
     print('Creating output directory...')
     (dnnlib.submit_run if group.is_first else workers.follow)(sc, submission.RUN_FUNC, **settings)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from benchmarks import machine
+from benchmarks import machine, memory_grid
 
 PARTS = {
     'generation': 'images of config F',
@@ -11,6 +11,7 @@ PARTS = {
     'augmentation': 'training with and without augmentation',
     'startup': 'time to the first image and to the first tick',
     'data': 'dataset_tool.py, input pipeline, features for metrics',
+    'memory': 'memory that trainings are planned to take, and that they take',
     'scaling': 'growth of the cost per image with resolution and minibatch',
 }
 STORES = {'raw': 'raw TFRecords', 'png': 'TFRecords of PNG', 'jpeg': 'TFRecords of JPEG',
@@ -37,7 +38,7 @@ class Piece:
 def pieces(quick):
     """Return all measurements in order. `quick`: fewer and shorter ones."""
     return [*_training(quick), *_augmentation(quick), *_generation(quick), *_engines(quick),
-            *_startup(quick), *_data(quick)]
+            *_startup(quick), *_data(quick), *_memory(quick)]
 
 
 def _pace(quick, seconds):
@@ -89,6 +90,11 @@ def _engines(quick):
         yield Piece(
             f'onnxruntime, {resolution}x{resolution}, minibatch {minibatch}', ('engines',), 'engines.compare',
             dict(resolution=resolution, minibatch=minibatch, **_pace(quick, 12)))
+
+
+def _memory(quick):
+    for arguments in memory_grid.TRAININGS[:1] if quick else memory_grid.TRAININGS:
+        yield Piece(f'memory of {memory_grid.name_of(arguments)}', ('memory',), 'memory.compare', arguments)
 
 
 def _startup(quick):

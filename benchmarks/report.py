@@ -49,6 +49,10 @@ def one_line(result):
     if 'onnxruntime' in result:
         return (f'{_time(result["onnxruntime"], "s/image")}; {_time(result["speed_of_onnxruntime"])} times '
                 'the speed of TensorFlow')
+    if 'tensors' in result:
+        parts = ((name, *(_gb(result[name][kind]) for kind in ('plan', 'measured')))
+                 for name in ('tensors', 'process'))
+        return ', '.join(f'{name} {planned} planned, {there} measured' for name, planned, there in parts)
     for key in ('first_image_seconds', 'first_tick_seconds'):
         if key in result:
             return f'{_number(result[key]["median"])} s'
@@ -62,9 +66,24 @@ def text(results, has_picture=False, others=()):
     sections = [
         _head(results), _failures(results), _goals(results), *map(_other_machine, others), _steps(results),
         _augmentation(results), _engines(results),
-        _startup(results), _data(results), _photos(results), _pipelines(results),
+        _startup(results), _data(results), memory_table(results, '## Memory of training'), _photos(results),
+        _pipelines(results),
         _scaling(results, has_picture), _profiles(results), f'## How it is measured\n\n{HOW}']
     return '\n\n'.join(section for section in sections if section) + '\n'
+
+
+def memory_table(results, title=''):
+    """Return what trainings are planned to take beside what they take, as Markdown."""
+    rows = []
+    for name, result in _of(results, 'memory.compare').items():
+        cells = [name.removeprefix('memory of ')]
+        for part in ('tensors', 'process'):
+            planned, measured = result[part]['plan'], result[part]['measured']
+            cells += [f'{planned / 1e6:.0f} MB', f'{measured / 1e6:.0f} MB', f'{planned / measured:.2f}']
+        rows.append(cells)
+    head = ['training', 'tensors: plan', 'measured', 'ratio', 'process: plan', 'measured', 'ratio']
+    return _table(title, head, rows, 'The plan of `--dry-run` beside what the allocator had in use, and the '
+                  'peak of the process, after one run of every step.')
 
 
 def _write_picture(results, path):

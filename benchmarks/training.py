@@ -16,18 +16,25 @@ D_REG_INTERVAL = 16
 STEP_SECONDS = 0.25   # minimum time for which a step is repeated in each round
 
 
-def build(training_set, fmap_base, fmap_max, minibatch=MINIBATCH, num_devices=1, settings=None, **options):
-    """Build networks and ops, and configure the data set. `minibatch`: of all devices. `settings`: of the
-    training, None = config F's. `options`: further ones of GraphSettings.
+def networks(resolution, num_channels, width, settings):
+    """Build G and D of these settings. `width`: their fmap_base and fmap_max."""
+    shape = dict(num_channels=num_channels, resolution=resolution, label_size=0)
+    with tflib.device(0):
+        return [tflib.Network(name, **{**shape, **settings[f'{name}_args'], **width})
+                for name in ('G', 'D')]
 
-    -> G, D, graph, feed_dict.
+
+def build(training_set, fmap_base, fmap_max, minibatch=MINIBATCH, num_devices=1,
+          settings=None, seed=None, **options):
+    """Build networks and ops, and configure the data set.
+
+    `minibatch`: of all devices. `settings`: of training, None = config F. `seed`: of all random numbers,
+    None = new ones. `options`: further ones of GraphSettings. -> G, D, graph, feed_dict.
     """
     settings = settings or config_settings('config-f')
-    shape = dict(num_channels=training_set.shape[0], resolution=training_set.shape[1], label_size=0)
-    width = dict(fmap_base=fmap_base, fmap_max=fmap_max)
+    G, D = networks(training_set.shape[1], training_set.shape[0],
+                    dict(fmap_base=fmap_base, fmap_max=fmap_max), settings)
     with tflib.device(0):
-        G = tflib.Network('G', **shape, **settings['G_args'], **width)
-        D = tflib.Network('D', **shape, **settings['D_args'], **width)
         Gs = G.clone('Gs')
     graph_settings = GraphSettings(
         LossSettings(settings['G_loss_args'], settings['G_opt_args'], G_REG_INTERVAL),
@@ -36,7 +43,7 @@ def build(training_set, fmap_base, fmap_max, minibatch=MINIBATCH, num_devices=1,
     sched = training_schedule(0, training_set, minibatch_size_base=minibatch,
                               minibatch_gpu_base=minibatch // num_devices)
     graph = build_train_graph(
-        G, D, Gs, training_set, graph_settings, [sched], tflib.Cluster(num_devices))
+        G, D, Gs, training_set, graph_settings, [sched], tflib.Cluster(num_devices), seed)
     training_set.configure(sched.minibatch_gpu, sched.lod)
     return G, D, graph, graph.inputs.feed(sched)
 

@@ -18,7 +18,7 @@ from tests import image_sets, metric_stand_ins
 from training.augmentation.named_pipelines import PIPELINES
 from training.loop.schedule import training_schedule
 from training.resuming import command
-from training.settings import ada_loop, flags
+from training.settings import ada_loop, flags, submission
 from training.settings.configs import CONFIGS, PRESETS, config_settings
 from training.settings.from_flags import OWN_FLAGS
 from training.training_loop import training_loop
@@ -39,6 +39,7 @@ def submitted(monkeypatch):
     calls = []
     monkeypatch.setattr(run_training, 'check_files', lambda args, settings: None)
     monkeypatch.setattr(dnnlib, 'submit_run', lambda sc, func, **kwargs: calls.append((sc, func, kwargs)))
+    monkeypatch.setattr(submission, 'show_memory', lambda *args: None)
     return calls
 
 

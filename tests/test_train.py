@@ -14,7 +14,7 @@ from metrics.features import feature_networks
 from metrics.metric_defaults import metric_defaults
 from tests import image_sets, metric_stand_ins
 from training.augmentation.named_pipelines import PIPELINES
-from training.settings import ada_configs, ada_loop, train_flags, train_options
+from training.settings import ada_configs, ada_loop, submission, train_flags, train_options
 
 RESOLUTIONS = (32, 64, 128, 256, 512, 1024, 2048)
 
@@ -366,6 +366,7 @@ def submitted(monkeypatch):
     """Collect the submissions of main() instead of running them: [(SubmitConfig, function, settings)]."""
     calls = []
     monkeypatch.setattr(dnnlib, 'submit_run', lambda sc, func, **kwargs: calls.append((sc, func, kwargs)))
+    monkeypatch.setattr(submission, 'show_memory', lambda *args: None)
     return calls
 
 

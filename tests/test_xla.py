@@ -16,6 +16,7 @@ from dnnlib.tflib.xla import regions
 from dnnlib.util import UserError
 from tests import small_networks
 from tests.golden_figures import QUICK, assert_close, fresh_session, set_golden_values
+from training.augmentation import geometry
 
 
 @pytest.fixture
@@ -237,3 +238,42 @@ def test_on_gpus_a_step_is_one_computation_with_all_variables_on_its_device(xla_
     handles = {tensor.op for part in divided.parts.values() for op in part for tensor in op.inputs
                if tensor.op.type == 'VarHandleOp'}
     assert {regions.canonical(handle.device) for handle in handles} == {'/device:GPU:0'}
+
+
+def test_pixels_are_sampled_as_by_the_kernel_that_xla_lacks_with_all_gradients(xla_session):
+    x = tf.constant(np.random.RandomState(1).randn(3, 9, 11, 2).astype(np.float32))
+    matrices = [[[np.cos(a), -np.sin(a), t], [1.3 * np.sin(a), np.cos(a), -t], [0, 0, 1]]
+                for a, t in ((0, 0), (0.7, 2.2), (2, 8))]
+    G_inv = tf.constant(matrices, tf.float32)
+
+    def kernel(x, G_inv):
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=x, transforms=tf.reshape(G_inv, [-1, 9])[:, :8], output_shape=[7, 8], fill_value=0.0,
+            interpolation='BILINEAR', fill_mode='CONSTANT')
+
+    def with_gradients(y):
+        slope = tf.gradients(tf.reduce_sum(y ** 3), [x])[0]
+        return [y, slope, tf.gradients(tf.reduce_sum(slope ** 2), [x])[0]]
+
+    expected = tflib.run(with_gradients(kernel(x, G_inv)))
+    compiled = tflib.run(xla.compiled(with_gradients(geometry.gathered(x, G_inv, 7, 8))))
+    for value, other, name in zip(compiled, expected, ('pixels', 'slope', 'curvature'), strict=True):
+        assert_close(value, other, name, tolerance=1e-5)
+
+
+def test_a_warp_of_fixed_shape_is_the_same_with_its_gradient(xla_session):
+    """Margins are cut off as without XLA: the images at a corner, scaled and far off the middle."""
+    images = np.random.RandomState(1).randn(3, 2, 8, 8).astype(np.float32)
+
+    def warped():
+        x = tf.constant(images)
+        G_inv = tf.constant([[[s, 0.3, t], [-0.3, s, -t], [0, 0, 1]]
+                             for s, t in ((1, 0), (0.5, 1.3), (2.5, 3))])
+        y = geometry.warp(x, G_inv)
+        return [y, tf.gradients(tf.reduce_sum(y ** 3), [x])[0]]
+
+    compiled = tflib.run(xla.compiled(warped()))
+    with xla.enabled(False):
+        plain = tflib.run(warped())
+    for value, other, name in zip(compiled, plain, ('images', 'slope'), strict=True):
+        assert_close(value, other, name, tolerance=1e-5)

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from dnnlib.tflib import xla
 from dnnlib.tflib.ops.shapes import dims, dims_for_reshape
 from training.augmentation.matrices import (
     rotate_2d,
@@ -83,7 +84,8 @@ def warp(images, G_inv):
     x = _interleaved(x, fmaps, height)          # [B,H,W2*C]
     x = tf.matmul(up_y, x, transpose_a=True)    # [B,H2,W2*C]
 
-    centre_in = tf.cast(low, tf.float32) + centre.astype(np.float32)
+    before = [_max_margin(side) for side in size] if xla.is_enabled() else low
+    centre_in = tf.cast(before, tf.float32) + centre.astype(np.float32)
     G_inv = (translate_2d(centre_in[0], centre_in[1]) @ G_inv) @ translate_2d(*-(centre + PAD))
     G_inv = (scale_2d(2, 2) @ G_inv) @ scale_2d(0.5, 0.5)
     x = _sampled(x, G_inv, fmaps, 2 * (height + 2 * PAD), 2 * (width + 2 * PAD))
@@ -131,9 +133,16 @@ def _doubling(size, low, high):
     taps[:6, 0, 0, 0] = TAPS[1::2][::-1]
     taps[1:, 0, 0, 1] = TAPS[0::2][::-1]
     start = _max_margin(size)
-    rows = tf.constant(_reflection(size))[:, start - low:start + size + high]  # [size,padded]
+    rows = tf.constant(_reflection(size))
+    inside = 1.0
+    if xla.is_enabled():  # which compiles for fixed shapes: pixels that would be cut off become 0
+        index = np.arange(size + 2 * start)
+        inside = tf.cast((index >= start - low) & (index < start + size + high), tf.float32)[:, tf.newaxis]
+        rows *= inside[:, 0]
+    else:
+        rows = rows[:, start - low:start + size + high]  # [size,padded]
     rows = tf.nn.conv2d(rows[:, :, tf.newaxis, tf.newaxis], taps, strides=1, padding='SAME')
-    return tf.reshape(rows, [size, -1])  # [size,padded,1,2] -> [size,2*padded]
+    return tf.reshape(rows[:, :, 0] * inside, [size, -1])  # [size,padded,2] -> [size,2*padded]
 
 
 def _interleaved(x, fmaps, height):
@@ -148,9 +157,46 @@ def _sampled(x, G_inv, fmaps, height, width):
     """Sample bilinearly at G_inv applied to pixel positions; all outside is 0. x [B,H2,W2*C] ->
     [B,height,width,C]."""
     x = tf.reshape(x, [-1, tf.shape(x)[1], tf.shape(x)[2] // fmaps, fmaps])
+    if xla.is_enabled():
+        return gathered(x, G_inv, height, width)
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=x, transforms=tf.reshape(G_inv, [-1, 9])[:, :8], output_shape=[height, width], fill_value=0.0,
         interpolation='BILINEAR', fill_mode='CONSTANT')
+
+
+def gathered(x, G_inv, height, width):
+    """Do what ImageProjectiveTransformV3 does, which XLA cannot compile, with the same gradient.
+
+    x [B,H2,W2,C], G_inv [B,3,3] -> [B,height,width,C].
+    """
+    size = tf.shape(x)[1:3]
+
+    @tf.custom_gradient
+    def sampled(x, G_inv):
+        def gradient(dy):
+            return gathered(dy, tf.linalg.inv(G_inv), size[0], size[1]), tf.zeros_like(G_inv)
+        return _bilinear(x, G_inv, height, width), gradient
+
+    return sampled(x, G_inv)
+
+
+def _bilinear(x, G_inv, height, width):
+    """Sample the four pixels around each position; those outside are 0."""
+    size = tf.unstack(tf.shape(x), num=4)
+    rows, columns = tf.meshgrid(tf.range(height), tf.range(width), indexing='ij')
+    grid = tf.cast(tf.stack([columns, rows, tf.ones_like(rows)]), tf.float32)   # [3,height,width]
+    positions = tf.unstack(G_inv[:, :2] @ tf.reshape(grid, [3, -1]), axis=1)    # x and y, [B,height*width]
+    pixels = tf.reshape(x, [-1, size[1] * size[2], size[3]])                    # [B,H2*W2,C]
+    total = 0.0
+    for right, below in np.ndindex(2, 2):
+        corner = [tf.floor(positions[0]) + right, tf.floor(positions[1]) + below]
+        limits = [tf.cast(length - 1, tf.float32) for length in (size[2], size[1])]
+        nearest = [tf.clip_by_value(c, 0.0, limit) for c, limit in zip(corner, limits, strict=True)]
+        weight = math.prod((1 - tf.abs(position - c)) * tf.cast(tf.equal(c, near), tf.float32)
+                           for position, c, near in zip(positions, corner, nearest, strict=True))
+        index = tf.cast(nearest[1], tf.int32) * size[2] + tf.cast(nearest[0], tf.int32)
+        total += tf.gather(pixels, index, batch_dims=1) * weight[:, :, tf.newaxis]
+    return tf.reshape(total, [-1, height, width, size[3]])
 
 
 @functools.cache

@@ -74,7 +74,8 @@ def make_parser(description, metrics):
         'flags beyond the published ones', 'A resumed run keeps the settings that it was started with. '
         f'These may change: --{", --".join(MAY_CHANGE)}.')
     own.add_argument('-n', '--dry-run', action='store_true',
-                     help='print all settings as JSON, or the script of --submit=slurm, and exit')
+                     help='print all settings as JSON and the memory that the training will take, or the '
+                     'script of --submit=slurm, and exit')
     add_shared(own, gpus='--num-gpus')
     for name, (value_type, default, text, _) in OWN_FLAGS.items():
         own.add_argument(f'--{name}', type=value_type, metavar='BOOL' if value_type is cli.boolean else 'X',

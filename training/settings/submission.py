@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import dnnlib
 from dnnlib import cli
@@ -33,6 +34,7 @@ def resume(run, sc, is_dry_run, is_first):
     from training.resuming import command  # loads TensorFlow
     if is_dry_run:
         print_resolved(sc, sc.run_func_kwargs)
+        show_memory(sc.run_func_kwargs, sc.num_gpus)
     elif is_first:
         command.resume(run, sc)
     else:
@@ -55,3 +57,12 @@ def print_resolved(sc, settings):
     print(json.dumps({
         'run_func_name': RUN_FUNC, 'run_dir_root': sc.run_dir_root, 'run_desc': sc.run_desc,
         'num_gpus': sc.num_gpus, 'settings': resolved(get_obj_by_name(RUN_FUNC), settings)}, indent=2))
+
+
+def show_memory(settings, num_gpus, flag='--minibatch-gpu'):
+    """Print to stderr how much memory a training will take; stdout is for what programs read.
+
+    flag: what the user gives the minibatch of a device with.
+    """
+    from training.memory_plan import report  # loads TensorFlow
+    report.show(settings, num_gpus, sys.stderr, flag)

@@ -165,7 +165,8 @@ def make_parser(description, metrics):
         _add(groups[title], flags)
     parser.set_defaults(seed=1000)
     groups['general options'].add_argument(
-        '-n', '--dry-run', action='store_true', help='print the options of the training and exit')
+        '-n', '--dry-run', action='store_true', help='print the options of the training and the '
+        'memory that it will take, and exit')
     own = parser.add_argument_group(
         'flags beyond the published ones', 'A resumed run keeps the settings that it was started with. '
         '--data (the same data set elsewhere), --kimg, --metrics, --snap, --report and --xla may change.')

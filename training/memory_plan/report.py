@@ -1,0 +1,79 @@
+"""Computes and prints the memory plan of a training that is not started: `show`."""
+
+import contextlib
+import os
+import sys
+
+from dnnlib.progress import shown
+from dnnlib.util import UserError, num_cores
+from training import dataset
+from training.loop import outlook
+from training.memory_plan import graphs, limits, plan, text
+from training.settings.configs import GROUP_SIZE
+
+# What TensorFlow takes on a CPU besides tensors: compiled graphs and kernels of the steps, measured.
+BYTES_PER_OP = 12_000
+MOST_THREADS = 8  # More of them change little.
+
+
+def show(settings, num_gpus, file=None, flag='--minibatch-gpu'):
+    """Print how much memory a training will take, and which minibatch fits into which GPU.
+
+    settings: arguments of the training loop. num_gpus: devices of this process. file: None = stdout. flag:
+    what the user gives the minibatch of a device with. If there is no estimate, one line says why.
+    """
+    file = file or sys.stdout
+    try:
+        with contextlib.redirect_stdout(file):  # for progress, too
+            lines = _lines(settings, num_gpus, flag)
+    except Exception as error:  # must not keep anybody from the settings
+        kind = '' if isinstance(error, UserError) else f'{type(error).__name__}: '
+        lines = [f'No estimate of the memory: {kind}{"".join(str(error).strip().splitlines()[:1])}']
+    print('\n'.join(lines), file=file, flush=True)
+
+
+def _lines(settings, num_gpus, flag):
+    """Return the lines of the report."""
+    settings = graphs.with_defaults(settings)
+    shape, label_size = shapes_of(settings)
+    group_size = settings['D_args'].get('mbstd_group_size') or GROUP_SIZE
+    lines = []
+    if outlook.on_cpu():
+        print('Estimating the memory of this machine: building the graph...', flush=True)
+        on_cpu = cpu_plan(settings, shape, label_size, num_gpus)
+        lines += text.cpu_lines(on_cpu, limits.of_machine(), group_size, flag)
+    print('Estimating the memory of GPUs: building their graph...', flush=True)
+    on_gpu = gpu_plan(settings, shape, label_size, num_gpus)
+    return [*lines, *text.gpu_lines(on_gpu, limits.of_gpus()[:num_gpus], group_size, flag)]
+
+
+def shapes_of(settings):
+    """Return the shapes of images and the number of components of labels of a data set that is not read.
+
+    Raises UserError for a class of the user's own.
+    """
+    args = dataset.with_published_names(settings['dataset_args'])
+    if 'class_name' in args:
+        raise UserError(f'{args["class_name"]} would have to be constructed')
+    path = os.path.join(settings['data_dir'] or '', args['tfrecord_dir'])
+    wanted = {key: args[key] for key in ('resolution', 'max_label_size') if key in args}
+    shape, (label_size,) = dataset.shapes_in(path, **wanted)
+    return shape, label_size
+
+
+def gpu_plan(settings, shape, label_size, num_gpus):
+    """Return the Plan of a GPU, the first one of a training."""
+    planned = graphs.build(settings, shape, label_size, num_gpus, graphs.GPU)
+    return plan.make(planned, settings, 0, _shown)[0]
+
+
+def cpu_plan(settings, shape, label_size, num_gpus):
+    """Return the CpuPlan of a training on this machine."""
+    planned = graphs.build(settings, shape, label_size, num_gpus, graphs.CPU)
+    process = limits.of_process()
+    plans = plan.make(planned, settings, min(num_cores(), MOST_THREADS), _shown)
+    return plan.CpuPlan(*plans, num_gpus, process + BYTES_PER_OP * planned.num_ops)
+
+
+def _shown(resolutions):
+    return shown(resolutions, 'Following the tensors', 'resolutions')
