@@ -12,12 +12,12 @@ from training.settings.configs import config_settings
 SETTINGS = config_settings('config-f')
 
 
-def network(name, resolution, **options):
-    """Build 'G' or 'D' for RGB images. options: further arguments of the network."""
+def network(name, resolution, args=None):
+    """Build 'G' or 'D' for RGB images. args: those of the network, None = config F's."""
     tflib.init_tf({'rnd.np_random_seed': 1})
     shape = dict(num_channels=3, resolution=resolution, label_size=0)
     with tflib.device(0):
-        return tflib.Network(name, **shape, **SETTINGS[f'{name}_args'], **options)
+        return tflib.Network(name, **shape, **(args or SETTINGS[f'{name}_args']))
 
 
 def write_pickle(path, resolution):

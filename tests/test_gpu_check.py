@@ -21,6 +21,7 @@ from benchmarks.gpu_check import (
     compared_steps,
     device_tests,
     published,
+    pytest_watch,
     report,
     results,
     speeds,
@@ -131,8 +132,8 @@ def _is_running(pid):
 
 
 def test_a_line_can_ask_for_an_interruption():
-    script = ('import time\ntry:\n    print("tick 1", flush=True)\n    time.sleep(99)\n'
-              'except KeyboardInterrupt:\n    exit(130)')
+    script = ('import os, signal, time\nsignal.signal(signal.SIGINT, lambda *args: os._exit(130))\n'
+              'print("tick 1", flush=True)\ntime.sleep(99)')
     ended = commands.run([sys.executable, '-c', script], time.monotonic() + 60,
                          lambda line: signal.SIGINT if line.startswith('tick') else None)
     assert (ended.status, ended.is_cut) == (130, False)
@@ -215,7 +216,8 @@ def test_a_report_about_a_gpu_stands_beside_the_published_figures():
     part.add('training', PASSED)
     text = report.text(a_check([part], gpus=['Card X']))
     assert report.NO_GPU not in text
-    assert '| 1024x1024, 4 images per step | tf32 | off | 120.9 | 2.00 times as fast | 11.00 GB |' in text
+    row = '| 1024x1024, 4 images per step | tf32 | off | 120.9 | 2.00 times as fast | 9.0 s | 11.00 GB |'
+    assert row in text
     assert 'training 1024x1024, minibatch 4, tf32: `--xla=on` is 2.00 times as fast as `--xla=off`' in text
     assert 'training config F on Card X' in text
 
@@ -281,6 +283,25 @@ def test_tests_run_in_processes_of_their_own(test, tmp_path, monkeypatch):
         assert part.status == FAILED and 'tests.log has the output' in part.checks[0].note
     else:
         assert part.status == PASSED and 'tests passed' in part.checks[0].note
+
+
+def test_memory_that_a_test_takes_on_a_gpu_is_recorded(monkeypatch):
+    infos = iter([{'current': 100, 'peak': 100}, {'current': 100, 'peak': 164}])
+    experimental = types.SimpleNamespace(
+        reset_memory_stats=lambda device: None, get_memory_info=lambda device: next(infos))
+    watch = object.__new__(pytest_watch.Watch)
+    watch._has_gpu, watch._experimental = True, experimental
+    item = types.SimpleNamespace(user_properties=[])
+    call = watch.pytest_runtest_call(item)
+    next(call)
+    with pytest.raises(StopIteration):
+        call.send('result')
+    assert item.user_properties == [('gpu_bytes', 64)]
+
+
+def test_a_report_says_how_many_tests_used_the_gpu():
+    part = Part('tests', 'Tests', facts={'on_gpu': 200, 'tests': 230})
+    assert '200 of 230 tests took memory of the GPU' in report.text(a_check([part], gpus=['Card X']))
 
 
 def test_without_a_gpu_there_is_nothing_to_agree(tmp_path):
@@ -365,6 +386,14 @@ def test_speeds_that_fail_are_reported(tmp_path, monkeypatch):
     part = Part('speeds', 'Speeds')
     speeds.run(part, a_context(tmp_path))
     assert part.status == FAILED and part.checks[0].note == 'exit status 1: ResourceExhaustedError: OOM'
+
+
+def test_a_card_that_is_too_small_for_a_speed_is_no_fault(tmp_path, monkeypatch):
+    too_large = commands.Ended(2, False, [f'Error: memory has run out; {commands.OUT_OF_MEMORY} or ...'], 1.0)
+    monkeypatch.setattr(commands, 'results', lambda *args: ([], too_large))
+    part = Part('speeds', 'Speeds')
+    speeds.run(part, a_context(tmp_path))
+    assert {check.status for check in part.checks[:-1]} == {LEFT_OUT} and part.status == CUT
 
 
 NO_NETWORK = """

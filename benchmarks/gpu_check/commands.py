@@ -17,6 +17,7 @@ SECONDS_TO_STOP = 4.0  # for an interrupted process to end by itself
 SECONDS_BETWEEN_LOOKS = 0.5
 LAST_LINES = 40
 RESULT = 'RESULT '     # begins a line that holds a result in JSON
+OUT_OF_MEMORY = 'this is too large for the device'  # in the message of a worker whose memory has run out
 ENVIRONMENT = {
     'TF_CPP_MIN_LOG_LEVEL': '2', 'PYTHONUNBUFFERED': '1',
     'TF_FORCE_GPU_ALLOW_GROWTH': 'true',  # several processes share a GPU

@@ -75,6 +75,8 @@ def _part(part, card):
     rows = [[check.name, MARKS[check.status], check.note.replace('|', '\\|')] for check in part.checks]
     lines.append(table(['check', 'result', ''], rows) if rows else 'Nothing was done.')
     pictures = part.facts.get('pictures', [])
+    if pictures:
+        lines.append('Networks that have seen so few images show coloured blotches:')
     lines += [f'![{name}]({name})' for name in pictures]
     return '\n\n'.join(lines)
 
@@ -93,10 +95,11 @@ def speeds_text(measured, card):
     sections = []
     if trained:
         head = [f'training config F on {title}', 'precision', 'XLA', 'sec/kimg', 'beside published',
-                'GPU memory']
+                'first run', 'GPU memory']
         sections.append(table(head, [_training_row(each, card) for each in trained]))
     if drawn:
-        head = [f'images of config F on {title}', 'minibatch', 'precision', 'XLA', 'images/s', 'GPU memory']
+        head = [f'images of config F on {title}', 'minibatch', 'precision', 'XLA', 'images/s', 'first run',
+                'GPU memory']
         sections.append(table(head, [_generation_row(each) for each in drawn]))
     return '\n\n'.join([*sections, *xla_lines(measured, title), _published(card)])
 
@@ -107,20 +110,22 @@ def _training_row(speed, card):
     seconds = speed['seconds_per_kimg']
     ratio = f'{reference / seconds:.2f} times as fast' if comparable else 'not the same work'
     return [f'{_size(speed)}, {speed["minibatch"]} images per step', speed['precision'], speed['xla'],
-            f'{seconds:.4g}', ratio, _memory(speed)]
+            f'{seconds:.4g}', ratio, *_first_and_memory(speed)]
 
 
 def _generation_row(speed):
     return [_size(speed), speed['minibatch'], speed['precision'], speed['xla'],
-            f'{1 / speed["seconds_per_image"]:.4g}', _memory(speed)]
+            f'{1 / speed["seconds_per_image"]:.4g}', *_first_and_memory(speed)]
 
 
 def _size(speed):
     return f'{speed["resolution"]}x{speed["resolution"]}'
 
 
-def _memory(speed):
-    return 'none' if speed['gpu_bytes'] is None else f'{speed["gpu_bytes"] / 1e9:.2f} GB'
+def _first_and_memory(speed):
+    """Return the time of the first run, which compiles, and the GPU's peak memory."""
+    memory = 'none' if speed['gpu_bytes'] is None else f'{speed["gpu_bytes"] / 1e9:.2f} GB'
+    return [f'{speed["first_seconds"]:.1f} s', memory]
 
 
 def xla_lines(measured, title):

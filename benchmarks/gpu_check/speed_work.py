@@ -6,9 +6,13 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from benchmarks import generation, timing, training
+from dnnlib.util import EasyDict
 from training.dataset import SyntheticDataset
+from training.loop.steps import Steps
+from training.settings.configs import config_settings
 
 GPU = 'GPU:0'
+CONFIG = 'config-f'
 
 
 def generate(resolution, minibatches, seconds, fmap_base, fmap_max, **variant):
@@ -16,13 +20,12 @@ def generate(resolution, minibatches, seconds, fmap_base, fmap_max, **variant):
 
     seconds: at least as long is measured. variant: `precision` and `xla`.
     """
-    prepare(**variant)
-    G = generation.network('G', resolution, fmap_base=fmap_base, fmap_max=fmap_max)
+    settings = prepare(**variant)
+    args = {**settings['G_args'], 'fmap_base': fmap_base, 'fmap_max': fmap_max}
+    G = generation.network('G', resolution, args)
     for minibatch in minibatches:
         images = generation.drawing(G, minibatch)
-        start = time.perf_counter()
-        images()
-        first = time.perf_counter() - start
+        first = _seconds(images)
         elapsed = timing.cost_of(images, seconds)[0]
         yield dict(kind='generation', resolution=resolution, minibatch=minibatch, **variant,
                    first_seconds=first, seconds_per_image=elapsed / minibatch, gpu_bytes=_peak_bytes())
@@ -30,25 +33,31 @@ def generate(resolution, minibatches, seconds, fmap_base, fmap_max, **variant):
 
 def train(resolution, minibatch, seconds, fmap_base, fmap_max, **variant):
     """Time all steps of an iteration by themselves. Yields one dict; arguments as in `generate`."""
-    prepare(**variant)
-    tflib.init_tf({'rnd.np_random_seed': 1})
-    start = time.perf_counter()
+    settings = prepare(**variant)
     training_set = SyntheticDataset(resolution)
-    *_, graph, feed = training.build(training_set, fmap_base, fmap_max, minibatch)
-    steps = training.steps_of(graph)
-    for ops, _ in steps.values():
-        tflib.run(ops, feed)
-    first = time.perf_counter() - start
-    costs = {name: timing.cost_of(lambda ops=ops: tflib.run(ops, feed), seconds / len(steps))[0]
-             for name, (ops, _) in steps.items()}
-    per_minibatch = sum(weight * costs[name] for name, (_, weight) in steps.items())
+    *_, graph, feed = training.build(training_set, fmap_base, fmap_max, minibatch, settings=settings)
+    run, sched = Steps(graph).run, EasyDict(minibatch_gpu=minibatch, lod=0.0)
+    works = {name: (lambda ops=ops: run(ops, feed, sched), weight)
+             for name, (ops, weight) in training.steps_of(graph).items()}
+    first = sum(_seconds(work) for work, _ in works.values())
+    costs = {name: timing.cost_of(work, seconds / len(works))[0] for name, (work, _) in works.items()}
+    per_minibatch = sum(weight * costs[name] for name, (_, weight) in works.items())
     yield dict(kind='training', resolution=resolution, minibatch=minibatch, **variant, first_seconds=first,
                seconds_per_kimg=per_minibatch * 1000 / minibatch, steps=costs, gpu_bytes=_peak_bytes())
 
 
 def prepare(precision, xla):
-    """Set up TensorFlow before anything is built."""
-    tf.config.experimental.enable_tensor_float_32_execution(precision != 'float32')
+    """Set up TensorFlow before anything is built. -> settings of a training."""
+    (tflib.xla.enable if xla == 'on' else tflib.xla.disable)()
+    tf.config.experimental.enable_tensor_float_32_execution(precision == 'tf32')
+    tflib.init_tf({'rnd.np_random_seed': 1})
+    return config_settings(CONFIG)
+
+
+def _seconds(call):
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 def _peak_bytes():
