@@ -9,6 +9,7 @@ from benchmarks import generation, timing, training
 from dnnlib.util import EasyDict
 from training.dataset import SyntheticDataset
 from training.loop.steps import Steps
+from training.settings import precision as precisions
 from training.settings.configs import config_settings
 
 GPU = 'GPU:0'
@@ -49,9 +50,8 @@ def train(resolution, minibatch, seconds, fmap_base, fmap_max, **variant):
 def prepare(precision, xla):
     """Set up TensorFlow before anything is built. -> settings of a training."""
     (tflib.xla.enable if xla == 'on' else tflib.xla.disable)()
-    tf.config.experimental.enable_tensor_float_32_execution(precision == 'tf32')
-    tflib.init_tf({'rnd.np_random_seed': 1})
-    return config_settings(CONFIG)
+    tflib.init_tf({'rnd.np_random_seed': 1, 'math.allow_tf32': precision == precisions.TF32})
+    return precisions.in_settings(config_settings(CONFIG), precision, CONFIG)
 
 
 def _seconds(call):

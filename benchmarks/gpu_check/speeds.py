@@ -24,13 +24,14 @@ ON_CPU = Size({16: [1, 8]}, (8, 8), dict(fmap_base=256, fmap_max=16), 0.5)
 
 # (kind, precision, XLA), the most interesting first: what there is no time for is left out.
 ORDER_ON_GPU = [
-    ('training', 'float32', 'off'), ('generation', 'float32', 'off'), ('training', 'tf32', 'off'),
-    ('training', 'float32', 'on'), ('generation', 'float32', 'on'), ('generation', 'tf32', 'off'),
-    ('training', 'tf32', 'on'), ('generation', 'tf32', 'on'),
+    ('training', 'float32', 'off'), ('generation', 'float32', 'off'), ('training', 'mixed', 'off'),
+    ('training', 'tf32', 'off'), ('generation', 'mixed', 'off'), ('training', 'float32', 'on'),
+    ('generation', 'float32', 'on'), ('training', 'mixed', 'on'), ('generation', 'mixed', 'on'),
+    ('generation', 'tf32', 'off'), ('training', 'tf32', 'on'), ('generation', 'tf32', 'on'),
 ]
 ORDER_ON_CPU = [  # which computes tf32 as float32, and compiles slowly
-    ('training', 'float32', 'off'), ('generation', 'float32', 'off'), ('generation', 'float32', 'on'),
-    ('training', 'float32', 'on'),
+    ('training', 'float32', 'off'), ('generation', 'float32', 'off'), ('training', 'mixed', 'off'),
+    ('generation', 'float32', 'on'), ('training', 'float32', 'on'),
 ]
 
 
