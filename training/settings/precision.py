@@ -45,21 +45,22 @@ def in_settings(settings, precision, config):
         settings = merged(settings, {'G_args': HALF, 'D_args': HALF, 'G_opt_args': scaling,
                                      'D_opt_args': scaling})
     elif precision in HALF_DTYPES and 'num_fp16_res' not in settings['G_args']:
-        raise UserError(f'--precision={precision} does not apply to --config={config}, whose networks grow; choose '
-                        'config-e, one of its variants, config-f or ada-*')
+        raise UserError(f'--precision={precision} does not apply to --config={config}, whose networks '
+                        'grow; choose config-e, one of its variants, config-f or ada-*')
     return {**in_networks(settings, precision), 'precision': precision}
 
 
 def in_networks(settings, precision):
-    """Return settings whose G_args and D_args say which layers run in half precision; values are clamped as before.
+    """Return settings whose G_args and D_args say which layers run in half precision; values are
+    clamped as before.
 
     Raises UserError for those of a method that is trained in float32.
     """
     number = settings['G_args'].get('num_fp16_res')
     if precision in HALF_DTYPES and number == 0:
-        what = {MIXED: 'float16 (--precision=mixed or --fp16=true)'}.get(precision, f'--precision={precision}')
-        raise UserError(f'{what} does not apply to --cmethod=zcr and --cmethod=wgangp, which are trained in '
-                        'float32; omit it')
+        asked = {MIXED: 'float16 (--precision=mixed or --fp16=true)', BFLOAT16: 'bfloat16 (--precision)'}
+        raise UserError(f'{asked[precision]} does not apply to --cmethod=zcr and --cmethod=wgangp, which are '
+                        'trained in float32; omit it')
     if precision in HALF_DTYPES and number:
         return merged(settings, dict.fromkeys(('G_args', 'D_args'), HALF_DTYPES[precision]))
     if precision in (FLOAT32, TF32) and number:
