@@ -15,7 +15,6 @@ from training.loop import steps
 from training.loop.graph import GraphSettings, LossSettings, build_train_graph
 from training.settings import ada_configs, ada_loop
 from training.settings.configs import config_settings
-from training.settings.precision import in_settings
 
 RESOLUTION, MINIBATCH = 8, 4
 # The change of a variable is its gradient: Adam would turn rounding errors into sign flips.
@@ -34,26 +33,28 @@ class Noise(SyntheticDataset):
         return tf.cast(tflib.random.uniform([minibatch, *shape], 0, 256, dtype=tf.int32), tf.uint8)
 
 
-def settings_of(config, precision=None):
+def settings_of(config):
     """Return the arguments of the training loop for a configuration, or for a base configuration or a
     comparison method of train.py, such as 'train.py:cifar'."""
     if not config.startswith('train.py:'):
-        return in_settings(config_settings(config, 1), precision, config)
+        return config_settings(config, 1)
     name = config.removeprefix('train.py:')
     is_method = name in ada_configs.CMETHODS
     options = ada_configs.cfg_options('auto' if is_method else name, TINY_ADA, MINIBATCH)
     has_pipeline = name not in ('pagan', 'wgangp', 'adropout')
     options['augment_args'] = ada_configs.augment_options('ada' if has_pipeline else 'noaug', augpipe='bgc')
     options['augment_args']['initial_strength'] = 0.5
-    options = ada_configs.with_cmethod(options, name if is_method else 'nocmethod')
-    return in_settings(ada_loop.training_settings(options), precision, config)
+    settings = ada_loop.training_settings(
+        ada_configs.with_cmethod(options, name if is_method else 'nocmethod'))
+    for network in ('G_args', 'D_args'):  # in float16, XLA rounds elsewhere: by up to 1 % of a change
+        if 'num_fp16_res' in settings[network]:
+            settings[network]['num_fp16_res'] = 0
+    return settings
 
 
-def build(config, devices=1, rounds=1, lod=0.0, opt_args=SGD, precision=None):
+def build(config, devices=1, rounds=1, lod=0.0, opt_args=SGD):
     """Build the graph of a training iteration. -> TrainGraph, the settings of the schedule."""
-    settings = settings_of(config, precision)
-    scaling = {'use_loss_scaling': True, 'loss_scaling_init': 8.0} if precision == 'mixed' else {}
-    opt_args = {**opt_args, **scaling}
+    settings = settings_of(config)
     shape = dict(num_channels=3, resolution=RESOLUTION, label_size=0)
     G_tiny = {} if config == 'progan' else TINY_G
     with tflib.device(0):
