@@ -31,7 +31,8 @@ def _train_op(devices, **kwargs):
     """Build the update of a variable towards the mean of what is fed. -> operation, placeholder, variables,
     optimizer."""
     fed = tf.placeholder(tf.float32, [4], name='fed')
-    opt = tflib.Optimizer(learning_rate=0.1, tf_optimizer='tf.train.GradientDescentOptimizer', **kwargs)
+    kwargs = {'tf_optimizer': 'tf.train.GradientDescentOptimizer', **kwargs}
+    opt = tflib.Optimizer(learning_rate=0.1, **kwargs)
     variables = []
     for device in range(devices):
         with tflib.device(device), tf.name_scope(f'GPU{device}'):
@@ -54,7 +55,10 @@ def _values_after(is_xla, devices, fed_values, **kwargs):
 
 
 @pytest.mark.parametrize('devices', [1, 2])
-@pytest.mark.parametrize('kwargs', [{}, dict(minibatch_multiplier=2), dict(use_loss_scaling=True)])
+@pytest.mark.parametrize('kwargs', [
+    {}, dict(minibatch_multiplier=2), dict(use_loss_scaling=True),
+    dict(tf_optimizer='tf.train.AdamOptimizer'),
+    dict(tf_optimizer='dnnlib.tflib.optimizer.SimpleAdam', minibatch_multiplier=2)])
 def test_a_compiled_update_leaves_the_same_values_in_all_variables(kwargs, devices):
     fed_values = [3.0, np.inf, 5.0, 2.0]  # one step is skipped
     plain, compiled = (_values_after(is_xla, devices, fed_values, **kwargs) for is_xla in (False, True))

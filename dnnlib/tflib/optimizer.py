@@ -177,11 +177,21 @@ class Optimizer:
 
         -> (is this the last one: bool or tensor, was the update made: bool tensor, new variables)
         """
+        if xla.is_enabled():
+            self._create_slots(device)
         if self.minibatch_multiplier is None:
             return True, self._update_if_finite(device, gradients, scale), []
         multiplier = tf.cast(self.minibatch_multiplier, tf.float32)
         return _accumulate(gradients, multiplier,
                            lambda sums: self._update_if_finite(device, sums, scale / multiplier))
+
+    def _create_slots(self, device):
+        """Create the state before the branches that use it, since those of XLA are functions, with the names
+        that it has where branches are parts of the graph."""
+        branch = 'cond' if self.minibatch_multiplier is None else 'cond/cond_1'
+        scope = tf.get_default_graph().get_name_scope()
+        with tfutil.absolute_name_scope(f'{scope}/{branch}'):
+            device.optimizer._create_slots(list(device.gradients))
 
     def _update_if_finite(self, device, gradients, scale):
         """Update with `scale` times the gradients if they are finite. -> whether they are, bool tensor."""
@@ -333,8 +343,8 @@ class SimpleAdam:
         assert gate_gradients == tf.train.Optimizer.GATE_NONE
         return list(zip(tf.gradients(loss, var_list), var_list, strict=True))
 
-    def _create_state(self, variables):
-        with tf.control_dependencies(None):
+    def _create_slots(self, variables):
+        with tf.name_scope(self.name), tf.control_dependencies(None):
             if self._powers is None:
                 self._powers = tuple(tf.Variable(1.0, trainable=False, name=f'beta{i}_power') for i in (1, 2))
             for var in variables:
@@ -349,8 +359,8 @@ class SimpleAdam:
         m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
         var -= learning_rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon).
         """
+        self._create_slots([var for _, var in grads_and_vars])
         with tf.name_scope(self.name):
-            self._create_state([var for _, var in grads_and_vars])
             powers = [self._powers[0] * self.beta1, self._powers[1] * self.beta2]
             rate = self.learning_rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
             ops = [tf.assign(var, power) for var, power in zip(self._powers, powers, strict=True)]
