@@ -22,7 +22,7 @@ RECORDS = 'benchmarks/records'  # the results shown in docs/
 
 def make_parser():
     """Build the command-line parser."""
-    epilog = 'parts:\n' + '\n'.join(f'  {name:12s}{text}' for name, text in PARTS.items())
+    epilog = 'parts:\n' + '\n'.join(f'  {name:14s}{text}' for name, text in PARTS.items())
     parser = argparse.ArgumentParser(prog='python -m benchmarks', description=__doc__, epilog=epilog,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument

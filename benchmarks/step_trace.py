@@ -8,7 +8,7 @@ import argparse
 import os
 
 from dnnlib import cli
-from dnnlib.files import atomic_write
+from dnnlib.files import atomic_write, create_folder
 from dnnlib.progress import announced
 
 RESULTS = 'benchmarks/results'  # ignored by git
@@ -16,11 +16,11 @@ RESULTS = 'benchmarks/results'  # ignored by git
 
 def make_parser():
     """Build the command-line parser."""
-    parser = argparse.ArgumentParser(prog='python -m benchmarks.step_trace', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.ArgumentParser(prog='python -m benchmarks.step_trace', description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--devices', default=4, type=cli.int_at_least(1), metavar='N',
                         help='devices to train on (default: 4)')
-    parser.add_argument('--out', default=RESULTS, metavar='DIR',
+    parser.add_argument('--out', default=RESULTS, type=cli.folder, metavar='DIR',
                         help=f'folder for step_trace.json and .png (default: {RESULTS})')
     return parser
 
@@ -28,11 +28,11 @@ def make_parser():
 def main(argv=None):
     """Trace both ways of bringing images to the devices, and write what was seen."""
     args = make_parser().parse_args(argv)
+    create_folder(args.out)
     with announced('Loading TensorFlow...'):
         from benchmarks import results_file, trace_calls
     with announced(f'Training on {args.devices} devices...'):
         runs = trace_calls.both_ways(args.devices)
-    os.makedirs(args.out, exist_ok=True)
     with atomic_write(os.path.join(args.out, 'step_trace.json'), 'w') as file:
         file.write(trace_calls.chrome_trace(runs[trace_calls.AHEAD]))
     plot = results_file.plot_module('trace_plot')

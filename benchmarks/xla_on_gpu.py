@@ -354,7 +354,9 @@ def make_parser():
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest='command', required=True, metavar='export|run')
     commands.add_parser('export', add_help=False, help='write steps as files; needs this project')
-    add = commands.add_parser('run', help='run such folders').add_argument
+    run = commands.add_parser('run', help='run such folders',
+                              description='Run steps that were exported, and time them.')
+    add = run.add_argument
     add('folders', nargs='+', metavar='FOLDER', help='a folder of one step')
     add('--device', choices=('auto', 'gpu', 'cpu'), default='auto', help='default: a GPU if there is one')
     add('--seconds', type=float, default=3.0, help='how long each step is timed (default: 3)')

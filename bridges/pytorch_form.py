@@ -36,7 +36,8 @@ _STYLEGAN2_IGNORES = ('label_fmaps', 'use_noise', 'freeze_layers')
 # {argument: the only values that PyTorch's networks stand for}
 _FIXED = dict(base_shape=[None, [4, 4]], dtype=['float32'], normalize_latents=[True], is_training=[False],
               is_validation=[False], return_dlatents=[False], use_pagan=[False], score_size=[1],
-              score_max=[1], use_spectral_norm=[False], adaptive_dropout=[0])
+              score_max=[1], use_spectral_norm=[False], adaptive_dropout=[0],
+              half_dtype=['float16', 'bfloat16'])
 _PARTS = dict(mapping=['G_mapping'], synthesis=['G_synthesis', 'G_synthesis_stylegan2'])
 _COUNTS = ('latent_size', 'dlatent_size', 'resolution', 'num_channels', 'mapping_layers', 'label_size',
            'fmap_max', 'num_fp16_res', 'mbstd_num_features', 'freeze_layers')
@@ -98,6 +99,8 @@ def _arguments(network, who, is_generator):
         defaults |= {name: value for name, value in _STYLEGAN2_DEFAULTS.items() if name in defaults}
         given = {name: value for name, value in given.items() if name not in _STYLEGAN2_IGNORES}
     kwargs = {name: given.get(name, value) for name, value in defaults.items()}
+    if given.get('half_dtype') == 'bfloat16':  # Layers compute in float32 or float16 there.
+        kwargs['num_fp16_res'] = 0
     _check(kwargs, who)
     if network.code == origin.STYLEGAN2:
         _adapt_to_stylegan2(kwargs, who)

@@ -48,6 +48,14 @@ def atomic_write(path, mode: str = 'wb'):
         raise
 
 
+def create_folder(path) -> None:
+    """Create a folder, unless it exists. Raises UserError if that is not possible."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise UserError(f'{path}: the folder cannot be created ({error.strerror}); choose another') from error
+
+
 def sha256(path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits."""
     with open(path, 'rb') as file:

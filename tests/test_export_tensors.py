@@ -143,6 +143,17 @@ def test_arguments_of_pytorch_classes_are_explicit(files, tmp_path):
     assert classes['D']['init_kwargs']['epilogue_kwargs']['mbstd_group_size'] == 4
 
 
+@pytest.mark.parametrize(('half_dtype', 'number'), [('float16', 2), ('bfloat16', 0)])
+def test_layers_in_bfloat16_compute_in_float32_in_pytorch(half_dtype, number, files, tmp_path):
+    G = inspection.inspect(str(files['ada']), with_data=True).networks[0]
+    G.stored['static_kwargs'].update(num_fp16_res=2, conv_clamp=256, half_dtype=half_dtype)
+    with open(tmp_path / 'net.pkl', 'wb') as file:
+        writing.dump(G, file)
+    run('pytorch', tmp_path / 'net.pkl', tmp_path / 'net.safetensors')
+    found = json.loads((tmp_path / 'net.json').read_text())['G_ema']['init_kwargs']['synthesis_kwargs']
+    assert (found['num_fp16_res'], found['conv_clamp']) == (number, 256)
+
+
 ADA_D = 'training.networks_stylegan2_ada.D_main'
 SG2_G = 'training.networks_stylegan2.G_main'
 
@@ -305,7 +316,7 @@ def test_damaged_tensor_files_are_refused_by_one_line(kind, files, tmp_path):
 
 ODD = {'architecture': np.zeros(2), 'nonlinearity': ['lrelu'], 'resolution': np.arange(3), 'conv_clamp': 'x',
        'mapping_layers': [[1]], 'resample_kernel': [1, [2, 3]], 'fmap_base': float('-inf'),
-       'use_noise': np.ones(3),
+       'use_noise': np.ones(3), 'half_dtype': ['float16'],
        'mapping_lrmul': None, 'dtype': np.zeros(2)}
 
 

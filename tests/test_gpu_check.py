@@ -29,6 +29,7 @@ from benchmarks.gpu_check import (
 )
 from benchmarks.gpu_check.budget import SECONDS_TO_END, Budget
 from benchmarks.gpu_check.results import CUT, FAILED, LEFT_OUT, PASSED, Part
+from dnnlib.util import UserError
 from training.settings import flags as run_flags
 from training.settings import train_flags
 
@@ -185,6 +186,12 @@ def test_an_interrupted_check_leaves_its_report(stages, tmp_path):
     text = (tmp_path / 'REPORT.md').read_text(encoding='utf-8')
     assert 'Check of a machine: not passed' in text and '**Interrupted: the rest is missing.**' in text
     assert '## Part b' in text and '## Part c' not in text
+
+
+def test_a_folder_that_cannot_be_created_is_refused_before_any_part(stages, tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(UserError, match='the folder cannot be created'):
+        command.main(['--out', str(tmp_path / 'file' / 'out')])
 
 
 def test_only_some_parts_can_run_in_their_order(stages, tmp_path):

@@ -13,25 +13,29 @@ from training.loss import D_logistic_r1, G_logistic_ns_pathreg
 from training.loss_ada import stylegan2
 
 TERMS = ['G_loss', 'D_loss', 'G_reg', 'D_reg']
-# Largest relative differences from float32, in units of the rounding of float16, 2^-10. Those of layers add
-# up, more of them in gradients, and the most in path lengths, which are gradients themselves. Measured ones
-# are between a tenth and three quarters of these.
-EPSILON = float(np.finfo(np.float16).eps)
-LOSS_ERRORS = {'G_loss': 2, 'D_loss': 2, 'G_reg': 40, 'D_reg': 5}
-GRADIENT_ERRORS = {'G_loss': 25, 'D_loss': 8, 'G_reg': 70, 'D_reg': 8}
+# Largest relative differences from float32, of losses and of gradients, in units of the rounding of the type.
+# Those of layers add up, more of them in gradients, and in float16 the most in path lengths, which are
+# gradients themselves. Measured ones are between a tenth and three quarters of these.
+_UNITS = {
+    'float16': (2 ** -10, {'G_loss': (2, 25), 'D_loss': (2, 8), 'G_reg': (40, 70), 'D_reg': (5, 8)}),
+    'bfloat16': (2 ** -7, {'G_loss': (2, 8), 'D_loss': (1, 16), 'G_reg': (5, 8), 'D_reg': (16, 12)}),
+}
+BOUNDS = {dtype: {term: (epsilon * loss, epsilon * gradient) for term, (loss, gradient) in units.items()}
+          for dtype, (epsilon, units) in _UNITS.items()}
 
 
 class InHalfPrecision:
-    """A network whose blocks run in float16, above 4x4."""
+    """A network whose blocks run in half precision, above 4x4."""
 
-    def __init__(self, net):
+    def __init__(self, net, half_dtype):
         self._net = net
+        self._half_dtype = half_dtype
 
     def __getattr__(self, name):
         return getattr(self._net, name)
 
     def get_output_for(self, *inputs, **kwargs):
-        return self._net.get_output_for(*inputs, num_fp16_res=4, **kwargs)
+        return self._net.get_output_for(*inputs, num_fp16_res=4, half_dtype=self._half_dtype, **kwargs)
 
 
 def _losses_of_ada(G, D, reals):
@@ -86,14 +90,16 @@ def trained(request):
         set_golden_values(G, 'G:')
         set_golden_values(D, 'D:')
         full = _losses(losses, G, D)
-        half = _losses(losses, InHalfPrecision(G), InHalfPrecision(D))
+        half, brain = (_losses(losses, InHalfPrecision(G, dtype), InHalfPrecision(D, dtype))
+                       for dtype in ('float16', 'bfloat16'))
         optimizers = {term: tflib.Optimizer(
             term, 'tf.train.GradientDescentOptimizer', learning_rate=1.0, use_loss_scaling=True,
             loss_scaling_init=8.0, loss_scaling_inc=0.5) for term in TERMS}
         for term, optimizer in optimizers.items():
             optimizer.register_gradients(tf.reduce_mean(half[term]), _trainables(term, G, D))
         steps = {term: optimizer.apply_updates() for term, optimizer in optimizers.items()}
-        tensors = {'full': (full, _gradients(full, G, D)), 'half': (half, _gradients(half, G, D))}
+        tensors = {kind: (terms, _gradients(terms, G, D))
+                   for kind, terms in (('full', full), ('float16', half), ('bfloat16', brain))}
         tflib.init_uninitialized_vars()
         values = {}
         for kind, (terms, gradients) in tensors.items():
@@ -102,13 +108,16 @@ def trained(request):
         yield types.SimpleNamespace(G=G, D=D, optimizers=optimizers, steps=steps, values=values)
 
 
+@pytest.mark.parametrize('half_dtype', ['float16', 'bfloat16'])
 @pytest.mark.parametrize('term', TERMS)
-def test_losses_and_gradients_agree_with_those_of_float32(trained, term):
-    """Path lengths and R1 are gradients themselves, and differentiated in float16 once more."""
-    (loss, gradients), (full_loss, full_gradients) = (trained.values[kind, term] for kind in ('half', 'full'))
+def test_losses_and_gradients_agree_with_those_of_float32(trained, term, half_dtype):
+    """Path lengths and R1 are gradients themselves, and differentiated in half precision once more."""
+    loss, gradients = trained.values[half_dtype, term]
+    full_loss, full_gradients = trained.values['full', term]
+    loss_error, gradient_error = BOUNDS[half_dtype][term]
     assert loss.dtype == np.float32
-    assert 0 < _error([loss], [full_loss]) < LOSS_ERRORS[term] * EPSILON
-    assert 0 < _error(gradients, full_gradients) < GRADIENT_ERRORS[term] * EPSILON
+    assert 0 < _error([loss], [full_loss]) < loss_error
+    assert 0 < _error(gradients, full_gradients) < gradient_error
 
 
 def _step(trained, term, loss_scaling_log2):
@@ -127,7 +136,7 @@ def _step(trained, term, loss_scaling_log2):
 def test_a_step_with_loss_scaling_follows_the_gradients_of_float32(trained, term):
     gradients, scaling = _step(trained, term, 8.0)
     assert scaling == 8.5
-    assert 0 < _error(gradients, trained.values['full', term][1]) < GRADIENT_ERRORS[term] * EPSILON
+    assert 0 < _error(gradients, trained.values['full', term][1]) < BOUNDS['float16'][term][1]
 
 
 @pytest.mark.parametrize('term', TERMS)

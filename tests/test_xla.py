@@ -149,6 +149,32 @@ COUNTED = textwrap.dedent('''
 ''')
 
 
+AFTER_EAGER = textwrap.dedent('''
+    import tensorflow
+    tensorflow.config.list_physical_devices('GPU')  # as scripts do; TensorFlow is eager here
+    import tensorflow.compat.v1 as tf
+    import dnnlib.tflib as tflib
+    from dnnlib.tflib import xla
+    xla.enable()
+    tflib.init_tf()
+    with tflib.device(0):
+        var = tf.Variable(1.0)
+        opt = tflib.Optimizer(learning_rate=0.5, minibatch_multiplier=tf.constant(2))
+        opt.register_gradients(tf.square(var), [var])
+    op = opt.apply_updates()
+    tflib.init_uninitialized_vars()
+    step = xla.compiled(op)
+    tflib.run(step)
+    tflib.run(step)
+    print(round(float(tflib.run(var)), 3))
+''')
+
+
+def test_moments_are_variables_of_the_graph_in_a_process_that_began_eagerly():
+    result = subprocess.run([sys.executable, '-c', AFTER_EAGER], check=True, capture_output=True, text=True)
+    assert result.stdout.split()[-1] == '0.5'
+
+
 def test_values_that_are_fed_compile_nothing_anew(tmp_path):
     """XLA itself writes down every computation that it compiles."""
     result = subprocess.run([sys.executable, '-c', COUNTED], check=True, capture_output=True, text=True,

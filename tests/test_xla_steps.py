@@ -16,6 +16,7 @@ from training.settings import ada_configs
 CONFIGS = ['config-a', 'config-b', 'config-c', 'config-d', 'config-e', 'config-f', 'stylegan', 'progan',
            *(f'train.py:{name}' for name in ('auto', 'cifar', *ada_configs.CMETHODS[1:]))]
 QUICK_ONES = ('config-f',)
+MEASURED = ('config-f', 'train.py:auto')
 
 
 def _cases(quick, every):
@@ -45,7 +46,8 @@ def _assert_alike(actual, expected, tolerance=2e-3):
 
 @pytest.mark.parametrize('config', _cases(QUICK_ONES, CONFIGS))
 def test_a_compiled_step_changes_what_the_plain_one_does(config):
-    _assert_alike(measured(config, is_xla=True)[0], _plain(config))
+    _assert_alike(measured(config, is_xla=True)[0], _plain(config),
+                  tolerance=1e-4 if config in MEASURED else 2e-3)
 
 
 @pytest.mark.long

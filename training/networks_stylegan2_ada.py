@@ -186,7 +186,8 @@ def G_synthesis(
     architecture = 'skip',                  # 'orig', 'skip' or 'resnet' (StyleGAN2, Figure 7).
     nonlinearity = 'lrelu',                 # Activation, a key of activation_funcs.
     dtype = 'float32',                      # Type of activations and output. See num_fp16_res.
-    num_fp16_res = 0,                       # How many of the highest resolutions run in float16.
+    num_fp16_res = 0,                       # How many of the highest resolutions run in half_dtype.
+    half_dtype = 'float16',                 # 'float16' or 'bfloat16'.
     conv_clamp = None,                      # Largest magnitude of convolution outputs. None = unlimited.
     resample_kernel = [1, 3, 3, 1],         # Filter taps of up- and downsampling. None = box filter.
     fused_modconv = False,                  # Modulate weights, not feature maps? Has no effect on CPUs.
@@ -213,7 +214,7 @@ def G_synthesis(
             y = _to_rgb(x, y, style, layer_idx=1, num_channels=num_channels)
     for res_log2 in range(3, resolution_log2 + 1):
         with tf.variable_scope(f'{2 ** res_log2}x{2 ** res_log2}'):
-            x = tf.cast(x, block_dtype(res_log2, resolution_log2, num_fp16_res, dtype))
+            x = tf.cast(x, block_dtype(res_log2, resolution_log2, num_fp16_res, dtype, half_dtype))
             x = _synthesis_block(x, style, res_log2, nf(res_log2 - 1), architecture)
             if architecture == 'skip' or res_log2 == resolution_log2:
                 y = _to_rgb(x, y, style, layer_idx=res_log2 * 2 - 3, num_channels=num_channels)
@@ -304,7 +305,8 @@ def D_main(
     mbstd_group_size = None,                # Samples per group of the minibatch stddev. None = all.
     mbstd_num_features = 1,                 # Feature maps that it appends. 0 = no such layer.
     dtype = 'float32',                      # Type of activations and output. See num_fp16_res.
-    num_fp16_res = 0,                       # How many of the highest resolutions run in float16.
+    num_fp16_res = 0,                       # How many of the highest resolutions run in half_dtype.
+    half_dtype = 'float16',                 # 'float16' or 'bfloat16'.
     conv_clamp = None,                      # Largest magnitude of convolution outputs. None = unlimited.
     resample_kernel = [1, 3, 3, 1],         # Filter taps of up- and downsampling. None = box filter.
     augment_strength = 0,                   # Strength of PA-GAN and dropout in [0, 1], number or variable.
@@ -338,7 +340,7 @@ def D_main(
                 labels = apply_bias_act(labels, act=nonlinearity, lrmul=mapping_lrmul)
 
     def cast(x, res_log2):
-        return tf.cast(x, block_dtype(res_log2, resolution_log2, num_fp16_res, dtype))
+        return tf.cast(x, block_dtype(res_log2, resolution_log2, num_fp16_res, dtype, half_dtype))
 
     x = None
     y = change_layout(tf.cast(images_in, dtype), 'NCHW', critic.data_format)

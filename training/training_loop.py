@@ -67,7 +67,7 @@ def training_loop(
     resume_time             = 0.0,      # Seconds to add to reported times.
     resume_with_new_nets    = False,    # Build new networks, and copy into them what fits of resume_pkl?
     use_noise               = True,     # Use the noise inputs of the generator? False = they are 0.
-    precision               = None,     # 'float32', 'tf32' or 'mixed'. None = as num_fp16_res says, on GPUs.
+    precision               = None,     # As --precision. None = as num_fp16_res says, on GPUs.
     snapshot_kimg           = None,     # Thousands of images between snapshots, instead of ticks.
     resume_state            = None,     # Training state to continue, from a run with the same arguments.
     keep_states             = 3,        # Number of training states to keep.

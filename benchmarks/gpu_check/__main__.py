@@ -13,6 +13,7 @@ from benchmarks.gpu_check.budget import Budget
 from benchmarks.gpu_check.results import CUT, FAILED, Part
 from benchmarks.gpu_check.screen import Screen
 from dnnlib import cli
+from dnnlib.files import create_folder
 from dnnlib.util import format_time
 
 OUT = 'gpu-check'
@@ -68,6 +69,7 @@ def make_parser():
 def main(argv=None):
     """Run the parts and write the report. The exit status is 1 unless all of them passed."""
     args = make_parser().parse_args(argv)
+    create_folder(args.out)
     budget = Budget(args.seconds, {name: stage.share for name, stage in STAGES.items() if name in args.only})
     args.only = [name for name in STAGES if name in args.only]
     check = {'command': shlex.join(['python', '-m', 'benchmarks.gpu_check', *sys.argv[1:]]),
@@ -88,7 +90,6 @@ def _run(args, budget, check):
     """Run the wanted parts one after the other, whatever becomes of them."""
     screen = Screen(budget)
     screen.say(f'checking this machine; ends within {format_time(args.seconds)}')
-    os.makedirs(args.out, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='gpu-check-') as folder:
         found, ended = commands.results(
             'found_devices.gpus', {}, time.monotonic() + min(SECONDS_TO_FIND_GPUS, budget.seconds_left()),

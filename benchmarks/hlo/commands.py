@@ -1,8 +1,7 @@
 """The command line of `benchmarks/xla_on_gpu.py export`."""
 
-import os
-
 from dnnlib import cli
+from dnnlib.files import create_folder
 
 STEPS = ('generate', 'G', 'D', 'G-reg', 'D-reg')
 PRECISIONS = ('float32', 'tf32', 'mixed')
@@ -43,8 +42,8 @@ def export(argv):
 
 
 def _export(args):
+    create_folder(args.folder)
     from benchmarks.hlo import export, steps  # these load TensorFlow
-    os.makedirs(args.folder, exist_ok=True)
     work = [(step, steps.Size(resolution, minibatch, args.fmap_base, args.fmap_max))
             for resolution in args.resolution for step in args.steps
             for minibatch in (args.images if step == steps.GENERATION else [args.minibatch])]

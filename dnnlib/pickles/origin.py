@@ -30,7 +30,7 @@ KEYWORDS = {  # Keyword arguments, and the code bases that know them.
     **dict.fromkeys(['use_styles', 'const_input_layer', 'use_pixel_norm', 'use_instance_norm', 'blur_filter'],
                     (STYLEGAN,)),
     **dict.fromkeys(['architecture', 'resample_kernel', 'fused_modconv', 'fmap_min', 'num_fp16_res',
-                     'conv_clamp'], (STYLEGAN2, ADA)),
+                     'half_dtype', 'conv_clamp'], (STYLEGAN2, ADA)),
     **dict.fromkeys(['fmap_const', 'label_fmaps'], (ADA,)),
 }
 

@@ -43,6 +43,6 @@ def is_outline() -> bool:
 
 def on_this_machine(static_kwargs: dict) -> dict:
     """Return the keyword arguments with which a network of these static ones is evaluated here: layers in
-    float16 run in float32 without a GPU, because CPUs are slower and less exact in float16."""
+    half precision run in float32 without a GPU, because CPUs are less exact and, in float16, slower."""
     has_fp16 = static_kwargs.get('num_fp16_res') and not tf.config.list_physical_devices('GPU')
     return {'num_fp16_res': 0} if has_fp16 else {}

@@ -151,7 +151,8 @@ class Optimizer:
             self.skipped = SkippedSteps(devices[-1].name if xla.is_enabled() else '/cpu:0')
         ops = []
         for index, (device, gradients) in enumerate(zip(devices, self._sum_gradients(devices), strict=True)):
-            with tfutil.absolute_name_scope(f'{self.scope}/Apply{index}'), tf.device(device.name):
+            with tfutil.absolute_name_scope(f'{self.scope}/Apply{index}'), tf.device(device.name), \
+                    tf.get_default_graph().as_default():  # without it, branches may lift variables out of it
                 complete, updated, device.sums = self._apply(device, gradients, 1.0 / num_devices)
                 ops.append(updated)
                 if device is devices[-1]:

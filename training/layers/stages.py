@@ -26,7 +26,9 @@ def log2_of_resolution(resolution) -> int:
     return log2
 
 
-def block_dtype(res_log2, resolution_log2, num_fp16_res, dtype):
-    """Return the type of activations at 2^res_log2: float16 at the highest `num_fp16_res` resolutions up to
-    2^resolution_log2, else `dtype`."""
-    return tf.float16 if res_log2 > resolution_log2 - num_fp16_res else tf.as_dtype(dtype)
+def block_dtype(res_log2, resolution_log2, num_fp16_res, dtype, half_dtype='float16'):
+    """Return the type of activations at 2^res_log2: `half_dtype`, 'float16' or 'bfloat16', at the highest
+    `num_fp16_res` resolutions up to 2^resolution_log2, else `dtype`."""
+    if res_log2 > resolution_log2 - num_fp16_res:
+        return {'float16': tf.float16, 'bfloat16': tf.bfloat16}[half_dtype]
+    return tf.as_dtype(dtype)

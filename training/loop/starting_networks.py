@@ -10,12 +10,13 @@ import dnnlib
 import dnnlib.tflib as tflib
 from dnnlib.base_shapes import image_shape
 from dnnlib.tflib import network_pickle
+from dnnlib.tflib.ops import cpu_kernels
 from dnnlib.util import UserError
 from training import misc
 from training.data import sizes
 from training.loop import outlook
 from training.settings import freezing
-from training.settings.precision import HALF, MIXED
+from training.settings.precision import BFLOAT16, HALF, HALF_DTYPES
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ def make(settings, training_set, resume_pkl):
 
     Raises UserError if loaded networks do not fit the data set, or if no network fits it.
     """
+    if settings.precision == BFLOAT16 and outlook.on_cpu() and cpu_kernels.emulates_bfloat16():
+        print('This processor has neither AVX512_BF16 nor AMX for bfloat16, which is emulated, and slow: '
+              '--precision=float32 is faster.')
     with tflib.device(0):
         G, D, Gs = _make(settings, training_set, resume_pkl)
     for net in [] if settings.use_noise else [G, Gs]:
@@ -60,8 +64,8 @@ def _make(settings, training_set, resume_pkl):
         if not settings.resume_with_new_nets:
             _check_fit([shape[1:] for shape in loaded[1].input_shapes],
                        [training_set.shape, [training_set.label_size]], resume_pkl)
-            if settings.precision == MIXED:
-                _compute_in_half(loaded, resume_pkl)
+            if settings.precision in HALF_DTYPES:
+                _compute_in_half(loaded, settings.precision, resume_pkl)
             return _loaded_for_this_machine(loaded, settings)
         for net, source in zip((G, D, Gs), loaded, strict=True):
             report = net.copy_vars_from(source, skip_other_shapes=True)
@@ -97,9 +101,9 @@ def _for_this_machine(settings):
     return tuple({**args, 'num_fp16_res': 0} for args in both) if _is_float32(both, settings) else both
 
 
-def _compute_in_half(networks, resume_pkl):
-    """Let loaded networks compute in mixed precision, also if they were trained in float32. Raises UserError
-    if they cannot."""
+def _compute_in_half(networks, precision, resume_pkl):
+    """Let loaded networks compute in mixed precision, whatever they were trained in. Raises UserError if they
+    cannot."""
     for net in networks:
         image_net = net.components.get('synthesis', net)
         if 'num_fp16_res' not in inspect.signature(image_net._build_func).parameters:
@@ -107,7 +111,8 @@ def _compute_in_half(networks, resume_pkl):
                             'another --precision, or --resume-with-new-nets=true')
         for part in {net, image_net}:
             given = {key: value for key, value in part.static_kwargs.items() if key in HALF and value}
-            part.static_kwargs.update({**HALF, **given})
+            part.static_kwargs.pop('half_dtype', None)
+            part.static_kwargs.update({**HALF, **HALF_DTYPES[precision], **given})
 
 
 def _loaded_for_this_machine(networks, settings):
@@ -120,10 +125,10 @@ def _loaded_for_this_machine(networks, settings):
 
 
 def _is_float32(all_kwargs, settings):
-    """Return whether layers that are configured for float16 run in float32: as the precision says or, if that
-    is left open, without a GPU, because they are slower in float16."""
+    """Return whether layers that are configured for half precision run in float32: as the precision says or,
+    if that is left open, without a GPU, because they are slower in float16."""
     has_fp16 = any(kwargs.get('num_fp16_res') for kwargs in all_kwargs)
-    if not has_fp16 or settings.precision == MIXED:
+    if not has_fp16 or settings.precision in HALF_DTYPES:
         return False
     if settings.precision is not None:
         return True

@@ -8,6 +8,8 @@ CARDS = (8, 12, 16, 24, 40, 80)  # GB of GPUs, as they are sold: GiB
 RESERVE = 1.5 * GIB
 STATE = ('moments of the optimizers', 'accumulated gradients')
 
+_UNITS = ('GB', GIB), ('MB', 1 << 20), ('kB', 1 << 10)
+
 
 def gpu_lines(on_gpu, gpus, group_size, flag):
     """Return the plan of a GPU, and what fits into cards. gpus: bytes of those of this machine."""
@@ -110,6 +112,6 @@ def _row(title, size, details=''):
 
 
 def _gb(size):
-    """Return bytes in words, in GB or MB of powers of 1024, as cards are sold."""
-    return f'{size / GIB:.1f} GB' if size >= 10 * GIB else (
-        f'{size / GIB:.2f} GB' if size >= 0.1 * GIB else f'{size / (1 << 20):.1f} MB')
+    """Return bytes in words, in units of powers of 1024, as cards are sold."""
+    unit, divisor = next((found for found in _UNITS if size >= 0.1 * found[1]), _UNITS[-1])
+    return f'{size / divisor:.{2 if unit == "GB" and size < 10 * divisor else 1}f} {unit}'

@@ -3,10 +3,12 @@
 from dnnlib.util import UserError
 from training.settings.configs import merged
 
-FLOAT32, TF32, MIXED = NAMES = 'float32', 'tf32', 'mixed'
+FLOAT32, TF32, MIXED, BFLOAT16 = NAMES = 'float32', 'tf32', 'mixed', 'bfloat16'
 HELP = ('float32; tf32 = GPUs may round the factors of products in float32 to 10 bits; mixed = float16 at '
-        'the four highest resolutions, also without a GPU')
+        'the four highest resolutions, also without a GPU; bfloat16 = there in bfloat16')
 HALF = {'num_fp16_res': 4, 'conv_clamp': 256}  # arguments of a network, as published in StyleGAN2-ADA
+# Arguments of a network by precision. Network files that say nothing mean float16, as published.
+HALF_DTYPES = {MIXED: {}, BFLOAT16: {'half_dtype': 'bfloat16'}}
 
 # StyleGAN2's losses in float16: without the factor, most of R1's gradients are too small for it. Larger ones
 # overflow in path lengths.
@@ -28,7 +30,7 @@ def chosen(precision, fp16):
 
 def fp16_of(precision):
     """Return the value of --fp16 that a precision, or None, stands for."""
-    return {None: 'auto', MIXED: 'true'}.get(precision, 'false')
+    return {None: 'auto', MIXED: 'true', BFLOAT16: 'auto'}.get(precision, 'false')
 
 
 def in_settings(settings, precision, config):
@@ -38,24 +40,29 @@ def in_settings(settings, precision, config):
     """
     if precision is None:
         return settings
-    if precision == MIXED and settings['D_args']['func_name'] == _STYLEGAN2_D:
-        settings = merged(settings, {'G_args': HALF, 'D_args': HALF, 'G_opt_args': _SCALING,
-                                     'D_opt_args': _SCALING})
-    elif precision == MIXED and 'num_fp16_res' not in settings['G_args']:
-        raise UserError(f'--precision=mixed does not apply to --config={config}, whose networks grow; choose '
-                        'config-e, one of its variants, config-f or ada-*')
+    if precision in HALF_DTYPES and settings['D_args']['func_name'] == _STYLEGAN2_D:
+        scaling = _SCALING if precision == MIXED else {}  # bfloat16 has the range of float32
+        settings = merged(settings, {'G_args': HALF, 'D_args': HALF, 'G_opt_args': scaling,
+                                     'D_opt_args': scaling})
+    elif precision in HALF_DTYPES and 'num_fp16_res' not in settings['G_args']:
+        raise UserError(f'--precision={precision} does not apply to --config={config}, whose networks '
+                        'grow; choose config-e, one of its variants, config-f or ada-*')
     return {**in_networks(settings, precision), 'precision': precision}
 
 
 def in_networks(settings, precision):
-    """Return settings whose G_args and D_args say which layers run in float16; values are clamped as before.
+    """Return settings whose G_args and D_args say which layers run in half precision; values are
+    clamped as before.
 
     Raises UserError for those of a method that is trained in float32.
     """
     number = settings['G_args'].get('num_fp16_res')
-    if precision == MIXED and number == 0:
-        raise UserError('float16 (--precision=mixed or --fp16=true) does not apply to --cmethod=zcr and '
-                        '--cmethod=wgangp, which are trained in float32; omit it')
+    if precision in HALF_DTYPES and number == 0:
+        asked = {MIXED: 'float16 (--precision=mixed or --fp16=true)', BFLOAT16: 'bfloat16 (--precision)'}
+        raise UserError(f'{asked[precision]} does not apply to --cmethod=zcr and --cmethod=wgangp, which are '
+                        'trained in float32; omit it')
+    if precision in HALF_DTYPES and number:
+        return merged(settings, dict.fromkeys(('G_args', 'D_args'), HALF_DTYPES[precision]))
     if precision in (FLOAT32, TF32) and number:
         return merged(settings, {name: {'num_fp16_res': 0} for name in ('G_args', 'D_args')})
     return settings

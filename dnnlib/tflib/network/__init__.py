@@ -185,8 +185,8 @@ class Network:
             array, which then only sets the number of rows. Functions are called once for each batch size,
             that of a minibatch. Variables are initialized; outputs, `<scope>/_Run/concat:0` and so on, have
             gradients.
-        dynamic_kwargs: as for `get_output_for`. Without a GPU, layers that are configured for float16 run in
-            float32, unless num_fp16_res is given.
+        dynamic_kwargs: as for `get_output_for`. Without a GPU, layers that are configured for half precision
+            run in float32, unless num_fp16_res is given.
 
         Raises ValueError for wrong shapes and TypeError for a keyword that no network function has.
         """

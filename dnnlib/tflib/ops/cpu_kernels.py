@@ -95,6 +95,12 @@ def _is_avx2_the_widest():
     return 'avx2' in flags and ('avx512f' not in flags or os.environ.get('ONEDNN_MAX_CPU_ISA') == 'AVX2')
 
 
+def emulates_bfloat16():
+    """Return whether this processor is known to have no instructions that multiply bfloat16."""
+    flags = _cpu_flags()
+    return bool(flags) and not flags & {'avx512_bf16', 'amx_bf16'}
+
+
 @functools.cache
 def _cpu_flags():
     """Return the names of the processor's features as Linux lists them; an empty set elsewhere."""

@@ -8,6 +8,8 @@ import collections
 import os
 import re
 
+from dnnlib.util import UserError
+
 _FLAGS = '--xla_dump_to={} --xla_dump_hlo_as_text'
 # Before optimizing, XLA writes a file for each computation.
 _FILE = re.compile(r'module_\d+\.a_inference_wrapped_function_(\w+?)_\d+__[\w.]*before_optimizations\.txt')
@@ -20,6 +22,11 @@ def counted_environment(folder) -> dict:
 
 
 def compilations(folder) -> dict:
-    """Return {name of a step: how many times it was compiled} of a program that ran in this environment."""
+    """Return {name of a step: how many times it was compiled} of a program that ran in this environment.
+
+    Raises UserError without the folder, which XLA makes when it compiles.
+    """
+    if not os.path.isdir(folder):
+        raise UserError(f'{folder}: no such folder; nothing was compiled with it in XLA_FLAGS')
     matches = filter(None, map(_FILE.fullmatch, os.listdir(folder)))
     return dict(collections.Counter(match[1] for match in matches))
