@@ -20,6 +20,7 @@ from tests import small_networks
 from tests.crafted_pickles import dumps, stored
 from tests.golden_figures import fresh_session
 from training import misc
+from training.settings import submission
 
 
 @pytest.fixture(autouse=True)
@@ -201,6 +202,7 @@ def test_training_trusts_the_file_that_it_starts_from(path, unknown, tmp_path, m
     (tmp_path / 'cats').mkdir()
     (tmp_path / 'cats' / 'cats-r02.tfrecords').touch()
     flags = [f'--data-dir={tmp_path}', '--dataset=cats', '--config=config-f', '--metrics=none']
+    monkeypatch.setattr(submission, 'show_memory', lambda *args: None)
     run_training.main([*flags, f'--resume={path}', '--trust-source', '--dry-run'])
     run_training.main([*flags, f'--resume={path}'])
     assert not trust.is_trusted(hashlib.sha256(unknown).hexdigest())

@@ -19,6 +19,7 @@ class LossSettings:
     loss_args: dict    # For the loss function, `func_name` included, unless one serves both networks.
     opt_args: dict     # For the optimizer.
     reg_interval: int  # Minibatches from one step of the regularizer to the next, if it has its own steps.
+    optimizer: type = tflib.Optimizer
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,7 @@ def _put_on_device(fetched):
 def _plain_optimizers(name, settings, lrate, rounds, cluster):
     """Make one optimizer for the sum of loss and regularizer."""
     args = dict(settings.opt_args, minibatch_multiplier=rounds, learning_rate=lrate, cluster=cluster)
-    return tflib.Optimizer(name=f'Train{name}', **args), None
+    return settings.optimizer(name=f'Train{name}', **args), None
 
 
 def _lazy_optimizers(name, settings, lrate, rounds, cluster):
@@ -271,8 +272,8 @@ def _lazy_optimizers(name, settings, lrate, rounds, cluster):
     c = settings.reg_interval / (settings.reg_interval + 1)
     args = dict(settings.opt_args, minibatch_multiplier=rounds, learning_rate=lrate * c, cluster=cluster)
     args.update((beta, args[beta] ** c) for beta in ('beta1', 'beta2') if beta in args)
-    train_opt = tflib.Optimizer(name=f'Train{name}', **args)
-    return train_opt, tflib.Optimizer(name=f'Reg{name}', share=train_opt, **args)
+    train_opt = settings.optimizer(name=f'Train{name}', **args)
+    return train_opt, settings.optimizer(name=f'Reg{name}', share=train_opt, **args)
 
 
 def _hold_images(new_reals, new_labels, training_set, max_minibatch_gpu, minibatch_gpu):

@@ -56,15 +56,7 @@ def make(settings, training_set, resume_pkl):
 def _make(settings, training_set, resume_pkl):
     if resume_pkl is None or settings.resume_with_new_nets:
         print('Constructing networks...')
-        base_shape, resolution = sizes.require(*training_set.shape[1:], 'the data set')
-        _check_freezing(settings.D_args, resolution)
-        shape = dict(num_channels=training_set.shape[0], resolution=resolution,
-                     label_size=training_set.label_size)
-        if base_shape != sizes.SQUARE:
-            shape['base_shape'] = base_shape
-        G_args, D_args = _for_this_machine(settings)
-        G = tflib.Network('G', **shape, **G_args)
-        D = tflib.Network('D', **shape, **D_args)
+        G, D = _new(settings, training_set)
         Gs = G.clone('Gs')
     if resume_pkl is not None:
         print(f'Loading networks from "{resume_pkl}"...')
@@ -81,6 +73,26 @@ def _make(settings, training_set, resume_pkl):
                 print(report)
         _compare_mapping(G, loaded[0])
     return G, D, Gs
+
+
+def make_pair(settings, training_set):
+    """Return new G and D on the first device, without an average of G."""
+    with tflib.device(0):
+        G, D = _new(settings, training_set)
+    if not settings.use_noise:
+        _silence_noise(G)
+    return G, D
+
+
+def _new(settings, training_set):
+    base_shape, resolution = sizes.require(*training_set.shape[1:], 'the data set')
+    _check_freezing(settings.D_args, resolution)
+    shape = dict(num_channels=training_set.shape[0], resolution=resolution,
+                 label_size=training_set.label_size)
+    if base_shape != sizes.SQUARE:
+        shape['base_shape'] = base_shape
+    G_args, D_args = _for_this_machine(settings)
+    return tflib.Network('G', **shape, **G_args), tflib.Network('D', **shape, **D_args)
 
 
 def _for_this_machine(settings):

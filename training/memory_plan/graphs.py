@@ -19,12 +19,15 @@ from training.loop import starting_networks
 from training.loop.graph import GraphSettings, LossSettings, TrainGraph, build_train_graph
 from training.loop.schedule import training_schedule, with_D_lrate
 from training.memory_plan import conditions, op_kinds
-from training.memory_plan.nodes import Bytes, of_step
+from training.memory_plan.nodes import Bytes, of_steps
+from training.memory_plan.sketch import SketchedOptimizer
 from training.settings.configs import GROUP_SIZE
 from training.settings.precision import MIXED
 
-# A prime that divides no other size: what it divides grows with the minibatch.
-_PRIME = 1009
+# Primes that divide no other size: what one of them divides grows with the minibatch. The first one for which
+# TensorFlow can count the pixels of all images is taken.
+_PRIMES = (1009, 499, 251, 127, 61, 31)
+_MOST_PIXELS = 2 ** 31 - 1
 STEPS = ('G_train', 'G_reg', 'D_train', 'D_reg')
 GPU, CPU = 'GPU', 'CPU'  # forms of the graph
 
@@ -55,9 +58,10 @@ class _Idle(tf.Session):
 class Planned:
     """The graph of a training, for `images` images at a time on each device."""
     graph: TrainGraph
-    networks: tuple       # G, D, Gs
+    networks: tuple       # G, D; Gs holds what G does on the first device, and is in no step.
     session: _Idle
     images: int
+    prime: int            # Divides `images`, and sizes that grow with them.
     num_devices: int      # Devices in the graph.
     form: str             # GPU or CPU.
     resolution_log2: int  # Of the data set.
@@ -65,25 +69,26 @@ class Planned:
     @functools.cached_property
     def steps(self):
         """The steps that the training has, {name: nodes}."""
-        steps = {name: of_step(getattr(self.graph, name), self.size_of) for name in STEPS}
-        return {name: nodes for name, nodes in steps.items() if len(nodes) > 1}
+        steps = of_steps([getattr(self.graph, name) for name in STEPS], self.size_of)
+        return {name: nodes for name, nodes in zip(STEPS, steps, strict=True) if len(nodes) > 1}
 
     @property
     def num_ops(self):
         """Number of ops in all steps."""
-        return sum(map(len, self.steps.values()))
+        updates = sum(opt.num_ops() for opt in self.graph.optimizers)
+        return sum(map(len, self.steps.values())) + updates
 
     @property
     def is_growing(self):
         """Whether the networks depend on the level of detail."""
-        return any('lod' in net.vars for net in self.networks[:2])
+        return any('lod' in net.vars for net in self.networks)
 
     def size_of(self, tensor) -> Bytes:
         """Return the size of a tensor. What is only known when it runs, such as a number of classes, is
         small, and counts as nothing."""
         elements = tensor.shape.num_elements()
         size = (elements or 0) * op_kinds.element_bytes(tensor)
-        if size and elements % _PRIME == 0:
+        if size and elements % self.prime == 0:
             return Bytes(0.0, size / self.images)
         return Bytes(float(size), 0.0)
 
@@ -119,7 +124,10 @@ def build(settings, shape, label_size, num_devices, form):
     all but the first one hold the same; of several GPUs, which share no memory, only the first one.
     """
     built_devices = 1 if form == GPU else min(num_devices, 2)
-    images = _PRIME * math.lcm(GROUP_SIZE, settings['D_args'].get('mbstd_group_size') or 1)
+    group = math.lcm(GROUP_SIZE, settings['D_args'].get('mbstd_group_size') or 1)
+    prime = next((prime for prime in _PRIMES if prime * group * math.prod(shape[1:]) <= _MOST_PIXELS),
+                 _PRIMES[-1])
+    images = prime * group
     graph = tf.Graph()
     config = tflib.tfutil.session_config({'device_count.CPU': built_devices})
     session = _Idle(graph=graph, config=config)
@@ -127,14 +135,15 @@ def build(settings, shape, label_size, num_devices, form):
     with graph.as_default(), session.as_default(), layout, contextlib.redirect_stdout(io.StringIO()):
         training_set = _Shapes(shape, label_size=label_size)
         with inference.outlines():
-            networks = starting_networks.make(network_settings(settings, form), training_set, None)
+            G, D = starting_networks.make_pair(network_settings(settings, form), training_set)
         accumulates = any(phase.minibatch_size > phase.minibatch_gpu * num_devices
                           for phase in phases(settings, training_set.resolution_log2).values())
         phase = dnnlib.EasyDict(minibatch_gpu=images,
                                 minibatch_size=images * built_devices * (2 if accumulates else 1))
-        train_graph = build_train_graph(*networks, training_set, graph_settings(settings), [phase],
+        train_graph = build_train_graph(G, D, G, training_set,
+                                        graph_settings(settings, SketchedOptimizer), [phase],
                                         tflib.Cluster(built_devices), seed=1)
-    return Planned(train_graph, networks, session, images, built_devices, form,
+    return Planned(train_graph, (G, D), session, images, prime, built_devices, form,
                    training_set.resolution_log2)
 
 
@@ -145,9 +154,10 @@ def network_settings(settings, form):
         settings['precision'] or (MIXED if form == GPU else None))
 
 
-def graph_settings(settings):
+def graph_settings(settings, optimizer=tflib.Optimizer):
+    """Return the GraphSettings of a training. optimizer: class of its optimizers."""
     G, D = (LossSettings(settings[f'{name}_loss_args'], settings[f'{name}_opt_args'],
-                         settings[f'{name}_reg_interval']) for name in 'GD')
+                         settings[f'{name}_reg_interval'], optimizer) for name in 'GD')
     names = ('lazy_regularization', 'mirror_augment', 'drange_net', 'G_smoothing_kimg', 'G_smoothing_rampup',
              'loss_args', 'augment_args')
     return GraphSettings(G, D, **{name: settings[name] for name in names})

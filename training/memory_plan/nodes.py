@@ -1,5 +1,6 @@
 """The ops of a step as plain objects, with what is known of them before they run."""
 
+import functools
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -50,12 +51,18 @@ def of_step(fetch, size_of) -> list:
 
     size_of: function from a tensor to its Bytes.
     """
-    ops = needed(fetch)
-    nodes = {op: _node(op, size_of) for op in ops}
+    return of_steps([fetch], size_of)[0]
+
+
+def of_steps(fetches, size_of) -> list:
+    """Return the Nodes of each of several ops, see `of_step`. Steps share those of common ops."""
+    all_ops = [needed(fetch) for fetch in fetches]
+    size_of = functools.cache(size_of)  # by tensor
+    nodes = {op: _node(op, size_of) for op in {op for ops in all_ops for op in ops}}
     for op, node in nodes.items():
         node.inputs = [(nodes[tensor.op], tensor.value_index) for tensor in op.inputs]
         node.controls = [nodes[before] for before in op.control_inputs]
-    return list(nodes.values())
+    return [[nodes[op] for op in ops] for ops in all_ops]
 
 
 def _node(op, size_of):

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from training.memory_plan import graphs
+from training.memory_plan import graphs, sketch
 from training.memory_plan.lifetimes import EVERYWHERE, Moments, moments
 from training.memory_plan.nodes import Bytes
 
@@ -151,17 +151,25 @@ def _steps(planned, resolution, first_resolution, images, threads):
 
 def _held(planned, is_counted):
     """Return {what: Bytes} of the variables of a graph on devices whose names are `is_counted`."""
-    groups = {name: {*net.vars.values()}
-              for name, net in zip(('G', 'D', 'Gs'), planned.networks, strict=True)}
-    with planned.session.graph.as_default():  # an optimizer lists only variables of the default graph
-        groups['moments of the optimizers'] = {var for opt in planned.graph.optimizers
-                                               for var in opt.variables()}
+    groups = {name: {*net.vars.values()} for name, net in zip('GD', planned.networks, strict=True)}
     held = dict.fromkeys(KINDS, Bytes())
-    for var in planned.graph.variables:
-        original = planned.graph.copies.get(var, var)
-        kind = next((name for name, variables in groups.items() if original in variables), None) or _kind(var)
+
+    def add(kind, var):
         if is_counted(var.device):
             held[kind] = held[kind].plus(planned.size_of(var))
+
+    for var in planned.graph.variables:
+        original = planned.graph.copies.get(var, var)
+        group = next((name for name, variables in groups.items() if original in variables), None)
+        add(group or _kind(var), var)
+    for var in groups['G']:
+        add('Gs', var)
+    optimizers = planned.graph.optimizers
+    for var in sketch.moments(optimizers):
+        add('moments of the optimizers', var)
+        add('moments of the optimizers', var)
+    for var in sketch.sums(optimizers):
+        add('accumulated gradients', var)
     next_images = math.prod(planned.networks[1].input_shape[1:])  # bytes that wait for the next iteration
     devices = sum(map(is_counted, (f':{number}' for number in range(planned.num_devices))))
     held['held images'] = held['held images'].plus(Bytes(0.0, next_images * devices))
@@ -171,6 +179,4 @@ def _held(planned, is_counted):
 def _kind(var):
     """Return what a variable of the training graph is for, by its name."""
     name = var.op.name.rsplit('/', 1)[-1]
-    if name.startswith('acc_'):
-        return 'accumulated gradients'
     return 'held images' if name.startswith(('reals', 'labels')) else 'others'

@@ -1,6 +1,9 @@
 """Computes and prints the memory plan of a training that is not started: `show`."""
 
+import concurrent.futures
 import contextlib
+import io
+import multiprocessing
 import os
 import sys
 
@@ -37,14 +40,32 @@ def _lines(settings, num_gpus, flag):
     settings = graphs.with_defaults(settings)
     shape, label_size = shapes_of(settings)
     group_size = settings['D_args'].get('mbstd_group_size') or GROUP_SIZE
-    lines = []
-    if outlook.on_cpu():
-        print('Estimating the memory of this machine: building the graph...', flush=True)
+    if not outlook.on_cpu():
+        print('Estimating the memory of GPUs: building their graph...', flush=True)
+        on_gpu = gpu_plan(settings, shape, label_size, num_gpus)
+        return text.gpu_lines(on_gpu, limits.of_gpus()[:num_gpus], group_size, flag)
+    print('Estimating the memory of this machine and of GPUs: building the graphs...', flush=True)
+    with _beside(gpu_plan, settings, shape, label_size, num_gpus) as on_gpu:
         on_cpu = cpu_plan(settings, shape, label_size, num_gpus)
-        lines += text.cpu_lines(on_cpu, limits.of_machine(), group_size, flag)
-    print('Estimating the memory of GPUs: building their graph...', flush=True)
-    on_gpu = gpu_plan(settings, shape, label_size, num_gpus)
-    return [*lines, *text.gpu_lines(on_gpu, limits.of_gpus()[:num_gpus], group_size, flag)]
+        lines = text.cpu_lines(on_cpu, limits.of_machine(), group_size, flag)
+        return [*lines, *text.gpu_lines(on_gpu(), [], group_size, flag)]
+
+
+@contextlib.contextmanager
+def _beside(function, *args):
+    """Call a function in a copy of this process, if there is a core for it. -> function that returns the
+    result."""
+    if num_cores() < 2:
+        yield lambda: function(*args)
+        return
+    context = multiprocessing.get_context('fork')  # the other ways load TensorFlow again
+    with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+        yield pool.submit(_silently, function, *args).result
+
+
+def _silently(function, *args):
+    with contextlib.redirect_stdout(io.StringIO()):
+        return function(*args)
 
 
 def shapes_of(settings):

@@ -37,7 +37,7 @@ def cpu_lines(on_cpu, memory, group_size, flag):
     need = on_cpu.total(number)
     lines += [_row('TensorFlow', on_cpu.process, 'the program, the graph and what is compiled of it'),
               _row('unused', on_cpu.unused(number), 'what TensorFlow frees and keeps'),
-              _row('together', need)]
+              _row('together', need, 'for the steps; image grids and snapshots can take more')]
     if memory is None or need <= memory:
         return lines
     most = most_images(lambda images: on_cpu.total(number, images) <= memory, group_size)
