@@ -243,7 +243,7 @@ def test_settings_name_the_flags_that_differ_from_the_configuration(run_dir, mon
     changes = run_settings._changes(run_settings._flat(settings), base)
     assert {(flag, value, usual) for flag, _, value, usual in changes} >= {
         ('--gamma', '3.0', '100'), ('--lrate', '0.1', '0.002')}
-    assert {flag for flag, *_ in changes} <= {'--gamma', '--lrate', '--minibatch-gpu', ''}
+    assert {flag for flag, *_ in changes} <= {'--gamma', '--lrate', '--minibatch-gpu', '--precision', ''}
 
 
 def test_many_pictures_become_fewer_and_smaller(tmp_path, monkeypatch):

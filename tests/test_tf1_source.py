@@ -38,7 +38,7 @@ TFLIB_NAMES = (
 # with gradients of first and second order. Check that version before adding a name.
 TENSORFLOW_1_14 = {
     'Operation', 'Tensor', 'TensorArray', 'Variable',
-    'abs', 'as_dtype', 'assign', 'broadcast_to', 'cast', 'clip_by_value',
+    'abs', 'as_dtype', 'assign', 'bfloat16', 'broadcast_to', 'cast', 'clip_by_value',
     'concat', 'cond', 'config.experimental.list_physical_devices', 'constant', 'control_dependencies',
     'convert_to_tensor', 'custom_gradient', 'exp', 'expand_dims', 'float16', 'float32', 'get_default_graph',
     'get_variable', 'identity', 'initializers.ones', 'initializers.random_normal', 'initializers.zeros',
@@ -60,12 +60,12 @@ def exported(name):
 
 
 def guarded_import(name, *args):
-    """Import as if only NumPy, TensorFlow and the published names were installed."""
+    """Import as if only NumPy, TensorFlow, `operator` and the published names were installed."""
     if name in ('dnnlib', 'dnnlib.tflib'):
         published = types.SimpleNamespace(**{name: getattr(dnnlib, name) for name in DNNLIB_NAMES})
         published.tflib = types.SimpleNamespace(**{name: getattr(tflib, name) for name in TFLIB_NAMES})
         return published
-    if name not in ('numpy', 'tensorflow.compat.v1'):
+    if name not in ('numpy', 'operator', 'tensorflow.compat.v1'):
         raise ImportError(f'{name} is not installed there')
     return __import__(name, *args)
 
@@ -159,7 +159,7 @@ def test_the_text_is_python_3_6_and_imports_published_packages_only(name):
     if name == 'networks_progan':  # Readers recognize Progressive GAN by this.
         expected = {'numpy', 'tensorflow.compat.v1'}
         assert 'dnnlib' not in exported(name)
-    assert {alias.name for node in statements for alias in node.names} == expected
+    assert {alias.name for node in statements for alias in node.names} - {'operator'} == expected
     for node in ast.walk(tree):
         assert not isinstance(node, ast.AnnAssign)
         assert getattr(node, 'annotation', None) is None
@@ -210,8 +210,9 @@ def test_the_text_does_not_choose_among_the_kernels_of_a_cpu(name):
 def test_plain_ops_take_the_place_of_ours():
     plain = {name for name, value in vars(tf1_ops).items()
              if getattr(value, '__module__', None) == tf1_ops.__name__}
-    assert plain == {'_has_gpu', 'nhwc_conv2d', 'nhwc_conv2d_transpose', 'fast_margin', 'depthwise_conv2d'}
-    assert all(hasattr(conv2d, name) or hasattr(cpu_kernels, name) for name in plain)
+    assert plain == {'_has_gpu', 'nhwc_conv2d', 'nhwc_conv2d_transpose', 'fast_margin', 'depthwise_conv2d',
+                     'cond', 'is_enabled'}
+    assert all(any(hasattr(module, name) for module in (conv2d, cpu_kernels, tflib.xla)) for name in plain)
 
 
 @pytest.mark.parametrize('data_format', ['NCHW', 'NHWC'])

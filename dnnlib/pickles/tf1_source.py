@@ -2,7 +2,7 @@
 
 Those execute the text that they find in a pickle, and have none of our layers. So the text holds all
 definitions that the module needs of `training.layers` and `dnnlib`, in Python 3.6 and without comments. It
-imports NumPy, TensorFlow and, for their published names, `dnnlib` and `dnnlib.tflib`.
+imports NumPy, TensorFlow, `operator` and, for their published names, `dnnlib` and `dnnlib.tflib`.
 """
 
 import ast
@@ -14,7 +14,7 @@ from dnnlib.pickles.older_python import translated
 
 MARKERS = ('G_style', 'G_paper', 'G_synthesis_stylegan2', 'D_main', 'normalize_2nd_moment')
 IMPORTS = {'np': 'import numpy as np', 'tf': 'import tensorflow.compat.v1 as tf', 'dnnlib': 'import dnnlib',
-           'tflib': 'import dnnlib.tflib as tflib'}
+           'tflib': 'import dnnlib.tflib as tflib', 'operator': 'import operator'}
 _INLINED = ('dnnlib.', 'training.layers.')
 _ROOT = pathlib.Path(__file__).parents[2]
 _TF1_OPS = 'dnnlib.tflib.ops.tf1_ops'
@@ -67,7 +67,8 @@ class _Module:
             name = getattr(node, 'id', '')
             target = f'{self.name}.{name}' if name in self.definitions else self.imports.get(name, '')
         module, _, name = target.rpartition('.')
-        if module.startswith('dnnlib.tflib.ops.') and name in _module(_TF1_OPS).definitions:
+        has_plain_form = module.startswith(('dnnlib.tflib.ops.', 'dnnlib.tflib.xla'))
+        if has_plain_form and name in _module(_TF1_OPS).definitions:
             return _TF1_OPS, name
         if module == self.name:
             return module, name

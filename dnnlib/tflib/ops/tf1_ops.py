@@ -1,6 +1,6 @@
-"""What takes the place of ops of the same names in `dnnlib.tflib.ops` in source texts for TensorFlow 1.14:
-plain calls, without a choice among the kernels of a CPU and without what later versions of TensorFlow have
-added.
+"""What takes the place of functions of the same names in `dnnlib.tflib.ops` and `dnnlib.tflib.xla` in source
+texts for TensorFlow 1.14: plain calls, without a choice among the kernels of a CPU, without XLA and without
+what later versions of TensorFlow have added.
 """
 
 import tensorflow.compat.v1 as tf
@@ -41,3 +41,13 @@ def depthwise_conv2d(x, w, stride=1, pad=((0, 0), (0, 0)), data_format='NCHW'):
         paddings[axis] = [before, after]
     return tf.nn.depthwise_conv2d(tf.pad(x, paddings), w, strides=_strides(stride, data_format),
                                   padding='VALID', data_format=data_format)
+
+
+def cond(compare, value, limit, true_fn, false_fn):
+    """Return tf.cond(compare(value, limit), true_fn, false_fn)."""
+    return tf.cond(compare(value, limit), true_fn, false_fn)
+
+
+def is_enabled():
+    """Return False: nothing is built for XLA."""
+    return False
