@@ -63,7 +63,7 @@ def checksum(data) -> str:
 
 
 def _write_one(path, function, inputs, expected, about):
-    module = function.module if about['precision'] == 'tf32' else modules.in_float32(function.module)
+    module = modules.with_products(function.module, allow_tf32=about['precision'] == 'tf32')
     data = compressed(module.SerializeToString(deterministic=True))
     outputs = [{'name': item.name, 'shape': item.shape, 'dtype': item.dtype.name, 'input': item.input}
                for item in function.outputs]

@@ -7,7 +7,7 @@ from tensorflow.compiler.xla.service import hlo_pb2
 
 _DTYPES = {1: np.bool_, 4: np.int32, 5: np.int64, 8: np.uint32, 9: np.uint64, 10: np.float16, 11: np.float32,
            12: np.float64}  # of xla.PrimitiveType
-_HIGHEST = 2  # of xla.PrecisionConfig.Precision
+_DEFAULT, _HIGHEST = 0, 2  # of xla.PrecisionConfig.Precision
 _PRODUCTS = ('dot', 'convolution')
 _HOST_TRANSFERS = ('infeed', 'outfeed', 'send', 'recv')
 _VALUES = ('parameter', 'get-tuple-element', 'tuple', 'constant')  # opcodes that compute nothing
@@ -50,13 +50,13 @@ def instructions(module):
         yield from computation.instructions
 
 
-def in_float32(module):
-    """Return a copy whose products of float32 tensors are computed in float32, not in TF32."""
+def with_products(module, allow_tf32):
+    """Return a copy that says whether products of float32 tensors may be computed in TF32."""
     copy = type(module)()
     copy.CopyFrom(module)
     for instruction in instructions(copy):
         if instruction.opcode in _PRODUCTS and _of(instruction.shape)[1] == np.float32:
-            instruction.precision_config.operand_precision[:] = [_HIGHEST] * 2
+            instruction.precision_config.operand_precision[:] = [_DEFAULT if allow_tf32 else _HIGHEST] * 2
     return copy
 
 
