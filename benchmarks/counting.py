@@ -42,7 +42,7 @@ def of_graph(fetches, feed_dict=None):
     that are no longer needed.
     """
     shapes, rules = [], []
-    for op in _needed(fetches):
+    for op in tflib.xla.needed(fetches):
         operands, rule = _RULES.get(op.type, (None, None))
         if rule is not None:
             shapes.append([tf.shape(tensor) for tensor in operands(op)])
@@ -50,19 +50,6 @@ def of_graph(fetches, feed_dict=None):
     values = tflib.run(shapes, feed_dict)
     return sum(rule(op, *(shape.tolist() for shape in of_op))
                for (rule, op), of_op in zip(rules, values, strict=True))
-
-
-def _needed(fetches):
-    """Return all operations that `fetches` depend on."""
-    todo = [fetch if isinstance(fetch, tf.Operation) else fetch.op for fetch in fetches]
-    seen = set()
-    while todo:
-        op = todo.pop()
-        if op not in seen:
-            seen.add(op)
-            todo += [tensor.op for tensor in op.inputs]
-            todo += op.control_inputs
-    return seen
 
 
 def _convolution(op, small, kernel):

@@ -29,7 +29,7 @@ def graph():
 
 def all_moments(tensor, images=1, device=lifetimes.EVERYWHERE, **options):
     """Return the Moments of a tensor's evaluation."""
-    return lifetimes.moments(nodes.of_step(tensor.op, size_of), images, **options)[device]
+    return lifetimes.moments(nodes.of_steps([tensor.op], size_of)[0], images, **options)[device]
 
 
 def peak(tensor, images=1, **options):
@@ -102,7 +102,7 @@ def test_branches_that_are_not_taken_allocate_nothing():
     condition = tf.placeholder(tf.bool, [], 'condition')
     x = drawn()
     y = tf.cond(condition, lambda: tf.reduce_sum(turned(turned(x))), lambda: tf.reduce_sum(x))
-    names = {node.predicate for node in nodes.of_step(y.op, size_of)} - {None}
+    names = {node.predicate for node in nodes.of_steps([y.op], size_of)[0]} - {None}
     taken, other = (peak(y, predicates=dict.fromkeys(names, value)) for value in (True, False))
     assert (taken, other) == (2 * KB, KB + 4) and peak(y) >= taken
 

@@ -97,22 +97,11 @@ def test_images_travel_as_bytes_while_nothing_else_crosses(training):
         assert set(crossing[tower, HOST].values()) == {0}  # that it is done
 
 
-def ancestors(op):
-    """Return all ops that run before an op in a call that fetches it."""
-    found, todo = set(), [op]
-    while todo:
-        op = todo.pop()
-        if op not in found:
-            found.add(op)
-            todo += [tensor.op for tensor in op.inputs] + list(op.control_inputs)
-    return found
-
-
 def test_no_step_waits_for_the_data_set_and_only_the_fetch_takes_what_has_been_put(training):
     _, graph, _ = training
     for step in STEPS:
-        types = collections.Counter(op.type for op in ancestors(getattr(graph, step)))
-        names = {op.name for op in ancestors(getattr(graph, step)) if op.type == 'VarHandleOp'}
+        types = collections.Counter(op.type for op in tflib.xla.needed([getattr(graph, step)]))
+        names = {op.name for op in tflib.xla.needed([getattr(graph, step)]) if op.type == 'VarHandleOp'}
         assert ('IteratorGetNext' in types) == (step == 'data_put'), step
         assert any('next_images' in name for name in names) == (step in ('data_put', 'data_fetch')), step
 
@@ -122,7 +111,7 @@ def test_every_op_of_a_tower_is_on_its_device_or_a_small_one_on_the_host(form, t
     folder = resumed_runs.write_data(tmp_path)
     with fresh_session({**QUICK, 'device_count.CPU': 3}) as session, towers_beside_the_host(), form():
         graph, _ = build(folder)
-        ancestors_of_put = ancestors(graph.data_put)
+        ancestors_of_put = {*tflib.xla.needed([graph.data_put])}
         ops = session.graph.get_operations()
     tower_of = {op: re.match(r'GPU(\d)/', op.name) for op in ops}
     elsewhere = [op for op, tower in tower_of.items()

@@ -24,8 +24,8 @@ class Moments(list):
 def moments(nodes, images, threads=0, predicates=None) -> dict:
     """Run a step without its values. -> {device: Moments of what is allocated there}, with EVERYWHERE.
 
-    nodes: those of `nodes.of_step`. images: for the estimate of times, which decide the order on a processor
-    with several `threads`; 0 = a GPU, which gets its ops in the order in which they become ready.
+    nodes: those of a step, see `nodes.of_steps`. images: for the estimate of times, which decide the order on
+    a processor with several `threads`; 0 = a GPU, which gets its ops in the order in which they become ready.
     predicates: {name of a tensor: bool}, which branch each Switch takes; both without an entry.
     """
     memory = _Memory(nodes, predicates or {})

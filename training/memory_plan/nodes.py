@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from dnnlib.tflib import xla
 from training.memory_plan import op_kinds
 
 
@@ -34,29 +35,13 @@ class Node:
     controls: list = field(default_factory=list)  # Nodes that it also waits for.
 
 
-def needed(fetch) -> list:
-    """Return all ops that an op depends on, and itself, in the order of their creation."""
-    todo, seen = [fetch], {fetch}
-    while todo:
-        op = todo.pop()
-        for before in (*(tensor.op for tensor in op.inputs), *op.control_inputs):
-            if before not in seen:
-                seen.add(before)
-                todo.append(before)
-    return sorted(seen, key=lambda op: op._id)
-
-
-def of_step(fetch, size_of) -> list:
-    """Return the Nodes of all ops that an op depends on, in the order of their creation.
+def of_steps(fetches, size_of) -> list:
+    """Return the Nodes of all ops that each of several ops depends on, in the order of their creation. Steps
+    share those of common ops.
 
     size_of: function from a tensor to its Bytes.
     """
-    return of_steps([fetch], size_of)[0]
-
-
-def of_steps(fetches, size_of) -> list:
-    """Return the Nodes of each of several ops, see `of_step`. Steps share those of common ops."""
-    all_ops = [needed(fetch) for fetch in fetches]
+    all_ops = [sorted(xla.needed([fetch]), key=lambda op: op._id) for fetch in fetches]
     size_of = functools.cache(size_of)  # by tensor
     nodes = {op: _node(op, size_of) for op in {op for ops in all_ops for op in ops}}
     for op, node in nodes.items():

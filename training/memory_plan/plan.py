@@ -79,7 +79,6 @@ class Plan:
         """Return the largest minibatch of a device that fits into `budget` bytes in a phase, the last one by
         default; see `most_images`."""
         phase = phase or self.final
-
         return most_images(lambda images: self.total(phase, images) <= budget, group_size)
 
 

@@ -15,13 +15,13 @@ import tensorflow.compat.v1 as tf
 from dnnlib.progress import SECONDS_OF_SILENCE, announced
 from dnnlib.tflib.xla import cutting, phases, regions
 from dnnlib.tflib.xla.counting import compilations, counted_environment
-from dnnlib.tflib.xla.cutting import Piece, cut
+from dnnlib.tflib.xla.cutting import Piece, cut, needed
 from dnnlib.tflib.xla.phases import cond, has_conditions, phase_of
 from dnnlib.tflib.xla.switch import CHOICES, disable, enable, enabled, is_enabled, is_on
 from dnnlib.util import UserError, format_time
 
 __all__ = ['CHOICES', 'Piece', 'compilations', 'compiled', 'cond', 'counted_environment', 'cut', 'disable',
-           'enable', 'enabled', 'first_run', 'has_conditions', 'is_enabled', 'is_on', 'phase_of']
+           'enable', 'enabled', 'first_run', 'has_conditions', 'is_enabled', 'is_on', 'needed', 'phase_of']
 
 
 def compiled(fetches, name='step', known=None, decided=None):

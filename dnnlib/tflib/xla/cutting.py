@@ -83,6 +83,12 @@ def ancestors(ops, boundary=is_source, aliases=None) -> list:
     return order
 
 
+def needed(fetches) -> list:
+    """Return all operations that tensors and operations need, sources included, each after those that it
+    needs."""
+    return ancestors([_op_of(fetch) for fetch in fetches], boundary=lambda op: False)
+
+
 def inputs_of(op, aliases) -> list:
     """Return the input tensors of an operation, with aliases in their places."""
     return [aliases.get(tensor.name, tensor) for tensor in op.inputs] if aliases else list(op.inputs)

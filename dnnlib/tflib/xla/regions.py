@@ -24,11 +24,6 @@ class Regions:
     between: dict = field(default_factory=lambda: defaultdict(list))  # depth -> operations outside, copied
     parts: dict = field(default_factory=lambda: defaultdict(list))    # (device, depth) -> operations
 
-    def is_original(self, op) -> bool:
-        """Return whether an operation stays as it is, because no part comes before it."""
-        device, depth = self.place_of.get(op.name, (_OUTSIDE, 0))
-        return device == _ANYWHERE or (device == _OUTSIDE and depth == 0)
-
     def boundary(self, place):
         """Return the function that tells what stays outside a part."""
         def is_outside(op):
