@@ -4,101 +4,33 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import dnnlib
 import dnnlib.tflib as tflib
-from tests.golden_figures import (
-    QUICK,
-    assert_close,
-    assert_gradients_close,
-    figures,
-    fresh_session,
-    one_hot,
-    replaced_randomness,
-    set_golden_values,
+from tests.golden_figures import assert_close, replaced_randomness
+from tests.loss_cases import (
+    CASES,
+    OneHotLabels,
+    build_loss,
+    case_id,
+    check_golden_loss,
+    golden_networks,
+    networks_of,
 )
-from tests.golden_recipe import golden_input
 from training import loss as losses
 from training import loss_stylegan, loss_terms
-
-# Our modules for the losses of each code base. Both published modules are called `training.loss`.
-MODULES = {'losses_stylegan': 'training.loss_stylegan', 'losses_stylegan2': 'training.loss'}
-CASES = [(code_base, case) for code_base in MODULES for case in figures(code_base)['cases']]
-
-
-class OneHotLabels:
-    """Stands in for a data set, with the one-hot rows of the golden runs as random labels."""
-
-    def __init__(self, label_size):
-        self.label_size = label_size
-
-    def get_random_labels_tf(self, minibatch_size):
-        """Return labels [minibatch_size, label_size]."""
-        labels = tf.constant(one_hot(64, self.label_size))
-        return labels[:minibatch_size]
 
 
 @pytest.fixture(scope='module')
 def networks(request):
-    """Build G and D of the golden runs for a code base and label size, once for all losses."""
-    code_base, label_size = request.param
-    spec = figures(code_base)['networks']
-    with fresh_session(QUICK):
-        G = tflib.Network('G', func_name=spec['G'], label_size=label_size, **spec['G_static'])
-        D = tflib.Network('D', func_name=spec['D'], label_size=label_size, **spec['D_static'])
-        set_golden_values(G, 'G:')
-        set_golden_values(D, 'D:')
-        yield G, D
-
-
-def _build(func_name, label_size, G, D, opt=None, **kwargs):
-    """Build a loss on the inputs of the golden runs."""
-    kwargs.update(G=G, D=D, opt=opt or tflib.Optimizer(), minibatch_size=4)
-    kwargs['training_set'] = OneHotLabels(label_size)
-    if '.D_' in func_name:
-        kwargs['reals'] = tf.constant(golden_input('reals', [4, 3, 16, 16]) * 0.5)
-        kwargs['labels'] = tf.constant(one_hot(4, label_size))
-    with replaced_randomness():
-        return dnnlib.util.call_func_by_name(func_name=func_name, **kwargs)
-
-
-def _gradients(value, net):
-    grads = tf.gradients(tf.reduce_mean(value), list(net.trainables.values()))
-    return {name: grad for name, grad in zip(net.trainables, grads, strict=True) if grad is not None}
+    """Build G and D of the golden runs, once for all losses."""
+    with golden_networks(*request.param) as built:
+        yield built
 
 
 @pytest.mark.parametrize(
-    ('networks', 'code_base', 'case'),
-    [((code_base, case['label_size']), code_base, case) for code_base, case in CASES], indirect=['networks'],
-    ids=[f'{code_base.removeprefix("losses_")}-{case["loss_func"].removeprefix("training.loss.")}-'
-         f'{case["label_size"]}-labels' for code_base, case in CASES])
+    ('networks', 'code_base', 'case'), [(networks_of(*case), *case) for case in CASES],
+    indirect=['networks'], ids=[case_id(*case) for case in CASES])
 def test_golden_case_has_the_same_loss_regularizer_and_gradients(networks, code_base, case):
-    G, D = networks
-    dlatent_avg = G.get_var('dlatent_avg')
-    func_name = case['loss_func'].replace('training.loss', MODULES[code_base])
-    result = _build(func_name, case['label_size'], G, D, **case['kwargs'])
-    loss, reg = result if code_base == 'losses_stylegan2' else (result, None)
-    terms = {'loss': loss, **({} if reg is None else {'reg': reg})}
-    assert ('reg' in terms) == (case['reg'] is not None)
-    grads = {f'{name}_grads_{key}': _gradients(value, net)
-             for name, value in terms.items() for key, net in (('G', G), ('D', D))}
-    tflib.init_uninitialized_vars()
-    for name, value in terms.items():
-        G.set_var('dlatent_avg', dlatent_avg)
-        value, *values = tflib.run([value, *(grads[f'{name}_grads_{key}'] for key in 'GD')])
-        assert_close(np.ravel(value), case[name], name)
-        for key, actual in zip('GD', values, strict=True):
-            assert_gradients_close(actual, dict(case[f'{name}_grads_{key}']), f'{name}_grads_{key}')
-        if name == 'reg' and 'pathreg' in case['loss_func']:
-            _check_running_mean_of_path_lengths(reg, case)
-    G.set_var('dlatent_avg', dlatent_avg)
-
-
-def _check_running_mean_of_path_lengths(reg, case):
-    pl_mean = [var for var in tf.global_variables() if 'pl_mean' in var.name][-1]
-    tflib.run(pl_mean.initializer)
-    for expected_reg, expected_mean in case['reg_and_pl_mean_over_3_evaluations']:
-        assert_close(np.ravel(tflib.run(reg)), expected_reg, 'reg')
-        np.testing.assert_allclose(pl_mean.eval(), expected_mean, rtol=1e-4)
+    check_golden_loss(code_base, case, *networks)
 
 
 class LinearG:
@@ -235,7 +167,7 @@ def test_penalties_of_stylegan_are_scaled_only_while_they_are_differentiated(net
     """Scaling has no effect on the loss unless gradients leave the range of float32."""
     opt = tflib.Optimizer(use_loss_scaling=True)
     with tf.device('/cpu:0'):
-        loss = _build(f'training.loss_stylegan.{name}', 0, *networks, opt=opt, **kwargs)
+        loss = build_loss(f'training.loss_stylegan.{name}', 0, *networks, opt=opt, **kwargs)
     scaling = opt.get_loss_scaling_var('/cpu:0')
     values = [tf.get_default_session().run(loss, {scaling: log2}) for log2 in (0.0, 20.0, 200.0)]
     assert_close(values[1], values[0], name)

@@ -4,89 +4,33 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import dnnlib
 import dnnlib.tflib as tflib
-from tests.golden_figures import (
-    QUICK,
-    assert_close,
-    assert_gradients_close,
-    figures,
-    fresh_session,
-    one_hot,
-    replaced_randomness,
-    set_golden_values,
-)
-from tests.golden_recipe import golden_input
+from tests.loss_cases import CASES_OF_ADA, check_golden_loss_of_ada, golden_networks, networks_of
 from training import loss as losses
 from training import loss_ada, loss_terms
 from training.augment import AdaptiveAugment
 
-TERMS = ['G_loss', 'D_loss', 'G_reg', 'D_reg']
 # Their terms are those of other tests, too.
 LONG_CASES = {'stylegan2', 'stylegan2-shrink1', 'stylegan2-no-reg', 'cmethods-plain', 'cmethods-r2'}
 
 
 def _cases():
     """Return all golden cases, with their names as ids."""
-    return [pytest.param((case['label_size'], tuple(case['D_extra'].items())), case, id=case['name'],
+    return [pytest.param(networks_of('losses_ada', case), case, id=case['name'],
                          marks=[pytest.mark.long] if case['name'] in LONG_CASES else [])
-            for case in figures('losses_ada')['cases']]
+            for case in CASES_OF_ADA]
 
 
 @pytest.fixture(scope='module')
 def networks(request):
-    """Build G and D of the golden runs for a label size and further arguments of D, once for all losses."""
-    label_size, D_extra = request.param
-    spec = figures('losses_ada')['networks']
-    with fresh_session(QUICK):
-        G = tflib.Network('G', func_name=spec['G'], label_size=label_size, **spec['G_static'])
-        D = tflib.Network(
-            'D', func_name=spec['D'], label_size=label_size, **spec['D_static'], **dict(D_extra))
-        set_golden_values(G, 'G:')
-        set_golden_values(D, 'D:')
-        yield G, D
-
-
-def _build(func_name, label_size, G, D, aug=None, **kwargs):
-    """Build a loss on the inputs of the golden runs."""
-    labels = one_hot(4, label_size)
-    with replaced_randomness():
-        return dnnlib.util.call_func_by_name(
-            func_name=func_name, G=G, D=D, aug=aug, fake_labels=tf.constant(np.roll(labels, 1, axis=0)),
-            real_images=tf.constant(golden_input('reals', [4, 3, 16, 16]) * 0.5),
-            real_labels=tf.constant(labels), **kwargs)
-
-
-def _check_golden_case(case, G, D, aug=None):
-    dlatent_avg = G.get_var('dlatent_avg')
-    result = _build(case['loss_func'], case['label_size'], G, D, aug, **case['kwargs'])
-    assert list(result) == TERMS
-    tensors = {}
-    for name, value in result.items():
-        if not tflib.is_tf_expression(value):
-            assert value == case[name]
-            continue
-        net = G if name.startswith('G') else D
-        grads = tf.gradients(tf.reduce_mean(value), list(net.trainables.values()))
-        tensors[name] = value, {
-            key: grad for key, grad in zip(net.trainables, grads, strict=True) if grad is not None}
-    tflib.init_uninitialized_vars()
-    for name, (value, grads) in tensors.items():
-        G.set_var('dlatent_avg', dlatent_avg)
-        value, grads = tflib.run([value, grads])
-        assert_close(np.ravel(value), case[name], name)
-        assert_gradients_close(grads, case[f'{name}_grads'], name)
-    G.set_var('dlatent_avg', dlatent_avg)
+    """Build G and D of the golden runs, once for all losses."""
+    with golden_networks(*request.param) as built:
+        yield built
 
 
 @pytest.mark.parametrize(('networks', 'case'), _cases(), indirect=['networks'])
 def test_golden_case_has_the_same_losses_regularizers_and_gradients(networks, case):
-    aug = None
-    if case['augment'] is not None:
-        aug = AdaptiveAugment(
-            apply_func='training.augment.augment_pipeline', apply_args=case['augment']['args'],
-            initial_strength=case['augment']['strength'])
-    _check_golden_case(case, *networks, aug)
+    check_golden_loss_of_ada(case, *networks)
 
 
 # Linear networks, of which values are known
