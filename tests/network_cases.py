@@ -25,8 +25,9 @@ def cases_by_graph(cases):
     return list(groups.values())
 
 
-def unchanged(fetches, decided=None):
-    """Return what is to be run for nested tensors: these. Others compile them. `decided`: level of detail."""
+def unchanged(fetches, decided=0.0):
+    """Return what is to be run for nested tensors: these. Others compile them. `decided`: the level of
+    detail, 0 as all variables of that name in the golden runs."""
     return fetches
 
 
@@ -41,7 +42,7 @@ def check_golden_cases(cases, arrays, prepared=unchanged):
         if case['lod'] is not None:
             net.set_var('lod', case['lod'])
         existing = {name: grad for name, grad in grads.items() if grad is not None}
-        fetches = prepared([outputs, existing], decided=case['lod'] or 0.0)  # None: as initialized
+        fetches = prepared([outputs, existing], decided=case['lod'] or 0.0)
         values, existing = tflib.run(fetches, dict(zip(inputs, _inputs(case), strict=True)))
         for i, value in enumerate(values):
             assert_close(value, arrays[f'{case["name"]}:out{i}'], case['name'])

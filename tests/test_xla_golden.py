@@ -41,7 +41,7 @@ def networks(request, built_for_xla):
         yield built
 
 
-def _compiled(fetches, decided=None):
+def _compiled(fetches, decided=0.0):
     """Return nested tensors that XLA computes, all of them and all that they need."""
     tensors = xla.compiled(tf.nest.flatten(fetches), 'golden', decided=decided)
     assert {op.type for op in xla.needed(tensors)} <= {
