@@ -54,11 +54,36 @@ def _values_after(is_xla, devices, fed_values, **kwargs):
         return tflib.run({var.op.name: var for var in tf.global_variables()})
 
 
+class Momentum:
+    """An optimizer with only what tflib.Optimizer asks for. It creates its state when it is applied."""
+
+    def __init__(self, name, learning_rate):
+        self.name, self.learning_rate, self._means = name, learning_rate, {}
+
+    def variables(self):
+        return list(self._means.values())
+
+    def compute_gradients(self, loss, var_list, gate_gradients):
+        return list(zip(tf.gradients(loss, var_list), var_list, strict=True))
+
+    def apply_gradients(self, grads_and_vars):
+        ops = []
+        for gradient, var in grads_and_vars:
+            if var not in self._means:
+                with tf.control_dependencies(None):
+                    self._means[var] = tf.Variable(tf.zeros(var.shape), trainable=False, name=self.name)
+            mean = 0.5 * (self._means[var] + gradient)
+            ops += [tf.assign(self._means[var], mean), tf.assign_sub(var, self.learning_rate * mean)]
+        return tf.group(*ops)
+
+
 @pytest.mark.parametrize('devices', [1, 2])
 @pytest.mark.parametrize('kwargs', [
     {}, dict(minibatch_multiplier=2), dict(use_loss_scaling=True),
     dict(tf_optimizer='tf.train.AdamOptimizer'),
-    dict(tf_optimizer='dnnlib.tflib.optimizer.SimpleAdam', minibatch_multiplier=2)])
+    dict(tf_optimizer='dnnlib.tflib.optimizer.SimpleAdam', minibatch_multiplier=2),
+    dict(tf_optimizer=f'{__name__}.Momentum'),
+    dict(tf_optimizer=f'{__name__}.Momentum', minibatch_multiplier=2)])
 def test_a_compiled_update_leaves_the_same_values_in_all_variables(kwargs, devices):
     fed_values = [3.0, np.inf, 5.0, 2.0]  # one step is skipped
     plain, compiled = (_values_after(is_xla, devices, fed_values, **kwargs) for is_xla in (False, True))

@@ -191,7 +191,11 @@ class Optimizer:
         branch = 'cond' if self.minibatch_multiplier is None else 'cond/cond_1'
         scope = tf.get_default_graph().get_name_scope()
         with tfutil.absolute_name_scope(f'{scope}/{branch}'):
-            device.optimizer._create_slots(list(device.gradients))
+            if hasattr(device.optimizer, '_create_slots'):
+                device.optimizer._create_slots(list(device.gradients))
+            else:  # it creates its state when it is applied: this operation never runs
+                device.optimizer.apply_gradients([
+                    (tf.zeros(var.shape, var.dtype.base_dtype), var) for var in device.gradients])
 
     def _update_if_finite(self, device, gradients, scale):
         """Update with `scale` times the gradients if they are finite. -> whether they are, bool tensor."""
