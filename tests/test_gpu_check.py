@@ -30,6 +30,7 @@ from benchmarks.gpu_check import (
 from benchmarks.gpu_check.budget import SECONDS_TO_END, Budget
 from benchmarks.gpu_check.results import CUT, FAILED, LEFT_OUT, PASSED, Part
 from dnnlib.util import UserError
+from training.loop import interruption
 from training.settings import flags as run_flags
 from training.settings import train_flags
 
@@ -58,7 +59,7 @@ def clock():
 def stages(monkeypatch):
     """Let the check consist of parts that the test provides, on a machine without GPUs. -> add(name, run)."""
     monkeypatch.setattr(command, 'STAGES', {})
-    monkeypatch.setattr(command.commands, 'results', lambda *args: ([], None))
+    monkeypatch.setattr(command.commands, 'results', lambda *args: ([], commands.Ended(0, False, [], 1.0)))
 
     def add(name, run):
         command.STAGES[name] = command.Stage(f'Part {name}', 1, types.SimpleNamespace(run=run))
@@ -73,7 +74,8 @@ def passing(part, context):
 def a_check(parts=(), gpus=(), is_interrupted=False):
     """Return what the report is written from."""
     return dict(command='python -m benchmarks.gpu_check', date='2026-01-01 12:00 +0000', machine={},
-                seconds=75.0, gpus=list(gpus), parts=list(parts), is_interrupted=is_interrupted)
+                seconds=75.0, gpus=list(gpus), unknown_gpus=None, parts=list(parts),
+                is_interrupted=is_interrupted)
 
 
 def run_main(folder, *flags):
@@ -118,9 +120,36 @@ def test_a_command_that_does_not_end_is_cut_with_its_children(monkeypatch):
     start = time.monotonic()
     ended = commands.run([sys.executable, '-c', script], start + 2)
     assert ended.is_cut and ended.reason == 'no time left' and time.monotonic() - start < 20
-    child = int(ended.lines[0])
+    _wait_until_ended(int(ended.lines[0]))
+
+
+def test_a_second_ctrl_c_leaves_no_children(monkeypatch):
+    script = ('import signal, subprocess, sys, time; signal.signal(signal.SIGINT, signal.SIG_IGN); '
+              'print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(99)"]).pid); '
+              'time.sleep(99)')
+    seen, waits = [], []
+    wait = subprocess.Popen.wait
+
+    def interrupted(self, timeout=None):
+        waits.append(timeout)
+        if timeout is not None:
+            raise KeyboardInterrupt('second')
+        return wait(self)
+
+    def first(line):
+        seen.append(int(line))
+        raise KeyboardInterrupt('first')
+
+    monkeypatch.setattr(subprocess.Popen, 'wait', interrupted)
+    with pytest.raises(KeyboardInterrupt, match='second'):
+        commands.run([sys.executable, '-c', script], time.monotonic() + 60, first)
+    assert waits == [commands.SECONDS_TO_STOP, None]
+    _wait_until_ended(seen[0])
+
+
+def _wait_until_ended(pid):
     deadline = time.monotonic() + 10
-    while _is_running(child):
+    while _is_running(pid):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -186,6 +215,50 @@ def test_an_interrupted_check_leaves_its_report(stages, tmp_path):
     text = (tmp_path / 'REPORT.md').read_text(encoding='utf-8')
     assert 'Check of a machine: not passed' in text and '**Interrupted: the rest is missing.**' in text
     assert '## Part b' in text and '## Part c' not in text
+
+
+def test_sigterm_leaves_a_report_and_its_status(stages, tmp_path):
+    def terminated(part, context):
+        part.add('first', PASSED)
+        signal.raise_signal(signal.SIGTERM)
+
+    stages('a', terminated)
+    stages('b', passing)
+    handler = signal.getsignal(signal.SIGTERM)
+    status, text, content = run_main(tmp_path)
+    assert status == 143 and content['is_interrupted'] and '## Part b' not in text
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_sigterm_comes_again_without_effect():
+    with pytest.raises(SystemExit) as exit_info, interruption.at_once():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+    assert exit_info.value.code == 143
+
+
+@pytest.mark.parametrize('ended', [
+    commands.Ended(-11, False, ['CUDA_ERROR_UNKNOWN'], 1.0), commands.Ended(-9, True, [], 120.0)])
+def test_gpus_that_cannot_be_looked_for_fail_the_check(stages, tmp_path, monkeypatch, ended):
+    monkeypatch.setattr(command.commands, 'results', lambda *args: ([], ended))
+    stages('a', passing)
+    status, text, content = run_main(tmp_path)
+    line = f'GPUs could not be looked for: {ended.reason}'
+    assert status == 1 and [part['status'] for part in content['parts']] == [FAILED, PASSED]
+    assert f'**{line}**' in text and f'| list of GPUs | **FAILED** | {line} |' in text
+    assert report.NO_GPU not in text
+
+
+def test_a_folder_without_permission_to_write_is_refused_before_any_part(stages, tmp_path, monkeypatch):
+    def refused(dir):
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr(command.tempfile, 'TemporaryFile', refused)  # root may write everywhere
+    monkeypatch.setattr(command, '_run', None)
+    with pytest.raises(UserError, match='no file can be written to this folder .Permission denied.; choose'):
+        command.main([f'--out={tmp_path}'])
 
 
 def test_a_folder_that_cannot_be_created_is_refused_before_any_part(stages, tmp_path):

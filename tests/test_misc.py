@@ -102,6 +102,15 @@ def test_saved_grid_is_a_picture_in_the_format_of_its_name(tmp_path):
         misc.save_image_grid(images, tmp_path / 'grid.abc')
 
 
+@pytest.mark.parametrize('dtype, drange', [(np.float32, [-1, 1]), (np.float64, [0, 1]), (np.uint8, [0, 255])])
+def test_a_saved_grid_is_the_picture_of_the_whole_grid_and_its_empty_cells(dtype, drange, tmp_path):
+    images = np.random.RandomState(1).uniform(*drange, [5, 3, 8, 8]).astype(dtype)
+    misc.save_image_grid(images, tmp_path / 'grid.png', drange, grid_size=(3, 2))
+    expected = misc.convert_to_pil_image(misc.create_image_grid(images, (3, 2)), drange)
+    with PIL.Image.open(tmp_path / 'grid.png') as picture:
+        np.testing.assert_array_equal(np.asarray(picture), np.asarray(expected))
+
+
 def test_mirroring_reverses_about_half_of_the_images_in_a_copy():
     images = np.tile(np.arange(3), [200, 1, 2, 1])
     np.random.seed(1)

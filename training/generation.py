@@ -10,15 +10,18 @@ from training.settings import picture_requests
 SYNTHESIS = dict(randomize_noise=False, output_transform=dict(func=tflib.convert_images_to_uint8))
 
 
-def in_minibatches(net, *in_arrays, minibatch_size, title, **kwargs):
-    """Run a network on arrays [N,...] in minibatches, and show the progress if that takes long."""
+def in_minibatches(net, *in_arrays, minibatch_size, title, convert=np.asarray, **kwargs):
+    """Run a network on arrays [N,...] in minibatches, and show the progress if that takes long.
+
+    convert: function that is applied to the output of each minibatch, such as one to smaller numbers.
+    """
     num_items = len(in_arrays[0])
     progress = Progress(num_items, 'images', title=title)
     parts = []
     for begin in range(0, num_items, minibatch_size):
         progress.show(begin)
         part = [array[begin:begin + minibatch_size] for array in in_arrays]
-        parts.append(net.run(*part, minibatch_size=minibatch_size, **kwargs))
+        parts.append(convert(net.run(*part, minibatch_size=minibatch_size, **kwargs)))
     return np.concatenate(parts)
 
 

@@ -14,7 +14,8 @@ from benchmarks.gpu_check.results import CUT, FAILED, Part
 from benchmarks.gpu_check.screen import Screen
 from dnnlib import cli
 from dnnlib.files import create_folder
-from dnnlib.util import format_time
+from dnnlib.util import UserError, format_time
+from training.loop import interruption
 
 OUT = 'gpu-check'
 SECONDS = 600
@@ -69,21 +70,33 @@ def make_parser():
 def main(argv=None):
     """Run the parts and write the report. The exit status is 1 unless all of them passed."""
     args = make_parser().parse_args(argv)
-    create_folder(args.out)
+    _prepare(args.out)
     budget = Budget(args.seconds, {name: stage.share for name, stage in STAGES.items() if name in args.only})
     args.only = [name for name in STAGES if name in args.only]
     check = {'command': shlex.join(['python', '-m', 'benchmarks.gpu_check', *sys.argv[1:]]),
-             'date': machine.today(), 'machine': machine.describe(), 'gpus': [], 'parts': [], 'seconds': 0.0,
-             'is_interrupted': True}
-    try:
-        _run(args, budget, check)
-        check['is_interrupted'] = False
-    finally:
-        check['seconds'] = budget.elapsed()
-        report.write(check, args.out)
-        _print_summary(check, args.out)
+             'date': machine.today(), 'machine': machine.describe(), 'gpus': [], 'unknown_gpus': None,
+             'parts': [], 'seconds': 0.0, 'is_interrupted': True}
+    with interruption.at_once():
+        try:
+            _run(args, budget, check)
+            check['is_interrupted'] = False
+        finally:
+            check['seconds'] = budget.elapsed()
+            report.write(check, args.out)
+            _print_summary(check, args.out)
     if not report.passed(check):
         sys.exit(1)
+
+
+def _prepare(out):
+    """Create the folder of the report. Raises UserError unless files can be written there."""
+    create_folder(out)
+    try:
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise UserError(f'--out={out}: no file can be written to this folder ({error.strerror}); '
+                        'choose another') from error
 
 
 def _run(args, budget, check):
@@ -91,11 +104,7 @@ def _run(args, budget, check):
     screen = Screen(budget)
     screen.say(f'checking this machine; ends within {format_time(args.seconds)}')
     with tempfile.TemporaryDirectory(prefix='gpu-check-') as folder:
-        found, ended = commands.results(
-            'found_devices.gpus', {}, time.monotonic() + min(SECONDS_TO_FIND_GPUS, budget.seconds_left()),
-            lambda: screen.remind('looking for GPUs'))
-        check['gpus'] += [each['name'] for each in found]
-        screen.say(f'GPUs: {", ".join(check["gpus"]) or "none; the check runs on the CPU, on small sizes"}')
+        _find_gpus(screen, budget, check)
         context = Context(screen, check['gpus'], folder, args.out)
         for number, name in enumerate(args.only, 1):
             part = Part(name, STAGES[name].title)
@@ -105,6 +114,22 @@ def _run(args, budget, check):
             _run_part(part, context, budget)
             screen.say(f'{title}: {part.status}, {format_time(part.seconds)}')
             report.write({**check, 'seconds': budget.elapsed()}, args.out)  # survives whatever happens
+
+
+def _find_gpus(screen, budget, check):
+    """List the GPUs. If that fails, the parts still run, as without GPUs, but the check does not pass."""
+    deadline = time.monotonic() + min(SECONDS_TO_FIND_GPUS, budget.seconds_left())
+    found, ended = commands.results('found_devices.gpus', {}, deadline,
+                                    lambda: screen.remind('looking for GPUs'))
+    check['gpus'] += [each['name'] for each in found]
+    if ended.is_good:
+        screen.say(f'GPUs: {", ".join(check["gpus"]) or "none; the check runs on the CPU, on small sizes"}')
+        return
+    check['unknown_gpus'] = f'GPUs could not be looked for: {ended.reason}'
+    screen.say(check['unknown_gpus'])
+    part = Part('gpus', 'GPUs', seconds=ended.seconds)
+    part.add('list of GPUs', FAILED, check['unknown_gpus'])
+    check['parts'].append(part)
 
 
 def _run_part(part, context, budget):

@@ -56,8 +56,8 @@ def run(command, deadline, show=None, environment=None, idle=None) -> Ended:
     process = processes.begin([str(word) for word in command], cwd=processes.ROOT, env=environment,
                               start_new_session=True)
     reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
-    reader.start()
     try:
+        reader.start()
         for line in _until(deadline, lines, idle):
             last.append(line)
             request = show(line) if show else None
@@ -91,14 +91,16 @@ def _until(deadline, lines, idle):
 
 
 def _end(process):
-    """Interrupt the process if it still runs, and kill it and its children."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(SECONDS_TO_STOP)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    """Interrupt the process if it still runs, and kill it and its children, also if Ctrl-C comes again."""
+    try:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(SECONDS_TO_STOP)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def results(function, arguments, deadline, idle=None, on_result=None):

@@ -52,7 +52,9 @@ def _head(check):
     lines = [f'# Check of a machine: {verdict}', doctor]
     if check['is_interrupted']:
         lines.append('**Interrupted: the rest is missing.**')
-    if not check['gpus']:
+    if check['unknown_gpus']:
+        lines.append(f'**{check["unknown_gpus"]}**')
+    elif not check['gpus']:
         lines.append(NO_GPU)
     lines.append(f'{check["date"]}, {format_time(check["seconds"])}, by `{check["command"]}`.')
     return '\n\n'.join(lines)

@@ -137,6 +137,6 @@ def _pixels(path):
 
 def _summary(run_dir):
     ticks, _ = tick_lines.read(str(run_dir))
+    num_ticks = len(ticks.get('Timing/sec_per_kimg', {}))
     pictures = len(list(run_dir.glob('fakes*.png')))
-    seconds = list(ticks.get('Timing/sec_per_kimg', {}).values())
-    return f'stopped, resumed and finished; {len(seconds)} ticks, losses finite, {pictures} pictures'
+    return f'stopped, resumed and finished; {num_ticks} ticks, losses finite, {pictures} pictures'

@@ -48,6 +48,21 @@ class Interruption:
 
 
 @contextlib.contextmanager
+def at_once():
+    """Let SIGTERM end this context by SystemExit with its status, so that `finally` clauses run, as they do
+    for SIGINT. Further ones are ignored in this context: schedulers repeat it."""
+    def leave(signum, _frame):
+        signal.signal(signum, signal.SIG_IGN)
+        raise SystemExit(STATUS[signum])
+
+    previous = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+@contextlib.contextmanager
 def after_iteration():
     """Handle signals in this context by letting the iteration finish. -> Interruption."""
     interruption = Interruption()

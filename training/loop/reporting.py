@@ -1,5 +1,6 @@
 """What a training run shows: tick lines, TensorBoard values and pictures."""
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from dnnlib.tflib.autosummary import autosummary, save_summaries
 from dnnlib.util import UserError, printable
 from training import generation, misc
 from training.loop import outlook
+from training.misc.pictures import to_bytes
 
 TICK_LINE = 'tick %-5d kimg %-8.1f '
 OF_SCHEDULE = 'lod %-5.2f minibatch %-4d '  # Not in lines of StyleGAN2-ADA, where both are constant.
@@ -38,9 +40,9 @@ class SnapshotGrid:
         with tflib.random.counted(tf.get_default_graph().seed or 0, step=0):
             fakes = generation.in_minibatches(
                 Gs, self.latents, self.labels, minibatch_size=minibatch_size, title=f'Drawing {name}',
-                is_validation=True)
+                convert=functools.partial(to_bytes, drange=self.drange_net), is_validation=True)
         with announced(f'Saving {name}...'):
-            misc.save_image_grid(fakes, dnnlib.make_run_dir_path(name), self.drange_net, self.size)
+            misc.save_image_grid(fakes, dnnlib.make_run_dir_path(name), [0, 255], self.size)
 
     def arrays(self):
         """Return what the generated images depend on, for a training state."""

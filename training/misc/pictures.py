@@ -1,5 +1,6 @@
 """Pictures of images, and grids of them: values, tiles, files, and the real images of a training grid."""
 
+import functools
 import itertools
 import os
 import re
@@ -57,16 +58,28 @@ def create_image_grid(images, grid_size=None):
 
     grid_size: (columns, rows); None = as square as possible.
     """
+    return _tiled(images, grid_size, np.asarray)
+
+
+def _tiled(images, grid_size, convert):
+    """Tile images, each converted when it is copied. Empty cells are those of an image of zeros."""
     num, height, width = images.shape[0], images.shape[-2], images.shape[-1]
     if grid_size is None:
         columns = max(int(np.ceil(np.sqrt(num))), 1)
         grid_size = columns, max((num - 1) // columns + 1, 1)
     columns, rows = grid_size
-    grid = np.zeros([*images.shape[1:-2], rows * height, columns * width], dtype=images.dtype)
+    empty = convert(np.zeros([], images.dtype))
+    grid = np.full([*images.shape[1:-2], rows * height, columns * width], empty, empty.dtype)
     for idx, image in enumerate(images):
         x, y = idx % columns * width, idx // columns * height
-        grid[..., y:y + height, x:x + width] = image
+        grid[..., y:y + height, x:x + width] = convert(image)
     return grid
+
+
+def to_bytes(images, drange):
+    """Round images with values in `drange` to uint8."""
+    images = adjust_dynamic_range(images, drange, [0, 255])
+    return np.rint(images).clip(0, 255).astype(np.uint8)
 
 
 def convert_to_pil_image(image, drange=[0, 1]):
@@ -74,15 +87,15 @@ def convert_to_pil_image(image, drange=[0, 1]):
     from PIL import Image
     if image.ndim == 3 and image.shape[0] == 1:
         image = image[0]
-    image = adjust_dynamic_range(image, drange, [0, 255])
-    image = np.rint(image).clip(0, 255).astype(np.uint8)
+    image = to_bytes(image, drange)
     return Image.fromarray(image if image.ndim == 2 else image.transpose(1, 2, 0))  # [3,H,W] -> [H,W,3]
 
 
 def save_image_grid(images, filename, drange=[0, 1], grid_size=None):
     """Write images [N,C,H,W] as one picture, tiled as by `create_image_grid`, in the format of the name."""
     image_format = picture_format(filename)
-    picture = convert_to_pil_image(create_image_grid(images, grid_size), drange)
+    grid = _tiled(images, grid_size, functools.partial(to_bytes, drange=drange))  # small beside floats
+    picture = convert_to_pil_image(grid, [0, 255])
     with atomic_write(filename) as file:
         picture.save(file, format=image_format)
 
