@@ -35,8 +35,8 @@ def make_parser():
         help='write proj.mp4, a video of the optimization (default: true)')
     add('--seed', type=cli.seed, default=303, metavar='N', help='random seed (default: 303)')
     own = parser.add_argument_group('flags beyond the published ones')
-    own.add_argument('--features', type=cli.one_of(*commands.FEATURES), default='lpips', metavar='NAME',
-                     help='what is compared: lpips, lite0 or pixels (default: lpips)')
+    own.add_argument('--features', choices=commands.FEATURES, default='lpips',
+                     help='what is compared (default: lpips)')
     cli.add_trust_source(own)
     cli.add_cache_dir(own)
     return parser

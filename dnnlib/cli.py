@@ -54,18 +54,23 @@ def comma_list(text: str) -> list[str]:
     return [] if text.lower() in ('', 'none') else text.split(',')
 
 
-def one_of(*choices: str):
-    """Return a type that accepts one of these words."""
+def some_of(*choices: str):
+    """Return a type that accepts one or more of these words, separated by commas, as a list."""
     def convert(text):
-        if text not in choices:
-            raise argparse.ArgumentTypeError(f"expected one of {', '.join(choices)}, not '{text}'")
-        return text
+        words = text.split(',')
+        for word in words:
+            if word not in choices:
+                raise argparse.ArgumentTypeError(f"expected one of {', '.join(choices)}, not '{word}'")
+        return words
     return convert
 
 
-def some_of(*choices: str):
-    """Return a type that accepts one or more of these words, separated by commas, as a list."""
-    return lambda text: [one_of(*choices)(word) for word in text.split(',')]
+def kind(value_type, metavar='X') -> dict:
+    """Return keyword arguments of `add_argument` for a type, or for a tuple of words to choose from, which
+    the help then shows."""
+    if isinstance(value_type, tuple):
+        return dict(choices=value_type)
+    return dict(type=value_type, metavar='BOOL' if value_type is boolean else metavar)
 
 
 def _number(kind, name, minimum, maximum=None):

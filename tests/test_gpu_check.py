@@ -12,6 +12,7 @@ import types
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow.compat.v1 as tf
 
 from benchmarks import processes
 from benchmarks.gpu_check import __main__ as command
@@ -20,16 +21,19 @@ from benchmarks.gpu_check import (
     commands,
     compared_steps,
     device_tests,
+    found_devices,
     published,
     pytest_watch,
     report,
     results,
+    speed_work,
     speeds,
     trainings,
 )
 from benchmarks.gpu_check.budget import SECONDS_TO_END, Budget
 from benchmarks.gpu_check.results import CUT, FAILED, LEFT_OUT, PASSED, Part
 from dnnlib.util import UserError
+from tests.gpu_form import built_for_gpus
 from training.loop import interruption
 from training.settings import flags as run_flags
 from training.settings import train_flags
@@ -110,6 +114,15 @@ def test_a_command_ends_with_its_output_and_status():
                          seen.append)
     assert seen == ended.lines == ['one', 'two']
     assert (ended.status, ended.is_cut, ended.reason) == (3, False, 'exit status 3: two')
+
+
+def test_the_reason_is_the_error_and_not_the_calls_that_tensorflow_prints_after_it():
+    lines = ['Traceback (most recent call last):', 'tf.errors.InvalidArgumentError: No such kernel.', '',
+             'tf.errors.InvalidArgumentError: Graph execution error:', '', 'Original stack trace for G/x:',
+             '  File "ops.py", line 1221, in from_node_def', '']
+    reason = commands.Ended(1, False, lines, 1.0).reason
+    assert reason == 'exit status 1: tf.errors.InvalidArgumentError: No such kernel.'
+    assert commands.Ended(-11, False, [], 1.0).reason == 'exit status -11: no output'
 
 
 def test_a_command_that_does_not_end_is_cut_with_its_children(monkeypatch):
@@ -365,6 +378,37 @@ def test_tests_run_in_processes_of_their_own(test, tmp_path, monkeypatch):
         assert part.status == PASSED and 'tests passed' in part.checks[0].note
 
 
+def test_tests_on_gpus_are_counted(tmp_path, monkeypatch):
+    path = tmp_path / 'tests.jsonl'
+    path.write_text(a_test('test_ops.py::one', gpu_bytes=64) + a_test('test_growth.py::two', gpu_bytes=0))
+    monkeypatch.setattr(commands, 'run', lambda *args: commands.Ended(0, False, [], 1.0))
+    part = Part('tests', 'Tests')
+    device_tests.run(part, a_context(tmp_path, num_gpus=2))
+    assert [check.name for check in part.checks] == ['ops and their gradients', 'growing networks']
+    assert (part.facts['on_gpu'], part.facts['tests']) == (1, 2)
+
+
+@pytest.fixture
+def a_gpu(monkeypatch):
+    """Let TensorFlow list a GPU, for which soft placement takes the CPU."""
+    real = tf.config.list_physical_devices
+    monkeypatch.setattr(tf.config, 'list_physical_devices',
+                        lambda kind=None: ['GPU:0'] if kind == 'GPU' else real(kind))
+    experimental = tf.config.experimental
+    monkeypatch.setattr(experimental, 'get_memory_info', lambda device: {'peak': 2_500_000_000})
+    monkeypatch.setattr(experimental, 'get_device_details', lambda device: {'device_name': 'Card X'})
+    with built_for_gpus():
+        yield
+
+
+def test_what_runs_on_gpus_runs_where_they_are_soft_placed(a_gpu):
+    assert list(found_devices.gpus()) == [{'name': 'Card X'}]
+    width = dict(fmap_base=32, fmap_max=4)
+    found = list(compared_steps.compare(agreement.DEVICES, 8, 8, **width))
+    assert all(each['error'] <= each['allowed'] for each in found), found
+    assert speed_work._peak_bytes() == 2_500_000_000
+
+
 def test_memory_that_a_test_takes_on_a_gpu_is_recorded(monkeypatch):
     infos = iter([{'current': 100, 'peak': 100}, {'current': 100, 'peak': 164}])
     experimental = types.SimpleNamespace(
@@ -404,6 +448,14 @@ def test_a_device_agrees_with_itself_about_images_and_both_steps():
     assert all(each['error'] <= 1e-6 for each in found), found
 
 
+def test_noise_strengths_are_compared_as_one_vector():
+    with tf.Graph().as_default():
+        found = compared_steps._together({'a/weight': tf.zeros([2]), 'a/noise_strength': tf.constant(3.0),
+                                          'b/noise_strength': tf.constant(4.0)})
+    assert {name: each.shape.as_list() for name, each in found.items()} == {
+        'gradient of a/weight': [2], 'gradient of all noise strengths': [2]}
+
+
 def test_a_difference_is_relative_to_the_norm_of_a_gradient_and_to_the_largest_value():
     expected = {'images': np.array([1.0, -4.0]), 'gradient of w': np.array([3.0, 4.0])}
     brighter = {**expected, 'images': np.array([2.0, -4.0])}
@@ -427,6 +479,13 @@ def test_losses_that_are_not_finite_and_empty_pictures_are_at_fault(tmp_path, mo
     assert trainings.faults(tmp_path) == [
         'Loss/D/loss is not finite', 'fakes000000.png has one colour only',
         'fakes000001.png has one colour only']
+
+
+def test_a_regularizer_need_not_have_a_step_in_every_tick():
+    nan = float('nan')
+    assert trainings._is_finite('Loss/gradient_penalty', [1.0, nan])
+    assert not trainings._is_finite('Loss/gradient_penalty', [nan, nan])
+    assert not trainings._is_finite('Loss/scores/real', [1.0, nan])
 
 
 def test_two_gpus_train_together_where_there_are_several():

@@ -1,6 +1,10 @@
 """Test the memory plan: lifetimes on graphs with known peaks, plans of small trainings, and their text."""
 
+import contextlib
 import io
+import re
+import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -8,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from benchmarks import memory, memory_grid, processes
 from dnnlib.util import UserError
+from tests import image_sets
 from training.memory_plan import conditions, graphs, lifetimes, limits, nodes, op_kinds, plan, report, text
 
 KB = 1000.0  # bytes of a tensor of 250 floats
@@ -226,18 +231,27 @@ def test_a_training_that_does_not_fit_is_warned_of_with_what_fits():
     *_, line = text.gpu_lines(tiny_plan(), [5 << 30, 8 << 30], 4, '--minibatch-gpu')
     assert line == ('Warning: the training needs about 6.00 GB, but the GPU has 5.00 GB; the largest '
                     '--minibatch-gpu that fits is 3.')
-    on_cpu = plan.CpuPlan(tiny_plan(), tiny_plan(), 1, 2 ** 29)
-    *_, line = text.cpu_lines(on_cpu, 3 << 30, 4, '--minibatch-gpu')
-    assert line.endswith('but this machine has 3.00 GB; the largest --minibatch-gpu that fits is 1.')
+    on_cpu = plan.CpuPlan(tiny_plan(), tiny_plan(), 1, 2 ** 28, 2 ** 28)
+    *_, line = text.cpu_lines(on_cpu, 4 << 30, 4, '--minibatch-gpu')
+    assert line.endswith('but this machine has 4.00 GB; the largest --minibatch-gpu that fits is 1.')
     *_, line = text.cpu_lines(on_cpu, 1 << 29, 4, '--minibatch-gpu')
     assert 'not even one image' in line
-    assert not text.cpu_lines(on_cpu, 9 << 30, 4, '--minibatch-gpu')[-1].startswith('Warning')
+    assert not text.cpu_lines(on_cpu, 10 << 30, 4, '--minibatch-gpu')[-1].startswith('Warning')
 
 
 def test_more_devices_than_in_the_graph_need_as_much_as_the_second():
     one, two = tiny_plan(), tiny_plan(bytes_per_image=2 ** 31)
-    totals = [plan.CpuPlan(one, two, number, 0).tensors(0) for number in (2, 3, 4)]
+    totals = [plan.CpuPlan(one, two, number, 0, 0).tensors(0) for number in (2, 3, 4)]
     assert np.diff(totals).tolist() == [2 ** 32, 2 ** 32]
+
+
+def test_the_rest_of_a_training_grows_with_its_pictures_and_tensors():
+    sizes = [report.picture_bytes({'grid_args': args}, [3, 512, 512])
+             for args in ({'size': '4k'}, {}, {'size': 'one'})]
+    assert [size / (3 * 512 * 512 * report.PICTURE_COPIES) for size in sizes] == [28, 6, 1]
+    made = plan.CpuPlan(tiny_plan(), tiny_plan(), 1, 2 ** 28, 2 ** 28)
+    assert made.rest(0) == 2 ** 28 + plan.LATER_SHARE * 2 ** 32
+    assert made.whole(0) == made.total(0) + made.rest(0)
 
 
 @pytest.mark.parametrize(('error', 'line'), [
@@ -288,3 +302,29 @@ def test_the_plan_of_a_training_is_within_20_percent_of_what_it_takes():
 def test_plans_of_many_trainings_are_within_20_percent(arguments):
     # The peaks of virtual devices are planned at the same time, and rarely are.
     check(processes.call('memory.compare', arguments), most=1.5 if 'num_gpus' in arguments else 1.2)
+
+
+def largest_size(command):
+    """Run a command. -> the most bytes of memory that its process had."""
+    size = 0
+    with subprocess.Popen(command, cwd=processes.ROOT, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            with contextlib.suppress(ProcessLookupError), open(f'/proc/{process.pid}/status') as file:
+                found = re.search(r'^VmHWM:\s*(\d+) kB', file.read(), re.MULTILINE)
+            size = int(found[1]) * 1024 if found else size
+            time.sleep(0.1)
+    assert process.returncode == 0
+    return size
+
+
+@pytest.mark.long
+def test_a_whole_training_takes_what_its_dry_run_says(tmp_path):
+    image_sets.write_folder(tmp_path / 'images', image_sets.pixels(64, height=32, width=32))
+    command = processes.python(
+        'train.py', f'--data={tmp_path}/images', f'--outdir={tmp_path}/out', '--cfg=auto', '--batch=8',
+        '--kimg=1', '--snap=1', '--metrics=none', '--fmap-base=512', '--fmap-max=32')
+    said = subprocess.run([*command, '--dry-run'], cwd=processes.ROOT, capture_output=True, text=True,
+                          check=True).stderr
+    planned = re.search(r'^  together +([\d.]+) GB  for the whole training$', said, re.MULTILINE)
+    assert 0.8 <= float(planned[1]) * 2 ** 30 / largest_size(command) <= 1.2

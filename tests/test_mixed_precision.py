@@ -7,6 +7,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
+from dnnlib.tflib.ops.fused_bias_act import fused_bias_act
 from tests.golden_figures import QUICK, figures, fresh_session, replaced_randomness, set_golden_values
 from tests.golden_recipe import golden_input
 from training.loss import D_logistic_r1, G_logistic_ns_pathreg
@@ -184,3 +185,13 @@ def test_every_architecture_trains_in_half_precision(architecture, session):
         values = session.run(gradients[term])
         assert all(np.isfinite(value).all() for value in values)
         assert any(np.any(value) for value in values), term
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'float16', 'bfloat16'])
+@pytest.mark.parametrize('axis', [1, 3])
+def test_the_gradient_of_a_bias_adds_up_more_pixels_than_the_type_can_count(axis, dtype):
+    with fresh_session(QUICK):
+        b = tf.zeros([2], dtype)
+        shape = [1, 32, 32, 2] if axis == 3 else [1, 2, 32, 32]
+        gradient, = tf.gradients(fused_bias_act(tf.zeros(shape, dtype), b, axis=axis), b)
+        np.testing.assert_array_equal(np.float32(tflib.run(gradient)), [1024, 1024])

@@ -384,7 +384,7 @@ def test_what_cannot_be_resumed_is_not_submitted(own, message, stopped_run, prog
 
 
 @pytest.mark.parametrize(('own', 'message'), [
-    (['--submit=moon'], 'argument --submit: expected one of local, slurm'),
+    (['--submit=moon'], "argument --submit: invalid choice: 'moon'"),
     (['--slurm-nodes=2'], 'Error: --slurm-nodes requires --submit=slurm'),
     (['--slurm-option=--mem=0'], 'Error: --slurm-option requires --submit=slurm'),
     (['--submit=slurm', '--slurm-nodes=0'], 'argument --slurm-nodes: expected a whole number of at least 1'),

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import threading
@@ -15,7 +16,8 @@ from benchmarks import processes
 
 SECONDS_TO_STOP = 4.0  # for an interrupted process to end by itself
 SECONDS_BETWEEN_LOOKS = 0.5
-LAST_LINES = 40
+LAST_LINES = 400       # TensorFlow's errors are that long
+ERROR = re.compile(r'[\w.]*(Error|Exception): (?!Graph execution error)')  # begins the message of an error
 RESULT = 'RESULT '     # begins a line that holds a result in JSON
 OUT_OF_MEMORY = 'this is too large for the device'  # in the message of a worker whose memory has run out
 ENVIRONMENT = {
@@ -39,9 +41,11 @@ class Ended:
 
     @property
     def reason(self) -> str:
-        """Say in one line why it ended too early."""
-        last = next((line for line in reversed(self.lines) if line.strip()), 'no output')
-        return 'no time left' if self.is_cut else f'exit status {self.status}: {last.strip()}'
+        """Say in one line why it ended too early: by its last error, as TensorFlow prints a stack of calls
+        after that, or else by its last line."""
+        told = [line.strip() for line in self.lines if line.strip()]
+        last = ([line for line in told if ERROR.match(line)] or told or ['no output'])[-1]
+        return 'no time left' if self.is_cut else f'exit status {self.status}: {last}'
 
 
 def run(command, deadline, show=None, environment=None, idle=None) -> Ended:

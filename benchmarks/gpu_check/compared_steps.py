@@ -10,6 +10,7 @@ from training.settings.configs import config_settings
 
 SEED = 7
 MINIBATCH = 4
+NOISE_STRENGTH = '/noise_strength'
 # As for the golden figures: relative to the largest value of images, and to the norm of a gradient.
 IMAGES_TOLERANCE, GRADIENTS_TOLERANCE = 1e-4, 1e-3
 
@@ -87,5 +88,18 @@ def _step(loss_args, trained, **kwargs):
                                   minibatch_size=MINIBATCH)
     total = tf.reduce_mean(loss) + tf.reduce_mean(reg)
     gradients = zip(trained.trainables, tf.gradients(total, list(trained.trainables.values())), strict=True)
-    return {'loss': loss, 'regularizer': reg,
-            **{f'gradient of {name}': each for name, each in gradients if each is not None}}
+    return {'loss': loss, 'regularizer': reg, **_together({name: each for name, each in gradients
+                                                           if each is not None})}
+
+
+def _together(gradients):
+    """Name the gradients, those of all noise strengths as one vector.
+
+    Each of these is a single number, the sum of a product over all pixels and feature maps. Its terms cancel,
+    while their rounding errors do not, so that a healthy device can be far off in relation to one that
+    happens to be small. Their norm as a vector depends less on such chance.
+    """
+    strengths = [each for name, each in gradients.items() if name.endswith(NOISE_STRENGTH)]
+    found = {f'gradient of {name}': each for name, each in gradients.items()
+             if not name.endswith(NOISE_STRENGTH)}
+    return {**found, 'gradient of all noise strengths': tf.stack(strengths)} if strengths else found

@@ -68,8 +68,9 @@ def _overview(check):
 def _part(part, card):
     lines = [f'## {part.title}']
     if 'on_gpu' in part.facts:
-        lines.append(f'{part.facts["on_gpu"]} of {part.facts["tests"]} tests took memory of the GPU; the '
-                     'others look at arguments and names, or run on the CPU by themselves.')
+        lines.append(f'{part.facts["on_gpu"]} of {part.facts["tests"]} tests took memory of the GPU beyond '
+                     'what was in use before them. Others look at arguments and names, run on the CPU by '
+                     'themselves, or do with memory that tests before them left in use.')
     if 'size' in part.facts:
         lines.append(f'{part.facts["size"]}.')
     if part.speeds:

@@ -45,7 +45,7 @@ def _add_walk(parser):
                              '*projected_w.npz are taken')
     parser.add_argument('--latents', type=cli.comma_list, metavar='FILE,...',
                         help='latents z [N,size] as waypoints between these and the seeds: .npz, .npy or .pt')
-    parser.add_argument('--walk', type=cli.one_of('w', 'z'), default='w', metavar='w|z',
+    parser.add_argument('--walk', choices=('w', 'z'), default='w',
                         help='w: a smooth closed loop through the waypoints in W; z: random latents that are '
                              'smoothed over time, as in the videos of Progressive GAN (default: w)')
     parser.add_argument('--grid', type=cli.columns_by_rows, metavar='WxH',
@@ -66,7 +66,7 @@ def _add_walk(parser):
     parser.add_argument('--fixed-seed', type=cli.seed, metavar='SEED', help='seed of these styles')
     parser.add_argument('--truncation-cutoff', type=cli.int_at_least(0), metavar='N',
                         help='truncate only the first N layers (default: all)')
-    parser.add_argument('--noise-mode', type=cli.one_of(*NOISE_MODES), default='const', metavar='MODE',
+    parser.add_argument('--noise-mode', choices=NOISE_MODES, default='const',
                         help="const: the network's noise in every frame; random: new noise in every frame; "
                              'none (default: const)')
     _add_file(parser, 'video', fps=30)

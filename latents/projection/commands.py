@@ -19,10 +19,10 @@ def _add_common(parser):
     add = parser.add_argument
     add('--num-snapshots', type=cli.int_at_least(0), default=5, metavar='N',
         help='number of pictures of the optimization (default: 5)')
-    add('--features', type=cli.one_of(*FEATURES), default='lpips', metavar='NAME',
+    add('--features', choices=FEATURES, default='lpips',
         help='what is compared: lpips, which needs the published vgg16_zhang_perceptual.pkl; lite0 = feature '
              'maps of EfficientNet-Lite0; pixels (default: lpips)')
-    add('--space', type=cli.one_of(*SPACES), default='w', metavar='w|w+',
+    add('--space', choices=SPACES, default='w',
         help='w = one dlatent vector for all layers; w+ = one per layer: closer images, which are harder to '
              'edit (default: w)')
     add('--num-steps', type=cli.int_at_least(1), default=1000, metavar='N',

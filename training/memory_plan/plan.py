@@ -8,8 +8,9 @@ from training.memory_plan.lifetimes import EVERYWHERE, Moments, moments
 from training.memory_plan.nodes import Bytes
 
 # On CPUs, what TensorFlow has freed and keeps, and constants that it computes in advance, as a share of what
-# the most expensive step allocates. Measured.
+# the most expensive step allocates: after each step has run once, and what many steps add. Measured.
 UNUSED_SHARE = 0.2
+LATER_SHARE = 1.0
 KINDS = ('G', 'D', 'Gs', 'moments of the optimizers', 'accumulated gradients', 'held images', 'others')
 
 
@@ -88,7 +89,8 @@ class CpuPlan:
     device: Plan        # What the first device holds.
     devices: Plan       # What all devices of the graph hold together.
     num_devices: int    # Of the training, which may be more.
-    process: int        # Bytes of TensorFlow, the graph and what is compiled of it.
+    process: int        # Bytes of TensorFlow, the graph and what is compiled of its steps.
+    command: int        # Bytes of pictures, snapshots and whatever else is no step.
 
     def phase(self):
         """Return the number of the phase that needs most."""
@@ -103,10 +105,21 @@ class CpuPlan:
 
     def unused(self, number, images=None):
         """Return the bytes that TensorFlow keeps after steps, beside its tensors."""
-        return UNUSED_SHARE * (self.tensors(number, images) - self.devices.held_bytes(images))
+        return UNUSED_SHARE * self._allocated(number, images)
+
+    def rest(self, number, images=None):
+        """Return the bytes that a whole training takes beside those of a process that runs its steps once."""
+        return self.command + LATER_SHARE * self._allocated(number, images)
+
+    def whole(self, number, images=None):
+        """Return the bytes of the whole training."""
+        return self.total(number, images) + self.rest(number, images)
+
+    def _allocated(self, number, images):
+        return self.tensors(number, images) - self.devices.held_bytes(images)
 
     def total(self, number, images=None):
-        """Return the bytes of the whole process at the peak of a phase."""
+        """Return the bytes of a process that runs the steps of a phase once and nothing else."""
         return self.process + self.tensors(number, images) + self.unused(number, images)
 
 

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import io
+import math
 import multiprocessing
 import os
 import sys
@@ -12,10 +13,14 @@ from dnnlib.util import UserError, num_cores
 from training import dataset
 from training.loop import outlook
 from training.memory_plan import graphs, limits, plan, text
+from training.misc import pictures
 from training.settings.configs import GROUP_SIZE
 
-# What TensorFlow takes on a CPU besides tensors: compiled graphs and kernels of the steps, measured.
+# What TensorFlow takes on a CPU besides tensors, measured: compiled graphs and kernels of the steps, and what
+# a whole training adds to them, as for initialization, drawing, summaries and snapshots.
 BYTES_PER_OP = 12_000
+BYTES_PER_OP_OF_COMMAND = 10_000
+PICTURE_COPIES = 5  # Of all images of a grid: real and generated ones, the grid, and two while it is saved.
 MOST_THREADS = 8  # More of them change little.
 
 
@@ -93,7 +98,14 @@ def cpu_plan(settings, shape, label_size, num_gpus):
     planned = graphs.build(settings, shape, label_size, num_gpus, graphs.CPU)
     process = limits.of_process()
     plans = plan.make(planned, settings, min(num_cores(), MOST_THREADS), _shown)
-    return plan.CpuPlan(*plans, num_gpus, process + BYTES_PER_OP * planned.num_ops)
+    command = BYTES_PER_OP_OF_COMMAND * planned.num_ops + picture_bytes(settings, shape)
+    return plan.CpuPlan(*plans, num_gpus, process + BYTES_PER_OP * planned.num_ops, command)
+
+
+def picture_bytes(settings, shape):
+    """Return the bytes that the grid of snapshot images takes while it is saved."""
+    sizes = {name: value for name, value in settings['grid_args'].items() if name == 'size'}
+    return PICTURE_COPIES * math.prod(shape) * math.prod(pictures.grid_cells(shape, **sizes))
 
 
 def _shown(resolutions):

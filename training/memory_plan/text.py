@@ -34,13 +34,14 @@ def cpu_lines(on_cpu, memory, group_size, flag):
     tensors = on_cpu.tensors(number)
     if on_cpu.num_devices > 1:
         lines.append(_row(f'total of {on_cpu.num_devices} devices', tensors))
-    need = on_cpu.total(number)
+    need = on_cpu.whole(number)
     lines += [_row('TensorFlow', on_cpu.process, 'the program, the graph and what is compiled of it'),
               _row('unused', on_cpu.unused(number), 'what TensorFlow frees and keeps'),
-              _row('together', need, 'for the steps; image grids and snapshots can take more')]
+              _row('rest', on_cpu.rest(number), 'pictures, snapshots, and what is kept after many steps'),
+              _row('together', need, 'for the whole training')]
     if memory is None or need <= memory:
         return lines
-    most = most_images(lambda images: on_cpu.total(number, images) <= memory, group_size)
+    most = most_images(lambda images: on_cpu.whole(number, images) <= memory, group_size)
     return [*lines, _warning(need, f'this machine has {_gb(memory)}', most, flag)]
 
 

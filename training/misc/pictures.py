@@ -125,15 +125,20 @@ def setup_snapshot_image_grid(training_set, size='1080p', layout='random'):
     layout: 'random', 'row_per_class', 'col_per_class' or 'class4x4' (blocks of 4x4 images of one class).
             Cells without an image of their class stay 0.
     """
-    columns, rows = 1, 1
-    if size in GRID_SIZES:
-        full_width, full_height, fewest_columns, fewest_rows = GRID_SIZES[size]
-        _, height, width = training_set.shape
-        columns = min(max(full_width // width, fewest_columns), MAX_GRID_CELLS)
-        rows = min(max(full_height // height, fewest_rows), MAX_GRID_CELLS)
+    columns, rows = grid_cells(training_set.shape, size)
     if layout == 'random':
         return (columns, rows), *training_set.get_minibatch_np(columns * rows)
     return (columns, rows), *_class_grid(training_set, layout, columns, rows)
+
+
+def grid_cells(shape, size='1080p'):
+    """Return (columns, rows) of the grid of a size, see `setup_snapshot_image_grid`, for images [C,H,W]."""
+    if size not in GRID_SIZES:
+        return 1, 1
+    full_width, full_height, fewest_columns, fewest_rows = GRID_SIZES[size]
+    _, height, width = shape
+    return (min(max(full_width // width, fewest_columns), MAX_GRID_CELLS),
+            min(max(full_height // height, fewest_rows), MAX_GRID_CELLS))
 
 
 def _class_grid(training_set, layout, columns, rows):

@@ -78,8 +78,7 @@ def make_parser(description, metrics):
                      'script of --submit=slurm, and exit')
     add_shared(own, gpus='--num-gpus')
     for name, (value_type, default, text, _) in OWN_FLAGS.items():
-        own.add_argument(f'--{name}', type=value_type, metavar='BOOL' if value_type is cli.boolean else 'X',
-                         help=f'{text} (default: {default})')
+        own.add_argument(f'--{name}', help=f'{text} (default: {default})', **cli.kind(value_type))
     return parser
 
 

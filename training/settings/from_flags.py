@@ -18,8 +18,9 @@ SIDE = cli.power_of_two
 REAL = cli.float_at_least(0)
 KIMG = cli.float_at_least(0.001)
 
-# Flags beyond the published ones: type, default in the help, help, and the settings that get the value. A
-# flag that is not given changes nothing. A `..._base` applies to all resolutions without an entry in -by-res.
+# Flags beyond the published ones: type or words to choose from, default in the help, help, and the settings
+# that get the value. A flag that is not given changes nothing. A `..._base` applies to all resolutions
+# without an entry in -by-res.
 OWN_FLAGS = {
     'fmap-base':      (WHOLE, "the config's", 'multiplier of the number of feature maps of G and D',
                        ['G_args.fmap_base', 'D_args.fmap_base']),
@@ -64,10 +65,10 @@ OWN_FLAGS = {
                        ['image_snapshot_ticks', 'network_snapshot_ticks']),
     'snapshot-kimg':  (KIMG, 'by ticks', 'thousands of images between snapshots; overrides '
                        '--snapshot-ticks', ['snapshot_kimg']),
-    'grid-size':      (cli.one_of('1080p', '4k', '8k'), "the config's, reduced on CPUs",
-                       'size of the snapshot images: 1080p, 4k or 8k', ['grid_args.size']),
-    'grid-layout':    (cli.one_of('random', 'row_per_class', 'col_per_class', 'class4x4'), 'random',
-                       'random, row_per_class, col_per_class or class4x4', ['grid_args.layout']),
+    'grid-size':      (('1080p', '4k', '8k'), "the config's, reduced on CPUs",
+                       'size of the snapshot images', ['grid_args.size']),
+    'grid-layout':    (('random', 'row_per_class', 'col_per_class', 'class4x4'), 'random',
+                       'snapshot images at random, or sorted by their class', ['grid_args.layout']),
     'seed':           (cli.seed, '1000', 'seed of all random numbers', ['tf_config.rnd.np_random_seed']),
     'resume':         (str, 'none', 'run to resume: its directory, one of its training states, or latest '
                        '(in --result-dir); or a network pickle (G, D, Gs) whose weights to start from: a '
@@ -81,23 +82,22 @@ OWN_FLAGS = {
     'keep-states':    (WHOLE, '3', 'number of training states to keep', ['keep_states']),
     'state-kimg':     (KIMG, 'at network snapshots', 'thousands of images between additional training states',
                        ['state_kimg']),
-    'aug':            (cli.one_of(*ada_configs.AUGS), 'ada for ada-*, otherwise noaug', 'augmentation of '
+    'aug':            (ada_configs.AUGS, 'ada for ada-*, otherwise noaug', 'augmentation of '
                        'what the discriminator sees: ada and adarv adapt its strength, fixed keeps that of '
                        '--p', []),
     'p':              (cli.float_between(0, 1), 'none', 'probability of each transform for --aug=fixed', []),
     'target':         (cli.float_between(0, 1), '0.6 for ada, 0.5 for adarv', 'target of the adaptation', []),
-    'augpipe':        (cli.one_of(*named_pipelines.PIPELINES), ada_configs.DEFAULT_PIPELINE, 'transforms to '
-                       f'apply: {", ".join(named_pipelines.PIPELINES)}', []),
+    'augpipe':        ((*named_pipelines.PIPELINES,), ada_configs.DEFAULT_PIPELINE,
+                       'transforms to apply', []),
     'aug-kimg':       (KIMG, f'{ada_configs.TUNE_KIMG}; {ada_configs.TUNE_KIMG_RESUMED} with a network in '
                        '--resume', 'thousands of images in which the strength can rise from 0 to 1', []),
     'dcap':           (cli.float_at_least(0.001), '1', 'multiplier of the capacity of the discriminator', []),
-    'cmethod':        (cli.one_of(*ada_configs.CMETHODS), 'nocmethod', 'comparison method of an ada-* config:'
-                       f' {", ".join(ada_configs.CMETHODS[1:])}', []),
+    'cmethod':        (ada_configs.CMETHODS, 'nocmethod', 'comparison method of an ada-* config', []),
     'freezed':        (cli.int_at_least(0), '0', 'number of layers of the discriminator of an ada-* config '
                        'that are not trained, counted from the image', ['D_args.freeze_layers']),
-    'precision':      (cli.one_of(*precision.NAMES), 'float32; of ada-* mixed on GPUs', precision.HELP,
+    'precision':      (precision.NAMES, 'float32; of ada-* mixed on GPUs', precision.HELP,
                        ['precision']),
-    'fp16':           (cli.one_of('auto', 'true', 'false'), 'auto', 'of an ada-* config: true = '
+    'fp16':           (precision.FP16, 'auto', 'of an ada-* config: true = '
                        '--precision=mixed, false = float32, auto = mixed on GPUs only', []),
     'max-skipped-steps': (WHOLE, '100', 'consecutive steps without finite gradients that end training',
                        ['max_skipped_steps']),

@@ -6,6 +6,7 @@ from training.settings.configs import merged
 FLOAT32, TF32, MIXED, BFLOAT16 = NAMES = 'float32', 'tf32', 'mixed', 'bfloat16'
 HELP = ('float32; tf32 = GPUs may round the factors of products in float32 to 10 bits; mixed = float16 at '
         'the four highest resolutions, also without a GPU; bfloat16 = there in bfloat16')
+FP16 = ('auto', 'true', 'false')
 HALF = {'num_fp16_res': 4, 'conv_clamp': 256}  # arguments of a network, as published in StyleGAN2-ADA
 # Arguments of a network by precision. Network files that say nothing mean float16, as published.
 HALF_DTYPES = {MIXED: {}, BFLOAT16: {'half_dtype': 'bfloat16'}}

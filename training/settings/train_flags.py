@@ -19,7 +19,6 @@ NO_RESUME = 'noresume'
 # URLs of networks for transfer learning, which --resume takes by their names.
 SOURCES = {name: OFFICIAL_URLS[key] for name, key in TRANSFER_SOURCES.items()}
 
-FP16 = ('auto', 'true', 'false')
 
 # Flags of run_training.py that have other names here.
 NAMES = {'num-gpus': 'gpus', 'total-kimg': 'kimg', 'snapshot-ticks': 'snap', 'mirror-augment': 'mirror',
@@ -153,8 +152,8 @@ OWN = {
                  f'augmentation can rise from 0 to 1 (default: {ada_configs.TUNE_KIMG}; '
                  f'{ada_configs.TUNE_KIMG_RESUMED} with --resume)'),
     'precision': (precision.NAMES, None, f'{precision.HELP} (default: mixed on GPUs)'),
-    'fp16': (FP16, None, 'true = --precision=mixed, false = float32, auto = mixed on GPUs only (default: '
-             'auto)'),
+    'fp16': (precision.FP16, None, 'true = --precision=mixed, false = float32, auto = mixed on GPUs only '
+             '(default: auto)'),
 }
 
 
@@ -180,9 +179,8 @@ def make_parser(description, metrics):
 
 def _add(group, flags):
     """Add flags of a table to a group of the help."""
-    for name, (kind, metavar, text) in flags.items():
-        kwargs = dict(choices=kind) if isinstance(kind, tuple) else dict(type=kind, metavar=metavar)
-        group.add_argument(f'--{name}', help=text, **kwargs)
+    for name, (value_type, metavar, text) in flags.items():
+        group.add_argument(f'--{name}', help=text, **cli.kind(value_type, metavar))
 
 
 def values(args):

@@ -48,8 +48,7 @@ _FLAGS = {
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add --submit and the flags of the Slurm target to a parser."""
     group = parser.add_argument_group('where to run')
-    group.add_argument('--submit', default='local', metavar='TARGET',
-                       type=cli.one_of(*(target.name.lower() for target in SubmitTarget)),
+    group.add_argument('--submit', default='local', choices=[target.name.lower() for target in SubmitTarget],
                        help='local = here and now; slurm = as a batch job, which requeues itself and '
                             'resumes when it is preempted or reaches its time limit (default: local)')
     for name, (value_type, text) in _FLAGS.items():

@@ -78,6 +78,8 @@ def _add_bias(x, b, axis):
         return x
     assert 0 <= axis < x.shape.rank
     assert b.shape.as_list()[0] == x.shape.as_list()[axis]
-    if 0 < axis == x.shape.rank - 1:
-        return tf.nn.bias_add(x, b)  # Its gradient is one fast reduction.
+    # The gradient of bias_add is one fast reduction. In bfloat16, TensorFlow's kernel for CPUs adds up in
+    # bfloat16, and loses addends from 256 times their size on.
+    if 0 < axis == x.shape.rank - 1 and x.dtype != tf.bfloat16:
+        return tf.nn.bias_add(x, b)
     return x + tf.reshape(b, [-1 if i == axis else 1 for i in range(x.shape.rank)])
