@@ -4,6 +4,7 @@ what they change."""
 import contextlib
 import time
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
@@ -62,6 +63,7 @@ def build(config, devices=1, rounds=1, lod=0.0, opt_args=SGD):
         D = tflib.Network('D', **{**settings['D_args'], **shape, **TINY})
         set_golden_values(G)
         set_golden_values(D)
+        _converge_spectral_norms(D)
         Gs = G.clone('Gs')
     training_set = Noise(resolution=RESOLUTION)
     sched = EasyDict(lod=lod, G_lrate=LRATE, D_lrate=LRATE, minibatch_gpu=MINIBATCH,
@@ -75,6 +77,16 @@ def build(config, devices=1, rounds=1, lod=0.0, opt_args=SGD):
         augment_args=settings.get('augment_args', {})),
         [sched], tflib.Cluster(devices), seed=1)
     return graph, sched
+
+
+def _converge_spectral_norms(D):
+    """Set the estimated singular vectors of weights to the exact ones. Every evaluation in a step refines
+    them, and TensorFlow leaves open which one another evaluation reads."""
+    for name, var in D.vars.items():
+        if name.endswith('_sn'):
+            weights = D.get_var(name.removesuffix('_sn'))
+            _, _, rows = np.linalg.svd(weights.reshape(-1, weights.shape[-1]), full_matrices=False)
+            tflib.set_vars({var: rows[:1]})
 
 
 def measured(config, is_xla, devices=1, rounds=1, form=contextlib.nullcontext, **kwargs):
