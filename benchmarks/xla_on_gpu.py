@@ -21,6 +21,7 @@ import zlib
 import numpy as np
 
 FORMAT = 1
+FIELDS = ('step', 'resolution', 'minibatch', 'precision', 'fmap_base', 'fmap_max', 'runs_per_minibatch')
 NUM_VALUES = 16     # of an output that its digest contains
 WARM_UP_CALLS = 2   # after the first
 MIN_CALLS = 5
@@ -74,6 +75,8 @@ class Step:
                 data = file.read()
             self.sources = [output['input'] for output in self.about['outputs']]
             self._fills = [(item['shape'], item['dtype'], item['fill']) for item in self.about['inputs']]
+            self.fields = {name: self.about[name] for name in FIELDS}
+            self.expected, self._seed = self.about['expected'], self.about['seed']
         except OSError as error:
             raise Trouble(
                 f'{error.filename}: {error.strerror}; expected a folder that `export` wrote') from None
@@ -85,7 +88,7 @@ class Step:
 
     def arrays(self):
         """Return the arrays for all inputs."""
-        return [filled(*fill, self.about['seed'], index) for index, fill in enumerate(self._fills)]
+        return [filled(*fill, self._seed, index) for index, fill in enumerate(self._fills)]
 
 
 class Xla:
@@ -133,32 +136,32 @@ class Xla:
     def _find_device(self, wanted):
         tried = []
         for kind in ('gpu', 'cpu') if wanted == 'auto' else (wanted,):
-            for find in [self._devices_of_jax] if self._jax else [self._devices_of_jaxlib]:
+            if kind == 'cpu' and tried:
+                print(f"No GPU: {'; '.join(tried)}", file=sys.stderr)
+            ways = self._ways_to_devices(kind)
+            if not ways:
+                tried.append('this jaxlib has no plugin for a GPU; install jax[cuda12]')
+            for find in ways:
                 try:
-                    return find(kind)[0]
-                except (RuntimeError, ImportError, AttributeError, IndexError) as error:
+                    return find()[0]
+                except Exception as error:  # whatever this version raises
                     tried.append(f'{kind}: {_line(error)}')
         raise Trouble(f"no {wanted} device: {'; '.join(tried)}")
 
-    def _devices_of_jax(self, kind):
-        return self._jax.local_devices(backend=kind)
-
-    def _devices_of_jaxlib(self, kind):
+    def _ways_to_devices(self, kind):
+        """Return functions that return devices, to be tried one after the other."""
+        if self._jax:
+            return [lambda: self._jax.local_devices(backend=kind)]
         if kind == 'cpu':
-            return self._get('make_cpu_client')().local_devices()
-        if self._get('make_gpu_client'):
-            return self._get('make_gpu_client')().local_devices()
-        return self._plugin_client().local_devices()
+            return [lambda: self._get('make_cpu_client')().local_devices()]
+        own = [lambda: self._get('make_gpu_client')().local_devices()] if self._get('make_gpu_client') else []
+        return own + [lambda path=path: self._plugin_client(path).local_devices() for path in _cuda_plugins()]
 
-    def _plugin_client(self):
-        """Load the plugin for CUDA GPUs, a package of its own."""
-        spec = importlib.util.find_spec('jax_plugins')
-        folders = list(spec.submodule_search_locations) if spec else []
-        found = [path for folder in folders for path in glob.glob(f'{folder}/xla_cuda*/xla_cuda_plugin.so')]
-        if not found:
-            raise RuntimeError('no plugin; install jax[cuda12]')
-        self._get('load_pjrt_plugin_dynamically')('cuda', found[0])
-        if not self._get('pjrt_plugin_initialized')('cuda'):
+    def _plugin_client(self, path):
+        """Load a plugin for CUDA GPUs, a package of its own."""
+        self._get('load_pjrt_plugin_dynamically')('cuda', path)
+        is_initialized = self._get('pjrt_plugin_initialized')
+        if not (is_initialized and is_initialized('cuda')):
             self._get('initialize_pjrt_plugin')('cuda')
         return self._get('make_c_api_client')('cuda', self._get('generate_pjrt_gpu_plugin_options')())
 
@@ -209,7 +212,18 @@ class Xla:
 
     def peak_bytes(self):
         """Return the most memory that was in use on the device so far; None if it does not count."""
-        return (self.device.memory_stats() or {}).get('peak_bytes_in_use')
+        try:
+            return (self.device.memory_stats() or {}).get('peak_bytes_in_use')
+        except (AttributeError, RuntimeError, NotImplementedError):
+            return None
+
+
+def _cuda_plugins():
+    """Return the files of the plugins for CUDA GPUs that are installed, the newest CUDA first."""
+    spec = importlib.util.find_spec('jax_plugins')
+    folders = list(spec.submodule_search_locations) if spec else []
+    files = [path for folder in folders for path in glob.glob(f'{folder}/xla_cuda*/xla_cuda_plugin.so')]
+    return sorted(files, reverse=True)
 
 
 class _Abstract:
@@ -262,7 +276,7 @@ def measure(xla, step, seconds):
         results = xla.call(executable, buffers)
         digests = [digest(xla.take(buffer)) for buffer in results]
         times = _times(xla, executable, buffers, results, step.sources, seconds)[WARM_UP_CALLS:]
-    except RuntimeError as error:
+    except Exception as error:  # whatever this version raises must not end the other steps
         raise Trouble(f'{step.name}: {_line(error)}') from None
     return {'compile_seconds': compiled, 'calls': len(times), 'planned_bytes': planned_bytes(executable),
             'peak_bytes': xla.peak_bytes(),
@@ -288,30 +302,34 @@ def compared(digests, expected):
     return max(map(difference, digests, expected), default=0.0) if expected else None
 
 
-def run(args):
-    """Run all folders and print a table; returns the results."""
+def run(args, results):
+    """Run all folders, and fill `results` as far as they have run, for a table and JSON."""
     steps = [Step(folder) for folder in args.folders]
     xla = Xla(args.device)
     versions = [f'{name} {version}' for name, version in xla.versions.items() if version]
     print(f"{xla.card}; {', '.join(versions)}", flush=True)
     cpu = Xla('cpu') if args.compare_cpu else None
-    results = {'card': xla.card, 'versions': xla.versions, 'steps': []}
+    results.update(card=xla.card, versions=xla.versions, steps=[])
     for number, step in enumerate(steps, 1):
         print(f'[{number}/{len(steps)}] {step.name} ...', flush=True)
-        about = {key: step.about[key] for key in (
-            'step', 'resolution', 'minibatch', 'precision', 'fmap_base', 'fmap_max', 'runs_per_minibatch')}
         try:
             result, digests = measure(xla, step, args.seconds)
-            expected = measure(cpu, step, 0)[1] if cpu else step.about['expected']
-            results['steps'].append({**about, **result, 'difference': compared(digests, expected)})
+            expected = measure(cpu, step, 0)[1] if cpu else step.expected
+            results['steps'].append({**step.fields, **result, 'difference': compared(digests, expected)})
         except Trouble as trouble:
             if len(steps) == 1:
                 raise
             print(f'Error: {trouble}', file=sys.stderr)
-            results['steps'].append({**about, 'error': str(trouble)})
-    if all('error' in result for result in results['steps']):
-        raise Trouble('no step could be run')
-    return results
+            results['steps'].append({**step.fields, 'error': str(trouble)})
+
+
+def _report(results, path):
+    """Print the table, and write the results to a file; None = to none."""
+    print('\n' + table(results))
+    if path:
+        with open(path + '.part', 'w', encoding='utf-8') as file:
+            json.dump(results, file, indent=1)
+        os.replace(path + '.part', path)
 
 
 def table(results) -> str:
@@ -344,6 +362,13 @@ def _totals(rows):
     return ['', *lines] if lines else []
 
 
+def _seconds(text):
+    value = float(text)
+    if not 0 <= value < float('inf'):
+        raise ValueError
+    return value
+
+
 def make_parser():
     """Build the command-line parser."""
     class Parser(argparse.ArgumentParser):
@@ -359,7 +384,7 @@ def make_parser():
     add = run.add_argument
     add('folders', nargs='+', metavar='FOLDER', help='a folder of one step')
     add('--device', choices=('auto', 'gpu', 'cpu'), default='auto', help='default: a GPU if there is one')
-    add('--seconds', type=float, default=3.0, help='how long each step is timed (default: 3)')
+    add('--seconds', type=_seconds, default=3.0, help='how long each step is timed (default: 3)')
     add('--compare-cpu', action='store_true',
         help='compare with the CPU of this machine, not with that of export')
     add('--json', metavar='FILE', help='write the results there, too')
@@ -374,16 +399,24 @@ def main(argv=None):
         from benchmarks.hlo import commands
         commands.export(argv[1:])
         return
-    args = make_parser().parse_args(argv)
+    args, results = make_parser().parse_args(argv), {}
+    status = 0
     try:
-        results = run(args)
-        print('\n' + table(results))
-        if args.json:
-            with open(args.json, 'w', encoding='utf-8') as file:
-                json.dump(results, file, indent=1)
+        if args.json:  # before long work
+            open(args.json + '.part', 'w', encoding='utf-8').close()
+        run(args, results)
+        status = 1 if any('error' in result for result in results['steps']) else 0
+    except KeyboardInterrupt:
+        print('Interrupted.', file=sys.stderr)
+        status = 130
     except (Trouble, OSError) as trouble:
         print(f'Error: {trouble}', file=sys.stderr)
-        sys.exit(2)
+        status = 2
+    if results.get('steps'):
+        _report(results, args.json)
+    elif args.json and os.path.exists(args.json + '.part'):
+        os.remove(args.json + '.part')
+    sys.exit(status)
 
 
 if __name__ == '__main__':

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -128,6 +129,8 @@ def flipped(path, name):
     (lambda path: shutil.rmtree(path), 'expected a folder that `export` wrote'),
     (lambda path: edit(path, format=99), 'has format 99'),
     (lambda path: edit(path, inputs=[{}]), 'step.json is damaged'),
+    (lambda path: remove(path, 'minibatch'), 'step.json is damaged'),
+    (lambda path: remove(path, 'expected'), 'step.json is damaged'),
 ])
 def test_damaged_folders_are_named(folders, tmp_path, damage, message):
     path = str(tmp_path / 'step')
@@ -147,6 +150,78 @@ def edit(path, **changes):
         json.dump({**content, **changes}, file)
 
 
+def remove(path, key):
+    """Remove an entry of step.json."""
+    name = os.path.join(path, 'step.json')
+    with open(name) as file:
+        content = json.load(file)
+    del content[key]
+    with open(name, 'w') as file:
+        json.dump(content, file)
+
+
+class FakeXla:
+    """Stands for a jaxlib whose clients are functions."""
+    _find_device, _ways_to_devices = xla_on_gpu.Xla._find_device, xla_on_gpu.Xla._ways_to_devices
+    _jax = None
+
+    def __init__(self, clients):
+        self._clients = clients
+
+    def _get(self, name):
+        return self._clients.get(name)
+
+    def _plugin_client(self, path):
+        return self._clients[path]()
+
+
+def client():
+    """Return a client with one device."""
+    return types.SimpleNamespace(local_devices=lambda: ['device'])
+
+
+def fail():
+    """Fail in a way that no version is known to."""
+    raise NotImplementedError('too old')
+
+
+def test_every_way_to_a_gpu_is_tried_and_reasons_are_told(monkeypatch, capsys):
+    monkeypatch.setattr(xla_on_gpu, '_cuda_plugins', lambda: ['cuda13', 'cuda12'])
+    clients = {'make_gpu_client': fail, 'cuda13': fail, 'cuda12': client, 'make_cpu_client': client}
+    assert FakeXla(clients)._find_device('auto') == 'device'
+    assert capsys.readouterr().err == ''
+    assert FakeXla({**clients, 'cuda12': fail})._find_device('auto') == 'device'
+    assert capsys.readouterr().err.count('too old') == 3
+    with pytest.raises(Trouble, match='no gpu device: gpu: too old; gpu: too old; gpu: too old'):
+        FakeXla({**clients, 'cuda12': fail})._find_device('gpu')
+    monkeypatch.setattr(xla_on_gpu, '_cuda_plugins', list)
+    with pytest.raises(Trouble, match='has no plugin'):
+        FakeXla({'make_cpu_client': client})._find_device('gpu')
+
+
+@pytest.mark.parametrize('error, status, message', [
+    (KeyboardInterrupt(), 130, 'Interrupted'), (Trouble('step: it is lost'), 1, 'Error: step: it is lost')])
+def test_what_has_been_measured_is_shown_whatever_happens(
+        error, status, message, folders, tmp_path, monkeypatch, capsys):
+    measured = iter([({'compile_seconds': 1.0, 'planned_bytes': None, 'seconds': dict.fromkeys(
+        ('min', 'median', 'max'), 1.0)}, []), error])
+
+    def measure(*_args):
+        result = next(measured)
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    monkeypatch.setattr(xla_on_gpu, 'measure', measure)
+    monkeypatch.setattr(xla_on_gpu, 'Xla', lambda device: types.SimpleNamespace(card='card', versions={}))
+    with pytest.raises(SystemExit, match=str(status)):
+        xla_on_gpu.main(['run', *folders.values()][:3] + [f'--json={tmp_path}/out.json'])
+    output = capsys.readouterr()
+    assert message in output.err and '| 1000 (1000-1000) |' in output.out
+    assert json.loads((tmp_path / 'out.json').read_text())['steps'][0]['compile_seconds'] == 1
+    assert os.listdir(tmp_path) == ['out.json']
+
+
 def test_without_jaxlib_one_line_says_so(folders, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, 'jaxlib', None)
     with pytest.raises(SystemExit, match='2'):
@@ -163,7 +238,8 @@ def test_without_jaxlib_one_line_says_so(folders, capsys, monkeypatch):
     (['export', 'x', '--images=0'], "expected a whole number of at least 1, not '0'"),
     (['export', 'x', '--minibatch=0'], 'argument --minibatch: expected a whole number of at least 1'),
     (['run'], 'the following arguments are required: FOLDER'),
-    (['run', 'x', '--seconds=soon'], "invalid float value: 'soon'"),
+    (['run', 'x', '--seconds=soon'], "--seconds: invalid _seconds value: 'soon'"),
+    (['run', 'x', '--seconds=-1'], "--seconds: invalid _seconds value: '-1'"),
 ])
 def test_wrong_command_lines_end_in_one_line(flags, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
