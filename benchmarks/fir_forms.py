@@ -131,7 +131,9 @@ def costs(xla, module) -> dict:
     runs: every operand and result counts once."""
     hlo = module.SerializeToString()
     executable = xla.compile(hlo)
-    before, after = xla.cost_of_module(hlo), executable.cost_analysis()
+    counted = xla.get('XlaComputation')(hlo).get_hlo_module()
+    before = xla.get('hlo_module_cost_analysis')(xla.client, counted)
+    after = executable.cost_analysis()
     optimized = executable.hlo_modules()[0].as_serialized_hlo_module_proto()
     kernels = modules.kernels(modules.parse(optimized))
     return {'flops': [before['flops'], after['flops']],

@@ -7,6 +7,7 @@ Weights are random numbers of a seed, the same at export and here.
 """
 
 import argparse
+import contextlib
 import glob
 import hashlib
 import importlib.util
@@ -77,6 +78,8 @@ class Step:
             self._fills = [(item['shape'], item['dtype'], item['fill']) for item in self.about['inputs']]
             self.fields = {name: self.about[name] for name in FIELDS}
             self.expected, self._seed = self.about['expected'], self.about['seed']
+            if self.expected and len(self.expected) != len(self.sources):
+                raise ValueError
         except OSError as error:
             raise Trouble(
                 f'{error.filename}: {error.strerror}; expected a folder that `export` wrote') from None
@@ -92,10 +95,8 @@ class Step:
 
 
 class Xla:
-    """The XLA of this jaxlib and one device, by whatever names its version has for them.
-
-    The package jax is used if it is installed, because it knows where GPUs are; it is not needed.
-    """
+    """The XLA of this jaxlib and one device, by whatever names its version has for them. The package jax is
+    not needed; if it is installed, it finds GPUs."""
 
     def __init__(self, wanted):
         """Find a device: `wanted` is 'gpu', 'cpu' or 'auto', a GPU if there is one. Raises Trouble."""
@@ -114,7 +115,7 @@ class Xla:
         self.client = self.device.client
         self.card = f'{self.device.device_kind} ({self.client.platform}, {self.client.platform_version})'
 
-    def _get(self, name):
+    def get(self, name):
         """Return what this version calls so, or None."""
         return next((getattr(module, name) for module in self._names if hasattr(module, name)), None)
 
@@ -122,9 +123,9 @@ class Xla:
         if self._jax:
             self._jax.config.update('jax_enable_x64', True)
             return
-        jit = self._get('jax_jit')
+        jit = self.get('jax_jit')
         if hasattr(jit, 'set_enable_x64_state'):  # jaxlib 0.5 and newer
-            config = self._get('config').Config
+            config = self.get('config').Config
             self._states = config('enable_x64', True), config('disable_jit', False)
             jit.set_enable_x64_state(self._states[0])
             jit.set_disable_jit_state(self._states[1])
@@ -153,37 +154,32 @@ class Xla:
         if self._jax:
             return [lambda: self._jax.local_devices(backend=kind)]
         if kind == 'cpu':
-            return [lambda: self._get('make_cpu_client')().local_devices()]
-        own = [lambda: self._get('make_gpu_client')().local_devices()] if self._get('make_gpu_client') else []
+            return [lambda: self.get('make_cpu_client')().local_devices()]
+        own = [lambda: self.get('make_gpu_client')().local_devices()] if self.get('make_gpu_client') else []
         return own + [lambda path=path: self._plugin_client(path).local_devices() for path in _cuda_plugins()]
 
     def _plugin_client(self, path):
         """Load a plugin for CUDA GPUs, a package of its own."""
-        self._get('load_pjrt_plugin_dynamically')('cuda', path)
-        is_initialized = self._get('pjrt_plugin_initialized')
+        self.get('load_pjrt_plugin_dynamically')('cuda', path)
+        is_initialized = self.get('pjrt_plugin_initialized')
         if not (is_initialized and is_initialized('cuda')):
-            self._get('initialize_pjrt_plugin')('cuda')
-        return self._get('make_c_api_client')('cuda', self._get('generate_pjrt_gpu_plugin_options')())
+            self.get('initialize_pjrt_plugin')('cuda')
+        return self.get('make_c_api_client')('cuda', self.get('generate_pjrt_gpu_plugin_options')())
 
     def compile(self, hlo):
         """Compile a serialized HloModuleProto for the device. Raises Trouble."""
         try:
-            mlir = self._get('mlir')
+            mlir = self.get('mlir')
             if hasattr(mlir, 'xla_computation_to_mlir_module'):
-                code = mlir.xla_computation_to_mlir_module(self._get('XlaComputation')(hlo))
+                code = mlir.xla_computation_to_mlir_module(self.get('XlaComputation')(hlo))
             else:
                 code = mlir.hlo_to_stablehlo(hlo)
-            options = self._get('CompileOptions')()
+            options = self.get('CompileOptions')()
             if hasattr(self.client, 'compile_and_load'):  # jaxlib 0.6 and newer
-                return self.client.compile_and_load(code, self._get('DeviceList')((self.device,)), options)
+                return self.client.compile_and_load(code, self.get('DeviceList')((self.device,)), options)
             return self.client.compile(code, options)
         except (RuntimeError, TypeError, AttributeError, ValueError) as error:
             raise Trouble(f"jaxlib {self.versions['jaxlib']} cannot compile it: {_line(error)}") from None
-
-    def cost_of_module(self, hlo) -> dict:
-        """Return XLA's count of operations and bytes of a serialized HloModuleProto as it is."""
-        module = self._get('XlaComputation')(hlo).get_hlo_module()
-        return self._get('hlo_module_cost_analysis')(self.client, module)
 
     def put(self, array):
         """Copy an array to the device."""
@@ -191,8 +187,8 @@ class Xla:
             return self._jax.device_put(array, self.device)
         if hasattr(self.client, 'buffer_from_pyval'):
             return self.client.buffer_from_pyval(array, self.device)
-        sharding = _one_device(self._get('SingleDeviceSharding'), self._get('HloSharding'))(self.device)
-        return self._get('batched_device_put')(_Abstract(array), sharding, [array], [self.device], True)
+        sharding = _one_device(self.get('SingleDeviceSharding'), self.get('HloSharding'))(self.device)
+        return self.get('batched_device_put')(_Abstract(array), sharding, [array], [self.device], True)
 
     @staticmethod
     def take(buffer):
@@ -211,11 +207,9 @@ class Xla:
         return results
 
     def peak_bytes(self):
-        """Return the most memory that was in use on the device so far; None if it does not count."""
-        try:
+        """Return the most memory that was in use on the device so far; None = unknown."""
+        with contextlib.suppress(AttributeError, RuntimeError, NotImplementedError):
             return (self.device.memory_stats() or {}).get('peak_bytes_in_use')
-        except (AttributeError, RuntimeError, NotImplementedError):
-            return None
 
 
 def _cuda_plugins():
@@ -252,18 +246,15 @@ def _module(name):
 
 
 def _line(error):
-    """Return the first line of a message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def planned_bytes(executable):
     """Return the memory that XLA plans for a call, None if it does not say."""
-    try:
+    with contextlib.suppress(AttributeError, RuntimeError):
         stats = executable.get_compiled_memory_stats()
-    except (AttributeError, RuntimeError):
-        return None
-    total = stats.argument_size_in_bytes + stats.output_size_in_bytes + stats.temp_size_in_bytes
-    return (total - stats.alias_size_in_bytes) or None
+        total = stats.argument_size_in_bytes + stats.output_size_in_bytes + stats.temp_size_in_bytes
+        return (total - stats.alias_size_in_bytes) or None
 
 
 def measure(xla, step, seconds):
@@ -306,8 +297,7 @@ def run(args, results):
     """Run all folders, and fill `results` as far as they have run, for a table and JSON."""
     steps = [Step(folder) for folder in args.folders]
     xla = Xla(args.device)
-    versions = [f'{name} {version}' for name, version in xla.versions.items() if version]
-    print(f"{xla.card}; {', '.join(versions)}", flush=True)
+    print(f'{xla.card};', *(f'{name} {text}' for name, text in xla.versions.items() if text), flush=True)
     cpu = Xla('cpu') if args.compare_cpu else None
     results.update(card=xla.card, versions=xla.versions, steps=[])
     for number, step in enumerate(steps, 1):
@@ -317,19 +307,8 @@ def run(args, results):
             expected = measure(cpu, step, 0)[1] if cpu else step.expected
             results['steps'].append({**step.fields, **result, 'difference': compared(digests, expected)})
         except Trouble as trouble:
-            if len(steps) == 1:
-                raise
             print(f'Error: {trouble}', file=sys.stderr)
             results['steps'].append({**step.fields, 'error': str(trouble)})
-
-
-def _report(results, path):
-    """Print the table, and write the results to a file; None = to none."""
-    print('\n' + table(results))
-    if path:
-        with open(path + '.part', 'w', encoding='utf-8') as file:
-            json.dump(results, file, indent=1)
-        os.replace(path + '.part', path)
 
 
 def table(results) -> str:
@@ -363,10 +342,9 @@ def _totals(rows):
 
 
 def _seconds(text):
-    value = float(text)
-    if not 0 <= value < float('inf'):
-        raise ValueError
-    return value
+    if not text.replace('.', '', 1).isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, not '{text}'")
+    return float(text)
 
 
 def make_parser():
@@ -393,29 +371,28 @@ def make_parser():
 
 def main(argv=None):
     """Run the command line."""
-    argv = sys.argv[1:] if argv is None else argv
+    argv = argv or sys.argv[1:]
     if argv[:1] == ['export']:
         sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         from benchmarks.hlo import commands
         commands.export(argv[1:])
         return
-    args, results = make_parser().parse_args(argv), {}
-    status = 0
+    args, results, status = make_parser().parse_args(argv), {}, 0
     try:
-        if args.json:  # before long work
-            open(args.json + '.part', 'w', encoding='utf-8').close()
+        if args.json and not os.access(os.path.dirname(os.path.abspath(args.json)), os.W_OK):
+            raise Trouble(f'--json={args.json}: its folder is missing or cannot be written to')
         run(args, results)
-        status = 1 if any('error' in result for result in results['steps']) else 0
+        status = int(any('error' in result for result in results['steps']))
     except KeyboardInterrupt:
-        print('Interrupted.', file=sys.stderr)
         status = 130
     except (Trouble, OSError) as trouble:
         print(f'Error: {trouble}', file=sys.stderr)
-        status = 2
+        sys.exit(2)
     if results.get('steps'):
-        _report(results, args.json)
-    elif args.json and os.path.exists(args.json + '.part'):
-        os.remove(args.json + '.part')
+        print('\n' + table(results))
+        if args.json:
+            with open(args.json, 'w', encoding='utf-8') as file:
+                json.dump(results, file, indent=1)
     sys.exit(status)
 
 
