@@ -76,19 +76,21 @@ def test_each_device_computes_one_part_before_the_sum_of_gradients_and_one_after
 @pytest.mark.parametrize('precision', ['mixed', 'bfloat16'])
 @pytest.mark.parametrize('config', ['config-f', 'train.py:auto'])
 def test_compiled_steps_in_half_precision_are_as_near_to_float32_as_plain_ones(config, precision):
-    exact = _plain(config)
-    plain, compiled = (_distances(measured(config, is_xla, name=precision)[0], exact) for is_xla in (0, 1))
-    for step, distances in plain.items():
-        assert max(distances) > 1e-3, 'half precision is in use'
-        assert max(compiled[step]) < 1.3 * max(distances), step
-        assert np.mean(compiled[step]) < 1.3 * np.mean(distances), step
+    """With a smooth activation: rounding moves values near the kink of lrelu to its other side."""
+    exact = _plain(config, nonlinearity='swish')
+    plain, compiled = (_distances(measured(config, is_xla, name=precision, nonlinearity='swish')[0], exact)
+                       for is_xla in (False, True))
+    assert max(plain) > 1e-3, 'half precision is in use'
+    assert np.mean(compiled) < 1.2 * np.mean(plain)
+    assert max(compiled) < 1.2 * max(plain)
 
 
 def _distances(actual, expected):
-    """Return {step: how far each changed variable is from its change in float32, relative to it}."""
-    return {step: [np.linalg.norm(np.float64(actual[step][name]) - change) / np.linalg.norm(change)
-                   for name, change in changes.items() if np.linalg.norm(change) > 1]
-            for step, changes in expected.items() if step != 'Gs_update'}
+    """Return how far each changed variable is from its change in float32, relative to it. In variables of
+    one number, such as noise strengths, addends cancel each other."""
+    return [np.linalg.norm(np.float64(actual[step][name]) - change) / np.linalg.norm(change)
+            for step, changes in expected.items()
+            for name, change in changes.items() if change.size > 1 and np.linalg.norm(change) > 1]
 
 
 @pytest.mark.long

@@ -50,12 +50,12 @@ def settings_of(config, name='float32'):
     return precision.in_networks(settings, name)
 
 
-def build(config, devices=1, rounds=1, lod=0.0, name='float32'):
-    """Build the graph of a training iteration. name: the precision. -> TrainGraph, the settings of the
-    schedule."""
+def build(config, devices=1, rounds=1, lod=0.0, name='float32', **network_args):
+    """Build the graph of a training iteration. name: the precision. network_args: arguments of both
+    networks. -> TrainGraph, the settings of the schedule."""
     settings = settings_of(config, name)
     opt_args = {**SGD, **{key: value for key, value in settings['G_opt_args'].items() if 'scaling' in key}}
-    shape = dict(num_channels=3, resolution=RESOLUTION, label_size=0)
+    shape = dict(num_channels=3, resolution=RESOLUTION, label_size=0, **network_args)
     G_tiny = {} if config == 'progan' else TINY_G
     with tflib.device(0):
         G = tflib.Network('G', **{**settings['G_args'], **shape, **TINY, **G_tiny})
