@@ -121,11 +121,12 @@ def test_a_growing_run_compiles_each_step_once_for_each_phase(tmp_path):
 
 
 @pytest.mark.long
-def test_a_run_that_was_compiled_may_resume_as_it_is(tmp_path):
+@pytest.mark.parametrize(('first', 'then'), [('on', 'off'), ('off', 'on')])
+def test_xla_may_change_when_a_run_resumes(tmp_path, first, then):
     data_dir = write_data(tmp_path)
     with stopped_after(4):
-        run_dir = start(data_dir, tmp_path / 'compiled', xla='on')
-    resume(run_dir, xla='off')
+        run_dir = start(data_dir, tmp_path / 'stopped', xla=first)
+    resume(run_dir, xla=then)
     plain = values(start(data_dir, tmp_path / 'plain'))
     resumed = values(run_dir)
     assert set(resumed) == set(plain)
