@@ -14,7 +14,7 @@ from tests.golden_figures import QUICK, fresh_session, set_golden_values
 from training.dataset import SyntheticDataset
 from training.loop import steps
 from training.loop.graph import GraphSettings, LossSettings, build_train_graph
-from training.settings import ada_configs, ada_loop
+from training.settings import ada_configs, ada_loop, precision
 from training.settings.configs import config_settings
 
 RESOLUTION, MINIBATCH = 8, 4
@@ -34,29 +34,28 @@ class Noise(SyntheticDataset):
         return tf.cast(tflib.random.uniform([minibatch, *shape], 0, 256, dtype=tf.int32), tf.uint8)
 
 
-def settings_of(config):
+def settings_of(config, name='float32'):
     """Return the arguments of the training loop for a configuration, or for a base configuration or a
-    comparison method of train.py, such as 'train.py:cifar'."""
+    comparison method of train.py, such as 'train.py:cifar'. name: the precision."""
     if not config.startswith('train.py:'):
-        return config_settings(config, 1)
-    name = config.removeprefix('train.py:')
-    is_method = name in ada_configs.CMETHODS
-    options = ada_configs.cfg_options('auto' if is_method else name, TINY_ADA, MINIBATCH)
-    has_pipeline = name not in ('pagan', 'wgangp', 'adropout')
+        return precision.in_settings(config_settings(config, 1), name, config)
+    cfg = config.removeprefix('train.py:')
+    is_method = cfg in ada_configs.CMETHODS
+    options = ada_configs.cfg_options('auto' if is_method else cfg, TINY_ADA, MINIBATCH)
+    has_pipeline = cfg not in ('pagan', 'wgangp', 'adropout')
     options['augment_args'] = ada_configs.augment_options('ada' if has_pipeline else 'noaug', augpipe='bgc')
     options['augment_args']['initial_strength'] = 0.5
     settings = ada_loop.training_settings(
-        ada_configs.with_cmethod(options, name if is_method else 'nocmethod'))
-    for network in ('G_args', 'D_args'):  # in float16, XLA rounds elsewhere: by up to 1 % of a change
-        if 'num_fp16_res' in settings[network]:
-            settings[network]['num_fp16_res'] = 0
-    return settings
+        ada_configs.with_cmethod(options, cfg if is_method else 'nocmethod'))
+    return precision.in_networks(settings, name)
 
 
-def build(config, devices=1, rounds=1, lod=0.0, opt_args=SGD):
-    """Build the graph of a training iteration. -> TrainGraph, the settings of the schedule."""
-    settings = settings_of(config)
-    shape = dict(num_channels=3, resolution=RESOLUTION, label_size=0)
+def build(config, devices=1, rounds=1, lod=0.0, name='float32', **network_args):
+    """Build the graph of a training iteration. name: the precision. network_args: arguments of both
+    networks. -> TrainGraph, the settings of the schedule."""
+    settings = settings_of(config, name)
+    opt_args = {**SGD, **{key: value for key, value in settings['G_opt_args'].items() if 'scaling' in key}}
+    shape = dict(num_channels=3, resolution=RESOLUTION, label_size=0, **network_args)
     G_tiny = {} if config == 'progan' else TINY_G
     with tflib.device(0):
         G = tflib.Network('G', **{**settings['G_args'], **shape, **TINY, **G_tiny})
