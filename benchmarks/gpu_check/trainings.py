@@ -95,7 +95,8 @@ def _train_all(part, context, wanted, status_of_cut):
             continue
         context.screen.say(f'training {name}')
         status, note = _train(part, name, command, context, deadline)
-        part.add(name, status_of_cut if status == CUT else status, note, time.monotonic() - begin)
+        status = status_of_cut if status == CUT else status
+        part.add(name, status, note, time.monotonic() - begin)
         context.screen.say(f'training {name}: {status}, {note}')
 
 
