@@ -33,6 +33,7 @@ class Ended:
     is_cut: bool     # Whether its time was up.
     lines: list      # Its last lines.
     seconds: float
+    log: str         # Name of the file with all its lines, in the folder of the report.
 
     @property
     def is_good(self) -> bool:
@@ -45,41 +46,51 @@ class Ended:
         after that, or else by its last line."""
         told = [line.strip() for line in self.lines if line.strip()]
         last = ([line for line in told if ERROR.match(line)] or told or ['no output'])[-1]
-        return 'no time left' if self.is_cut else f'exit status {self.status}: {last}'
+        reason = 'no time left' if self.is_cut else f'exit status {self.status}: {last}'
+        return f'{reason}; {self.log} has the output'
 
 
-def run(command, deadline, show=None, environment=None, idle=None) -> Ended:
+def run(command, deadline, log, show=None, environment=None, idle=None) -> Ended:
     """Run a command in the repository root, and end it and its children when time.monotonic() reaches
     `deadline`.
 
-    show: function(line) for every line of its output; what it returns, unless that is None, is a signal to
-    send. idle: function() that is called twice a second.
+    log: path of a file for its output. show: function(line) for every line of it; what it returns, unless
+    that is None, is a signal to send. idle: function() that is called twice a second.
     """
     start, last, lines = time.monotonic(), deque(maxlen=LAST_LINES), queue.SimpleQueue()
     environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
-    process = processes.begin([str(word) for word in command], cwd=processes.ROOT, env=environment,
-                              start_new_session=True)
-    reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
-    try:
-        reader.start()
-        for line in _until(deadline, lines, idle):
-            last.append(line)
-            request = show(line) if show else None
-            if request is not None:
-                process.send_signal(request)
-        is_cut = reader.is_alive() and time.monotonic() >= deadline
-        if not is_cut:
-            process.wait()
-    finally:
-        _end(process)
-        reader.join()
-    return Ended(process.returncode, is_cut, list(last), time.monotonic() - start)
+    with log.open('wb', buffering=0) as file:
+        process = processes.begin([str(word) for word in command], cwd=processes.ROOT, env=environment,
+                                  start_new_session=True)
+        reader = threading.Thread(target=_read, args=(process.stdout, file, lines), daemon=True)
+        try:
+            reader.start()
+            _follow(process, _until(deadline, lines, idle), last, show)
+            is_cut = reader.is_alive() and time.monotonic() >= deadline
+            if not is_cut:
+                process.wait()
+        finally:
+            _end(process)
+            reader.join()
+    return Ended(process.returncode, is_cut, list(last), time.monotonic() - start, name_of(log))
 
 
-def _read(stream, lines):
+def _read(stream, file, lines):
+    """Write every line to the file, also those of an end that nobody waits for, and put it into the queue."""
     for line in stream:
+        with contextlib.suppress(OSError):  # a full disk
+            file.write(line.encode())
         lines.put(line.rstrip('\n'))
     lines.put(None)
+
+
+def _follow(process, lines, last, show):
+    """Keep the last lines, show all, and send the signals that are asked for."""
+    for line in lines:
+        last.append(line)
+        request = show(line) if show else None
+        if request is not None:
+            process.send_signal(request)
 
 
 def _until(deadline, lines, idle):
@@ -107,7 +118,12 @@ def _end(process):
         process.wait()
 
 
-def results(function, arguments, deadline, idle=None, on_result=None):
+def name_of(log):
+    """Return how the report calls a log."""
+    return f'{log.parent.name}/{log.name}'
+
+
+def results(function, arguments, deadline, log, idle=None, on_result=None):
     """Call a generator `module.function` of this package in a process. -> results (dicts), Ended.
 
     on_result: function(dict) for every result as soon as it is there.
@@ -121,4 +137,4 @@ def results(function, arguments, deadline, idle=None, on_result=None):
                 on_result(found[-1])
 
     command = processes.python('-m', 'benchmarks.gpu_check.worker', function, json.dumps(arguments))
-    return found, run(command, deadline, show, idle=idle)
+    return found, run(command, deadline, log, show, idle=idle)
