@@ -90,8 +90,8 @@ def test_another_precision_than_that_of_a_resumed_run_is_refused_before_tensorfl
     before = sorted(tmp_path.rglob('*'))
     found = _errors(script, *([f'--resume={runs[name]}', flag] for name, flag, _ in cases))
     assert found == [
-        (f'Error: {flag} contradicts the run in {runs[name]}, which {there}; leave it out, or start a new run '
-         'from one of its network pickles', '2') for name, flag, there in cases]
+        (f'Error: {flag} contradicts the run in {runs[name]}, which {there}; leave it out, or start a new '
+         'run from one of its network pickles', '2') for name, flag, there in cases]
     assert sorted(tmp_path.rglob('*')) == before
 
 

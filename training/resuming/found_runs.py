@@ -60,8 +60,8 @@ def _with_settings(run):
 
 def contradiction(run, flag, there):
     """Return the error about a flag with its value, which says `there` about the run."""
-    return UserError(f'{flag} contradicts the run in {run.run_dir}, {there}; leave it out, or start a new run '
-                     'from one of its network pickles')
+    return UserError(f'{flag} contradicts the run in {run.run_dir}, {there}; leave it out, or start a new '
+                     'run from one of its network pickles')
 
 
 def check_precision(run, flags):
