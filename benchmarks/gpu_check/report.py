@@ -14,8 +14,8 @@ REPORT, RESULTS = 'REPORT.md', 'report.json'
 MARKS = {PASSED: 'passed', FAILED: '**FAILED**', CUT: '**cut**', LEFT_OUT: 'left out'}
 NO_GPU = ('**No GPU was found. All of this ran on the CPU, with small networks and images: it shows that the '
           'check itself works. Nothing in it says anything about GPUs.**')
-LEGEND = ('What was cut had not ended when its time was up. What was left out is no fault: there was no time or '
-          'no device for it.')
+LEGEND = ('What was cut had not ended when its time was up. What was left out is no fault: there was no time '
+          'or no device for it.')
 ATTACH = '''\
 ## What to attach to a report
 
