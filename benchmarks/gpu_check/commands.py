@@ -73,12 +73,13 @@ def run(command, deadline, log, show=None, environment=None, idle=None) -> Ended
                 process.wait()
         finally:
             _end(process)
-            reader.join()
+            with contextlib.suppress(RuntimeError):  # a signal came before the reader had begun
+                reader.join()
     return Ended(process.returncode, is_cut, list(last), time.monotonic() - start, name_of(log))
 
 
 def _write(file, text):
-    with contextlib.suppress(OSError):  # a full disk, which the command need not notice
+    with contextlib.suppress(OSError, ValueError):  # a full disk; closed after a signal
         file.write(text.encode())
 
 
