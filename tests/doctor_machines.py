@@ -44,6 +44,7 @@ class RecordedMachine:
     environ: dict = dataclasses.field(default_factory=dict)
     wheel_files: tuple = ()
     num_cores: int = 2
+    address_space: int | None = None
     architecture: str = 'x86_64'
     python: str = '3.12.3'
     kernel: str = 'Linux 6.8.0'

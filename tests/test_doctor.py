@@ -10,10 +10,11 @@ import pytest
 
 from dnnlib.doctor import __main__ as doctor
 from dnnlib.doctor import findings, host, lines, nvidia, worker
-from dnnlib.doctor.machine import Machine
+from dnnlib.doctor.machine import TIMED_OUT, Machine
 from dnnlib.doctor.versions import satisfies, short_version
 from tests import doctor_machines as machines
 
+ROOT = str(host.__file__).partition('/dnnlib/')[0]
 GPU = {'type': 'GPU', 'model': 'NVIDIA A100-SXM4-80GB', 'compute_capability': '8.0', 'memory_bytes': 77 << 30}
 CPU = {'name': 'CPU:0', 'type': 'CPU', 'model': None, 'compute_capability': None, 'memory_bytes': None}
 
@@ -124,6 +125,15 @@ def test_a_machine_without_a_gpu_is_none_of_its_faults(capsys):
 def test_reasons_for_disuse_are_told(machine, problem):
     report, _ = _examined(machine, _messages())
     assert any(problem in each for each in report['problems']) and report['ok']
+
+
+def test_an_nvidia_smi_that_does_not_answer_is_asked_once():
+    asked = []
+    machine = machines.broken_driver(commands={
+        'nvidia-smi': lambda *words: asked.append(words) or (TIMED_OUT, 'no answer for 60 seconds')})
+    report, _ = _examined(machine, _messages())
+    assert len(asked) == 1
+    assert 'the driver does not answer: nvidia-smi says: no answer for 60 seconds' in report['problems']
 
 
 def test_a_container_without_gpus_is_told_what_to_do():
@@ -276,6 +286,9 @@ def test_messages_come_while_others_print_too():
     ("""print('{"kind": "stage", "text": "Computing on GPU:0"}'); import os, sys
 print('F0000 00:00:17 1234 dso_loader.cc:94] Check failed: x', file=sys.stderr); os.abort()""",
      'Computing on GPU:0: ended by SIGABRT: Check failed: x'),
+    ("""import os, sys
+print('cannot read /proc/stat\\n*** SIGSEGV ***\\n    @ 0x7f12 (unknown)', file=sys.stderr); os.abort()""",
+     'Loading TensorFlow: ended by SIGABRT: cannot read /proc/stat'),
     ('pass', 'Loading TensorFlow: ended with status 0'),
 ])
 def test_the_end_of_the_process_is_told(code, reason):
@@ -287,12 +300,45 @@ def test_the_end_of_the_process_is_told(code, reason):
 def test_silence_is_broken_and_does_not_last(monkeypatch):
     monkeypatch.setattr(worker, 'SECONDS_OF_SILENCE', 0.05)
     monkeypatch.setattr(worker, 'SECONDS_BETWEEN_LINES', 0.05)
-    monkeypatch.setattr(worker, 'SECONDS_UNTIL_GIVEN_UP', 0.4)
+    monkeypatch.setattr(worker, 'SECONDS_TO_LOAD', 0.4)
     said = []
     told = _worker('import time; time.sleep(60)')
     assert list(told.messages(said.append)) == []
     assert len(said) > 2 and said[0].startswith('Loading TensorFlow...')
     assert told.reason.startswith('Loading TensorFlow: no answer for')
+
+
+def test_a_tensorflow_that_is_not_installed_is_named_with_what_installs_it():
+    packages = {**machines.without_gpu().packages}
+    del packages['tensorflow']
+    report, _ = _examined(machines.without_gpu(packages=packages), [], reason='ended with status 1')
+    assert len(report['problems']) == 1 and report['problems'][0].startswith(
+        'TensorFlow is not installed: `make setup` installs everything')
+
+
+def test_a_limit_of_addresses_is_shown_and_a_reason_for_failures(capsys):
+    report, text = _examined(machines.without_gpu(address_space=1500 << 20), [], reason='no answer',
+                             capsys=capsys)
+    assert 'available, addresses limited to 1.5 GB (ulimit -v)' in text
+    assert report['problems'] == [
+        'TensorFlow: no answer; addresses are limited: raise the limit (ulimit -v unlimited)']
+
+
+def test_control_characters_are_shown_escaped(capsys):
+    machine = machines.two_gpus(environ={'XLA_FLAGS': '--a\x1b[31m\n'})
+    _, text = _examined(machine, _messages(2), capsys=capsys)
+    assert 'Environment  XLA_FLAGS=--a\\x1b[31m\\n\n' in text
+
+
+@pytest.mark.parametrize(('spoiled', 'said'), [
+    ('os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")', 'the current folder has been deleted; cd to'),
+    ('import tempfile; tempfile.TemporaryFile = lambda: open("none/x")', 'let TMPDIR name one')])
+def test_folders_that_are_missing_are_told_in_one_line(spoiled, said, tmp_path):
+    code = f'import os, sys; from dnnlib import cli; from dnnlib.doctor.__main__ import main; {spoiled}; ' \
+           'cli.run_script(lambda: main([]))'
+    done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env={**os.environ, 'PYTHONPATH': ROOT},
+                          text=True, capture_output=True, check=False)
+    assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 LOG = '2026-01-01 00:00:00.1: W tensorflow/core/gpu_device.cc:2343] Cannot dlopen some GPU libraries.'
@@ -350,7 +396,7 @@ def test_libraries_of_packages_come_before_those_of_the_system(tmp_path, monkeyp
 
 def test_the_command_works_anywhere_and_writes_json(tmp_path):
     """The folder that it starts in is another one, and there are no commands."""
-    env = {**os.environ, 'PYTHONPATH': str(host.__file__).partition('/dnnlib/')[0], 'PATH': str(tmp_path)}
+    env = {**os.environ, 'PYTHONPATH': ROOT, 'PATH': str(tmp_path)}
     done = subprocess.run([sys.executable, '-m', 'dnnlib.doctor', '--json'], cwd=tmp_path, env=env, text=True,
                           capture_output=True, check=False, timeout=300)
     report = json.loads(done.stdout)

@@ -11,6 +11,7 @@ from dnnlib.doctor import findings, lines
 from dnnlib.doctor.machine import Machine
 from dnnlib.doctor.worker import Worker
 from dnnlib.progress import announced
+from dnnlib.util import UserError, printable
 
 
 def _parser():
@@ -35,9 +36,16 @@ def _anonymous(value):
     return re.sub(rf'{re.escape(home)}(?![\w.-])', '~', value) if isinstance(value, str) and home else value
 
 
+def _check_current_folder():
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError('the current folder has been deleted; cd to another one') from error
+
+
 def _show(texts):
     for text in texts:
-        print(_anonymous(text), flush=True)
+        print(printable(_anonymous(text)), flush=True)
 
 
 def examined(machine, worker, result_dir: str) -> dict:
@@ -45,7 +53,7 @@ def examined(machine, worker, result_dir: str) -> dict:
     with announced('Asking the driver, and adding up the caches...'):
         report = findings.collected(machine, result_dir)
     _show(lines.first_lines(report))
-    for message in worker.messages(lambda text: print(_anonymous(text), flush=True)):
+    for message in worker.messages(lambda text: _show([text])):
         findings.add(report, message, machine)
         if message['kind'] == 'devices':
             _show(lines.tensorflow_lines(report))
@@ -66,6 +74,7 @@ def main(argv=None) -> None:
     """Examine this machine."""
     args = _parser().parse_args(argv)
     cli.use_cache_dir(args)
+    _check_current_folder()
     worker = Worker()
     try:
         with contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext():

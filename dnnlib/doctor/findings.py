@@ -2,6 +2,7 @@
 
 from dnnlib.doctor import host, nvidia
 from dnnlib.doctor.versions import parts
+from dnnlib.required_packages import ADVICE
 
 SETUP = '`make setup GPU=1` installs them'
 _LEAST_DRIVERS = {'12': '525.60.13', '13': '580.65.06'}  # NVIDIA's table for Linux, by CUDA's major version.
@@ -79,11 +80,19 @@ def _built_for(report):
 
 def problems(report: dict) -> list[str]:
     """Return what is wrong, each with what to do. A machine without a GPU has no problem."""
-    found = [] if report['failure'] is None else [f'TensorFlow: {report["failure"]}']
+    found = [] if report['failure'] is None else [_failure(report)]
     found += [_wrong_result(each) for each in report['checks'] if not each['ok']]
     if report['cards'] and not has_driver(report):
         found.append(f'{report["cards"]} NVIDIA card(s) without a driver: install it; {report["nvidia_smi"]}')
     return found + (_gpu_problems(report) if has_driver(report) else [])
+
+
+def _failure(report):
+    if not {'tensorflow', 'tensorflow-cpu'} & set(report['versions']):
+        return f'TensorFlow is not installed: {ADVICE}'
+    limit = report['memory']['address_space_bytes']
+    advice = '' if limit is None else '; addresses are limited: raise the limit (ulimit -v unlimited)'
+    return f'TensorFlow: {report["failure"]}{advice}'
 
 
 def _wrong_result(each):

@@ -75,11 +75,13 @@ def _onednn_set(flags, limit):
 
 
 def memory(machine) -> dict:
-    """Return the total and available memory in bytes, and the limit of the control group, None = none."""
+    """Return the total and available memory in bytes, and the limits of the control group and of the
+    addresses of a process (ulimit -v), None = none."""
     text = machine.read('/proc/meminfo')
     limit = machine.read('/sys/fs/cgroup/memory.max').strip()
     return {'total_bytes': _kilobytes(text, 'MemTotal'), 'available_bytes': _kilobytes(text, 'MemAvailable'),
-            'limit_bytes': int(limit) if limit.isdigit() and int(limit) < _NO_LIMIT else None}
+            'limit_bytes': int(limit) if limit.isdigit() and int(limit) < _NO_LIMIT else None,
+            'address_space_bytes': machine.address_space}
 
 
 def _kilobytes(text, key):

@@ -12,6 +12,12 @@ import sys
 
 from dnnlib import util
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+TIMED_OUT = 124  # The exit status of `timeout`.
 _SECONDS_FOR_A_COMMAND = 60
 _RETURNS_ITS_VERSION = 'cudnnGetVersion'  # The other libraries write theirs to a pointer.
 
@@ -22,6 +28,7 @@ class Machine:
     def __init__(self):
         self.environ = os.environ
         self.num_cores = util.num_cores()
+        self.address_space = _address_space()
         self.architecture = platform.machine()
         self.python = platform.python_version()
         self.kernel = f'{platform.system()} {platform.release()}'
@@ -46,7 +53,7 @@ class Machine:
                                   stderr=subprocess.STDOUT, text=True, errors='replace',
                                   timeout=_SECONDS_FOR_A_COMMAND, check=False)
         except subprocess.TimeoutExpired:
-            return 1, f'no answer for {_SECONDS_FOR_A_COMMAND} seconds'
+            return TIMED_OUT, f'no answer for {_SECONDS_FOR_A_COMMAND} seconds'
         except OSError:
             return None, ''
         return done.returncode, done.stdout
@@ -101,6 +108,14 @@ class Machine:
                 with contextlib.suppress(OSError):  # removed meanwhile
                     total += os.lstat(os.path.join(where, name)).st_size
         return total
+
+
+def _address_space():
+    """Return the limit of the addresses of a process in bytes, None = none."""
+    if resource is None:
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def _version(library, function):

@@ -2,6 +2,7 @@
 
 import re
 
+from dnnlib.doctor.machine import TIMED_OUT
 from dnnlib.doctor.versions import satisfies, short_version
 
 # Name, file and the function that tells its version. {cuda} and {cudnn} are what TensorFlow is built for.
@@ -39,6 +40,8 @@ def nvidia_smi(machine) -> dict:
         rows = [row for row in rows if len(row) == query.count(',') + 1 and row[0].isdigit()]
         if status == 0 and rows:
             return {'gpus': [_gpu(*row) for row in rows], 'driver': rows[0][4], 'reason': None}
+        if status == TIMED_OUT:
+            break
     said = next((line.strip() for line in text.splitlines() if line.strip()), f'exit status {status}')
     return {'gpus': [], 'driver': None, 'reason': f'nvidia-smi says: {said}'}
 

@@ -14,13 +14,16 @@ import time
 from collections.abc import Callable, Iterator
 
 from dnnlib.progress import SECONDS_BETWEEN_LINES, SECONDS_OF_SILENCE
-from dnnlib.util import format_time
+from dnnlib.util import UserError, format_time
 
 COMMAND = (sys.executable, '-m', 'dnnlib.tflib.device_checks')
+LOADING = 'Loading TensorFlow'
+SECONDS_TO_LOAD = 180.0
 SECONDS_UNTIL_GIVEN_UP = 1200.0  # The driver may compile kernels for minutes at the first start.
 # What TensorFlow prints if it does not use a GPU, the most telling first.
 _REASONS = ('failed call to cuInit', 'Cannot dlopen some GPU libraries', 'Could not load dynamic library',
             'Ignoring visible gpu device', 'Could not find cuda drivers')
+_STACK = re.compile(r'\s*(\*\*\*|PC:|@|#\d+)')  # how lines of a stack in C++ begin
 _ENDS_OF_LOG_HEADERS = re.compile(r'^.*?[\w./-]+\.(?:cc|h|py):\d+\] ')
 
 
@@ -30,7 +33,7 @@ class Worker:
 
     def __init__(self, command: tuple[str, ...] = COMMAND):
         self.reason = self.complaint = None
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the process)
+        self._errors = _temporary_file()
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, text=True,
             errors='replace', env={**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '0', 'PYTHONPATH': _search_path()})
@@ -44,7 +47,7 @@ class Worker:
 
     def messages(self, say: Callable[[str], None]) -> Iterator[dict]:
         """Yield what the process finds. `say` is called with a line whenever nothing has come for a while."""
-        stage = 'Loading TensorFlow'
+        stage = LOADING
         message = {}
         while message.get('kind') != 'done' and (line := self._next_line(stage, say)) is not None:
             message = _parsed(line)
@@ -56,12 +59,13 @@ class Worker:
     def _next_line(self, stage, say):
         """Return the next line that the process prints, None at its end."""
         start = time.monotonic()
+        limit = SECONDS_TO_LOAD if stage == LOADING else SECONDS_UNTIL_GIVEN_UP
         wait = SECONDS_OF_SILENCE
         while True:
             with contextlib.suppress(queue.Empty):
                 return self._lines.get(timeout=wait)
             seconds = time.monotonic() - start
-            if seconds > SECONDS_UNTIL_GIVEN_UP:
+            if seconds > limit:
                 self._process.kill()
                 self.reason = f'{stage}: no answer for {format_time(seconds)}'
                 return None
@@ -77,7 +81,8 @@ class Worker:
         self._errors.close()
         self.complaint = complaint_in(lines)
         if not is_done and self.reason is None:
-            last = next((_ENDS_OF_LOG_HEADERS.sub('', line) for line in reversed(lines) if line.strip()), '')
+            last = next((_ENDS_OF_LOG_HEADERS.sub('', line) for line in reversed(lines)
+                         if line.strip() and not _STACK.match(line)), '')
             self.reason = f'{stage}: {_how_it_ended(status)}' + (f': {last.strip()}' if last else '')
 
     def close(self) -> None:
@@ -85,6 +90,14 @@ class Worker:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+
+
+def _temporary_file():
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise UserError(f'no folder for temporary files can be written ({error.strerror}); let TMPDIR name '
+                        'one') from error
 
 
 def _search_path():
