@@ -234,13 +234,13 @@ def test_the_whole_check_runs_to_its_end_without_a_network(offline, tmp_path):
 
 @pytest.mark.long
 def test_ctrl_c_writes_the_report_so_far(tmp_path):
-    process = subprocess.Popen(
+    process = processes.begin(
         [sys.executable, '-m', 'benchmarks.gpu_check', '--only=trainings,speeds', f'--out={tmp_path}'],
-        cwd=processes.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        cwd=processes.ROOT)
     for line in process.stdout:
         if 'training config-f' in line:
             process.send_signal(signal.SIGINT)
             break
-    rest, errors = process.communicate(timeout=60)
-    assert process.returncode == 130 and errors.endswith('Interrupted.\n') and 'Report: ' in rest
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and rest.endswith('Interrupted.\n') and 'Report: ' in rest
     assert '**Interrupted: the rest is missing.**' in (tmp_path / 'REPORT.md').read_text(encoding='utf-8')

@@ -1,5 +1,6 @@
 """Test how the processes of a check run, end and leave their output."""
 
+import os
 import pathlib
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 
 import pytest
 
+from benchmarks import processes
 from benchmarks.gpu_check import commands
 from tests.gpu_check_doubles import failed
 
@@ -33,19 +35,40 @@ def test_a_command_ends_with_its_output_and_status(run, tmp_path):
     assert seen == ended.lines == ['one', 'two']
     assert (ended.status, ended.is_cut) == (3, False)
     assert ended.reason == 'exit status 3: two; logs/some.log has the output'
-    assert (tmp_path / ended.log).read_text(encoding='utf-8') == 'one\ntwo\n'
+    first, *rest = (tmp_path / ended.log).read_text(encoding='utf-8').splitlines()
+    assert first.startswith(f'$ {sys.executable} -c ') and rest == ['one', 'two']
 
 
 def test_the_log_has_what_a_command_prints_when_its_time_is_up(run, tmp_path):
     ended = run('import time\ntry:\n  time.sleep(99)\nfinally:\n  print("calls")', seconds=2)
     text = (tmp_path / ended.log).read_text(encoding='utf-8')
-    assert ended.is_cut and text.startswith('calls\n') and text.endswith('KeyboardInterrupt\n')
+    assert ended.is_cut and "\ncalls\n" in text and text.endswith('KeyboardInterrupt\n')
 
 
 def test_a_worker_that_fails_leaves_its_traceback_in_its_log(tmp_path):
     found, ended = commands.results('no_such.function', {}, time.monotonic() + 60, tmp_path / 'worker.log')
     assert not found and "ModuleNotFoundError: No module named 'benchmarks.gpu_check.no_such'" in ended.reason
     assert 'Traceback' in (tmp_path / 'worker.log').read_text(encoding='utf-8')
+
+
+def test_a_signal_is_not_lost_while_a_process_starts():
+    os.register_at_fork(after_in_parent=lambda: wanted and signal.raise_signal(wanted.pop()))
+    wanted = [signal.SIGINT]  # exceptions of such functions are ignored
+    process = processes.begin([sys.executable, '-c', ''])
+    process.communicate()
+    assert wanted.pop() == signal.SIGINT
+
+
+@pytest.mark.parametrize('handler', [signal.SIG_IGN, signal.default_int_handler])
+def test_a_process_handles_ctrl_c_even_if_this_one_ignores_it(handler):
+    script = 'import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)'
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        process = processes.begin([sys.executable, '-c', script])
+        assert process.communicate()[0] == 'True\n'
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_disk_that_is_full_does_not_stop_the_reader_of_a_command(run, monkeypatch):
@@ -105,6 +128,17 @@ def _is_running(pid):
         return 'Z' not in pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0]
     except FileNotFoundError:
         return False
+
+
+def test_a_signal_before_the_output_is_read_ends_the_command(run, monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands.threading.Thread, 'start', interrupted)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run('import time; time.sleep(99)')
+    assert time.monotonic() - start < 20
 
 
 def test_a_line_can_ask_for_an_interruption(run):

@@ -35,10 +35,10 @@ class Stage:
 
 STAGES = {
     'machine': Stage('Machine', 0.10, machine_facts),
-    'tests': Stage('Tests on the device', 0.37, device_tests),
+    'tests': Stage('Tests on the device', 0.39, device_tests),
     'agreement': Stage('CPU and GPU', 0.08, agreement),
-    'trainings': Stage('Short trainings', 0.22, trainings),
-    'speeds': Stage('Speeds', 0.23, speeds),
+    'trainings': Stage('Short trainings', 0.24, trainings),
+    'speeds': Stage('Speeds', 0.19, speeds),
 }
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import queue
 import re
+import shlex
 import signal
 import subprocess
 import threading
@@ -58,10 +59,11 @@ def run(command, deadline, log, show=None, environment=None, idle=None) -> Ended
     that is None, is a signal to send. idle: function() that is called twice a second.
     """
     start, last, lines = time.monotonic(), deque(maxlen=LAST_LINES), queue.SimpleQueue()
+    command = [str(word) for word in command]
     environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
     with log.open('wb', buffering=0) as file:
-        process = processes.begin([str(word) for word in command], cwd=processes.ROOT, env=environment,
-                                  start_new_session=True)
+        _write(file, f'$ {shlex.join(command)}\n')
+        process = processes.begin(command, cwd=processes.ROOT, env=environment, start_new_session=True)
         reader = threading.Thread(target=_read, args=(process.stdout, file, lines), daemon=True)
         try:
             reader.start()
@@ -71,15 +73,20 @@ def run(command, deadline, log, show=None, environment=None, idle=None) -> Ended
                 process.wait()
         finally:
             _end(process)
-            reader.join()
+            with contextlib.suppress(RuntimeError):  # a signal came before the reader had begun
+                reader.join()
     return Ended(process.returncode, is_cut, list(last), time.monotonic() - start, name_of(log))
+
+
+def _write(file, text):
+    with contextlib.suppress(OSError, ValueError):  # a full disk; closed after a signal
+        file.write(text.encode())
 
 
 def _read(stream, file, lines):
     """Write every line to the file, also those of an end that nobody waits for, and put it into the queue."""
     for line in stream:
-        with contextlib.suppress(OSError):  # a full disk
-            file.write(line.encode())
+        _write(file, line)
         lines.put(line.rstrip('\n'))
     lines.put(None)
 

@@ -14,6 +14,8 @@ REPORT, RESULTS = 'REPORT.md', 'report.json'
 MARKS = {PASSED: 'passed', FAILED: '**FAILED**', CUT: '**cut**', LEFT_OUT: 'left out'}
 NO_GPU = ('**No GPU was found. All of this ran on the CPU, with small networks and images: it shows that the '
           'check itself works. Nothing in it says anything about GPUs.**')
+LEGEND = ('What was cut had not ended when its time was up. What was left out is no fault: there was no time '
+          'or no device for it.')
 ATTACH = '''\
 ## What to attach to a report
 
@@ -66,7 +68,7 @@ def _overview(check):
     rows = [[part.title, MARKS[part.status], format_time(part.seconds)] for part in check['parts']]
     troubles = [f'- {MARKS[each.status]}: {part.title}, {each.name}: {each.note}'
                 for part in check['parts'] for each in part.checks if each.status in (FAILED, CUT)]
-    lines = ['## Parts', table(['part', 'result', 'time'], rows)]
+    lines = ['## Parts', table(['part', 'result', 'time'], rows), LEGEND]
     return '\n\n'.join([*lines, 'What did not pass:\n\n' + '\n'.join(troubles)] if troubles else lines)
 
 

@@ -65,8 +65,9 @@ def xla_lines(measured, title):
     for work, seconds in by_work.items():
         if {'on', 'off'} <= {*seconds}:
             better, worse = sorted(('on', 'off'), key=seconds.get)
-            ratio = seconds[worse] / seconds[better]
-            lines.append(f'- {work}: `--xla={better}` is {ratio:.2f} times as fast as `--xla={worse}`')
+            ratio = f'{seconds[worse] / seconds[better]:.2f}'
+            lines.append(f'- {work}: `--xla={better}` is {ratio} times as fast as `--xla={worse}`'
+                         if ratio != '1.00' else f'- {work}: `--xla=on` and `off` are equally fast')
     return [f'XLA on {title}:\n\n' + '\n'.join(lines)] if lines else []
 
 
