@@ -153,7 +153,7 @@ def test_a_killed_run_resumes_bit_for_bit_in_its_precision_without_the_flag(name
     if config == 'config-f':
         flags = [flag for flag in flags if 'augpipe' not in flag]
     one = _train(data, tmp_path / 'one', *flags)
-    with killed_after(20):
+    with killed_after(6):  # of 8 calls: four iterations each
         _train(data, tmp_path / 'two', *flags)
     [two] = (tmp_path / 'two').iterdir()
     assert not (two / 'network-final.pkl').exists()
