@@ -14,9 +14,8 @@ import train
 from dnnlib import cli
 from tests import image_sets
 from tests.golden_figures import QUICK, fresh_session
-from tests.resumed_runs import differences
 from tests.test_house import ROOT
-from tests.test_train_runs import killed_after
+from tests.test_train_runs import differences, killed_after
 from training import misc
 from training.settings import ada_loop
 from training.settings.precision import NAMES
