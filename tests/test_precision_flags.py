@@ -95,10 +95,14 @@ def test_another_precision_than_that_of_a_resumed_run_is_refused_before_tensorfl
 
 
 def test_damaged_settings_of_a_run_are_named(tmp_path):
-    run_dir = _stored_run(tmp_path / 'run')
-    (run_dir / 'submit_config.pkl').write_bytes(b'\x80\x04no')
-    [(message, status)] = _errors('run_training', [f'--resume={run_dir}', '--precision=mixed'])
-    assert message.startswith(f'Error: {run_dir}/submit_config.pkl: ') and status == '2'
+    damaged = [b'\x80\x04no', *map(pickle.dumps, (
+        [1], {'run_func_kwargs': None}, {'run_func_kwargs': {'precision': ['mixed']}}))]
+    runs = [_stored_run(tmp_path / str(index)) for index in range(len(damaged))]
+    for run_dir, content in zip(runs, damaged, strict=True):
+        (run_dir / 'submit_config.pkl').write_bytes(content)
+    found = _errors('run_training', *([f'--resume={run_dir}', '--precision=mixed'] for run_dir in runs))
+    for run_dir, (message, status) in zip(runs, found, strict=True):
+        assert message.startswith(f'Error: {run_dir}/submit_config.pkl: ') and status == '2'
 
 
 @pytest.fixture(scope='module')
