@@ -1,7 +1,10 @@
 """Test the memory plan: lifetimes on graphs with known peaks, plans of small trainings, and their text."""
 
 import contextlib
+import functools
 import io
+import multiprocessing
+import os
 import re
 import subprocess
 import time
@@ -252,6 +255,34 @@ def test_the_rest_of_a_training_grows_with_its_pictures_and_tensors():
     made = plan.CpuPlan(tiny_plan(), tiny_plan(), 1, 2 ** 28, 2 ** 28)
     assert made.rest(0) == 2 ** 28 + plan.LATER_SHARE * 2 ** 32
     assert made.whole(0) == made.total(0) + made.rest(0)
+
+
+def end():
+    os._exit(1)
+
+
+@pytest.mark.parametrize('fault', [None, end, functools.partial(time.sleep, 60)], ids=['no', 'end', 'hang'])
+def test_a_function_runs_in_a_copy_of_the_process_or_after_a_fault_here(fault, monkeypatch):
+    def where():
+        if fault is not None and os.getpid() != here:
+            fault()
+        return os.getpid()
+
+    here = os.getpid()
+    monkeypatch.setattr(report, 'num_cores', lambda: 2)
+    if fault is not None:
+        monkeypatch.setattr(report, 'SECONDS_TO_WAIT', 0.5)
+    start = time.monotonic()
+    with report._beside(where) as result:
+        assert (result() == here) == (fault is not None)
+    assert multiprocessing.active_children() == [] and time.monotonic() - start < 30
+
+
+def test_errors_of_a_function_are_raised_here(monkeypatch, capfd):
+    monkeypatch.setattr(report, 'num_cores', lambda: 2)
+    with pytest.raises(ZeroDivisionError), report._beside(divmod, 1, 0) as result:
+        result()
+    assert capfd.readouterr().err == ''
 
 
 @pytest.mark.parametrize(('error', 'line'), [
