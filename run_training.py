@@ -99,8 +99,9 @@ def resume_run(run, parser, argv, group):
     """Resume a run with the changes on the command line."""
     args = parser.parse_args(argv)
     require_known(args.metrics or [], others=['none'])
-    from training.resuming import command  # loads TensorFlow
     flags = run_flags.those_given(parser, argv)
+    found_runs.check_precision(run, flags)
+    from training.resuming import command  # loads TensorFlow
     metrics = []
     if 'metrics' in flags and group.is_first:
         metrics, _ = requested.choose(args.metrics, 'fid50k', args.dry_run)

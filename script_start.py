@@ -1,7 +1,8 @@
 """Prepares a script for the seconds in which modules load; every script imports this first.
 
 Ctrl-C ends the process with one line, loading TensorFlow is announced, and an address space that is too small
-for it is refused. The import has no effect unless the main program is a script of this folder.
+for it is refused, and so are missing packages. The import has no effect unless the main program is a script
+of this folder.
 """
 
 import contextlib
@@ -59,7 +60,12 @@ def _filtered_stderr():
         yield
         return
     noise = _NOISE if any(map(os.path.exists, _GPU_DEVICES)) else _NOISE + _NOISE_WITHOUT_GPU
-    with tempfile.TemporaryFile() as file:
+    try:
+        file = tempfile.TemporaryFile()  # noqa: SIM115  (below)
+    except OSError:  # nowhere to put it
+        yield
+        return
+    with file:
         os.dup2(file.fileno(), 2)
         try:
             yield
@@ -79,7 +85,8 @@ def _say(line):
 
 
 def begin():
-    """Handle Ctrl-C until `dnnlib.cli.run_script` does, and exit if the address space is too small."""
+    """Handle Ctrl-C until `dnnlib.cli.run_script` does, and exit if the address space is too small or
+    packages are missing."""
     sys.meta_path.insert(0, _TensorFlowFinder())
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
@@ -88,6 +95,7 @@ def begin():
         _say(f'Error: the address space is limited to {limit / 2 ** 30:.1f} GB (ulimit -v); TensorFlow needs '
              '2 GB, a small training 2.5 GB, and more with every core; raise the limit (ulimit -v unlimited)')
         sys.exit(2)
+    import dnnlib  # noqa: F401  (looks for required packages)
 
 
 _main_file = getattr(sys.modules['__main__'], '__file__', None)

@@ -13,6 +13,7 @@ from dnnlib.pickles import trust
 from dnnlib.submission import run_dirs, submit
 from metrics import requested
 from metrics.metric_defaults import metric_defaults, require_known
+from training.resuming import found_runs
 from training.settings import ada_loop, submission, train_flags, train_options
 from training.settings.from_flags import REPORT
 
@@ -103,8 +104,9 @@ def resume_run(run, parser, argv, group):
     """Resume a run with the changes on the command line."""
     args = parser.parse_args(argv)
     require_known(args.metrics or [], others=['none'])
-    from training.resuming import command  # loads TensorFlow
     flags = train_flags.those_given(parser, argv)
+    found_runs.check_precision(run, flags)
+    from training.resuming import command  # loads TensorFlow
     metrics = []
     if 'metrics' in flags and group.is_first:
         metrics, _ = requested.choose(args.metrics, DEFAULT_METRIC, args.dry_run)

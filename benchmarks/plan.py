@@ -9,6 +9,7 @@ PARTS = {
     'engines': 'images of config F by onnxruntime and by TensorFlow',
     'training': 'training steps at 32x32',
     'augmentation': 'training with and without augmentation',
+    'precision': 'training steps in float32, bfloat16 and float16',
     'startup': 'time to the first image and to the first tick',
     'data': 'dataset_tool.py, input pipeline, features for metrics',
     'memory': 'memory that trainings are planned to take, and that they take',
@@ -37,8 +38,8 @@ class Piece:
 
 def pieces(quick):
     """Return all measurements in order. `quick`: fewer and shorter ones."""
-    return [*_training(quick), *_augmentation(quick), *_generation(quick), *_engines(quick),
-            *_startup(quick), *_data(quick), *_memory(quick)]
+    return [*_training(quick), *_augmentation(quick), *_precision(quick), *_generation(quick),
+            *_engines(quick), *_startup(quick), *_data(quick), *_memory(quick)]
 
 
 def _pace(quick, seconds):
@@ -65,6 +66,14 @@ def _augmentation(quick):
                 f'minibatch {minibatch}', ('augmentation',), 'augmentation.compare',
                 dict(resolution=resolution, num_channels=num_channels, fmap_base=fmap_base,
                      fmap_max=fmap_max, minibatch=minibatch, **_pace(quick, 15)), goal=AUGMENTATION_GOAL)
+
+
+def _precision(quick):
+    resolution, fmap_max = (16, 16) if quick else (64, 128)
+    yield Piece(f'precisions, {resolution}x{resolution}, fmap_max={fmap_max}, minibatch 4', ('precision',),
+                'precision.compare', dict(resolution=resolution, fmap_base=16384, fmap_max=fmap_max,
+                                          minibatch=4, seconds=0 if quick else 120,
+                                          min_rounds=2 if quick else 5))
 
 
 def _generation(quick):

@@ -29,11 +29,18 @@ def begin(command, **kwargs):
     """Start a process with stdout and stderr combined as text.
 
     The process handles SIGINT even if this one ignores it, as commands that a shell runs in the background
-    do.
+    do. It inherits that, as `preexec_fn` would lose signals: Python runs functions around it whose exceptions
+    it ignores.
     """
-    return subprocess.Popen(
-        command, text=True, errors='replace', stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **kwargs)
+    is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if is_ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, text=True, errors='replace', stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, **kwargs)
+    finally:
+        if is_ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run(command, until=None):

@@ -46,6 +46,10 @@ def one_line(result):
     if 'added_share' in result:
         share = _time(result['added_share'])
         return f'{_time(result["with"], "s/kimg")}; augmentation adds a share of {share}'
+    if 'precisions' in result:
+        return 'processor time relative to float32: ' + ', '.join(
+            f'{name} {_time(costs["relative_processor_time"])}'
+            for name, costs in result['precisions'].items())
     if 'onnxruntime' in result:
         return (f'{_time(result["onnxruntime"], "s/image")}; {_time(result["speed_of_onnxruntime"])} times '
                 'the speed of TensorFlow')
@@ -65,7 +69,7 @@ def text(results, has_picture=False, others=()):
     """Return the report as Markdown: `results` in full, each of `others` (other machines) as one table."""
     sections = [
         _head(results), _failures(results), _goals(results), *map(_other_machine, others), _steps(results),
-        _augmentation(results), _engines(results),
+        _augmentation(results), _precisions(results), _engines(results),
         _startup(results), _data(results), memory_table(results, '## Memory of training'), _photos(results),
         _pipelines(results),
         _scaling(results, has_picture), _profiles(results), f'## How it is measured\n\n{HOW}']
@@ -220,6 +224,16 @@ def _augmentation(results):
     note = ('Config F, narrowed, without and with the pipeline `bgc` at p = 0.5: average iterations of both, '
             'in turn. The share is what augmentation adds, divided by the time without it.')
     return _table('## Augmentation', ['work', 'without', 'with', 'added share', 'goal'], rows, note)
+
+
+def _precisions(results):
+    rows = [[work.partition(', ')[2], name, _time(costs['seconds'], 's'),
+             _time(costs['processor_seconds'], 's'), _time(costs['relative_processor_time'])]
+            for work, result in _of(results, 'precision.compare').items()
+            for name, costs in result['precisions'].items()]
+    note = 'Config F, narrowed: average iterations in `--precision` of each name, in turn.'
+    return _table('## Precision', ['work', 'precision', 'time', 'processor time', 'relative to float32'],
+                  rows, note)
 
 
 def _engines(results):

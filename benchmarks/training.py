@@ -2,6 +2,9 @@
 
 import time
 
+import numpy as np
+import tensorflow.compat.v1 as tf
+
 import dnnlib.tflib as tflib
 from benchmarks import counting, machine, timing
 from benchmarks.spread import spread
@@ -57,6 +60,39 @@ def steps_of(graph):
         'D': ((graph.D_train,), 1),
         'D regularization': ((graph.D_reg,), 1 / D_REG_INTERVAL),
     }
+
+
+class InGraph:
+    """A training on images of zeros, in its own graph and session."""
+
+    def __init__(self, resolution, num_channels, *args, **options):
+        self._graph = tf.Graph()
+        with self._graph.as_default():
+            self._session = tflib.create_session()
+        with self._graph.as_default(), self._session.as_default():
+            training_set = dataset.SyntheticDataset(resolution, num_channels)
+            _, _, graph, feed = build(training_set, *args, **options)
+            self._steps = steps_of(graph)
+            self._feed = {**feed, graph.inputs.step: 0}
+        self.cost()
+
+    def cost(self):
+        """Return the costs of an average iteration, in the order of timing.COSTS."""
+        def cost_of(ops):
+            return timing.cost_of(lambda: tflib.run(ops, self._feed), STEP_SECONDS)
+
+        with self._graph.as_default(), self._session.as_default():
+            return sum(weight * cost_of(ops) for ops, weight in self._steps.values())
+
+
+def in_turn(trainings, seconds, min_rounds):
+    """Measure an average iteration of each `InGraph` in turn, for at least `seconds` and `min_rounds`.
+    -> array [rounds, trainings, COSTS]."""
+    rounds, start = [], time.perf_counter()
+    while len(rounds) < min_rounds or (
+            len(rounds) < timing.MAX_ROUNDS and time.perf_counter() - start < seconds):
+        rounds.append([each.cost() for each in trainings])
+    return np.array(rounds)
 
 
 def multiply_adds_by_definition(G, D):

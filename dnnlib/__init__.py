@@ -3,9 +3,10 @@
 Imports nothing of the GANs built on it. Only the readers of network files know their functions, by name.
 """
 
-# ruff: noqa: E402, I001  (prepare() runs before anything loads TensorFlow)
-from dnnlib import tf_environment
+# ruff: noqa: E402, I001  (these run before anything loads TensorFlow)
+from dnnlib import required_packages, tf_environment
 
+required_packages.check()
 tf_environment.prepare()
 
 from dnnlib import submission

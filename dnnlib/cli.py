@@ -11,6 +11,7 @@ import sys
 
 import requests
 
+from dnnlib import required_packages
 from dnnlib.files import NO_SPACE
 from dnnlib.util import UserError, printable
 
@@ -194,6 +195,8 @@ def line_for(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in _FILE_TROUBLE:
         reason = os.strerror(error.errno)
         return f'Error: {reason}' if error.filename is None else f'Error: {error.filename}: {reason}'
+    if isinstance(error, ModuleNotFoundError) and error.name == 'tensorflow':
+        return f'Error: not installed in {sys.executable}: tensorflow; {required_packages.ADVICE}'
     if isinstance(error, MemoryError):
         return 'Error: out of memory; raise the memory limit (ulimit -v, or that of the job)'
     return 'Interrupted.' if isinstance(error, KeyboardInterrupt) else None

@@ -72,15 +72,26 @@ class Progress:
 
 @contextlib.contextmanager
 def announced(text):
-    """Print a line if the work in the block takes longer than two seconds."""
-    timer = threading.Timer(SECONDS_OF_SILENCE, print, [text], {'flush': True})
-    timer.daemon = True
-    timer.start()
+    """Print a line if the work in the block takes longer than two seconds, and the time so far every half
+    minute."""
+    done = threading.Event()
+    thread = threading.Thread(target=_announce, args=(text, done), daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        timer.cancel()
-        timer.join()  # a line that has been begun ends before the next one
+        done.set()
+        thread.join()  # a line that has been begun ends before the next one
+
+
+def _announce(text, done):
+    start = time.monotonic()
+    if done.wait(SECONDS_OF_SILENCE):
+        return
+    with contextlib.suppress(OSError):  # the next line that the program prints meets it, too
+        print(text, flush=True)
+        while not done.wait(SECONDS_BETWEEN_LINES):
+            print(f'{text} {format_time(time.monotonic() - start)} so far', flush=True)
 
 
 def shown(items, title, unit=''):

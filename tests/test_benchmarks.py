@@ -223,6 +223,19 @@ def test_report_tells_what_augmentation_adds():
     assert report.one_line(result) == '11 s/kimg; augmentation adds a share of 0.1'
 
 
+def test_report_tells_what_a_precision_costs():
+    def spread_of(value):
+        return {'median': value, 'min': value, 'max': value, 'rounds': 1}
+
+    results = copy.deepcopy(RESULTS)
+    result = {'precisions': {name: {
+        'seconds': spread_of(2 * cost), 'processor_seconds': spread_of(3 * cost),
+        'relative_processor_time': spread_of(cost)} for name, cost in (('float32', 1.0), ('mixed', 5.0))}}
+    results['pieces']['precisions, 8x8'] = {'function': 'precision.compare', 'goal': None, **result}
+    assert '| 8x8 | mixed | 10 s | 15 s | 5 |' in report.text(results)
+    assert report.one_line(result) == 'processor time relative to float32: float32 1, mixed 5'
+
+
 def test_report_sets_engines_side_by_side():
     times = {'rounds': 1, 'min': 1, 'max': 1}
     result = {'function': 'engines.compare', 'goal': None, 'tensorflow': {'median': 0.5, **times},

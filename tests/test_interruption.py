@@ -32,3 +32,25 @@ def test_where_all_is_saved_the_first_signal_ends_the_process():
         with interrupted.saved(), pytest.raises(SystemExit):
             signal.raise_signal(signal.SIGTERM)
         assert interrupted
+
+
+@pytest.mark.parametrize(('signum', 'status'), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_work_without_a_state_ends_at_once_and_signals_come_again_without_effect(signum, status):
+    before = signal.getsignal(signum)
+    with pytest.raises(SystemExit) as exit_info, interruption.at_once():
+        try:
+            signal.raise_signal(signum)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGHUP)
+    assert exit_info.value.code == status
+    assert signal.getsignal(signum) is before
+
+
+def test_a_signal_that_is_ignored_outside_remains_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with interruption.at_once():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -76,6 +76,18 @@ def test_work_in_one_piece_is_announced_if_it_takes_long(monkeypatch, capsys):
     assert said + capsys.readouterr().out == 'Saving b.pkl...\n'
 
 
+def test_long_work_in_one_piece_tells_the_time_so_far(monkeypatch, capsys):
+    monkeypatch.setattr(progress, 'SECONDS_OF_SILENCE', 0.01)
+    monkeypatch.setattr(progress, 'SECONDS_BETWEEN_LINES', 0.01)
+    said = ''
+    with announced('Saving a.pkl...'):
+        while said.count('\n') < 3:
+            said += capsys.readouterr().out
+            time.sleep(0.01)
+    first, second, *_ = said.splitlines()
+    assert (first, second) == ('Saving a.pkl...', 'Saving a.pkl... 0s so far')
+
+
 def test_an_announcement_that_has_begun_ends_before_the_next_line(monkeypatch):
     begun = threading.Event()
 
@@ -91,3 +103,17 @@ def test_an_announcement_that_has_begun_ends_before_the_next_line(monkeypatch):
         begun.wait()
     print('tick 1')
     assert sys.stdout.getvalue() == 'Saving a.pkl...\ntick 1\n'
+
+
+def test_an_announcement_that_nobody_can_read_is_no_traceback(monkeypatch):
+    class Full(io.StringIO):
+        def flush(self):
+            raise BrokenPipeError
+
+    monkeypatch.setattr(progress, 'SECONDS_OF_SILENCE', 0.01)
+    monkeypatch.setattr(sys, 'stdout', Full())
+    failures = []
+    monkeypatch.setattr(threading, 'excepthook', failures.append)
+    with announced('Saving a.pkl...'):
+        time.sleep(0.1)
+    assert failures == []

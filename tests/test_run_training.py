@@ -397,6 +397,37 @@ def test_flags_change_a_configuration_of_stylegan2_ada(small, submitted):
     assert settings['sched_args']['minibatch_gpu_base'] == 16
 
 
+HALF = {'num_fp16_res': 4, 'conv_clamp': 256}
+
+
+@pytest.mark.parametrize(('flags', 'name', 'layers'), [
+    ([], None, HALF), (['--fp16=auto'], None, HALF),
+    (['--precision=float32'], 'float32', {**HALF, 'num_fp16_res': 0}),
+    (['--precision=tf32'], 'tf32', {**HALF, 'num_fp16_res': 0}),
+    (['--precision=tf32', '--fp16=false'], 'tf32', {**HALF, 'num_fp16_res': 0}),
+    (['--fp16=false'], 'float32', {**HALF, 'num_fp16_res': 0}),
+    (['--precision=mixed'], 'mixed', HALF), (['--fp16=true'], 'mixed', HALF),
+    (['--precision=mixed', '--fp16=true'], 'mixed', HALF),
+    (['--precision=bfloat16'], 'bfloat16', {**HALF, 'half_dtype': 'bfloat16'})])
+def test_the_precision_of_stylegan2_ada_says_which_layers_run_in_half(flags, name, layers, small, submitted):
+    _, _, settings = _ada(small, submitted, '--config=ada-auto', *flags)
+    assert settings.get('precision') == name
+    for args in ('G_args', 'D_args'):
+        found = {key: settings[args][key] for key in (*HALF, 'half_dtype') if key in settings[args]}
+        assert found == layers
+    assert not any('scaling' in key for args in ('G_opt_args', 'D_opt_args') for key in settings[args])
+
+
+@pytest.mark.parametrize(('name', 'fp16'), [
+    ('float32', 'true'), ('tf32', 'true'), ('mixed', 'false'), ('bfloat16', 'true'), ('bfloat16', 'false')])
+def test_a_precision_that_contradicts_fp16_is_refused(name, fp16, small, submitted, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        _ada(small, submitted, '--config=ada-auto', f'--precision={name}', f'--fp16={fp16}')
+    assert exit_info.value.code == 2 and not submitted
+    assert capsys.readouterr().err == (
+        f'Error: --precision={name} contradicts --fp16={fp16}; omit one of them\n')
+
+
 def test_a_network_is_copied_into_new_ones_of_stylegan2_ada(small, submitted, tmp_path):
     (tmp_path / 'some.pkl').touch()
     flags = ['--config=ada-auto', f'--resume={tmp_path}/some.pkl']

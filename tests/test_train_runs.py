@@ -147,7 +147,7 @@ def test_a_flag_that_contradicts_the_run_is_refused(finished, capsys):
             ('--dcap=0.5', '1.0'), ('--freezed=2', '0'), ('--gpus=2', '1'), ('--aug-kimg=9', '0.5'),
             ('--batch=8', '32'), ('--subset=9', 'None'), ('--fmap-max=8', '4'), ('--p=1', '0'),
             ('--cond=no', 'full'), ('--res=4', '8'), ('--seed=4', '1000'), ('--fp16=false', 'auto'),
-            ('--fp16=true', 'auto'), ('--precision=mixed', 'None')):
+            ('--fp16=true', 'auto'), ('--precision=mixed', 'started without it')):
         with pytest.raises(SystemExit) as exit_info:
             run(f'--resume={finished}', flag)
         name = flag.partition('=')[0]

@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from dnnlib.tflib import autosummary, network_pickle, xla
+from dnnlib.tflib.parallel import collectives
 from dnnlib.tflib.xla import regions
 from dnnlib.util import UserError
 from tests import small_networks
@@ -293,6 +294,49 @@ def test_on_gpus_a_step_is_one_computation_with_all_variables_on_its_device(xla_
     handles = {tensor.op for part in divided.parts.values() for op in part for tensor in op.inputs
                if tensor.op.type == 'VarHandleOp'}
     assert {regions.canonical(handle.device) for handle in handles} == {'/device:GPU:0'}
+
+
+def _two_devices_that_need_each_other(fed):
+    """Sum over two devices after each has used what the other one has computed. -> sums."""
+    with tflib.device(0):
+        own = fed * tf.Variable(2.0)
+    with tflib.device(1):
+        there = fed * tf.Variable(6.0)
+    with tflib.device(0):
+        back = there + 1
+    with tflib.device(1):
+        other = back * 2
+    (first,), (second,) = collectives.all_reduce_sum(
+        [[own], [other]], ['/device:CPU:0', '/device:CPU:1'])
+    with tflib.device(0):
+        first = first * 1
+    return [first, second]
+
+
+def test_devices_that_need_each_other_before_a_sum_do_not_wait_forever(xla_session):
+    fed = tf.placeholder(tf.float32, [2])
+    sums = _two_devices_that_need_each_other(fed)
+    tflib.init_uninitialized_vars()
+    values = tflib.run(xla.compiled(sums), {fed: [1, 2]}, options=tf.RunOptions(timeout_in_ms=60_000))
+    np.testing.assert_allclose(values, [[2 + 14, 4 + 26]] * 2)
+
+
+def test_no_device_waits_for_another_one_before_the_sum(xla_session):
+    """Not for a variable of another device either, or for the key of random numbers, which the host makes."""
+    step, fed = tf.placeholder(tf.int64, []), tf.placeholder(tf.float32, [2])
+    with tflib.device(0):
+        shared = tf.Variable(2.0, name='shared')
+    tensors = []
+    for device in range(2):
+        with tflib.random.counted(1, step), tflib.random.tower(device), tflib.device(device):
+            set_own = tf.assign(tf.Variable(0.0, name=f'own{device}'), fed[0])
+            scaled = fed * shared
+            with tf.control_dependencies([set_own]):
+                tensors.append([tflib.random.normal([2]) * scaled])
+    sums = collectives.all_reduce_sum(tensors, ['/device:CPU:0', '/device:CPU:1'])
+    ops = [tensor.op for (tensor,) in sums]
+    assert sorted(regions.divide(xla.cutting.ancestors(ops), {}).parts) == [
+        (f'/device:CPU:{device}', depth) for device in range(2) for depth in range(2)]
 
 
 def test_pixels_are_sampled_as_by_the_kernel_that_xla_lacks_with_all_gradients(xla_session):

@@ -1,23 +1,26 @@
 """Check in ten minutes whether this machine computes correctly and trains, and how fast. Writes a report."""
 
+import contextlib
 import os
+import pathlib
 import shlex
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass
 
 from benchmarks import machine
 from benchmarks.gpu_check import agreement, commands, device_tests, machine_facts, report, speeds, trainings
 from benchmarks.gpu_check.budget import Budget
 from benchmarks.gpu_check.results import CUT, FAILED, Part
-from benchmarks.gpu_check.screen import Screen
+from benchmarks.gpu_check.screen import Screen, show
 from dnnlib import cli
 from dnnlib.files import create_folder
 from dnnlib.util import UserError, format_time
 from training.loop import interruption
 
-OUT = 'gpu-check'
+OUT, LOGS = 'gpu-check', 'logs'
 SECONDS = 600
 SECONDS_TO_FIND_GPUS = 120
 
@@ -32,10 +35,10 @@ class Stage:
 
 STAGES = {
     'machine': Stage('Machine', 0.10, machine_facts),
-    'tests': Stage('Tests on the device', 0.37, device_tests),
+    'tests': Stage('Tests on the device', 0.39, device_tests),
     'agreement': Stage('CPU and GPU', 0.08, agreement),
-    'trainings': Stage('Short trainings', 0.22, trainings),
-    'speeds': Stage('Speeds', 0.23, speeds),
+    'trainings': Stage('Short trainings', 0.24, trainings),
+    'speeds': Stage('Speeds', 0.19, speeds),
 }
 
 
@@ -47,6 +50,10 @@ class Context:
     folder: str          # Temporary files.
     out: str             # Folder of the report.
     deadline: float = 0  # Of time.monotonic(), for the current part.
+
+    def log(self, name):
+        """Return the path of the log of a process."""
+        return pathlib.Path(self.out, LOGS, f'{name}.log')
 
     @property
     def num_gpus(self) -> int:
@@ -89,11 +96,13 @@ def main(argv=None):
 
 
 def _prepare(out):
-    """Create the folder of the report. Raises UserError unless files can be written there."""
-    create_folder(out)
+    """Create the folders of the report. Raises UserError unless files can be written there."""
+    logs = os.path.join(out, LOGS)
+    create_folder(logs)
     try:
-        with tempfile.TemporaryFile(dir=out):
-            pass
+        for folder in (out, logs):
+            with tempfile.TemporaryFile(dir=folder):
+                pass
     except OSError as error:
         raise UserError(f'--out={out}: no file can be written to this folder ({error.strerror}); '
                         'choose another') from error
@@ -104,8 +113,8 @@ def _run(args, budget, check):
     screen = Screen(budget)
     screen.say(f'checking this machine; ends within {format_time(args.seconds)}')
     with tempfile.TemporaryDirectory(prefix='gpu-check-') as folder:
-        _find_gpus(screen, budget, check)
         context = Context(screen, check['gpus'], folder, args.out)
+        _find_gpus(context, budget, check)
         for number, name in enumerate(args.only, 1):
             part = Part(name, STAGES[name].title)
             check['parts'].append(part)
@@ -116,10 +125,11 @@ def _run(args, budget, check):
             report.write({**check, 'seconds': budget.elapsed()}, args.out)  # survives whatever happens
 
 
-def _find_gpus(screen, budget, check):
+def _find_gpus(context, budget, check):
     """List the GPUs. If that fails, the parts still run, as without GPUs, but the check does not pass."""
+    screen = context.screen
     deadline = time.monotonic() + min(SECONDS_TO_FIND_GPUS, budget.seconds_left())
-    found, ended = commands.results('found_devices.gpus', {}, deadline,
+    found, ended = commands.results('found_devices.gpus', {}, deadline, context.log('gpus'),
                                     lambda: screen.remind('looking for GPUs'))
     check['gpus'] += [each['name'] for each in found]
     if ended.is_good:
@@ -142,18 +152,21 @@ def _run_part(part, context, budget):
         else:
             STAGES[part.name].module.run(part, context)
     except Exception as error:
-        part.add(part.title, FAILED, f'{type(error).__name__}: {error}')
+        log = context.log(f'{part.name}-error')
+        with contextlib.suppress(OSError):  # a full disk
+            log.write_text(traceback.format_exc(), encoding='utf-8')
+        part.add(part.title, FAILED, f'{type(error).__name__}: {error}; {commands.name_of(log)} says where')
     finally:
         part.seconds = time.monotonic() - start
 
 
 def _print_summary(check, out):
     for part in check['parts']:
-        print(f'{part.title:22s}{part.status}')
+        show(f'{part.title:22s}{part.status}')
         for each in part.checks:
             if each.status in (FAILED, CUT):
-                print(f'    {each.name}: {each.status}, {each.note}')
-    print(f'Report: {os.path.join(out, report.REPORT)}')
+                show(f'    {each.name}: {each.status}, {each.note}')
+    show(f'Report: {os.path.join(out, report.REPORT)}')
 
 
 if __name__ == '__main__':

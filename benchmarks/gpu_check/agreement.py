@@ -13,7 +13,7 @@ def run(part, context):
         part.add('CPU and GPU', LEFT_OUT, 'no GPU was found')
         return
     _, ended = commands.results(
-        'compared_steps.compare', dict(devices=DEVICES, **SIZES), context.deadline,
+        'compared_steps.compare', dict(devices=DEVICES, **SIZES), context.deadline, context.log(part.name),
         lambda: context.screen.remind('comparing CPU and GPU'), lambda result: add_check(part, result))
     if not ended.is_good:
         part.add('the comparison', CUT if ended.is_cut else FAILED, ended.reason)

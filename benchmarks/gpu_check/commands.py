@@ -5,6 +5,7 @@ import json
 import os
 import queue
 import re
+import shlex
 import signal
 import subprocess
 import threading
@@ -20,8 +21,9 @@ LAST_LINES = 400       # TensorFlow's errors are that long
 ERROR = re.compile(r'[\w.]*(Error|Exception): (?!Graph execution error)')  # begins the message of an error
 RESULT = 'RESULT '     # begins a line that holds a result in JSON
 OUT_OF_MEMORY = 'this is too large for the device'  # in the message of a worker whose memory has run out
+UNBUFFERED = {'PYTHONUNBUFFERED': '1'}
 ENVIRONMENT = {
-    'TF_CPP_MIN_LOG_LEVEL': '2', 'PYTHONUNBUFFERED': '1',
+    'TF_CPP_MIN_LOG_LEVEL': '2',
     'TF_FORCE_GPU_ALLOW_GROWTH': 'true',  # several processes share a GPU
 }
 
@@ -33,6 +35,7 @@ class Ended:
     is_cut: bool     # Whether its time was up.
     lines: list      # Its last lines.
     seconds: float
+    log: str         # Name of the file with all its lines, in the folder of the report.
 
     @property
     def is_good(self) -> bool:
@@ -45,41 +48,57 @@ class Ended:
         after that, or else by its last line."""
         told = [line.strip() for line in self.lines if line.strip()]
         last = ([line for line in told if ERROR.match(line)] or told or ['no output'])[-1]
-        return 'no time left' if self.is_cut else f'exit status {self.status}: {last}'
+        reason = 'no time left' if self.is_cut else f'exit status {self.status}: {last}'
+        return f'{reason}; {self.log} has the output'
 
 
-def run(command, deadline, show=None, environment=None, idle=None) -> Ended:
+def run(command, deadline, log, show=None, environment=ENVIRONMENT, idle=None) -> Ended:
     """Run a command in the repository root, and end it and its children when time.monotonic() reaches
     `deadline`.
 
-    show: function(line) for every line of its output; what it returns, unless that is None, is a signal to
-    send. idle: function() that is called twice a second.
+    log: path of a file for its output. show: function(line) for every line of it; what it returns, unless
+    that is None, is a signal to send. idle: function() that is called twice a second.
     """
     start, last, lines = time.monotonic(), deque(maxlen=LAST_LINES), queue.SimpleQueue()
-    environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
-    process = processes.begin([str(word) for word in command], cwd=processes.ROOT, env=environment,
-                              start_new_session=True)
-    reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
-    try:
-        reader.start()
-        for line in _until(deadline, lines, idle):
-            last.append(line)
-            request = show(line) if show else None
-            if request is not None:
-                process.send_signal(request)
-        is_cut = reader.is_alive() and time.monotonic() >= deadline
-        if not is_cut:
-            process.wait()
-    finally:
-        _end(process)
-        reader.join()
-    return Ended(process.returncode, is_cut, list(last), time.monotonic() - start)
+    command = [str(word) for word in command]
+    environment = {**os.environ, **UNBUFFERED, **environment}
+    with log.open('wb', buffering=0) as file:
+        _write(file, f'$ {shlex.join(command)}\n')
+        process = processes.begin(command, cwd=processes.ROOT, env=environment, start_new_session=True)
+        reader = threading.Thread(target=_read, args=(process.stdout, file, lines), daemon=True)
+        try:
+            reader.start()
+            _follow(process, _until(deadline, lines, idle), last, show)
+            is_cut = reader.is_alive() and time.monotonic() >= deadline
+            if not is_cut:
+                process.wait()
+        finally:
+            _end(process)
+            with contextlib.suppress(RuntimeError):  # a signal came before the reader had begun
+                reader.join()
+    return Ended(process.returncode, is_cut, list(last), time.monotonic() - start, name_of(log))
 
 
-def _read(stream, lines):
+def _write(file, text):
+    with contextlib.suppress(OSError, ValueError):  # a full disk; closed after a signal
+        file.write(text.encode())
+
+
+def _read(stream, file, lines):
+    """Write every line to the file, also those of an end that nobody waits for, and put it into the queue."""
     for line in stream:
+        _write(file, line)
         lines.put(line.rstrip('\n'))
     lines.put(None)
+
+
+def _follow(process, lines, last, show):
+    """Keep the last lines, show all, and send the signals that are asked for."""
+    for line in lines:
+        last.append(line)
+        request = show(line) if show else None
+        if request is not None:
+            process.send_signal(request)
 
 
 def _until(deadline, lines, idle):
@@ -107,7 +126,12 @@ def _end(process):
         process.wait()
 
 
-def results(function, arguments, deadline, idle=None, on_result=None):
+def name_of(log):
+    """Return how the report calls a log."""
+    return f'{log.parent.name}/{log.name}'
+
+
+def results(function, arguments, deadline, log, idle=None, on_result=None):
     """Call a generator `module.function` of this package in a process. -> results (dicts), Ended.
 
     on_result: function(dict) for every result as soon as it is there.
@@ -121,4 +145,4 @@ def results(function, arguments, deadline, idle=None, on_result=None):
                 on_result(found[-1])
 
     command = processes.python('-m', 'benchmarks.gpu_check.worker', function, json.dumps(arguments))
-    return found, run(command, deadline, show, idle=idle)
+    return found, run(command, deadline, log, show, idle=idle)

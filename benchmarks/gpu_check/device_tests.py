@@ -25,7 +25,6 @@ GROUPS = {  # Files below tests/, or tests in them.
 }
 ON_GPUS = {'half precision': ['test_mixed_precision.py'], 'growing networks': ['test_growth.py']}
 MAX_PROCESSES = 4  # each holds a GPU context and, on CPUs, one to two GB
-LOG = 'tests.log'
 SHOWN_FAILURES = 3
 FULL_FLOAT32 = {'NVIDIA_TF32_OVERRIDE': '0'}  # for CUDA's libraries; TensorFlow is told by the plugin
 
@@ -46,7 +45,7 @@ def command(wanted):
 def run(part, context):
     """Run the tests and add a check for each group."""
     wanted = groups(context.num_gpus)
-    path = pathlib.Path(context.folder, 'tests.jsonl')
+    path, log = pathlib.Path(context.folder, 'tests.jsonl'), context.log(part.name)
 
     def idle():
         total, found = read(path)
@@ -54,16 +53,16 @@ def run(part, context):
         context.screen.remind(f'tests: {len(found)} of {total or "?"} have run, {failed} failed')
 
     try:
-        with pathlib.Path(context.out, LOG).open('w', encoding='utf-8') as file:
-            ended = commands.run(command(wanted), context.deadline, lambda line: print(line, file=file),
-                                 {OUT: str(path), **FULL_FLOAT32}, idle)
+        ended = commands.run(command(wanted), context.deadline, log,
+                             environment={**commands.ENVIRONMENT, OUT: str(path), **FULL_FLOAT32}, idle=idle)
     finally:
         total, found = read(path)
-        add_checks(part, wanted, found)
+        add_checks(part, wanted, found, commands.name_of(log))
     if ended.is_cut:
-        part.add('all tests', CUT, f'{len(found)} of {total} tests had run when the time was up')
+        part.add('all tests', CUT, f'{len(found)} of {total} tests had run when the time was up; '
+                 f'{ended.log} has the output')
     elif ended.status not in (0, 1) or not found:
-        part.add('all tests', FAILED, f'{ended.reason}; {LOG} has the output')
+        part.add('all tests', FAILED, ended.reason)
     if context.num_gpus:
         part.facts['on_gpu'] = sum(each.get(USED, 0) > 0 for each in found)
         part.facts['tests'] = len(found)
@@ -79,8 +78,8 @@ def read(path):
         line for line in lines if 'test' in line]
 
 
-def add_checks(part, wanted, found):
-    """Add a check for each group of which a test has run."""
+def add_checks(part, wanted, found, log):
+    """Add a check for each group of which a test has run. log: name of the file that says more."""
     files = {name.partition('::')[0]: group for group, names in wanted.items() for name in names}
     by_group = collections.defaultdict(list)
     for each in found:
@@ -90,13 +89,14 @@ def add_checks(part, wanted, found):
         failed = [each for each in ran if each['outcome'] == 'failed']
         if ran:
             seconds = sum(each['seconds'] for each in ran)
-            part.add(group, FAILED if failed else PASSED, _note(ran, failed), seconds)
+            part.add(group, FAILED if failed else PASSED, _note(ran, failed, log), seconds)
 
 
-def _note(ran, failed):
+def _note(ran, failed, log):
     passed = sum(each['outcome'] == 'passed' for each in ran)
     texts = [f'{passed} of {len(ran)} tests passed']
     texts += [f'{each["test"].rpartition("::")[2]}: {each["error"]}' for each in failed[:SHOWN_FAILURES]]
-    if len(failed) > SHOWN_FAILURES:
-        texts.append(f'and {len(failed) - SHOWN_FAILURES} more in {LOG}')
+    if failed:
+        hidden = len(failed) - SHOWN_FAILURES
+        texts.append(f'{f"and {hidden} more; " if hidden > 0 else ""}{log} has the output')
     return '; '.join(texts)

@@ -4,8 +4,9 @@ import dataclasses
 import json
 import os
 
-from benchmarks.gpu_check import published
+from benchmarks.gpu_check import speed_report
 from benchmarks.gpu_check.results import CUT, FAILED, LEFT_OUT, PASSED
+from benchmarks.gpu_check.tables import table
 from dnnlib.files import atomic_write
 from dnnlib.util import format_time
 
@@ -13,11 +14,13 @@ REPORT, RESULTS = 'REPORT.md', 'report.json'
 MARKS = {PASSED: 'passed', FAILED: '**FAILED**', CUT: '**cut**', LEFT_OUT: 'left out'}
 NO_GPU = ('**No GPU was found. All of this ran on the CPU, with small networks and images: it shows that the '
           'check itself works. Nothing in it says anything about GPUs.**')
+LEGEND = ('What was cut had not ended when its time was up. What was left out is no fault: there was no time '
+          'or no device for it.')
 ATTACH = '''\
 ## What to attach to a report
 
-- this file, `{results}` and, if a test failed, `tests.log`
-- the command that failed, and the last lines of its output
+- this file, `{results}` and the files in `logs/` that this one names
+- if something else failed: its command, and all that it printed
 - what you changed in the checkout, if anything (`git diff --stat`)'''
 
 
@@ -47,9 +50,10 @@ def text(check) -> str:
 
 def _head(check):
     facts = next((part.facts for part in check['parts'] if 'doctor' in part.facts), {})
-    doctor = '\n'.join(['```', *facts.get('doctor', []), '```'])
     verdict = 'passed' if passed(check) else 'not passed'
-    lines = [f'# Check of a machine: {verdict}', doctor]
+    lines = [f'# Check of a machine: {verdict}']
+    if 'doctor' in facts:
+        lines.append('\n'.join(['```', *facts['doctor'], '```']))
     if check['is_interrupted']:
         lines.append('**Interrupted: the rest is missing.**')
     if check['unknown_gpus']:
@@ -62,7 +66,10 @@ def _head(check):
 
 def _overview(check):
     rows = [[part.title, MARKS[part.status], format_time(part.seconds)] for part in check['parts']]
-    return '## Parts\n\n' + table(['part', 'result', 'time'], rows)
+    troubles = [f'- {MARKS[each.status]}: {part.title}, {each.name}: {each.note}'
+                for part in check['parts'] for each in part.checks if each.status in (FAILED, CUT)]
+    lines = ['## Parts', table(['part', 'result', 'time'], rows), LEGEND]
+    return '\n\n'.join([*lines, 'What did not pass:\n\n' + '\n'.join(troubles)] if troubles else lines)
 
 
 def _part(part, card):
@@ -74,84 +81,11 @@ def _part(part, card):
     if 'size' in part.facts:
         lines.append(f'{part.facts["size"]}.')
     if part.speeds:
-        lines.append(speeds_text(part.speeds, card))
+        lines.append(speed_report.text(part.speeds, card))
     rows = [[check.name, MARKS[check.status], check.note.replace('|', '\\|')] for check in part.checks]
-    lines.append(table(['check', 'result', ''], rows) if rows else 'Nothing was done.')
+    lines.append(table(['check', 'result', 'note'], rows) if rows else 'Nothing was done.')
     pictures = part.facts.get('pictures', [])
     if pictures:
         lines.append('Networks that have seen so few images show coloured blotches:')
     lines += [f'![{name}]({name})' for name in pictures]
     return '\n\n'.join(lines)
-
-
-def table(head, rows):
-    """Return a table in Markdown."""
-    return '\n'.join('| ' + ' | '.join(str(cell) for cell in row) + ' |'
-                     for row in [head, ['---'] * len(head), *rows])
-
-
-def speeds_text(measured, card):
-    """Return tables of speeds, ours beside the published ones, and what XLA does. card: name of the GPU."""
-    title = card or 'this CPU, small networks'
-    trained = [each for each in measured if each['kind'] == 'training']
-    drawn = [each for each in measured if each['kind'] == 'generation']
-    sections = []
-    if trained:
-        head = [f'training config F on {title}', 'precision', 'XLA', 'sec/kimg', 'beside published',
-                'first run', 'GPU memory']
-        sections.append(table(head, [_training_row(each, card) for each in trained]))
-    if drawn:
-        head = [f'images of config F on {title}', 'minibatch', 'precision', 'XLA', 'images/s', 'first run',
-                'GPU memory']
-        sections.append(table(head, [_generation_row(each) for each in drawn]))
-    return '\n\n'.join([*sections, *xla_lines(measured, title), _published(card)])
-
-
-def _training_row(speed, card):
-    reference = published.seconds_per_kimg(1)
-    comparable = card and speed['resolution'] == published.RESOLUTION
-    seconds = speed['seconds_per_kimg']
-    ratio = f'{reference / seconds:.2f} times as fast' if comparable else 'not the same work'
-    return [f'{_size(speed)}, {speed["minibatch"]} images per step', speed['precision'], speed['xla'],
-            f'{seconds:.4g}', ratio, *_first_and_memory(speed)]
-
-
-def _generation_row(speed):
-    return [_size(speed), speed['minibatch'], speed['precision'], speed['xla'],
-            f'{1 / speed["seconds_per_image"]:.4g}', *_first_and_memory(speed)]
-
-
-def _size(speed):
-    return f'{speed["resolution"]}x{speed["resolution"]}'
-
-
-def _first_and_memory(speed):
-    """Return the time of the first run, which compiles, and the GPU's peak memory."""
-    memory = 'none' if speed['gpu_bytes'] is None else f'{speed["gpu_bytes"] / 1e9:.2f} GB'
-    return [f'{speed["first_seconds"]:.1f} s', memory]
-
-
-def xla_lines(measured, title):
-    """Say for each work that was measured both with and without XLA which is faster."""
-    by_work = {}
-    for each in measured:
-        work = f'{each["kind"]} {_size(each)}, minibatch {each["minibatch"]}, {each["precision"]}'
-        is_training = each['kind'] == 'training'
-        by_work.setdefault(work, {})[each['xla']] = each[
-            'seconds_per_kimg' if is_training else 'seconds_per_image']
-    lines = []
-    for work, seconds in by_work.items():
-        if {'on', 'off'} <= {*seconds}:
-            better, worse = sorted(('on', 'off'), key=seconds.get)
-            ratio = seconds[worse] / seconds[better]
-            lines.append(f'- {work}: `--xla={better}` is {ratio:.2f} times as fast as `--xla={worse}`')
-    return [f'XLA on {title}:\n\n' + '\n'.join(lines)] if lines else []
-
-
-def _published(card):
-    rows = [[f'{number} x {published.CARD}', f'{published.seconds_per_kimg(number):.1f}']
-            for number in published.TRAINING_SECONDS]
-    note = ('They include all that a training does; ours are the steps alone, with an update every time.'
-            if card else 'Nothing above compares with them.')
-    return ('NVIDIA\'s figures for StyleGAN2, config F at 1024x1024, not ours (sec/kimg follow from the days '
-            f'for 25,000 kimg). {note} {published.ELSEWHERE}\n\n' + table(['GPUs', 'sec/kimg'], rows))

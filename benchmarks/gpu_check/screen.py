@@ -1,10 +1,20 @@
 """Says on stdout what is being done and how much time is left."""
 
+import os
+import sys
 import time
 
 from dnnlib.util import format_time
 
 SECONDS_BETWEEN_LINES = 10.0
+
+
+def show(text):
+    """Print a line. Once a closed terminal or pipe takes no more, all lines go nowhere: the report counts."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed again when Python exits
 
 
 class Screen:
@@ -17,7 +27,7 @@ class Screen:
     def say(self, text):
         """Print a line."""
         left = format_time(self._budget.seconds_left())
-        print(f'[at most {left:>7s} left] {text}', flush=True)
+        show(f'[at most {left:>7s} left] {text}')
         self._next_time = time.monotonic() + SECONDS_BETWEEN_LINES
 
     def remind(self, text):

@@ -1,4 +1,4 @@
-"""Part: three short trainings by the public commands, each stopped by Ctrl-C and resumed."""
+"""Part: short trainings by the public commands, each stopped by Ctrl-C and resumed."""
 
 import math
 import pathlib
@@ -12,11 +12,12 @@ import PIL.Image
 
 from benchmarks import data, processes
 from benchmarks.gpu_check import commands
-from benchmarks.gpu_check.results import CUT, FAILED, PASSED
+from benchmarks.gpu_check.results import CUT, FAILED, LEFT_OUT, PASSED
 from reports import events, tick_lines
 
 NUM_IMAGES = 64
 KIMG = 1  # length of a training
+LEAST_SECONDS = 5.0  # A training does not begin with less time left.
 STOPPED = 128 + signal.SIGINT
 REGULARIZERS = ('penalty', '/pl_lengths', '/reg')  # ends of tags of what only some minibatches record
 
@@ -61,44 +62,65 @@ def with_folders(command, data_dir, result_dir):
     return [*command, f'--data-dir={data_dir}', f'--result-dir={result_dir}']
 
 
+def variants(size, num_gpus):
+    """Return {name: command without folders} of config F otherwise, for which the time that is left may do.
+
+    On CPUs float16 is slow, and every other precision is float32.
+    """
+    config_f = trainings(size, num_gpus)['config-f']
+    found = {'config-f-xla': [*config_f, '--xla=on']}
+    if num_gpus:
+        found['config-f-mixed'] = [*config_f, '--precision=mixed']
+    return found
+
+
 def run(part, context):
     """Train each configuration and add a check for it."""
     size = ON_GPU if context.num_gpus else ON_CPU
     part.facts['size'] = (f'{size.resolution}x{size.resolution} pixels, up to {size.fmap_max} feature maps, '
                           f'minibatches of {size.minibatch}, {KIMG} kimg')
     part.facts['pictures'] = []
-    folder = pathlib.Path(context.folder)
-    data.write_images(folder / 'data' / 'images', NUM_IMAGES, size.resolution)
-    wanted = trainings(size, context.num_gpus)
+    data.write_images(pathlib.Path(context.folder, 'data', 'images'), NUM_IMAGES, size.resolution)
+    _train_all(part, context, trainings(size, context.num_gpus), CUT)
+    _train_all(part, context, variants(size, context.num_gpus), LEFT_OUT)
+
+
+def _train_all(part, context, wanted, status_of_cut):
+    """Train one after the other; each may take its share of the time that is left to the part."""
     for number, (name, command) in enumerate(wanted.items()):
-        deadline = time.monotonic() + (context.deadline - time.monotonic()) / (len(wanted) - number)
-        context.screen.say(f'training {name}')
         begin = time.monotonic()
-        status, note = _train(part, name, command, folder, context, deadline)
+        deadline = begin + (context.deadline - begin) / (len(wanted) - number)
+        if deadline - begin < LEAST_SECONDS:
+            part.add(name, status_of_cut, 'no time left')
+            continue
+        context.screen.say(f'training {name}')
+        status, note = _train(part, name, command, context, deadline)
+        status = status_of_cut if status == CUT else status
         part.add(name, status, note, time.monotonic() - begin)
         context.screen.say(f'training {name}: {status}, {note}')
 
 
-def _train(part, name, command, folder, context, deadline):
+def _train(part, name, command, context, deadline):
     """Train, stop, resume and look at what was written. -> status, note."""
+    folder = pathlib.Path(context.folder)
     result_dir = folder / name
     first = _run(with_folders(command, folder / 'data', result_dir), name, context, deadline, is_stopped=True)
     if first.is_cut:
-        return CUT, 'no time left before the first tick'
+        return CUT, f'before the first tick, {first.reason}'
     if first.status != STOPPED:
         return FAILED, f'ended before it was stopped, {first.reason}'
     run_dir = next(result_dir.glob('0*'))
-    again = _run([command[0], f'--resume={run_dir}'], f'{name}, resumed', context, deadline, is_stopped=False)
+    again = _run([command[0], f'--resume={run_dir}'], f'{name}-resumed', context, deadline, is_stopped=False)
     pictures = sorted(run_dir.glob('fakes0*.png'))
     if pictures:
         shutil.copy(pictures[-1], pathlib.Path(context.out, f'{name}.png'))
         part.facts['pictures'].append(f'{name}.png')
-    if again.is_cut:
-        return CUT, 'no time left for its end'
-    if again.status != 0:
-        return FAILED, f'resumed: {again.reason}'
+    if not again.is_good:
+        return (CUT if again.is_cut else FAILED), f'stopped, but not finished after that, {again.reason}'
     problems = faults(run_dir)
-    return (FAILED, '; '.join(problems)) if problems else (PASSED, _summary(run_dir))
+    if problems:
+        return FAILED, f'{"; ".join(problems)}; {again.log} has the output'
+    return PASSED, _summary(run_dir)
 
 
 def _run(command, title, context, deadline, is_stopped):
@@ -111,7 +133,7 @@ def _run(command, title, context, deadline, is_stopped):
             return signal.SIGINT if is_stopped and is_first else None
         return None
 
-    return commands.run(processes.python(*command), deadline, show,
+    return commands.run(processes.python(*command), deadline, context.log(title), show,
                         idle=lambda: context.screen.remind(f'training {title}: {state["tick"]}'))
 
 

@@ -12,13 +12,13 @@ from dnnlib.tflib import xla
 from dnnlib.tflib.inference import inference
 from dnnlib.tflib.ops.conv2d import assumed_layout
 from training.dataset import SyntheticDataset
-from training.settings.configs import config_settings, merged
+from training.settings import precision
+from training.settings.configs import config_settings
 
 TRAINING = {'G': 'G_train', 'D': 'D_train', 'G-reg': 'G_reg', 'D-reg': 'D_reg'}  # names -> of TrainGraph
 RUNS_PER_MINIBATCH = {'G': 1, 'D': 1, 'G-reg': 1 / training.G_REG_INTERVAL,
                       'D-reg': 1 / training.D_REG_INTERVAL}
 GENERATION = 'generate'
-MIXED = dict(num_fp16_res=4, conv_clamp=256)  # float16 at the highest resolutions (StyleGAN2-ADA)
 SEED = 1000
 
 
@@ -36,11 +36,8 @@ class Size:
 
 
 def settings_for(is_mixed):
-    """Return the settings of config F; in mixed precision its networks are StyleGAN2-ADA's, which are the
-    same but for the types."""
-    changes = {f'{name}_args': {'func_name': f'training.networks_stylegan2_ada.{name}_main', **MIXED}
-               for name in ('G', 'D')}
-    return merged(config_settings('config-f'), changes if is_mixed else {})
+    """Return the settings of config F with --precision=mixed or float32."""
+    return precision.in_settings(config_settings('config-f'), 'mixed' if is_mixed else 'float32', 'config-f')
 
 
 def build(name, size, is_mixed=False):

@@ -4,13 +4,15 @@ import contextlib
 import json
 import os
 import re
+import signal
 import sys
 
 from dnnlib import cli
 from dnnlib.doctor import findings, lines
 from dnnlib.doctor.machine import Machine
-from dnnlib.doctor.worker import Worker
+from dnnlib.doctor.worker import SECONDS_TO_LOAD_IN_LIMITS, Worker
 from dnnlib.progress import announced
+from dnnlib.util import UserError, printable
 
 
 def _parser():
@@ -35,9 +37,16 @@ def _anonymous(value):
     return re.sub(rf'{re.escape(home)}(?![\w.-])', '~', value) if isinstance(value, str) and home else value
 
 
+def _check_current_folder():
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError('the current folder has been deleted; cd to another one') from error
+
+
 def _show(texts):
     for text in texts:
-        print(_anonymous(text), flush=True)
+        print(printable(_anonymous(text)), flush=True)
 
 
 def examined(machine, worker, result_dir: str) -> dict:
@@ -45,7 +54,7 @@ def examined(machine, worker, result_dir: str) -> dict:
     with announced('Asking the driver, and adding up the caches...'):
         report = findings.collected(machine, result_dir)
     _show(lines.first_lines(report))
-    for message in worker.messages(lambda text: print(_anonymous(text), flush=True)):
+    for message in worker.messages(lambda text: _show([text])):
         findings.add(report, message, machine)
         if message['kind'] == 'devices':
             _show(lines.tensorflow_lines(report))
@@ -66,16 +75,30 @@ def main(argv=None) -> None:
     """Examine this machine."""
     args = _parser().parse_args(argv)
     cli.use_cache_dir(args)
-    worker = Worker()
+    _check_current_folder()
+    machine = Machine()
+    worker = Worker(limit_seconds=None if machine.address_space is None else SECONDS_TO_LOAD_IN_LIMITS)
     try:
         with contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext():
-            report = examined(Machine(), worker, args.result_dir)
+            report = examined(machine, worker, args.result_dir)
     finally:
         worker.close()
     if args.json:
-        print(json.dumps(report, indent=2))
+        print(json.dumps(report, indent=2), flush=True)
     sys.exit(0 if report['ok'] else 1)
 
 
+def _end_by(signum, _frame):
+    sys.exit(128 + signum)
+
+
+def _end_by_signals():
+    """Let signals that end this process end the worker, too."""
+    for name in ('SIGTERM', 'SIGHUP'):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+            signal.signal(getattr(signal, name), _end_by)
+
+
 if __name__ == '__main__':
+    _end_by_signals()
     cli.run_script(main)

@@ -1,5 +1,6 @@
 """The processor, memory, system, disks and caches of a machine, from what the machine answers."""
 
+import contextlib
 import os
 import re
 
@@ -45,6 +46,11 @@ def system(machine) -> dict:
             'is_container': bool(machine.paths('/.dockerenv') or machine.paths('/run/.containerenv'))}
 
 
+def has_proc(machine) -> bool | None:
+    """Return whether the kernel's files can be read, None where there are none."""
+    return bool(machine.read('/proc/cpuinfo')) if machine.kernel.startswith('Linux') else None
+
+
 def processor(machine) -> dict:
     """Return the processor's name, its cores and vector units, and what oneDNN makes of them."""
     text = machine.read('/proc/cpuinfo')
@@ -75,11 +81,13 @@ def _onednn_set(flags, limit):
 
 
 def memory(machine) -> dict:
-    """Return the total and available memory in bytes, and the limit of the control group, None = none."""
+    """Return the total and available memory in bytes, and the limits of the control group and of the
+    addresses of a process (ulimit -v), None = none."""
     text = machine.read('/proc/meminfo')
     limit = machine.read('/sys/fs/cgroup/memory.max').strip()
     return {'total_bytes': _kilobytes(text, 'MemTotal'), 'available_bytes': _kilobytes(text, 'MemAvailable'),
-            'limit_bytes': int(limit) if limit.isdigit() and int(limit) < _NO_LIMIT else None}
+            'limit_bytes': int(limit) if limit.isdigit() and int(limit) < _NO_LIMIT else None,
+            'address_space_bytes': machine.address_space}
 
 
 def _kilobytes(text, key):
@@ -97,7 +105,10 @@ def folders(machine, result_dir: str) -> list[dict]:
     """Return what is written where: for each folder its path, free disk and, for caches, the size."""
     home = os.path.expanduser('~')
     kernels = machine.environ.get('CUDA_CACHE_PATH') or os.path.join(home, '.nv', 'ComputeCache')
-    caches = {'downloads': util.cache_dir(), "StyleGAN2-ADA's": util.make_cache_dir_path(), 'CUDA': kernels}
+    caches = {'downloads': util.cache_dir()}
+    with contextlib.suppress(FileNotFoundError):  # neither a home nor a folder for temporary files
+        caches["StyleGAN2-ADA's"] = util.make_cache_dir_path()
+    caches['CUDA'] = kernels
     places = [('results', result_dir, None)]
     seen = set()
     for name, path in caches.items():

@@ -78,6 +78,8 @@ def _processor(processor):
 def _memory(memory):
     limit = memory['limit_bytes']
     limited = '' if limit is None else f', limited to {gigabytes(limit)}'
+    if memory['address_space_bytes'] is not None:
+        limited += f', addresses limited to {gigabytes(memory["address_space_bytes"])} (ulimit -v)'
     return f'{gigabytes(memory["total_bytes"])}, {gigabytes(memory["available_bytes"])} available{limited}'
 
 

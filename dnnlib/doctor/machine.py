@@ -9,10 +9,19 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 
 from dnnlib import util
+from dnnlib.doctor import processes
 
-_SECONDS_FOR_A_COMMAND = 60
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+# As a shell and `timeout` have them.
+CANNOT_RUN, TIMED_OUT = 126, 124
+_SECONDS_FOR_A_COMMAND = 30
 _RETURNS_ITS_VERSION = 'cudnnGetVersion'  # The other libraries write theirs to a pointer.
 
 
@@ -22,6 +31,7 @@ class Machine:
     def __init__(self):
         self.environ = os.environ
         self.num_cores = util.num_cores()
+        self.address_space = _address_space()
         self.architecture = platform.machine()
         self.python = platform.python_version()
         self.kernel = f'{platform.system()} {platform.release()}'
@@ -42,14 +52,26 @@ class Machine:
     def run(self, *command: str) -> tuple[int | None, str]:
         """Run a command. -> (exit status, output). The status is None without such a command."""
         try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, errors='replace',
-                                  timeout=_SECONDS_FOR_A_COMMAND, check=False)
-        except subprocess.TimeoutExpired:
-            return 1, f'no answer for {_SECONDS_FOR_A_COMMAND} seconds'
-        except OSError:
+            process = processes.begin(command, stderr=subprocess.STDOUT)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             return None, ''
-        return done.returncode, done.stdout
+        except OSError as error:
+            return CANNOT_RUN, f'it cannot be started ({error.strerror})'
+        try:
+            text, _ = process.communicate(timeout=_SECONDS_FOR_A_COMMAND)
+        except subprocess.TimeoutExpired:
+            return TIMED_OUT, f'no answer for {_SECONDS_FOR_A_COMMAND} seconds'
+        finally:
+            processes.end(process)
+        return process.returncode, text
+
+    def has_temporary_folder(self) -> bool:
+        """Return whether there is a folder for temporary files."""
+        try:
+            tempfile.TemporaryFile().close()
+        except OSError:
+            return False
+        return True
 
     def version_of(self, package: str) -> str | None:
         """Return the version of an installed Python package, None without it."""
@@ -101,6 +123,14 @@ class Machine:
                 with contextlib.suppress(OSError):  # removed meanwhile
                     total += os.lstat(os.path.join(where, name)).st_size
         return total
+
+
+def _address_space():
+    """Return the limit of the addresses of a process in bytes, None = none."""
+    if resource is None:
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def _version(library, function):

@@ -68,7 +68,8 @@ def counted(seed, step):
         tower = _towers[-1]
         place = tower * _PLACES_PER_TOWER + places[tower]
         places[tower] += 1
-        with tf.device('/cpu:0'):  # random ops of all devices read the key there
+        # Random ops of all devices read the key there; it waits for nothing.
+        with tf.control_dependencies(None), tf.device('/cpu:0'):
             step_here = _steps[-1] if _steps else step
             return tf.stack([tf.constant((seed % 2 ** 31) << 32 | place, tf.int64), step_here])
 

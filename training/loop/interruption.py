@@ -49,17 +49,23 @@ class Interruption:
 
 @contextlib.contextmanager
 def at_once():
-    """Let SIGTERM end this context by SystemExit with its status, so that `finally` clauses run, as they do
-    for SIGINT. Further ones are ignored in this context: schedulers repeat it."""
-    def leave(signum, _frame):
-        signal.signal(signum, signal.SIG_IGN)
-        raise SystemExit(STATUS[signum])
+    """Let SIGTERM and SIGHUP (a closed terminal) end this context by SystemExit with their status, so that
+    `finally` clauses run, as they do for SIGINT. Further ones are ignored in this context: schedulers repeat
+    them. What is ignored outside, as `nohup` does, remains so."""
+    handled = [signum for signum in (signal.SIGTERM, signal.SIGHUP)
+               if signal.getsignal(signum) is not signal.SIG_IGN]
 
-    previous = signal.signal(signal.SIGTERM, leave)
+    def leave(signum, _frame):
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)
+        raise SystemExit(128 + signum)
+
+    previous = {signum: signal.signal(signum, leave) for signum in handled}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
 
 
 @contextlib.contextmanager

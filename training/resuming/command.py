@@ -8,7 +8,7 @@ import dnnlib
 from dnnlib.files import TEMPORARY
 from dnnlib.util import EasyDict, UserError, get_obj_by_name
 from training import misc
-from training.resuming import state_folder
+from training.resuming import found_runs, state_folder
 from training.resuming.state_keeper import cut_logs
 from training.settings import ada_flags, precision
 from training.settings.from_flags import MAY_CHANGE, OWN_FLAGS, REPORT
@@ -34,8 +34,7 @@ def settings_with(run, flags, metric_arg_list, check_config, own_names={}):
     all_settings = resolved(get_obj_by_name(sc.run_func_name), settings)
 
     def contradiction(name, there):
-        return UserError(f'--{own_names.get(name, name)}={flags[name]} contradicts the run in {run.run_dir}, '
-                         f'{there}; leave it out, or start a new run from one of its network pickles')
+        return found_runs.contradiction(run, f'--{own_names.get(name, name)}={flags[name]}', there)
 
     for name, value in flags.items():
         if name == 'num-gpus' and value != sc.num_gpus:

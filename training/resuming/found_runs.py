@@ -5,8 +5,10 @@ import os
 import re
 from dataclasses import dataclass
 
+from dnnlib.pickles import arrays, contents
 from dnnlib.util import UserError, is_url
 from training.data.official_files import OFFICIAL_URLS
+from training.settings import precision
 
 STATE_PREFIX = 'training-state-'  # of the folders of training states
 _CONFIG = 'submit_config.pkl'
@@ -54,3 +56,30 @@ def _with_settings(run):
         raise UserError(f'{run.run_dir}: has no {_CONFIG} with the settings of the run; expected a '
                         'run directory or a training state in one')
     return run
+
+
+def contradiction(run, flag, there):
+    """Return the error about a flag with its value, which says `there` about the run."""
+    return UserError(f'{flag} contradicts the run in {run.run_dir}, {there}; leave it out, or start a new '
+                     'run from one of its network pickles')
+
+
+def check_precision(run, flags):
+    """Raise UserError if --precision or --fp16, in {name: value}, contradict a run."""
+    there = _stored_precision(os.path.join(run.run_dir, _CONFIG))
+    for name, in_run in (('precision', there), ('fp16', precision.fp16_of(there))):
+        if name in flags and flags[name] != in_run:
+            what = f'has {in_run}' if in_run else 'was started without it'
+            raise contradiction(run, f'--{name}={flags[name]}', f'which {what}')
+
+
+def _stored_precision(path):
+    """Return the precision in the settings of a run; None = it was started without one."""
+    try:
+        with open(path, 'rb') as file:
+            found = contents.unpickled(file)
+            stored = contents.Finisher()(found) if isinstance(found, arrays.StoredDict) else {}
+    except UserError as error:
+        raise UserError(f'{path}: {error}') from error
+    settings = stored.get('run_func_kwargs', {})
+    return precision.MIXED if settings.get('fp16_on_cpu') else settings.get('precision')

@@ -11,7 +11,8 @@ import tensorflow.compat.v1 as tf
 
 from dnnlib.tflib.xla import cutting
 
-BETWEEN = frozenset({'CollectiveReduce', *cutting.SOURCES})
+_COLLECTIVES = frozenset({'CollectiveReduce'})
+BETWEEN = frozenset({*_COLLECTIVES, *cutting.SOURCES})
 _FED = frozenset({'Placeholder', 'PlaceholderWithDefault'})
 _ANYWHERE, _OUTSIDE = 'anywhere', 'outside'  # in place of a device
 
@@ -34,23 +35,38 @@ class Regions:
 
 def divide(ops, aliases) -> Regions:
     """Divide operations, each after those that it needs."""
-    devices = _devices(ops)
-    regions, fed_only = Regions(), set()
+    least = {}  # Collective -> how deep it must be: its members on all devices wait for each other.
+    while True:
+        regions, depths = _divided(ops, aliases, least)
+        if depths == least:
+            return regions
+        least = depths
+
+
+def _divided(ops, aliases, least):
+    """Divide operations with collectives at the depths of `least`, or deeper. -> Regions, the depths of
+    collectives."""
+    devices, elsewhere = _devices(ops), _read_elsewhere(ops, aliases)
+    regions, fed_only, depths = Regions(), set(), dict(least)
     for op in ops:
-        needed = [*(tensor.op for tensor in cutting.inputs_of(op, aliases)), *op.control_inputs]
-        needed = [] if op.type in cutting.SOURCES else needed
+        inputs = [tensor.op for tensor in cutting.inputs_of(op, aliases)]
+        needed = [] if op.type in cutting.SOURCES else [*inputs, *op.control_inputs]
         if op.type in _FED or (not op.op_def.is_stateful and op.type not in BETWEEN
                                and all(other.name in fed_only for other in needed)):
             fed_only.add(op.name)
-        device = _device_of(op, devices, op.name in fed_only)
+        device = (_OUTSIDE if op.name in elsewhere
+                  else _device_of(op, inputs, devices, op.name in fed_only))
         depth = max([_least_depth(regions.place_of[other.name], device) for other in needed], default=0)
+        if op.type in _COLLECTIVES:
+            key = op.get_attr('group_key'), op.get_attr('instance_key')
+            depth = depths[key] = max(depth, depths.get(key, 0))
         regions.place_of[op.name] = device, depth
         regions.depths = max(regions.depths, depth + 1)
         if device not in (_ANYWHERE, _OUTSIDE):
             regions.parts[device, depth].append(op)
         elif device == _OUTSIDE and depth > 0:
             regions.between[depth].append(op)
-    return regions
+    return regions, depths
 
 
 def _least_depth(place, device):
@@ -71,15 +87,25 @@ def canonical(device) -> str:
     return '' if spec.device_type is None else f'/device:{spec.device_type}:{spec.device_index or 0}'
 
 
-def _device_of(op, devices, is_fed_only):
+def _read_elsewhere(ops, aliases):
+    """Return the names of operations that read a variable which another device uses: in a part, they would
+    make that device wait for it."""
+    return {tensor.op.name for op in ops for tensor in cutting.inputs_of(op, aliases)
+            if tensor.op.type == 'ReadVariableOp' and op.device
+            and _owner(tensor.op, aliases) not in ('', canonical(op.device))}
+
+
+def _owner(read, aliases):
+    """Return the device of the variable that an operation reads; '' = unknown."""
+    return canonical(cutting.inputs_of(read, aliases)[0].op.device)
+
+
+def _device_of(op, inputs, devices, is_fed_only):
     if op.type in BETWEEN:
         return _OUTSIDE
     device = canonical(op.device)
-    if op.type == 'ReadVariableOp' and op.inputs[0].op.type == 'VarHandleOp':
-        owner = canonical(op.inputs[0].op.device)
-        if device not in ('', owner):
-            return _OUTSIDE  # a variable on another device
-        device = owner
+    if op.type == 'ReadVariableOp' and inputs[0].type == 'VarHandleOp':
+        device = canonical(inputs[0].device)
     if len(devices) <= 1 and device in ('', *devices):
         return next(iter(devices), '')
     if is_fed_only:  # what follows from fed numbers alone is computed where it is needed

@@ -1,116 +1,14 @@
-"""Compare forms of the FIR filters of StyleGAN2 on GPUs by what XLA says that they cost.
-
-    python -m benchmarks.fir_forms      # needs jaxlib: pip install -e '.[bench]'
-
-Nothing is timed, and what XLA for CPUs says is a hint at what XLA for GPUs does. `FORMS` holds the forms, for
-timing elsewhere.
-"""
-
-import argparse
-from dataclasses import dataclass
+"""What XLA for CPUs says that the forms cost, as a table and a chart."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 from tensorflow.python.eager import context
 
+from benchmarks.fir_forms.forms import CASES, FORMS, TAPS, slices
 from benchmarks.hlo import modules
-from benchmarks.xla_on_gpu import Trouble, Xla
-from dnnlib import cli
 from dnnlib.progress import shown
 from dnnlib.tflib.ops.conv2d import assumed_layout
-from dnnlib.tflib.ops.upfirdn_2d import _gradient_padding, _insert_zeros, _upfirdn_forward
-from dnnlib.util import UserError
-
-TAPS = np.float32([1, 3, 3, 1]) / 8
-
-
-def depthwise(x, taps, up, down, pad):
-    """Insert zeros, then convolve every channel with the same kernel: the form in dnnlib.tflib.ops.
-
-    x [N,C,H,W]; taps [n] for both axes; pad: before and after. -> [N,C,H',W'] as of `upfirdn_2d`.
-    """
-    return _upfirdn_forward(x, np.outer(taps, taps), (up, up), (down, down), (pad, pad), 'NCHW')
-
-
-def folded(x, taps, up, down, pad):
-    """Do the same with one plain convolution, for which the channels are samples."""
-    x = _insert_zeros(x, (up, up), 'NCHW')
-    n, c, h, w = x.shape.as_list()
-    kernel = tf.constant(np.outer(taps, taps)[::-1, ::-1, np.newaxis, np.newaxis], x.dtype)
-    x = tf.reshape(x, [n * c, 1, h, w])  # [N,C,H,W] -> [N*C,1,H,W]
-    y = tf.nn.conv2d(x, kernel, strides=[1, 1, down, down], padding=[[0, 0], [0, 0], pad, pad],
-                     data_format='NCHW')
-    return tf.reshape(y, [n, c, *y.shape.as_list()[2:]])  # [N*C,1,H',W'] -> [N,C,H',W']
-
-
-def slices(x, taps, up, down, pad):
-    """Do the same as sums of shifted slices, first along y, then along x, without zeros in between."""
-    for axis in (2, 3):
-        x = _sum_of_slices(x, taps[::-1], up, down, pad, axis)
-    return x
-
-
-FORMS = {'depthwise': depthwise, 'folded': folded, 'slices': slices}
-
-
-def _sum_of_slices(x, taps, up, down, pad, axis):
-    """Correlate along one axis. Output pixel up*q + r, before decimation, is the sum of the taps j for which
-    r + j - pad[0] is a multiple of `up`, times input pixels q + (r + j - pad[0]) / up."""
-    size = x.shape.as_list()[axis]
-    out_size = (size * up + sum(pad) - len(taps)) // down + 1
-    phases = [[((r + j - pad[0]) // up, tap) for j, tap in enumerate(taps) if (r + j - pad[0]) % up == 0]
-              for r in range(up)]
-    assert out_size % up == 0 and 1 in (up, down)
-    offsets = [offset for phase in phases for offset, _ in phase]
-    first, reach = min(offsets), (out_size // up - 1) * down + 1
-    paddings = [[0, 0]] * 4
-    paddings[axis] = [max(-first, 0), max(max(offsets) + reach - size, 0)]
-    x = tf.pad(x, paddings)
-
-    def piece(offset):
-        start = offset + paddings[axis][0]
-        keep = [slice(None)] * 4
-        keep[axis] = slice(start, start + reach, down)
-        return x[tuple(keep)]
-
-    sums = [tf.add_n([piece(offset) * tf.constant(tap, x.dtype) for offset, tap in phase])
-            for phase in phases]
-    if up == 1:
-        return sums[0]
-    shape = x.shape.as_list()
-    shape[axis] = out_size
-    return tf.reshape(tf.stack(sums, axis=axis + 1), shape)  # [...,H,up,...] -> [...,H*up,...]
-
-
-def with_gradient(form, x, taps, up, down, pad):
-    """Run a form whose gradient is the form with flipped taps and exchanged factors, as in `upfirdn_2d`."""
-    back = _gradient_padding(x.shape.as_list()[2], len(taps), up, down, pad)
-
-    @tf.custom_gradient
-    def apply(x):
-        def grad(dy):
-            return with_gradient(form, dy, taps[::-1], down, up, back)
-        return form(x, taps, up, down, pad), grad
-    return apply(x)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A filter of config F at 256x256."""
-    title: str
-    shape: tuple      # [N,C,H,W]
-    up: int
-    down: int
-    pad: tuple
-    gain: float = 1
-
-
-CASES = (
-    Case('filter behind an upsampling convolution', (8, 128, 257, 257), 1, 1, (1, 1), gain=2),
-    Case('filter before a downsampling convolution', (8, 128, 256, 256), 1, 1, (2, 2)),
-    Case('upsampling of RGB images', (8, 3, 128, 128), 2, 1, (2, 1), gain=2),
-    Case('downsampling of RGB images', (8, 3, 256, 256), 1, 2, (1, 1)),
-)
+from dnnlib.tflib.ops.upfirdn_2d import _gradient_padding
 
 
 def compiled(case, form, dtype, is_gradient=False):
@@ -200,24 +98,3 @@ def _least_bytes(row):
     case = next(case for case in CASES if case.title == row['case'])
     side = (case.shape[2] * case.up + sum(case.pad) - len(TAPS)) // case.down + 1
     return (case.shape[2] ** 2 + side ** 2) * np.prod(case.shape[:2]) * np.dtype(row['dtype']).itemsize
-
-
-def main():
-    """Run the command line."""
-    parser = cli.ArgumentParser(prog='python -m benchmarks.fir_forms', description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--chart', metavar='PNG', help='draw the bytes that are moved, too')
-    args = parser.parse_args()
-    try:
-        xla = Xla('cpu')
-    except Trouble as trouble:
-        raise UserError(str(trouble)) from None
-    print(f"XLA of jaxlib {xla.versions['jaxlib']} for CPUs")
-    rows = measure(xla)
-    print(table(rows))
-    if args.chart:
-        chart(rows, args.chart)
-
-
-if __name__ == '__main__':
-    cli.run_script(main)
