@@ -24,8 +24,7 @@ import numpy as np
 FORMAT = 1
 FIELDS = ('step', 'resolution', 'minibatch', 'precision', 'fmap_base', 'fmap_max', 'runs_per_minibatch')
 NUM_VALUES = 16     # of an output that its digest contains
-WARM_UP_CALLS = 2   # after the first
-MIN_CALLS = 5
+WARM_UP_CALLS, MIN_CALLS = 2, 5  # after the first call; that are timed
 
 
 class Trouble(Exception):
@@ -266,7 +265,7 @@ def measure(xla, step, seconds):
         buffers = [xla.put(array) for array in step.arrays()]
         results = xla.call(executable, buffers)
         digests = [digest(xla.take(buffer)) for buffer in results]
-        times = _times(xla, executable, buffers, results, step.sources, seconds)[WARM_UP_CALLS:]
+        times = _times(xla, executable, buffers, results, step.sources, seconds)
     except Exception as error:  # whatever this version raises must not end the other steps
         raise Trouble(f'{step.name}: {_line(error)}') from None
     return {'compile_seconds': compiled, 'calls': len(times), 'planned_bytes': planned_bytes(executable),
@@ -278,14 +277,15 @@ def _times(xla, executable, buffers, results, sources, seconds):
     """Repeat a step with the variables that it returned. -> seconds of each call."""
     times = []
     begin = time.perf_counter()
-    while len(times) < MIN_CALLS + WARM_UP_CALLS or time.perf_counter() - begin < seconds:
+    least = MIN_CALLS + WARM_UP_CALLS if seconds > 0 else 1
+    while len(times) < least or time.perf_counter() - begin < seconds:
         for source, result in zip(sources, results, strict=True):
             if source is not None:  # the memory of the old value belongs to the new one
                 buffers[source] = result
         start = time.perf_counter()
         results = xla.call(executable, buffers)
         times.append(time.perf_counter() - start)
-    return times
+    return times[WARM_UP_CALLS:] or times
 
 
 def compared(digests, expected):
@@ -362,7 +362,7 @@ def make_parser():
     add = run.add_argument
     add('folders', nargs='+', metavar='FOLDER', help='a folder of one step')
     add('--device', choices=('auto', 'gpu', 'cpu'), default='auto', help='default: a GPU if there is one')
-    add('--seconds', type=_seconds, default=3.0, help='how long each step is timed (default: 3)')
+    add('--seconds', type=_seconds, default=3.0, help='how long a step is timed, 0 = one call (default: 3)')
     add('--compare-cpu', action='store_true',
         help='compare with the CPU of this machine, not with that of export')
     add('--json', metavar='FILE', help='write the results there, too')

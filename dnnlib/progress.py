@@ -70,6 +70,11 @@ class Progress:
         return f'{text}, about {format_time(seconds_left)} left'
 
 
+def _print(text):
+    with contextlib.suppress(OSError):  # the next line that the program prints meets it, too
+        print(text, flush=True)
+
+
 @contextlib.contextmanager
 def announced(text):
     """Print a line if the work in the block takes longer than two seconds, and the time so far every half

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from benchmarks import processes
-from benchmarks.gpu_check import commands
-from tests.gpu_check_doubles import failed
+from benchmarks.gpu_check import commands, machine_facts, results
+from tests.gpu_check_doubles import a_context, failed
 
 IGNORES_CTRL_C = (
     'import signal, subprocess, sys, time; signal.signal(signal.SIGINT, signal.SIG_IGN); '
@@ -49,6 +49,16 @@ def test_a_worker_that_fails_leaves_its_traceback_in_its_log(tmp_path):
     found, ended = commands.results('no_such.function', {}, time.monotonic() + 60, tmp_path / 'worker.log')
     assert not found and "ModuleNotFoundError: No module named 'benchmarks.gpu_check.no_such'" in ended.reason
     assert 'Traceback' in (tmp_path / 'worker.log').read_text(encoding='utf-8')
+
+
+def test_the_doctor_sees_the_environment_of_the_user_alone(run, tmp_path, monkeypatch):
+    monkeypatch.delenv('TF_FORCE_GPU_ALLOW_GROWTH', raising=False)
+    script = 'import os; print(os.environ.get("TF_FORCE_GPU_ALLOW_GROWTH"))'
+    assert run(script).lines == ['true']
+    monkeypatch.setattr(processes, 'python', lambda *_: [sys.executable, '-c', script])
+    part = results.Part('machine', 'Machine')
+    machine_facts.run(part, a_context(tmp_path))
+    assert part.facts['doctor'] == ['None']
 
 
 def test_a_signal_is_not_lost_while_a_process_starts():

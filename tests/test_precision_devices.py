@@ -8,8 +8,13 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib.tflib as tflib
 from tests.golden_figures import QUICK, figures, fresh_session, set_golden_values
+from tests.resumed_runs import differences, resume, start, stopped_after, values, write_data
 from tests.test_mixed_precision import BOUNDS, NETWORKS, TERMS, InHalfPrecision, _error, _losses
+from tests.test_precision import BFLOAT16, MIXED
 
+TWO_DEVICES = dict(num_gpus=2, session_config={**QUICK, 'device_count.CPU': 2},
+                   sched_args=dict(minibatch_size_base=8, minibatch_gpu_base=4, tick_kimg_base=0.016,
+                                   tick_kimg_dict={}))
 SGD = 'tf.train.GradientDescentOptimizer'
 DEVICES = '/cpu:0', '/cpu:1'
 
@@ -101,3 +106,22 @@ def test_an_overflow_of_one_device_skips_the_step_on_both_and_lowers_both_factor
     assert tflib.run(two.optimizers[term].skipped.total) == skipped + 1
     if two.scaling:
         assert _log2(two, term) == [value - 1 for value in before] and len(set(before)) == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('settings', [MIXED, {**BFLOAT16, 'total_kimg': 0.08}], ids=['mixed', 'bfloat16'])
+def test_two_devices_that_stop_end_as_in_one_go(settings, tmp_path):
+    kwargs = {**settings, **TWO_DEVICES, 'network_snapshot_ticks': 2, 'total_kimg': 0.096}
+    data_dir = write_data(tmp_path)
+    run_dir = start(data_dir, tmp_path / 'one', **kwargs)
+    with stopped_after(5):
+        other = start(data_dir, tmp_path / 'several', **kwargs)
+        assert not (other / 'network-final.pkl').exists()
+        while not (other / 'network-final.pkl').exists():
+            resume(other, kwargs['session_config'])
+    assert differences(run_dir, other) == []
+    found = values(run_dir)
+    assert all(np.isfinite(value).all() for value in found.values() if isinstance(value, np.ndarray))
+    factors = [float(value) for name, value in found.items() if 'loss_scaling_var' in name]
+    assert len(factors) == (4 if settings is MIXED else 0)
+    assert all(factor < 24 for factor in factors), 'steps were skipped'

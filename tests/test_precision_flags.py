@@ -1,15 +1,23 @@
-"""Test --precision on command lines: its words and its errors."""
+"""Test --precision on command lines: its words, its errors, and whole runs of StyleGAN2-ADA in each."""
 
+import pathlib
 import pickle
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import dnnlib
 import run_training
 import train
+from dnnlib import cli
+from tests import image_sets
+from tests.golden_figures import QUICK, fresh_session
 from tests.test_house import ROOT
+from training import misc
+from training.settings import ada_loop
+from training.settings.precision import NAMES
 
 CHOICES = "choose from 'float32', 'tf32', 'mixed', 'bfloat16'"
 WITHOUT_TENSORFLOW = """
@@ -23,6 +31,10 @@ for words in {lines}:
     except SystemExit as end:
         print(end.code, file=sys.stderr)
 """
+SHORT = ['--fmap-base=32', '--fmap-max=4', '--augpipe=color', '--metrics=none', '--snapshot-ticks=1']
+FP16_LAYERS = {  # --precision: the arguments of networks about it; of ada-* without a GPU
+    None: {(0, 256)}, 'float32': {(0, 256)}, 'tf32': {(0, 256)}, 'mixed': {(4, 256)},
+    'bfloat16': {(4, 256, 'bfloat16')}}
 
 
 def _errors(script, *lines):
@@ -86,3 +98,46 @@ def test_damaged_settings_of_a_run_are_named(tmp_path):
     (run_dir / 'submit_config.pkl').write_bytes(b'\x80\x04no')
     [(message, status)] = _errors('run_training', [f'--resume={run_dir}', '--precision=mixed'])
     assert message.startswith(f'Error: {run_dir}/submit_config.pkl: ') and status == '2'
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    """Write a data set of 20 images. -> path."""
+    return pathlib.Path(image_sets.write_records(
+        tmp_path_factory.mktemp('data') / 'tiny', image_sets.pixels(20), 'raw'))
+
+
+def _train(data, out, *flags, seed=5):
+    """Call run_training.py in a fresh session. -> run directory."""
+    words = [f'--dataset={data}', f'--result-dir={out}', *flags]
+    with fresh_session(QUICK), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ada_loop, 'TICK_KIMG', 0.25)
+        np.random.seed(seed)
+        cli.run_script(lambda: run_training.main(words))
+    return sorted(out.iterdir())[-1]
+
+
+def _layers(run_dir):
+    """Return what the networks of a finished run say about half precision; their values are finite."""
+    names = ('num_fp16_res', 'conv_clamp', 'half_dtype')
+    with fresh_session(QUICK):
+        networks = misc.load_pkl(str(run_dir / 'network-final.pkl'))
+        parts = [net.components.get('synthesis', net) for net in networks]
+        for net in networks:
+            assert all(np.isfinite(net.get_var(name)).all() for name in net.trainables)
+        return {tuple(part.static_kwargs[name] for name in names if name in part.static_kwargs)
+                for part in parts}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('name', [None, *NAMES])
+def test_a_configuration_of_stylegan2_ada_trains_in_each_precision(name, data, tmp_path):
+    flags = ['--config=ada-auto', '--total-kimg=1', *SHORT]
+    run_dir = _train(data, tmp_path, *flags, *([f'--precision={name}'] if name else []))
+    assert _layers(run_dir) == FP16_LAYERS[name]
+    settings = misc.load_pkl(str(run_dir / 'submit_config.pkl')).run_func_kwargs
+    assert settings.get('precision') == name
+    assert not settings['G_opt_args'].get('use_loss_scaling')
+    text = (run_dir / 'log.txt').read_text()
+    assert ('Without a GPU, all layers run in float32' in text) == (name is None)
+    assert ' skipped ' not in text

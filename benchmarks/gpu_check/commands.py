@@ -21,8 +21,9 @@ LAST_LINES = 400       # TensorFlow's errors are that long
 ERROR = re.compile(r'[\w.]*(Error|Exception): (?!Graph execution error)')  # begins the message of an error
 RESULT = 'RESULT '     # begins a line that holds a result in JSON
 OUT_OF_MEMORY = 'this is too large for the device'  # in the message of a worker whose memory has run out
+UNBUFFERED = {'PYTHONUNBUFFERED': '1'}
 ENVIRONMENT = {
-    'TF_CPP_MIN_LOG_LEVEL': '2', 'PYTHONUNBUFFERED': '1',
+    'TF_CPP_MIN_LOG_LEVEL': '2',
     'TF_FORCE_GPU_ALLOW_GROWTH': 'true',  # several processes share a GPU
 }
 
@@ -51,7 +52,7 @@ class Ended:
         return f'{reason}; {self.log} has the output'
 
 
-def run(command, deadline, log, show=None, environment=None, idle=None) -> Ended:
+def run(command, deadline, log, show=None, environment=ENVIRONMENT, idle=None) -> Ended:
     """Run a command in the repository root, and end it and its children when time.monotonic() reaches
     `deadline`.
 
@@ -60,7 +61,7 @@ def run(command, deadline, log, show=None, environment=None, idle=None) -> Ended
     """
     start, last, lines = time.monotonic(), deque(maxlen=LAST_LINES), queue.SimpleQueue()
     command = [str(word) for word in command]
-    environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
+    environment = {**os.environ, **UNBUFFERED, **environment}
     with log.open('wb', buffering=0) as file:
         _write(file, f'$ {shlex.join(command)}\n')
         process = processes.begin(command, cwd=processes.ROOT, env=environment, start_new_session=True)

@@ -54,7 +54,7 @@ def run(part, context):
 
     try:
         ended = commands.run(command(wanted), context.deadline, log,
-                             environment={OUT: str(path), **FULL_FLOAT32}, idle=idle)
+                             environment={**commands.ENVIRONMENT, OUT: str(path), **FULL_FLOAT32}, idle=idle)
     finally:
         total, found = read(path)
         add_checks(part, wanted, found, commands.name_of(log))
