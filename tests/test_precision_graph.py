@@ -1,5 +1,4 @@
-"""Test the whole training graph in half precision on two devices: gradients, overflows and loss scaling,
-plain and compiled by XLA."""
+"""Test the whole training graph in half precision on two devices: gradients, overflows and loss scaling."""
 
 import re
 
@@ -9,20 +8,17 @@ import tensorflow.compat.v1 as tf
 
 import dnnlib
 import dnnlib.tflib as tflib
-from dnnlib.tflib import xla
 from tests import xla_steps
 from tests.golden_figures import QUICK, assert_close, fresh_session, replaced_randomness, set_golden_values
 from tests.resumed_runs import write_data
 from tests.test_devices import LRATE, SGD, largest, loss_args, replaced_by_minibatch
 from training.dataset import TFRecordDataset
-from training.loop import steps
 from training.loop.graph import GraphSettings, LossSettings, build_train_graph
 from training.settings import precision
 from training.settings.configs import config_settings
 
 MINIBATCH = 4
 TRAINING_STEPS = ('G_train', 'G_reg', 'D_train', 'D_reg')
-IS_XLA = [False, pytest.param(True, marks=pytest.mark.long)]
 SHAPE = dict(num_channels=3, resolution=8, label_size=0, **xla_steps.TINY)
 
 
@@ -62,31 +58,30 @@ def _graph(data_dir, name, devices, rounds):
     return graph, sched
 
 
-def _changes(data_dir, name, devices, rounds, is_xla):
+def _changes(data_dir, name, devices, rounds):
     """Return {step: {variable: change}} for one update of each kind, from golden values."""
     result = {}
-    with xla.enabled(is_xla), fresh_session({**QUICK, **tflib.device_config(devices)}), replaced_randomness():
+    with fresh_session({**QUICK, **tflib.device_config(devices)}), replaced_randomness():
         first_minibatch = tf.placeholder_with_default(0, [])
         with replaced_by_minibatch(first_minibatch):
             graph, sched = _graph(data_dir, name, devices, rounds)
-        runner, feed = steps.Steps(graph), graph.inputs.feed(sched)
+        feed = graph.inputs.feed(sched)
         variables = {var.op.name: var for var in graph.variables}
         before = tflib.run(variables)
         for step in TRAINING_STEPS:
             for index in range(rounds):
                 tflib.run(graph.data_put, feed)
                 tflib.run(graph.data_fetch, feed)
-                runner.run([getattr(graph, step)], {**feed, first_minibatch: index * devices}, sched)
+                tflib.run(getattr(graph, step), {**feed, first_minibatch: index * devices})
             after = tflib.run(variables)
             result[step] = {key: after[key] - before[key] for key in after}
             tflib.set_vars({variables[key]: value for key, value in before.items()})
     return result
 
 
-@pytest.mark.parametrize('is_xla', IS_XLA)
-@pytest.mark.parametrize('name', ['mixed', 'bfloat16'])
-def test_two_devices_with_other_images_each_train_as_one_that_takes_them_in_turn(name, is_xla, data_dir):
-    expected, actual = (_changes(data_dir, name, devices, rounds, is_xla)
+@pytest.mark.parametrize('name', ['mixed', pytest.param('bfloat16', marks=pytest.mark.long)])
+def test_two_devices_with_other_images_each_train_as_one_that_takes_them_in_turn(name, data_dir):
+    expected, actual = (_changes(data_dir, name, devices, rounds)
                         for devices, rounds in ((1, 2), (2, 1)))
     for step in TRAINING_STEPS:
         trained = {key: change for key, change in expected[step].items()
@@ -96,11 +91,10 @@ def test_two_devices_with_other_images_each_train_as_one_that_takes_them_in_turn
             assert_close(actual[step][key], change, f'{step} {key}')
 
 
-@pytest.mark.parametrize('is_xla', IS_XLA)
-def test_an_overflow_of_one_device_skips_the_step_on_both_with_equal_factors(is_xla, data_dir):
-    with xla.enabled(is_xla), fresh_session({**QUICK, **tflib.device_config(2)}):
+def test_an_overflow_of_one_device_skips_the_step_on_both_with_equal_factors(data_dir):
+    with fresh_session({**QUICK, **tflib.device_config(2)}):
         graph, sched = _graph(data_dir, 'mixed', devices=2, rounds=1)
-        runner, feed = steps.Steps(graph), graph.inputs.feed(sched)
+        feed = graph.inputs.feed(sched)
         tflib.run([graph.data_put], feed)
         tflib.run([graph.data_fetch], feed)
         trained = {*tf.trainable_variables()}
@@ -111,7 +105,7 @@ def test_an_overflow_of_one_device_skips_the_step_on_both_with_equal_factors(is_
         before, log2 = tflib.run(kept), tflib.run(factors)
         assert log2 == [8.0] * 8, 'of four optimizers on two devices'
         for number, step in enumerate(TRAINING_STEPS, start=1):
-            runner.run([getattr(graph, step)], feed, sched)
+            tflib.run(getattr(graph, step), feed)
             assert sorted(tflib.run(factors)) == [7.0] * 2 * number + [8.0] * (8 - 2 * number), step
             assert tflib.run([opt.skipped.total for opt in graph.optimizers]).count(1) == number
         for var, value, expected in zip(kept, tflib.run(kept), before, strict=True):
