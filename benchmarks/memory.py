@@ -14,6 +14,9 @@ from training.memory_plan import graphs, report
 from training.settings import ada_configs, ada_loop
 from training.settings.configs import CONFIGS, PRESETS, config_settings
 
+# Of each step. In some runs, the peaks of virtual devices come at the same time, in others not.
+RUNS = 4
+
 
 def settings_of(config, minibatch_gpu, fmap_base, fmap_max, num_gpus=1, rounds=1, lazy=None, resolution=64):
     """Return the arguments of the training loop for a narrow training, which does not grow.
@@ -62,8 +65,9 @@ def compare(config, resolution, minibatch_gpu, num_gpus=1, **options):
 
 
 def measure(config, resolution, minibatch_gpu, num_gpus=1, **options):
-    """Run every step of a training twice. -> {'steps': {name: bytes that TensorFlow's allocator has in use at
-    the peak, without those between steps}, 'held': bytes of variables, 'process': peak of this process}."""
+    """Run every step of a training. -> {'steps': {name: bytes that TensorFlow's allocator has in use at the
+    peak of several runs, without those between steps}, 'held': bytes of variables, 'process': peak of this
+    process after the first run of each}."""
     settings = settings_of(config, minibatch_gpu, num_gpus=num_gpus, resolution=resolution, **options)
     tflib.init_tf({'rnd.np_random_seed': 1, **tflib.device_config(num_gpus)})
     graph, feed = _build(settings, resolution, num_gpus)
@@ -71,7 +75,8 @@ def measure(config, resolution, minibatch_gpu, num_gpus=1, **options):
     for name in names:
         tflib.run(getattr(graph, name), feed)
     process = _peak_of_process()
-    return {'steps': {name: _peak_in_use(getattr(graph, name), feed) for name in names}, 'process': process,
+    peaks = {name: max(_peak_in_use(getattr(graph, name), feed) for _ in range(RUNS)) for name in names}
+    return {'steps': peaks, 'process': process,
             'held': sum(var.shape.num_elements() * var.dtype.base_dtype.size for var in graph.variables)}
 
 

@@ -88,9 +88,10 @@ def _announce(text, done):
     start = time.monotonic()
     if done.wait(SECONDS_OF_SILENCE):
         return
-    print(text, flush=True)
-    while not done.wait(SECONDS_BETWEEN_LINES):
-        print(f'{text} {format_time(time.monotonic() - start)} so far', flush=True)
+    with contextlib.suppress(OSError):  # the next line that the program prints meets it, too
+        print(text, flush=True)
+        while not done.wait(SECONDS_BETWEEN_LINES):
+            print(f'{text} {format_time(time.monotonic() - start)} so far', flush=True)
 
 
 def shown(items, title, unit=''):

@@ -320,8 +320,15 @@ def make_cache_dir_path(*paths: str) -> str:
 
     It is the one set, or else $DNNLIB_CACHE_DIR, or else ~/.cache/dnnlib, as in StyleGAN2-ADA.
     """
-    home = os.environ.get('HOME', os.environ.get('USERPROFILE', tempfile.gettempdir()))
-    return os.path.join(_chosen_cache_dir() or os.path.join(home, '.cache', 'dnnlib'), *paths)
+    return os.path.join(_chosen_cache_dir() or os.path.join(_home(), '.cache', 'dnnlib'), *paths)
+
+
+def _home():
+    """Return the home directory, or else the folder of temporary files."""
+    for name in ('HOME', 'USERPROFILE'):
+        if name in os.environ:
+            return os.environ[name]
+    return tempfile.gettempdir()
 
 
 def is_url(obj: Any, allow_file_urls: bool = False) -> bool:

@@ -44,6 +44,7 @@ class RecordedMachine:
     environ: dict = dataclasses.field(default_factory=dict)
     wheel_files: tuple = ()
     num_cores: int = 2
+    has_tmp: bool = True
     address_space: int | None = None
     architecture: str = 'x86_64'
     python: str = '3.12.3'
@@ -58,6 +59,9 @@ class RecordedMachine:
 
     def run(self, *command):
         return self.commands[command[0]](*command[1:]) if command[0] in self.commands else (None, '')
+
+    def has_temporary_folder(self):
+        return self.has_tmp
 
     def version_of(self, package):
         return self.packages.get(package)

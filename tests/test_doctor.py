@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 
@@ -10,6 +12,7 @@ import pytest
 
 from dnnlib.doctor import __main__ as doctor
 from dnnlib.doctor import findings, host, lines, nvidia, worker
+from dnnlib.doctor import machine as machine_module
 from dnnlib.doctor.machine import TIMED_OUT, Machine
 from dnnlib.doctor.versions import satisfies, short_version
 from tests import doctor_machines as machines
@@ -330,15 +333,99 @@ def test_control_characters_are_shown_escaped(capsys):
     assert 'Environment  XLA_FLAGS=--a\\x1b[31m\\n\n' in text
 
 
-@pytest.mark.parametrize(('spoiled', 'said'), [
-    ('os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")', 'the current folder has been deleted; cd to'),
-    ('import tempfile; tempfile.TemporaryFile = lambda: open("none/x")', 'let TMPDIR name one')])
-def test_folders_that_are_missing_are_told_in_one_line(spoiled, said, tmp_path):
-    code = f'import os, sys; from dnnlib import cli; from dnnlib.doctor.__main__ import main; {spoiled}; ' \
-           'cli.run_script(lambda: main([]))'
+def test_a_deleted_folder_is_told_in_one_line(tmp_path):
+    code = 'import os; os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone"); from dnnlib import cli; ' \
+           'from dnnlib.doctor.__main__ import main; cli.run_script(lambda: main([]))'
+    said = 'the current folder has been deleted; cd to'
     done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env={**os.environ, 'PYTHONPATH': ROOT},
                           text=True, capture_output=True, check=False)
     assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_a_missing_folder_for_temporary_files_is_a_problem(monkeypatch, tmp_path):
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path / 'none'))
+    assert not Machine().has_temporary_folder()
+    report, _ = _examined(machines.without_gpu(has_tmp=False), _messages())
+    assert report['problems'] == ['no folder for temporary files can be written: let TMPDIR name one']
+
+
+@pytest.mark.parametrize(('changes', 'reason', 'advice'), [
+    ({}, 'ended with status 1: ImportError: a DLL', '`make setup` installs everything'),
+    ({'files': {}}, 'ended by SIGABRT', '/proc cannot be read, which TensorFlow needs: mount it'),
+    ({'files': {}, 'kernel': 'Darwin 24'}, 'ended by SIGABRT', 'ended by SIGABRT')])
+def test_what_to_do_about_a_tensorflow_that_fails_is_told(changes, reason, advice):
+    report, _ = _examined(machines.without_gpu(**changes), [], reason=reason)
+    assert len(report['problems']) == 1 and advice in report['problems'][0]
+
+
+SLEEPER = """import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])
+print(os.getpid(), child.pid, file={stream}, flush=True)
+time.sleep(60)"""
+
+
+def _is_alive(pid):
+    """Return whether a process runs; a dead one may wait for its parent to notice."""
+    return Machine().read(f'/proc/{pid}/stat').rpartition(')')[2].split()[:1] not in ([], ['Z'])
+
+
+def test_a_worker_that_hangs_ends_with_its_children_and_its_last_line():
+    told = worker.Worker((sys.executable, '-c', SLEEPER.format(stream='sys.stderr')), limit_seconds=1)
+    assert list(told.messages(print)) == []
+    found = re.fullmatch(r'Loading TensorFlow: no answer for 1s: (\d+) (\d+)', told.reason)
+    assert found and not _is_alive(found[1]) and not _is_alive(found[2])
+
+
+def test_a_command_that_hangs_ends_with_its_children(monkeypatch, tmp_path):
+    script = SLEEPER.format(stream=f'open({str(tmp_path / "pids")!r}, "w")')
+    monkeypatch.setattr(machine_module, '_SECONDS_FOR_A_COMMAND', 2)
+    assert Machine().run(sys.executable, '-c', script) == (124, 'no answer for 2 seconds')
+    assert not any(map(_is_alive, (tmp_path / 'pids').read_text().split()))
+
+
+def test_a_worker_that_cannot_be_started_is_told():
+    told = worker.Worker(('no-such-command',))
+    assert list(told.messages(print)) == []
+    assert told.reason.startswith('Loading TensorFlow: cannot be started: ')
+    told.close()
+
+
+@pytest.mark.parametrize('said', ['\x00\ufffd' * 9999, '\u00b2, a, \u00b2, b, c, d',
+                                  '9' * 5000 + ', a, 1, 1, c, 8.0'])
+def test_garbage_of_nvidia_smi_is_survived(said):
+    report, _ = _examined(machines.without_gpu(commands={'nvidia-smi': lambda *_: (0, said)}), _messages())
+    assert report['gpus'] == [] and report['nvidia_smi'].startswith('nvidia-smi says: ')
+    assert len(report['nvidia_smi']) < 250
+
+
+def test_a_file_that_is_no_program_is_told(tmp_path, monkeypatch):
+    (tmp_path / 'nvidia-smi').write_text('garbage')
+    (tmp_path / 'nvidia-smi').chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path))
+    assert 'it cannot be started (Exec format error)' in nvidia.nvidia_smi(Machine())['reason']
+
+
+def _started(*flags, **kwargs):
+    return subprocess.Popen([sys.executable, '-m', 'dnnlib.doctor', *flags], cwd=ROOT, text=True,
+                            stderr=subprocess.PIPE, **kwargs)
+
+
+@pytest.mark.parametrize(('signum', 'status', 'said'), [
+    (signal.SIGINT, 130, 'Interrupted.\n'), (signal.SIGTERM, 143, ''), (signal.SIGHUP, 129, '')])
+def test_signals_end_it_without_a_traceback(signum, status, said):
+    process = _started(stdout=subprocess.PIPE)
+    process.stdout.readline()
+    process.send_signal(signum)
+    assert (process.communicate(timeout=60)[1], process.returncode) == (said, status)
+
+
+@pytest.mark.parametrize('flags', [[], ['--json']])
+def test_a_full_disk_is_one_line(flags):
+    with open('/dev/full', 'w', encoding='utf-8') as full:
+        process = _started(*flags, stdout=full)
+    said = process.communicate(timeout=300)[1]
+    assert process.returncode == 2 and said.endswith('Error: No space left on device\n')
+    assert 'Traceback' not in said
 
 
 LOG = '2026-01-01 00:00:00.1: W tensorflow/core/gpu_device.cc:2343] Cannot dlopen some GPU libraries.'
@@ -409,7 +496,7 @@ def test_the_command_works_anywhere_and_writes_json(tmp_path):
 @pytest.mark.parametrize('messages, status', [(_messages(), 0), (_messages(results=[_result(ok=False)]), 1)])
 def test_the_exit_status_tells_of_wrong_results(messages, status, monkeypatch, capsys):
     class Standing(Told):
-        def __init__(self):
+        def __init__(self, limit_seconds):
             super().__init__(messages)
 
         def close(self):

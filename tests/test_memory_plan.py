@@ -1,7 +1,10 @@
 """Test the memory plan: lifetimes on graphs with known peaks, plans of small trainings, and their text."""
 
 import contextlib
+import functools
 import io
+import multiprocessing
+import os
 import re
 import subprocess
 import time
@@ -254,6 +257,34 @@ def test_the_rest_of_a_training_grows_with_its_pictures_and_tensors():
     assert made.whole(0) == made.total(0) + made.rest(0)
 
 
+def end():
+    os._exit(1)
+
+
+@pytest.mark.parametrize('fault', [None, end, functools.partial(time.sleep, 60)], ids=['no', 'end', 'hang'])
+def test_a_function_runs_in_a_copy_of_the_process_or_after_a_fault_here(fault, monkeypatch):
+    def where():
+        if fault is not None and os.getpid() != here:
+            fault()
+        return os.getpid()
+
+    here = os.getpid()
+    monkeypatch.setattr(report, 'num_cores', lambda: 2)
+    if fault is not None:
+        monkeypatch.setattr(report, 'SECONDS_TO_WAIT', 0.5)
+    start = time.monotonic()
+    with report._beside(where) as result:
+        assert (result() == here) == (fault is not None)
+    assert multiprocessing.active_children() == [] and time.monotonic() - start < 30
+
+
+def test_errors_of_a_function_are_raised_here(monkeypatch, capfd):
+    monkeypatch.setattr(report, 'num_cores', lambda: 2)
+    with pytest.raises(ZeroDivisionError), report._beside(divmod, 1, 0) as result:
+        result()
+    assert capfd.readouterr().err == ''
+
+
 @pytest.mark.parametrize(('error', 'line'), [
     (UserError('x.zip: it is damaged'), 'No estimate of the memory: x.zip: it is damaged\n'),
     (ValueError('no such\nthing'), 'No estimate of the memory: ValueError: no such\n')])
@@ -286,10 +317,10 @@ def test_the_memory_of_the_machine_is_known():
     assert limits.of_machine() > limits.of_process() > 1 << 26
 
 
-def check(result, most=1.2):
-    """Check a comparison of plan and measurement. most: largest ratio for tensors."""
-    assert 0.8 <= result['tensors']['plan'] / result['tensors']['measured'] <= most, result
-    assert 0.8 <= result['process']['plan'] / result['process']['measured'] <= 1.2, result
+def check(result):
+    """Check a comparison of plan and measurement."""
+    for part in ('tensors', 'process'):
+        assert 0.8 <= result[part]['plan'] / result[part]['measured'] <= 1.2, result
 
 
 def test_the_plan_of_a_training_is_within_20_percent_of_what_it_takes():
@@ -300,8 +331,7 @@ def test_the_plan_of_a_training_is_within_20_percent_of_what_it_takes():
 @pytest.mark.long
 @pytest.mark.parametrize('arguments', memory_grid.TRAININGS, ids=memory_grid.name_of)
 def test_plans_of_many_trainings_are_within_20_percent(arguments):
-    # The peaks of virtual devices are planned at the same time, and rarely are.
-    check(processes.call('memory.compare', arguments), most=1.5 if 'num_gpus' in arguments else 1.2)
+    check(processes.call('memory.compare', arguments))
 
 
 def largest_size(command):
@@ -326,5 +356,5 @@ def test_a_whole_training_takes_what_its_dry_run_says(tmp_path):
         '--kimg=1', '--snap=1', '--metrics=none', '--fmap-base=512', '--fmap-max=32')
     said = subprocess.run([*command, '--dry-run'], cwd=processes.ROOT, capture_output=True, text=True,
                           check=True).stderr
-    planned = re.search(r'^  together +([\d.]+) GB  for the whole training$', said, re.MULTILINE)
+    planned = re.search(r'^  together +([\d.]+) GB  for the whole training', said, re.MULTILINE)
     assert 0.8 <= float(planned[1]) * 2 ** 30 / largest_size(command) <= 1.2

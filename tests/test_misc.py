@@ -218,3 +218,9 @@ def test_arguments_of_an_earlier_run_are_read_from_its_folder(tmp_path):
     assert earlier == {'train': config.run_func_kwargs, 'dataset': {'tfrecord_dir': 'cats'}}
     with pytest.raises(UserError, match='submit_config.pkl: cannot be opened'):
         misc.parse_config_for_previous_run(str(tmp_path / 'none'))
+
+
+def test_images_that_are_bytes_are_not_converted_to_larger_numbers():
+    images = np.arange(24, dtype=np.uint8).reshape(2, 3, 2, 2)
+    assert pictures.to_bytes(images, [0, 255]) is images
+    np.testing.assert_array_equal(pictures.to_bytes(images, [0, 510]), np.rint(images / 2))

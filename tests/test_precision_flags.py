@@ -15,6 +15,7 @@ from dnnlib import cli
 from tests import image_sets
 from tests.golden_figures import QUICK, fresh_session
 from tests.test_house import ROOT
+from tests.test_train_runs import differences, killed_after
 from training import misc
 from training.settings import ada_loop
 from training.settings.precision import NAMES
@@ -94,10 +95,14 @@ def test_another_precision_than_that_of_a_resumed_run_is_refused_before_tensorfl
 
 
 def test_damaged_settings_of_a_run_are_named(tmp_path):
-    run_dir = _stored_run(tmp_path / 'run')
-    (run_dir / 'submit_config.pkl').write_bytes(b'\x80\x04no')
-    [(message, status)] = _errors('run_training', [f'--resume={run_dir}', '--precision=mixed'])
-    assert message.startswith(f'Error: {run_dir}/submit_config.pkl: ') and status == '2'
+    damaged = [b'\x80\x04no', *map(pickle.dumps, (
+        [1], {'run_func_kwargs': None}, {'run_func_kwargs': {'precision': ['mixed']}}))]
+    runs = [_stored_run(tmp_path / str(index)) for index in range(len(damaged))]
+    for run_dir, content in zip(runs, damaged, strict=True):
+        (run_dir / 'submit_config.pkl').write_bytes(content)
+    found = _errors('run_training', *([f'--resume={run_dir}', '--precision=mixed'] for run_dir in runs))
+    for run_dir, (message, status) in zip(runs, found, strict=True):
+        assert message.startswith(f'Error: {run_dir}/submit_config.pkl: ') and status == '2'
 
 
 @pytest.fixture(scope='module')
@@ -141,3 +146,42 @@ def test_a_configuration_of_stylegan2_ada_trains_in_each_precision(name, data, t
     text = (run_dir / 'log.txt').read_text()
     assert ('Without a GPU, all layers run in float32' in text) == (name is None)
     assert ' skipped ' not in text
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('name', ['mixed', 'bfloat16'])
+@pytest.mark.parametrize('config', ['config-f', 'ada-auto'])
+def test_a_killed_run_resumes_bit_for_bit_in_its_precision_without_the_flag(name, config, data, tmp_path):
+    flags = [f'--config={config}', f'--precision={name}', '--total-kimg=1', '--tick-kimg=0.25', *SHORT]
+    if config == 'config-f':
+        flags = [flag for flag in flags if 'augpipe' not in flag]
+    one = _train(data, tmp_path / 'one', *flags)
+    with killed_after(6):  # of 8 calls: four iterations each
+        _train(data, tmp_path / 'two', *flags)
+    [two] = (tmp_path / 'two').iterdir()
+    assert not (two / 'network-final.pkl').exists()
+    with fresh_session(QUICK):
+        np.random.seed(99)
+        cli.run_script(lambda: run_training.main([f'--result-dir={tmp_path}/two', '--resume=latest']))
+    assert _layers(two) == FP16_LAYERS[name]
+    assert differences(one, two) == []
+
+
+def _weights(run_dir):
+    """Return the weights of the networks of a finished run."""
+    with fresh_session(QUICK):
+        networks = misc.load_pkl(str(run_dir / 'network-final.pkl'))
+        return {(index, name): net.get_var(name)
+                for index, net in enumerate(networks) for name in net.trainables}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('start', ['float32', 'mixed', 'bfloat16'])
+def test_new_runs_take_weights_into_every_other_precision(start, data, tmp_path):
+    flags = ['--config=config-f', '--total-kimg=0', *(flag for flag in SHORT if 'augpipe' not in flag)]
+    first = _train(data, tmp_path, *flags, f'--precision={start}')
+    # float32 follows the others only from networks that clamp, and leaves them clamped.
+    for name in sorted({'float32', 'mixed', 'bfloat16'} - {start}):
+        other = _train(data, tmp_path, *flags, f'--precision={name}', f'--resume={first}/network-final.pkl')
+        assert _layers(other) == FP16_LAYERS[name]
+        np.testing.assert_equal(_weights(other), _weights(first))

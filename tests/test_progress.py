@@ -103,3 +103,17 @@ def test_an_announcement_that_has_begun_ends_before_the_next_line(monkeypatch):
         begun.wait()
     print('tick 1')
     assert sys.stdout.getvalue() == 'Saving a.pkl...\ntick 1\n'
+
+
+def test_an_announcement_that_nobody_can_read_is_no_traceback(monkeypatch):
+    class Full(io.StringIO):
+        def flush(self):
+            raise BrokenPipeError
+
+    monkeypatch.setattr(progress, 'SECONDS_OF_SILENCE', 0.01)
+    monkeypatch.setattr(sys, 'stdout', Full())
+    failures = []
+    monkeypatch.setattr(threading, 'excepthook', failures.append)
+    with announced('Saving a.pkl...'):
+        time.sleep(0.1)
+    assert failures == []

@@ -1,5 +1,6 @@
 """Test what is said where required packages are missing."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -19,6 +20,17 @@ def test_a_python_without_packages_is_told_what_installs_them(command):
                           check=False)
     assert (done.returncode, done.stdout) == (2, '')
     assert done.stderr == (f'Error: not installed in {sys.executable}: numpy, pillow, requests, scipy; '
+                           f'{required_packages.ADVICE}\n')
+
+
+@pytest.mark.parametrize('command', [['-m', 'dnnlib.doctor'], ['run_training.py', '--help']])
+def test_a_broken_numpy_is_one_line(command, tmp_path):
+    (tmp_path / 'numpy').mkdir()
+    (tmp_path / 'numpy/__init__.py').write_text('raise ImportError("libopenblas.so.0: no such\\n file")')
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False,
+                          env={**os.environ, 'PYTHONPATH': str(tmp_path)})
+    assert (done.returncode, done.stdout) == (2, '')
+    assert done.stderr == ('Error: NumPy is broken: libopenblas.so.0: no such file; '
                            f'{required_packages.ADVICE}\n')
 
 

@@ -4,12 +4,13 @@ import contextlib
 import json
 import os
 import re
+import signal
 import sys
 
 from dnnlib import cli
 from dnnlib.doctor import findings, lines
 from dnnlib.doctor.machine import Machine
-from dnnlib.doctor.worker import Worker
+from dnnlib.doctor.worker import SECONDS_TO_LOAD_IN_LIMITS, Worker
 from dnnlib.progress import announced
 from dnnlib.util import UserError, printable
 
@@ -75,16 +76,29 @@ def main(argv=None) -> None:
     args = _parser().parse_args(argv)
     cli.use_cache_dir(args)
     _check_current_folder()
-    worker = Worker()
+    machine = Machine()
+    worker = Worker(limit_seconds=None if machine.address_space is None else SECONDS_TO_LOAD_IN_LIMITS)
     try:
         with contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext():
-            report = examined(Machine(), worker, args.result_dir)
+            report = examined(machine, worker, args.result_dir)
     finally:
         worker.close()
     if args.json:
-        print(json.dumps(report, indent=2))
+        print(json.dumps(report, indent=2), flush=True)
     sys.exit(0 if report['ok'] else 1)
 
 
+def _end_by(signum, _frame):
+    sys.exit(128 + signum)
+
+
+def _end_by_signals():
+    """Let signals that end this process end the worker, too."""
+    for name in ('SIGTERM', 'SIGHUP'):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+            signal.signal(getattr(signal, name), _end_by)
+
+
 if __name__ == '__main__':
+    _end_by_signals()
     cli.run_script(main)

@@ -1,5 +1,7 @@
 """Collects what is known of a machine, and what is wrong with it."""
 
+import re
+
 from dnnlib.doctor import host, nvidia
 from dnnlib.doctor.versions import parts
 from dnnlib.required_packages import ADVICE
@@ -18,6 +20,8 @@ def collected(machine, result_dir: str) -> dict:
         'memory': host.memory(machine),
         'environment': host.environment(machine),
         'folders': host.folders(machine, result_dir),
+        'has_proc': host.has_proc(machine),
+        'has_temporary_folder': machine.has_temporary_folder(),
         'cards': nvidia.cards(machine),
         'gpus': smi['gpus'],
         'nvidia_smi': smi['reason'],
@@ -81,6 +85,8 @@ def _built_for(report):
 def problems(report: dict) -> list[str]:
     """Return what is wrong, each with what to do. A machine without a GPU has no problem."""
     found = [] if report['failure'] is None else [_failure(report)]
+    if not report['has_temporary_folder']:
+        found.append('no folder for temporary files can be written: let TMPDIR name one')
     found += [_wrong_result(each) for each in report['checks'] if not each['ok']]
     if report['cards'] and not has_driver(report):
         found.append(f'{report["cards"]} NVIDIA card(s) without a driver: install it; {report["nvidia_smi"]}')
@@ -90,8 +96,13 @@ def problems(report: dict) -> list[str]:
 def _failure(report):
     if not {'tensorflow', 'tensorflow-cpu'} & set(report['versions']):
         return f'TensorFlow is not installed: {ADVICE}'
-    limit = report['memory']['address_space_bytes']
-    advice = '' if limit is None else '; addresses are limited: raise the limit (ulimit -v unlimited)'
+    advice = ''
+    if report['memory']['address_space_bytes'] is not None:
+        advice = '; addresses are limited: raise the limit (ulimit -v unlimited)'
+    elif report['has_proc'] is False:
+        advice = '; /proc cannot be read, which TensorFlow needs: mount it (mount -t proc proc /proc)'
+    elif re.search(r'\b(ImportError|ModuleNotFoundError): ', report['failure']):
+        advice = f'; {ADVICE}'
     return f'TensorFlow: {report["failure"]}{advice}'
 
 

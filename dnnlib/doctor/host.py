@@ -1,5 +1,6 @@
 """The processor, memory, system, disks and caches of a machine, from what the machine answers."""
 
+import contextlib
 import os
 import re
 
@@ -43,6 +44,11 @@ def system(machine) -> dict:
     return {'name': name and name[1], 'kernel': machine.kernel, 'architecture': machine.architecture,
             'libc': machine.libc,
             'is_container': bool(machine.paths('/.dockerenv') or machine.paths('/run/.containerenv'))}
+
+
+def has_proc(machine) -> bool | None:
+    """Return whether the kernel's files can be read, None where there are none."""
+    return bool(machine.read('/proc/cpuinfo')) if machine.kernel.startswith('Linux') else None
 
 
 def processor(machine) -> dict:
@@ -99,7 +105,10 @@ def folders(machine, result_dir: str) -> list[dict]:
     """Return what is written where: for each folder its path, free disk and, for caches, the size."""
     home = os.path.expanduser('~')
     kernels = machine.environ.get('CUDA_CACHE_PATH') or os.path.join(home, '.nv', 'ComputeCache')
-    caches = {'downloads': util.cache_dir(), "StyleGAN2-ADA's": util.make_cache_dir_path(), 'CUDA': kernels}
+    caches = {'downloads': util.cache_dir()}
+    with contextlib.suppress(FileNotFoundError):  # neither a home nor a folder for temporary files
+        caches["StyleGAN2-ADA's"] = util.make_cache_dir_path()
+    caches['CUDA'] = kernels
     places = [('results', result_dir, None)]
     seen = set()
     for name, path in caches.items():

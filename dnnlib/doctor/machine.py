@@ -9,16 +9,19 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 
 from dnnlib import util
+from dnnlib.doctor import processes
 
 try:
     import resource
 except ImportError:  # Windows
     resource = None
 
-TIMED_OUT = 124  # The exit status of `timeout`.
-_SECONDS_FOR_A_COMMAND = 60
+# As a shell and `timeout` have them.
+CANNOT_RUN, TIMED_OUT = 126, 124
+_SECONDS_FOR_A_COMMAND = 30
 _RETURNS_ITS_VERSION = 'cudnnGetVersion'  # The other libraries write theirs to a pointer.
 
 
@@ -49,14 +52,26 @@ class Machine:
     def run(self, *command: str) -> tuple[int | None, str]:
         """Run a command. -> (exit status, output). The status is None without such a command."""
         try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, errors='replace',
-                                  timeout=_SECONDS_FOR_A_COMMAND, check=False)
+            process = processes.begin(command, stderr=subprocess.STDOUT)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return None, ''
+        except OSError as error:
+            return CANNOT_RUN, f'it cannot be started ({error.strerror})'
+        try:
+            text, _ = process.communicate(timeout=_SECONDS_FOR_A_COMMAND)
         except subprocess.TimeoutExpired:
             return TIMED_OUT, f'no answer for {_SECONDS_FOR_A_COMMAND} seconds'
+        finally:
+            processes.end(process)
+        return process.returncode, text
+
+    def has_temporary_folder(self) -> bool:
+        """Return whether there is a folder for temporary files."""
+        try:
+            tempfile.TemporaryFile().close()
         except OSError:
-            return None, ''
-        return done.returncode, done.stdout
+            return False
+        return True
 
     def version_of(self, package: str) -> str | None:
         """Return the version of an installed Python package, None without it."""

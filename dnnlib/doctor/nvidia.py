@@ -2,7 +2,7 @@
 
 import re
 
-from dnnlib.doctor.machine import TIMED_OUT
+from dnnlib.doctor.machine import CANNOT_RUN, TIMED_OUT
 from dnnlib.doctor.versions import satisfies, short_version
 
 # Name, file and the function that tells its version. {cuda} and {cudnn} are what TensorFlow is built for.
@@ -18,7 +18,9 @@ LIBRARIES = (
 _QUERIES = ('index,name,memory.total,memory.used,driver_version,compute_cap',
             'index,name,memory.total,memory.used,driver_version')  # before drivers knew compute_cap
 _DISPLAY = '0x03'  # The PCI class of display and 3D controllers.
+_LONGEST = 200  # characters of what nvidia-smi says
 _MIB = 1 << 20
+_NUMBER = re.compile('[0-9]{1,9}')
 NO_NVIDIA_SMI = 'there is no nvidia-smi'
 
 
@@ -37,24 +39,24 @@ def nvidia_smi(machine) -> dict:
         if status is None:
             return {'gpus': [], 'driver': None, 'reason': NO_NVIDIA_SMI}
         rows = [[cell.strip() for cell in line.split(',')] for line in text.splitlines()]
-        rows = [row for row in rows if len(row) == query.count(',') + 1 and row[0].isdigit()]
+        rows = [row for row in rows if len(row) == query.count(',') + 1 and _NUMBER.fullmatch(row[0])]
         if status == 0 and rows:
             return {'gpus': [_gpu(*row) for row in rows], 'driver': rows[0][4], 'reason': None}
-        if status == TIMED_OUT:
+        if status in (CANNOT_RUN, TIMED_OUT):
             break
     said = next((line.strip() for line in text.splitlines() if line.strip()), f'exit status {status}')
-    return {'gpus': [], 'driver': None, 'reason': f'nvidia-smi says: {said}'}
+    return {'gpus': [], 'driver': None, 'reason': f'nvidia-smi says: {said[:_LONGEST]}'}
 
 
 def _gpu(index, name, total, used, _driver, compute_capability=None):
     """Read a row of nvidia-smi, whose cells may be '[N/A]'."""
-    known = compute_capability is not None and re.fullmatch(r'\d+\.\d+', compute_capability)
+    known = compute_capability is not None and re.fullmatch(r'[0-9]{1,3}\.[0-9]{1,3}', compute_capability)
     return {'index': int(index), 'name': name, 'memory_bytes': _mebibytes(total),
             'used_bytes': _mebibytes(used), 'compute_capability': compute_capability if known else None}
 
 
 def _mebibytes(cell):
-    return int(cell) * _MIB if cell.isdigit() else None
+    return int(cell) * _MIB if _NUMBER.fullmatch(cell) else None
 
 
 def driver(machine, from_smi: str | None) -> dict:

@@ -1,5 +1,6 @@
 """The process that loads TensorFlow and computes: started early, listened to, and survived."""
 
+import collections
 import contextlib
 import json
 import os
@@ -8,21 +9,28 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 
+from dnnlib.doctor import processes
 from dnnlib.progress import SECONDS_BETWEEN_LINES, SECONDS_OF_SILENCE
-from dnnlib.util import UserError, format_time
+from dnnlib.util import format_time
 
 COMMAND = (sys.executable, '-m', 'dnnlib.tflib.device_checks')
 LOADING = 'Loading TensorFlow'
 SECONDS_TO_LOAD = 180.0
+SECONDS_TO_LOAD_IN_LIMITS = 45.0  # With few addresses it may try again and again.
 SECONDS_UNTIL_GIVEN_UP = 1200.0  # The driver may compile kernels for minutes at the first start.
+_SECONDS_AFTER_THE_LAST_LINE = 10.0
+_LINES_OF_ERRORS = 1000
 # What TensorFlow prints if it does not use a GPU, the most telling first.
 _REASONS = ('failed call to cuInit', 'Cannot dlopen some GPU libraries', 'Could not load dynamic library',
             'Ignoring visible gpu device', 'Could not find cuda drivers')
+# Lines that TensorFlow prints in any case, or around the one that says why it fails.
+_NO_REASONS = ('Could not find cuda drivers', 'cpu_feature_guard.cc', 'To enable the following instructions:',
+               'oneDNN custom operations are on', 'before absl::InitializeLog()', '.inc : ',
+               'mlir_graph_optimization_pass.cc')
 _STACK = re.compile(r'\s*(\*\*\*|PC:|@|#\d+)')  # how lines of a stack in C++ begin
 _ENDS_OF_LOG_HEADERS = re.compile(r'^.*?[\w./-]+\.(?:cc|h|py):\d+\] ')
 
@@ -31,73 +39,90 @@ class Worker:
     """Runs the checks in another process. After `messages`, `reason` says why they did not end, or is None,
     and `complaint` is TensorFlow's own reason not to use a GPU, or None."""
 
-    def __init__(self, command: tuple[str, ...] = COMMAND):
-        self.reason = self.complaint = None
-        self._errors = _temporary_file()
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, text=True,
-            errors='replace', env={**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '0', 'PYTHONPATH': _search_path()})
+    def __init__(self, command: tuple[str, ...] = COMMAND, limit_seconds: float | None = None):
+        """Start the process. limit_seconds: for each stage, None = as usual."""
+        self.reason = self.complaint = self._process = None
+        self._limit_seconds = limit_seconds
         self._lines = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._errors = collections.deque(maxlen=_LINES_OF_ERRORS)
+        self._listeners = []
+        environment = {**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '0', 'PYTHONPATH': _search_path()}
+        try:
+            self._process = processes.begin(command, stderr=subprocess.PIPE, env=environment)
+            self._listen(self._process.stdout, self._lines.put, self._lines.put)
+            self._listen(self._process.stderr, self._errors.append, lambda _end: None)
+        except (OSError, RuntimeError) as error:  # RuntimeError: no thread
+            self.reason = f'{LOADING}: cannot be started: {error}'
 
-    def _listen(self):
-        for line in self._process.stdout:
-            self._lines.put(line)
-        self._lines.put(None)
+    def _listen(self, stream, keep, end):
+        def listen():
+            with contextlib.suppress(ValueError):  # closed
+                for line in stream:
+                    keep(line)
+            end(None)
+        thread = threading.Thread(target=listen, daemon=True)
+        thread.start()
+        self._listeners.append(thread)
 
     def messages(self, say: Callable[[str], None]) -> Iterator[dict]:
         """Yield what the process finds. `say` is called with a line whenever nothing has come for a while."""
         stage = LOADING
         message = {}
-        while message.get('kind') != 'done' and (line := self._next_line(stage, say)) is not None:
+        while self.reason is None and message.get('kind') != 'done' \
+                and (line := self._next_line(stage, say)) is not None:
             message = _parsed(line)
             stage = message.get('text', stage)
             if message:
                 yield message
-        self._end(stage, is_done=message.get('kind') == 'done')
+        if self._process is not None:
+            self._end(stage, is_done=message.get('kind') == 'done')
 
     def _next_line(self, stage, say):
         """Return the next line that the process prints, None at its end."""
         start = time.monotonic()
-        limit = SECONDS_TO_LOAD if stage == LOADING else SECONDS_UNTIL_GIVEN_UP
+        limit = self._limit_seconds or (SECONDS_TO_LOAD if stage == LOADING else SECONDS_UNTIL_GIVEN_UP)
         wait = SECONDS_OF_SILENCE
         while True:
-            with contextlib.suppress(queue.Empty):
-                return self._lines.get(timeout=wait)
             seconds = time.monotonic() - start
-            if seconds > limit:
-                self._process.kill()
+            with contextlib.suppress(queue.Empty):
+                return self._lines.get(timeout=max(min(wait, limit - seconds), 0))
+            seconds = time.monotonic() - start
+            if seconds >= limit:
                 self.reason = f'{stage}: no answer for {format_time(seconds)}'
                 return None
             say(f'{stage}...' + (f' {format_time(seconds)}' if seconds >= SECONDS_BETWEEN_LINES else ''))
             wait = SECONDS_BETWEEN_LINES
 
     def _end(self, stage, is_done):
-        if is_done:  # TensorFlow may take seconds to tidy up
-            self._process.kill()
-        status = self._process.wait()
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors='replace').splitlines()
-        self._errors.close()
-        self.complaint = complaint_in(lines)
+        """Conclude what happened; TensorFlow may take seconds to tidy up, or has closed its output."""
+        status = None
         if not is_done and self.reason is None:
-            last = next((_ENDS_OF_LOG_HEADERS.sub('', line) for line in reversed(lines)
-                         if line.strip() and not _STACK.match(line)), '')
-            self.reason = f'{stage}: {_how_it_ended(status)}' + (f': {last.strip()}' if last else '')
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = self._process.wait(_SECONDS_AFTER_THE_LAST_LINE)
+        ended = processes.end(self._process)
+        for thread in self._listeners:
+            thread.join(_SECONDS_AFTER_THE_LAST_LINE)
+        lines = list(self._errors)
+        self.complaint = complaint_in(lines)
+        if is_done:
+            return
+        if self.reason is None:
+            self.reason = f'{stage}: {_how_it_ended(ended if status is None else status)}'
+        elif ended is None:
+            self.reason += ', and it cannot be killed'
+        self.reason += _last_of(lines)
 
     def close(self) -> None:
         """End the process if it still runs."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        if self._process is not None:
+            processes.end(self._process)
 
 
-def _temporary_file():
-    try:
-        return tempfile.TemporaryFile()
-    except OSError as error:
-        raise UserError(f'no folder for temporary files can be written ({error.strerror}); let TMPDIR name '
-                        'one') from error
+def _last_of(lines):
+    """Return the last line that says something, after a colon, '' without one."""
+    told = [_ENDS_OF_LOG_HEADERS.sub('', line).strip(' .\n') for line in lines
+            if not _STACK.match(line) and not any(noise in line for noise in _NO_REASONS)]
+    return next((f': {text}' for text in reversed(told) if text), '')
 
 
 def _search_path():
@@ -116,6 +141,8 @@ def _parsed(line):
 
 
 def _how_it_ended(status):
+    if status is None:
+        return 'did not end, and cannot be killed'
     if status >= 0:
         return f'ended with status {status}'
     name = signal.Signals(-status).name if -status in signal.valid_signals() else f'signal {-status}'

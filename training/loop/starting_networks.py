@@ -119,6 +119,7 @@ def _loaded_for_this_machine(networks, settings):
     """Return (G, D, Gs) of a file; training builds their layers without float16 if it would be slower."""
     if _is_float32([net.static_kwargs for net in networks], settings):
         for part in [part for net in networks for part in (net, *net.components.values())]:
+            part.static_kwargs.pop('half_dtype', None)
             if 'num_fp16_res' in part.static_kwargs:
                 part.static_kwargs.num_fp16_res = 0
     return networks

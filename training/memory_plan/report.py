@@ -1,15 +1,15 @@
 """Computes and prints the memory plan of a training that is not started: `show`."""
 
-import concurrent.futures
 import contextlib
 import io
 import math
 import multiprocessing
 import os
+import signal
 import sys
 
-from dnnlib.progress import shown
-from dnnlib.util import UserError, num_cores
+from dnnlib.progress import announced, shown
+from dnnlib.util import UserError, num_cores, paused_gc
 from training import dataset
 from training.loop import outlook
 from training.memory_plan import graphs, limits, plan, text
@@ -22,6 +22,7 @@ BYTES_PER_OP = 12_000
 BYTES_PER_OP_OF_COMMAND = 10_000
 PICTURE_COPIES = 5  # Of all images of a grid: real and generated ones, the grid, and two while it is saved.
 MOST_THREADS = 8  # More of them change little.
+SECONDS_TO_WAIT = 120  # For the plan of GPUs, once the other one, which takes as long, is there.
 
 
 def show(settings, num_gpus, file=None, flag='--minibatch-gpu'):
@@ -59,18 +60,38 @@ def _lines(settings, num_gpus, flag):
 @contextlib.contextmanager
 def _beside(function, *args):
     """Call a function in a copy of this process, if there is a core for it. -> function that returns the
-    result."""
+    result. A copy that fails, or hangs, is ended, and the function called here."""
     if num_cores() < 2:
         yield lambda: function(*args)
         return
     context = multiprocessing.get_context('fork')  # the other ways load TensorFlow again
-    with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
-        yield pool.submit(_silently, function, *args).result
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send, args=(sender, function, *args), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        yield lambda: _received(receiver) or function(*args)
+    finally:
+        process.kill()
+        process.join()
 
 
-def _silently(function, *args):
-    with contextlib.redirect_stdout(io.StringIO()):
-        return function(*args)
+def _send(sender, function, *args):
+    """Send the result of a function. Errors send nothing, and Ctrl-C is for the process that waits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+        sender.send(function(*args))
+
+
+def _received(receiver):
+    """Return what another process sends, None if it ends without that or takes too long."""
+    with announced('Waiting for the plan of GPUs...'):
+        if not receiver.poll(SECONDS_TO_WAIT):
+            return None
+    try:
+        return receiver.recv()
+    except EOFError:
+        return None
 
 
 def shapes_of(settings):
@@ -87,12 +108,14 @@ def shapes_of(settings):
     return shape, label_size
 
 
+@paused_gc()
 def gpu_plan(settings, shape, label_size, num_gpus):
     """Return the Plan of a GPU, the first one of a training."""
     planned = graphs.build(settings, shape, label_size, num_gpus, graphs.GPU)
     return plan.make(planned, settings, 0, _shown)[0]
 
 
+@paused_gc()
 def cpu_plan(settings, shape, label_size, num_gpus):
     """Return the CpuPlan of a training on this machine."""
     planned = graphs.build(settings, shape, label_size, num_gpus, graphs.CPU)

@@ -77,7 +77,9 @@ def _tiled(images, grid_size, convert):
 
 
 def to_bytes(images, drange):
-    """Round images with values in `drange` to uint8."""
+    """Round images with values in `drange` to uint8. Returns bytes in this range as they are."""
+    if images.dtype == np.uint8 and list(drange) == [0, 255]:
+        return images
     images = adjust_dynamic_range(images, drange, [0, 255])
     return np.rint(images).clip(0, 255).astype(np.uint8)
 

@@ -81,5 +81,8 @@ def _stored_precision(path):
             stored = contents.Finisher()(found) if isinstance(found, arrays.StoredDict) else {}
     except UserError as error:
         raise UserError(f'{path}: {error}') from error
-    settings = stored.get('run_func_kwargs', {})
+    settings = stored.get('run_func_kwargs')
+    if not isinstance(settings, dict) or settings.get('precision') not in (None, *precision.NAMES):
+        raise UserError(f'{path}: holds no settings of a training; expected those that run_training.py or '
+                        'train.py wrote')
     return precision.MIXED if settings.get('fp16_on_cpu') else settings.get('precision')
