@@ -248,6 +248,13 @@ def test_more_devices_than_in_the_graph_need_as_much_as_the_second():
     assert np.diff(totals).tolist() == [2 ** 32, 2 ** 32]
 
 
+def test_images_that_are_read_ahead_are_in_the_plan():
+    settings = {'dataset_args': {}}
+    assert report.bytes_ahead(settings, [3, 256, 256]) == 4096 * 3 * 256 * 256
+    assert report.bytes_ahead(settings, [3, 1024, 1024]) == 683 * 3 * 1024 * 1024  # 2 GB, rounded up
+    assert report.bytes_ahead({'dataset_args': {'prefetch_mb': 0}}, [3, 256, 256]) == 0
+
+
 def test_the_rest_of_a_training_grows_with_its_pictures_and_tensors():
     sizes = [report.picture_bytes({'grid_args': args}, [3, 512, 512])
              for args in ({'size': '4k'}, {}, {'size': 'one'})]

@@ -30,6 +30,11 @@ def num_items(megabytes, item_bytes):
     return ((megabytes << 20) - 1) // item_bytes + 1
 
 
+def images_ahead(prefetch_mb, shape):
+    """Return the number of images [C,H,W] that are read ahead."""
+    return min(num_items(prefetch_mb, math.prod(shape)), MAX_PREFETCH_IMAGES)
+
+
 def image_order(shape, *, num_images, seed, first_pass, skip, repeat, shuffle_mb):
     """Return the endless stream of the numbers of the images, in the order in which they are read.
 
@@ -67,7 +72,7 @@ def image_label_stream(level, labels, *, num_images, first_pass, skip, repeat, s
         stream = share(stored).map(lambda record, index: (level.parse(record), label_of(index)),
                                    num_parallel_calls=level.num_threads)
     if prefetch_mb > 0:
-        stream = stream.prefetch(min(num_items(prefetch_mb, math.prod(level.shape)), MAX_PREFETCH_IMAGES))
+        stream = stream.prefetch(images_ahead(prefetch_mb, level.shape))
     return stream
 
 

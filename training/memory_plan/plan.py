@@ -90,7 +90,7 @@ class CpuPlan:
     devices: Plan       # What all devices of the graph hold together.
     num_devices: int    # Of the training, which may be more.
     process: int        # Bytes of TensorFlow, the graph and what is compiled of its steps.
-    command: int        # Bytes of pictures, snapshots and whatever else is no step.
+    command: int        # Bytes of images read ahead, pictures, snapshots and whatever else is no step.
 
     def phase(self):
         """Return the number of the phase that needs most."""

@@ -1,6 +1,7 @@
 """Computes and prints the memory plan of a training that is not started: `show`."""
 
 import contextlib
+import inspect
 import io
 import math
 import multiprocessing
@@ -11,6 +12,7 @@ import sys
 from dnnlib.progress import announced, shown
 from dnnlib.util import UserError, num_cores, paused_gc
 from training import dataset
+from training.data import record_stream
 from training.loop import outlook
 from training.memory_plan import graphs, limits, plan, text
 from training.misc import pictures
@@ -121,7 +123,8 @@ def cpu_plan(settings, shape, label_size, num_gpus):
     planned = graphs.build(settings, shape, label_size, num_gpus, graphs.CPU)
     process = limits.of_process()
     plans = plan.make(planned, settings, min(num_cores(), MOST_THREADS), _shown)
-    command = BYTES_PER_OP_OF_COMMAND * planned.num_ops + picture_bytes(settings, shape)
+    command = (BYTES_PER_OP_OF_COMMAND * planned.num_ops + picture_bytes(settings, shape)
+               + bytes_ahead(settings, shape))
     return plan.CpuPlan(*plans, num_gpus, process + BYTES_PER_OP * planned.num_ops, command)
 
 
@@ -129,6 +132,13 @@ def picture_bytes(settings, shape):
     """Return the bytes that the grid of snapshot images takes while it is saved."""
     sizes = {name: value for name, value in settings['grid_args'].items() if name == 'size'}
     return PICTURE_COPIES * math.prod(shape) * math.prod(pictures.grid_cells(shape, **sizes))
+
+
+def bytes_ahead(settings, shape):
+    """Return the bytes of the images that the data set reads ahead."""
+    default = inspect.signature(dataset.TFRecordDataset).parameters['prefetch_mb'].default
+    prefetch_mb = settings['dataset_args'].get('prefetch_mb', default)
+    return record_stream.images_ahead(prefetch_mb, shape) * math.prod(shape) if prefetch_mb > 0 else 0
 
 
 def _shown(resolutions):

@@ -37,7 +37,7 @@ def cpu_lines(on_cpu, memory, group_size, flag):
     need = on_cpu.whole(number)
     lines += [_row('TensorFlow', on_cpu.process, 'the program, the graph and what is compiled of it'),
               _row('unused', on_cpu.unused(number), 'what TensorFlow frees and keeps'),
-              _row('rest', on_cpu.rest(number), 'pictures, snapshots, and what is kept after many steps'),
+              _row('rest', on_cpu.rest(number), 'images read ahead, pictures, snapshots, leftovers of steps'),
               _row('together', need, 'for the whole training without metrics')]
     if memory is None or need <= memory:
         return lines
