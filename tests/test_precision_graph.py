@@ -79,7 +79,8 @@ def _changes(data_dir, name, devices, rounds):
     return result
 
 
-@pytest.mark.parametrize('name', ['mixed', pytest.param('bfloat16', marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize('name', ['mixed', 'bfloat16'])
 def test_two_devices_with_other_images_each_train_as_one_that_takes_them_in_turn(name, data_dir):
     expected, actual = (_changes(data_dir, name, devices, rounds)
                         for devices, rounds in ((1, 2), (2, 1)))
@@ -91,6 +92,7 @@ def test_two_devices_with_other_images_each_train_as_one_that_takes_them_in_turn
             assert_close(actual[step][key], change, f'{step} {key}')
 
 
+@pytest.mark.long
 def test_an_overflow_of_one_device_skips_the_step_on_both_with_equal_factors(data_dir):
     with fresh_session({**QUICK, **tflib.device_config(2)}):
         graph, sched = _graph(data_dir, 'mixed', devices=2, rounds=1)
